@@ -1,0 +1,8 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The nodes that `npm test` installs into .cache/nodes (scripts/parts.js). */
+export const nodes = ['20', '22', '24'].map((major) => {
+  const path = fileURLToPath(new URL(`../../.cache/nodes/${major}/bin/node`, import.meta.url));
+  return { major, path, installed: existsSync(path) };
+});

@@ -1,0 +1,58 @@
+import { readFileSync, readdirSync } from 'node:fs';
+
+/** pid -> start time: what a look has seen of a dyno, so that a process is known again after its parent's death. */
+export type Seen = Map<number, string>;
+type Row = { pid: number; parent: number; session: number; started: string; zombie: boolean };
+
+/** The living processes of the dyno whose first process is `root`: by descent, session, marker or an earlier look. */
+export function ofDyno(root: number, marker: string, seen: Seen): number[] {
+  const rows = processTable();
+  const ours = new Set<number>();
+  const known = (row: Row): boolean =>
+    row.pid === root || seen.get(row.pid) === row.started || carries(row.pid, marker);
+  for (const row of rows) if (known(row)) ours.add(row.pid);
+  for (let size = -1; size !== ours.size;) {
+    size = ours.size;
+    for (const row of rows) if (ours.has(row.parent) || ours.has(row.session)) ours.add(row.pid);
+  }
+  for (const row of rows) if (ours.has(row.pid)) seen.set(row.pid, row.started);
+  return rows.filter((row) => ours.has(row.pid) && !row.zombie).map((row) => row.pid);
+}
+
+export function alive(pid: number): boolean {
+  return row(pid)?.zombie === false;
+}
+
+export function processTable(): Row[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => row(Number(name)))
+    .filter((found) => found !== undefined);
+}
+
+export function commandLine(pid: number): string {
+  return read(pid, 'cmdline').replaceAll('\0', ' ').trim();
+}
+
+export function environment(pid: number): string[] {
+  return read(pid, 'environ').split('\0');
+}
+
+function carries(pid: number, marker: string): boolean {
+  return read(pid, 'environ').includes(`TEST_DYNO=${marker}`);
+}
+
+function row(pid: number): Row | undefined {
+  const stat = read(pid, 'stat');
+  if (stat === '') return undefined;
+  const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { pid, parent: Number(parent), session: Number(session), started: rest[15] ?? '', zombie: state === 'Z' };
+}
+
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
