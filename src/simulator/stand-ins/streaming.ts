@@ -1,0 +1,44 @@
+// Behaves as Mastodon's streaming server: server-sent events, no drain, exit 0 on TERM and on an uncaught exception.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
+import { knobs } from './knobs.ts';
+import { listen } from './listen.ts';
+import { say } from './say.ts';
+
+const api = '/api/v1/streaming';
+const server = createServer(answer);
+
+await setTimeout(knobs.bootMs);
+// A socket or port in use is no special case: it ends here, with exit code 0, and the stale socket stays.
+process.on('uncaughtException', (error) => {
+  say(`ERROR: ${error.message}`);
+  leave();
+});
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, leave);
+listen(server, 4000, (address) => say(`INFO: Streaming API (stand-in) now listening on ${address}`));
+
+function leave(): void {
+  server.close();
+  server.closeAllConnections();
+}
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const { pathname } = new URL(request.url ?? '/', 'http://stand-in');
+  if (pathname === `${api}/health`) response.end('OK');
+  else if (pathname === '/metrics') response.end('# a stand-in counts nothing\n');
+  else if (pathname === '/crash') crash();
+  else if (pathname.startsWith(`${api}/`)) stream(response);
+  else response.writeHead(404).end('Not found');
+}
+
+/** `:)` at once, `:thump` now and then, as the real one does to hold the connection open. */
+function stream(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'private, no-store' });
+  response.write(':)\n');
+  const thump = setInterval(() => response.write(':thump\n'), 15_000);
+  response.once('close', () => clearInterval(thump));
+}
+
+function crash(): never {
+  throw new Error('asked to crash');
+}

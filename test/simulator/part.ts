@@ -1,0 +1,52 @@
+import { fileURLToPath } from 'node:url';
+import { startDyno, type Dyno } from '../harness/dyno.ts';
+import { addressIn, type Address } from './get.ts';
+
+type Environment = Readonly<Record<string, string>>;
+
+/** One of the programs that a dyno runs, real or a stand-in: how the tables of behaviour start it. */
+export type Part = {
+  /** Starts it in a folder that has a tmp/; gives it time to boot only where `slowBoot` is in the environment. */
+  start: (args?: readonly string[], env?: Environment, cwd?: string) => Dyno;
+  /** Makes it boot for longer than a test waits, after it has said `saysFirst`. */
+  slowBoot: Environment;
+  saysFirst: RegExp;
+};
+
+/** `start` here means: with a job of that many seconds in hand. Jobs that come later are as long. */
+export type Worker = Part & {
+  startBusy: (jobSeconds: number, args: readonly string[], env?: Environment, cwd?: string) => Promise<Dyno>;
+};
+
+export function standIn(name: 'puma' | 'sidekiq' | 'streaming' | 'rails', saysFirst: RegExp): Part {
+  const file = fileURLToPath(new URL(`../../dist/simulator/stand-ins/${name}.js`, import.meta.url));
+  return {
+    start: (args = [], env = {}, cwd) =>
+      startDyno({
+        command: [process.execPath, file, ...args],
+        env: { STAND_IN_BOOT_MS: '0', STAND_IN_JOB_MS: '0', ...env },
+        ...(cwd === undefined ? {} : { cwd }),
+      }),
+    slowBoot: { STAND_IN_BOOT_MS: '600000' },
+    saysFirst,
+  };
+}
+
+export function standInWorker(): Worker {
+  const part = standIn('sidekiq', /Booting Sidekiq/);
+  return {
+    ...part,
+    startBusy: async (jobSeconds, args, env = {}, cwd) => {
+      const busy = { STAND_IN_JOB_MS: String(jobSeconds * 1000), STAND_IN_JOB_EVERY_MS: '1', ...env };
+      const dyno = part.start(args, busy, cwd);
+      await dyno.says(/INFO: start/);
+      return dyno;
+    },
+  };
+}
+
+/** Where it answers, once it says that it listens. */
+export async function listening(dyno: Dyno): Promise<Address> {
+  const [, text = ''] = await dyno.says(/[Ll]istening on (\S+)/);
+  return addressIn(text);
+}

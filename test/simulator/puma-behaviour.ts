@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { alive } from '../harness/processes.ts';
+import { tempFolder } from '../harness/dyno.ts';
+import { freePort, takenPort } from './free-port.ts';
+import { get } from './get.ts';
+import { listening, type Part } from './part.ts';
+import { staleSocket } from './stale-socket.ts';
+
+const byTerm = { code: null, signal: 'SIGTERM' };
+const ok = { code: 0, signal: null };
+
+/** What FACTS says of puma, held against one: `/slow?seconds=N` takes that long and says `Started GET "/slow` first. */
+export function describePuma(label: string, puma: Part): void {
+  const start = async (env: Record<string, string> = {}) => puma.start([], { PORT: String(await freePort()), ...env });
+
+  describe(label, () => {
+    it('answers on BIND:PORT', async () => {
+      const port = await freePort();
+      const dyno = puma.start([], { BIND: '127.0.0.2', PORT: String(port) });
+      const address = await listening(dyno);
+      expect(address).toEqual({ host: '127.0.0.2', port });
+      expect(await get(address, '/health')).toMatchObject({ status: 200, body: 'OK' });
+    });
+
+    it('answers on SOCKET instead where that is set', async () => {
+      const socketPath = join(tempFolder(), 'puma.sock');
+      const dyno = await start({ SOCKET: socketPath });
+      expect(await listening(dyno)).toEqual({ socketPath });
+      expect(await get({ socketPath }, '/health')).toMatchObject({ status: 200, body: 'OK' });
+    });
+
+    it.each([
+      ['SIGTERM', byTerm],
+      ['SIGINT', ok],
+      ['SIGHUP', ok],
+    ] as const)('ends on %s', async (name, end) => {
+      const dyno = await start();
+      await listening(dyno);
+      dyno.signal(name);
+      expect(await dyno.exited).toEqual(end);
+    });
+
+    it.each([
+      ['one TERM', 0],
+      ['a repeated TERM', 2],
+    ])('finishes the request in hand, takes no other, after %s', async (_, more) => {
+      const dyno = await start();
+      const address = await listening(dyno);
+      const inHand = get(address, '/slow?seconds=0.5');
+      await dyno.says(/Started GET "\/slow/);
+      dyno.signal('SIGTERM');
+      await dyno.says(/stopping|shutdown/);
+      for (let count = 0; count < more; count++) dyno.signal('SIGTERM');
+      await expect(get(address, '/health')).rejects.toThrow('ECONNREFUSED');
+      expect(await inHand).toMatchObject({ status: 200 });
+      expect(await dyno.exited).toEqual(byTerm);
+    });
+
+    it.each(['SIGUSR1', 'SIGUSR2'] as const)('restarts on %s with the same pid and address', async (name) => {
+      const dyno = await start();
+      const address = await listening(dyno);
+      dyno.signal(name);
+      await dyno.says(/Restarting\.\.\.[^]*Inherited[^]*Use Ctrl-C/);
+      expect(alive(dyno.pid)).toBe(true);
+      expect(await get(address, '/health')).toMatchObject({ status: 200 });
+    });
+
+    it('ends by TERM while it boots', async () => {
+      const dyno = await start(puma.slowBoot);
+      await dyno.says(puma.saysFirst);
+      dyno.signal('SIGTERM');
+      expect(await dyno.exited).toEqual(byTerm);
+    });
+
+    it('takes over a stale socket', async () => {
+      const socketPath = staleSocket();
+      expect(existsSync(socketPath)).toBe(true);
+      await listening(await start({ SOCKET: socketPath }));
+      expect(await get({ socketPath }, '/health')).toMatchObject({ status: 200 });
+    });
+
+    it('ends with 1 where the port is taken, and where the socket is', async () => {
+      const { port, close } = await takenPort();
+      expect(await puma.start([], { BIND: '127.0.0.1', PORT: String(port) }).exited).toEqual({ code: 1, signal: null });
+      await close();
+      const SOCKET = join(tempFolder(), 'puma.sock');
+      await listening(await start({ SOCKET }));
+      expect(await (await start({ SOCKET })).exited).toEqual({ code: 1, signal: null });
+      expect(await get({ socketPath: SOCKET }, '/health')).toMatchObject({ status: 200 });
+    });
+  });
+}

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { freePort } from './free-port.ts';
+import { get } from './get.ts';
+import { listening, standIn, standInWorker } from './part.ts';
+import { describePuma } from './puma-behaviour.ts';
+import { describeRails } from './rails-behaviour.ts';
+import { describeSidekiq } from './sidekiq-behaviour.ts';
+import { describeStreaming } from './streaming-behaviour.ts';
+
+const puma = standIn('puma', /Puma starting/);
+const rails = standIn('rails', /migrating/);
+
+describePuma('the stand-in for puma', puma);
+describeSidekiq('the stand-in for sidekiq', standInWorker());
+describeStreaming('the stand-in for streaming', standIn('streaming', /^/));
+describeRails('the stand-in for rails', rails, (STAND_IN_FAIL) => ({ STAND_IN_FAIL }));
+
+it('the stand-in for puma wants https for everything but /health and /slow, as force_ssl does', async () => {
+  const address = await listening(puma.start([], { PORT: String(await freePort()) }));
+  expect(await get(address, '/about', { host: 'example.org' })).toMatchObject({
+    status: 301,
+    headers: { location: 'https://example.org/about' },
+  });
+  expect(await get(address, '/about', { 'x-forwarded-proto': 'https' })).toMatchObject({ status: 200 });
+});
+
+it('the stand-in for sidekiq takes its jobs from the queues it was given', async () => {
+  const dyno = await standInWorker().startBusy(0, ['-q', 'push,6', '-q', 'fasp'], { DYNO: 'worker.1' });
+  await dyno.says(/queue=push/);
+  await dyno.says(/queue=fasp/);
+  expect(dyno.output).not.toMatch(/queue=(?!push|fasp)/);
+});
+
+it('a stand-in refuses a duration that is none', async () => {
+  const dyno = puma.start([], { STAND_IN_BOOT_MS: 'soon' });
+  expect(await dyno.exited).toEqual({ code: 1, signal: null });
+  expect(dyno.output).toContain('STAND_IN_BOOT_MS: expected a number of milliseconds, got soon');
+});
