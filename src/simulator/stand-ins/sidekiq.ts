@@ -1,13 +1,13 @@
 // Behaves as a sidekiq of Mastodon: writes its ready file, quiets on TSTP, on TERM gives its jobs -t seconds and exits 0.
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Jobs } from './jobs.ts';
 import { knobs } from './knobs.ts';
 import { log } from './sidekiq-log.ts';
+import { readOptions } from './sidekiq-options.ts';
 
-const { threads, timeoutSeconds, queues } = options();
+const { threads, timeoutSeconds, queues } = readOptions();
 log('Booting Sidekiq 8.1.6 (stand-in)');
 // A signal that comes before this line ends it at once, as it ends a ruby that still loads the app.
 await setTimeout(knobs.bootMs);
@@ -38,35 +38,4 @@ function dumpThreads(): void {
     log(`Thread TID-${name}`, {}, 'WARN');
     log("stand-ins/sidekiq.ts:1:in `sleep'", {}, 'WARN');
   }
-}
-
-/** An option or a file that does not exist ends it with 1, by the exception. */
-function options(): { threads: number; timeoutSeconds: number; queues: string[] } {
-  const { values } = parseArgs({
-    options: {
-      concurrency: { type: 'string', short: 'c', default: process.env.RAILS_MAX_THREADS || '5' },
-      queue: { type: 'string', short: 'q', multiple: true, default: ['default'] },
-      timeout: { type: 'string', short: 't', default: '25' },
-      config: { type: 'string', short: 'C' },
-      environment: { type: 'string', short: 'e' },
-      require: { type: 'string', short: 'r' },
-    },
-  });
-  if (values.config !== undefined && !existsSync(values.config)) throw new Error(`No such file ${values.config}`);
-  return {
-    threads: integer(values.concurrency),
-    timeoutSeconds: integer(values.timeout),
-    queues: values.queue.flatMap(weighted),
-  };
-}
-
-/** `push,6` -> push six times: the weight is how often it is asked. */
-function weighted(queue: string): string[] {
-  const [name = '', weight = '1'] = queue.split(',');
-  return Array.from({ length: Math.max(1, integer(weight)) }, () => name);
-}
-
-function integer(text: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`invalid value for Integer(): "${text}"`);
-  return Number(text);
 }
