@@ -1,0 +1,64 @@
+import { UsageError } from './errors.ts';
+
+export type Role = 'web' | 'worker' | 'release';
+export type Command =
+  | { verb: 'run'; role: Role; envFile: string | null }
+  | { verb: 'plan'; roles: readonly Role[]; json: boolean; envFile: string | null }
+  | { verb: 'help' }
+  | { verb: 'version' };
+
+export const USAGE = `Usage: mstdn-supervise web|worker|release [--env-file FILE]
+       mstdn-supervise plan [web|worker|release] [--json] [--env-file FILE]
+
+  web       puma, or streaming with RUN_STREAMING=true; sidekiq beside it with RUN_WORKER=true
+  worker    sidekiq
+  release   database migrations, then what follows a good migration
+  plan      what would run, without running it; all three without a name
+
+  --env-file FILE   variables from FILE, never overriding what is set
+  --json            the plan as data
+  --help, --version
+
+The settings are environment variables: see docs/settings.md.`;
+
+const ROLES: readonly Role[] = ['web', 'worker', 'release'];
+
+/** Words of the command line to a command. Throws UsageError. */
+export function parseCommandLine(words: readonly string[]): Command {
+  const { names, flags, envFile } = sortWords(words);
+  if (flags.has('--help')) return { verb: 'help' };
+  if (flags.has('--version')) return { verb: 'version' };
+  const [first, second, ...rest] = names;
+  if (first === undefined) throw new UsageError('expected web, worker, release or plan');
+  if (first === 'plan') {
+    if (rest.length > 0) throw new UsageError(`plan takes one name, not also "${rest.join(' ')}"`);
+    return { verb: 'plan', roles: second === undefined ? ROLES : [role(second)], json: flags.has('--json'), envFile };
+  }
+  if (second !== undefined) throw new UsageError(`${first} takes no further word: "${second}"`);
+  if (flags.has('--json')) throw new UsageError('--json goes with plan');
+  return { verb: 'run', role: role(first), envFile };
+}
+
+function role(word: string): Role {
+  const found = ROLES.find((name) => name === word);
+  if (found === undefined) throw new UsageError(`"${word}" is not a process type: expected web, worker or release`);
+  return found;
+}
+
+function sortWords(words: readonly string[]): { names: string[]; flags: Set<string>; envFile: string | null } {
+  const names: string[] = [];
+  const flags = new Set<string>();
+  let envFile: string | null = null;
+  const rest = [...words];
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === '--env-file' || word.startsWith('--env-file=')) {
+      const file = word.includes('=') ? word.slice(word.indexOf('=') + 1) : rest.shift();
+      if (!file) throw new UsageError('--env-file needs the name of a file');
+      envFile = file;
+    } else if (word === '-h') flags.add('--help');
+    else if (['--help', '--version', '--json'].includes(word)) flags.add(word);
+    else if (word.startsWith('-')) throw new UsageError(`unknown option ${word}`);
+    else names.push(word);
+  }
+  return { names, flags, envFile };
+}

@@ -1,0 +1,66 @@
+import { describeDuration } from './duration.ts';
+import { describeStatus } from './exit-status.ts';
+import type { Fact } from './facts.ts';
+import { redact } from './plan/redact.ts';
+import { joinWords } from './plan/words.ts';
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** A fact as one line for a person, and how loud it is. */
+export function describeFact(fact: Fact): { level: Level; message: string } {
+  switch (fact.fact) {
+    case 'plan':
+      return info(fact.text);
+    case 'warning':
+      return warn(fact.text);
+    case 'started':
+      return info(`${fact.child} started: ${redact(joinWords(fact.command))} (pid ${fact.pid})`);
+    case 'ready':
+      return info(`${fact.child} is ready after ${describeDuration(fact.afterMs)}`);
+    case 'not-waiting': {
+      const waited = describeDuration(fact.afterMs);
+      return warn(`${fact.notReady} is not ready after ${waited}; starting ${fact.child} anyway`);
+    }
+    case 'not-watched':
+      return warn(`cannot see when ${fact.child} is ready: ${fact.why}`);
+    case 'ended':
+      return info(`${fact.child} ${describeStatus(fact.status)} after ${describeDuration(fact.afterMs)}`);
+    case 'stopping':
+      return info(stopping(fact.because, fact.children, fact.atMostMs));
+    case 'broadcast':
+      return info(`SIGTERM came ${describeDuration(fact.afterMs)} after ${fact.child} ended: it was asked to`);
+    case 'killing':
+      return warn(`killing ${fact.children.join(', ')}`);
+    case 'leftover':
+      return warn(`${fact.process} outlived the children and was ${fact.how === 'killed' ? 'killed' : 'ended'}`);
+    case 'left-behind':
+      return error(`${fact.children.join(', ')} cannot be ended; leaving before the platform kills us`);
+    case 'handed-on':
+      return info(
+        `${fact.signal} ${fact.children.length > 0 ? `handed on to ${fact.children.join(', ')}` : 'is for nobody here'}`,
+      );
+    case 'step-started':
+      return info(`${fact.step} started: ${redact(joinWords(fact.command))} (pid ${fact.pid})`);
+    case 'step-ended':
+      return info(`${fact.step} ${describeStatus(fact.status)} after ${describeDuration(fact.afterMs)}`);
+    case 'outcome':
+      return { level: fact.code === 0 ? 'info' : 'error', message: `${fact.reason}; exit code ${fact.code}` };
+  }
+}
+
+function stopping(because: string, children: readonly string[], atMostMs: number): string {
+  if (children.length === 0) return `${because}; nothing else is running`;
+  return `${because}; stopping ${children.join(', ')}; ${atMostMs / 1000} s at most`;
+}
+
+function info(message: string): { level: Level; message: string } {
+  return { level: 'info', message };
+}
+
+function warn(message: string): { level: Level; message: string } {
+  return { level: 'warn', message };
+}
+
+function error(message: string): { level: Level; message: string } {
+  return { level: 'error', message };
+}

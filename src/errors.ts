@@ -1,0 +1,15 @@
+/** What is wrong with the settings or with the place we were started in; all of it, one line each. Exit code 78. */
+export class ConfigError extends Error {
+  readonly code = 'SUPERVISE_CONFIG';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** The command line is wrong. Exit code 64. */
+export class UsageError extends Error {
+  readonly code = 'SUPERVISE_USAGE';
+}

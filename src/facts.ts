@@ -1,0 +1,26 @@
+import type { ExitStatus } from './exit-status.ts';
+import type { Words } from './plan/parsers.ts';
+import type { ChildName } from './plan/spec.ts';
+
+/** What happened, as data: each becomes one line of the log. */
+export type Fact =
+  | { fact: 'plan'; text: string }
+  | { fact: 'warning'; text: string }
+  | { fact: 'started'; child: ChildName; command: Words; pid: number }
+  | { fact: 'ready'; child: ChildName; afterMs: number }
+  | { fact: 'not-waiting'; child: ChildName; notReady: ChildName; afterMs: number }
+  | { fact: 'not-watched'; child: ChildName; why: string }
+  | { fact: 'ended'; child: ChildName; status: ExitStatus; afterMs: number }
+  /** because: the signal that we got, or the child that ended unasked. */
+  | { fact: 'stopping'; because: string; children: readonly ChildName[]; atMostMs: number }
+  /** The platform had signalled every process: the end of that child was asked for. */
+  | { fact: 'broadcast'; child: ChildName; afterMs: number }
+  | { fact: 'killing'; children: readonly ChildName[] }
+  | { fact: 'leftover'; process: string; how: 'ended' | 'killed' }
+  | { fact: 'left-behind'; children: readonly ChildName[] }
+  | { fact: 'handed-on'; signal: NodeJS.Signals; children: readonly ChildName[] }
+  | { fact: 'outcome'; code: number; reason: string }
+  | { fact: 'step-started'; step: string; command: Words; pid: number }
+  | { fact: 'step-ended'; step: string; status: ExitStatus; afterMs: number };
+
+export type Tell = (fact: Fact) => void;

@@ -1,0 +1,46 @@
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import type { ExitStatus } from '../exit-status.ts';
+import type { Process } from './host.ts';
+
+export type SpawnOptions = {
+  /** The whole environment of the child. */
+  env: NodeJS.ProcessEnv;
+  folder: string;
+  /** Our own stdout and stderr, handed over as they are; or pipes that `onPipes` gets. */
+  output: 'inherit' | ((child: ChildProcess) => void);
+};
+
+/** Starts a long-lived command without a shell, as leader of a session and group of its own. */
+export function spawnChild(command: readonly [string, ...string[]], options: SpawnOptions): Process {
+  const [file, ...args] = command;
+  const stdio: StdioOptions =
+    options.output === 'inherit' ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'];
+  try {
+    const child = spawn(file, args, { env: options.env, cwd: options.folder, stdio, detached: true });
+    if (options.output !== 'inherit') options.output(child);
+    return { pid: child.pid ?? null, exited: exitOf(child), signal: (name) => signalTo(child, name) };
+  } catch (error) {
+    return { pid: null, exited: Promise.resolve({ kind: 'not-started', error: error as Error }), signal: () => {} };
+  }
+}
+
+/** `exit`, not `close`: a grandchild that keeps the pipe open must not hide the end of the child. */
+function exitOf(child: ChildProcess): Promise<ExitStatus> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) =>
+      resolve(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signaled', signal }),
+    );
+    child.on('error', (error) => {
+      if (child.pid === undefined) resolve({ kind: 'not-started', error });
+    });
+  });
+}
+
+function signalTo(child: ChildProcess, name: NodeJS.Signals): void {
+  // ChildProcess.kill knows whether the process was reaped, so a reused pid is never hit; it may still fail (EPERM).
+  try {
+    child.kill(name);
+  } catch {
+    // not ours to signal any more
+  }
+}

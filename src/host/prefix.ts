@@ -1,0 +1,77 @@
+import type { Readable } from 'node:stream';
+import type { Output } from './output.ts';
+
+/** A longer line is written in pieces of this size, so that a child without newlines cannot fill our memory. */
+export const LINE_BYTES = 1_048_576;
+const NEWLINE = 0x0a;
+
+/** Copies a child's output line by line, each line whole and with `name | ` before it, until the stream ends or is
+ * destroyed. Reads on only while there is room, so a stalled reader holds the child back as a pipe would. */
+export async function copyWithPrefix(stream: Readable, name: string, output: Output): Promise<void> {
+  const lines = new Lines(`${name} | `);
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      const whole = lines.feed(chunk);
+      if (whole.length > 0) await output.pass(whole);
+    }
+  } catch {
+    // destroyed at the end of the budget: what came until then is kept
+  }
+  const rest = lines.end();
+  if (rest.length > 0) await output.pass(rest);
+}
+
+/** Bytes in, whole lines with their prefix out. Works on bytes: no character is ever taken apart. */
+export class Lines {
+  readonly #prefix: Buffer;
+  #rest: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(prefix: string) {
+    this.#prefix = Buffer.from(prefix);
+  }
+
+  /** The lines that this chunk completes. */
+  feed(chunk: Buffer): Buffer {
+    const parts: Buffer[] = [];
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      parts.push(this.#prefix, ...this.#rest.splice(0), chunk.subarray(from, end + 1));
+      this.#bytes = 0;
+      from = end + 1;
+    }
+    if (from < chunk.length) this.#keep(chunk.subarray(from));
+    if (this.#bytes >= LINE_BYTES) parts.push(this.#piece());
+    return Buffer.concat(parts);
+  }
+
+  /** The last line, which has no newline. */
+  end(): Buffer {
+    if (this.#bytes === 0) return Buffer.alloc(0);
+    this.#bytes = 0;
+    return Buffer.concat([this.#prefix, ...this.#rest.splice(0), Buffer.from('\n')]);
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#rest.push(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** What has come of a line that is too long, up to the last whole character. */
+  #piece(): Buffer {
+    const all = Buffer.concat(this.#rest.splice(0));
+    const cut = wholeCharacters(all);
+    this.#bytes = 0;
+    if (cut < all.length) this.#keep(all.subarray(cut));
+    return Buffer.concat([this.#prefix, all.subarray(0, cut), Buffer.from('\n')]);
+  }
+}
+
+/** The length without a UTF-8 character that has only begun at the end. */
+function wholeCharacters(bytes: Buffer): number {
+  let start = bytes.length - 1;
+  while (start > bytes.length - 4 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start -= 1;
+  const lead = bytes[start] ?? 0;
+  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+  return start + length > bytes.length ? start : bytes.length;
+}

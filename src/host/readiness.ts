@@ -1,0 +1,106 @@
+import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { ChildSpec, EnvironmentChange, Readiness } from '../plan/spec.ts';
+import type { Cancel, Child, Clock, Process } from './host.ts';
+
+const KNOCK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 250;
+/** A server that accepts before it can answer, as puma does while it preloads, is given this long. */
+const ANSWER_WITHIN_MS = 30_000;
+
+type Watch = { env: EnvironmentChange; of(started: Process): Child };
+
+/** What has to be there before the child starts, so that its readiness can be seen; `env` is the child's then. */
+export function prepareWatch({ ready, env }: ChildSpec, folder: string, clock: Clock): Watch {
+  if (ready.by === 'http') return { env, of: (started) => watched(started, ready, folder, clock) };
+  const file = join(folder, 'tmp', ready.name);
+  const error = makeReadyFile(file);
+  if (error !== null) {
+    const unwatched = { ready: new Promise<void>(() => {}), notWatched: error.message };
+    return { env: { ...env, [ready.variable]: null }, of: (started) => ({ ...started, ...unwatched }) };
+  }
+  return {
+    env,
+    of(started) {
+      void started.exited.then(() => remove(file));
+      return watched(started, ready, folder, clock);
+    },
+  };
+}
+
+function watched(started: Process, ready: Readiness, folder: string, clock: Clock): Child {
+  const isReady = new Promise<void>((resolve) => {
+    const cancel = whenReady(ready, folder, clock, resolve);
+    void started.exited.then(cancel);
+  });
+  return { ...started, ready: isReady, notWatched: null };
+}
+
+/** The file that the child touches when it is ready, made beforehand: a full disk or a read-only folder is then our
+ * problem, seen now, and never an exception in the child. */
+function makeReadyFile(file: string): Error | null {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, '', { flag: 'wx' });
+    utimesSync(file, 0, 0);
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // the folder went, or the disk is read-only: nothing of ours is left to take away
+  }
+}
+
+/** Calls back once, when it is ready. */
+function whenReady(how: Readiness, folder: string, clock: Clock, ready: () => void): Cancel {
+  return how.by === 'file'
+    ? poll(clock, LOOK_EVERY_MS, ready, (answer) => answer(isTouched(join(folder, 'tmp', how.name))))
+    : poll(clock, KNOCK_EVERY_MS, ready, (answer) => knock(how, answer));
+}
+
+/** Asks every so often until the answer is yes. `ask` may give back how to take the question back. */
+function poll(
+  clock: Clock,
+  everyMs: number,
+  ready: () => void,
+  ask: (answer: (yes: boolean) => void) => Cancel | void,
+): Cancel {
+  let cancel: Cancel = () => {};
+  const again = (): void => {
+    cancel = clock.after(everyMs, () => {
+      cancel = ask((yes) => (yes ? ready() : again())) ?? cancel;
+    });
+  };
+  again();
+  return () => cancel();
+}
+
+function isTouched(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 0;
+}
+
+/** Any HTTP answer is a yes: Rails may well refuse our host name or ask for https. */
+function knock(how: Readiness & { by: 'http' }, answer: (yes: boolean) => void): Cancel {
+  const socket: Socket = 'socket' in how.at ? connect(how.at.socket) : connect(how.at.port, how.at.host);
+  let reply = '';
+  socket.setEncoding('latin1').setTimeout(ANSWER_WITHIN_MS, () => socket.destroy());
+  socket.on('connect', () => {
+    socket.write(
+      `GET ${how.path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n`,
+    );
+  });
+  socket.on('data', (text: string) => {
+    reply += text;
+    if (reply.length >= 5) socket.destroy();
+  });
+  socket.on('error', () => {}); // refused: not there yet; `close` follows
+  socket.once('close', () => answer(reply.startsWith('HTTP/')));
+  return () => socket.removeAllListeners('close').destroy();
+}

@@ -1,0 +1,88 @@
+import { parseCommandLine, USAGE, type Command, type Role } from './cli.ts';
+import { ConfigError, UsageError } from './errors.ts';
+import { EXIT } from './exit-status.ts';
+import { clock } from './host/clock.ts';
+import { withEnvFile } from './host/env-file.ts';
+import { Output } from './host/output.ts';
+import { newRunId, readPlace } from './host/place.ts';
+import { listenToSignals, type Signals } from './host/signals.ts';
+import { makePlan } from './plan/plan.ts';
+import type { Environment } from './plan/settings.ts';
+import { runDyno } from './run-dyno.ts';
+
+declare const __VERSION__: string;
+
+/** Command line and environment to exit code. */
+export async function main(words: readonly string[], env: Environment): Promise<number> {
+  const signals = listenToSignals();
+  try {
+    return await obey(parseCommandLine(words), env, signals);
+  } catch (error) {
+    return await complain(error);
+  } finally {
+    signals.close();
+  }
+}
+
+/** Runs a dyno of this process type until it ends, in the current folder: what `mstdn-supervise ROLE` does. Takes the
+ * signals of this process meanwhile and gives them back.
+ * @returns the exit code of the dyno, see docs/termination.md
+ * @throws ConfigError with every problem of `env` or of the folder; nothing has been started then. */
+export async function supervise(role: Role, env: Environment): Promise<number> {
+  const signals = listenToSignals();
+  try {
+    return await run(role, env, signals);
+  } finally {
+    signals.close();
+  }
+}
+
+async function obey(command: Command, env: Environment, signals: Signals): Promise<number> {
+  switch (command.verb) {
+    case 'help':
+      return print(1, `${USAGE}\n`);
+    case 'version':
+      return print(1, `${__VERSION__}\n`);
+    case 'plan':
+      return printPlans(command.roles, await settled(env, command), command.json);
+    case 'run':
+      return run(command.role, await settled(env, command), signals);
+  }
+}
+
+function run(role: Role, env: Environment, signals: Signals): Promise<number> {
+  const place = readPlace(newRunId());
+  return runDyno(makePlan(role, env, place), { env, place, signals });
+}
+
+async function printPlans(roles: readonly Role[], env: Environment, json: boolean): Promise<number> {
+  const { describePlan, planAsData } = await import('./plan/describe.ts');
+  const plans = roles.map((role) => makePlan(role, env, readPlace(newRunId())));
+  if (!json) return print(1, plans.map(describePlan).join('\n'));
+  const data = plans.map(planAsData);
+  return print(1, `${JSON.stringify(data.length === 1 ? data[0] : data, null, 2)}\n`);
+}
+
+function settled(env: Environment, { envFile }: { envFile: string | null }): Environment | Promise<Environment> {
+  return envFile === null ? env : withEnvFile(env, envFile);
+}
+
+async function complain(error: unknown): Promise<number> {
+  if (error instanceof UsageError) {
+    await print(2, `mstdn-supervise: ${error.message}\n${USAGE}\n`);
+    return EXIT.usage;
+  }
+  if (!(error instanceof ConfigError)) throw error;
+  await print(2, error.problems.map((problem) => `mstdn-supervise: ${problem}\n`).join(''));
+  await print(2, `mstdn-supervise: nothing was started; exit code ${EXIT.config}\n`);
+  return EXIT.config;
+}
+
+const PRINT_AT_MOST_MS = 10_000;
+
+async function print(fd: number, text: string): Promise<number> {
+  const output = new Output(fd, clock, () => '');
+  output.write(text);
+  await output.close(PRINT_AT_MOST_MS);
+  return EXIT.ok;
+}

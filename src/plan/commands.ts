@@ -1,0 +1,121 @@
+import { connections } from './budget.ts';
+import type { Place } from './place.ts';
+import type { Words } from './parsers.ts';
+import type { ChildKind, ChildSpec, EnvironmentChange, Readiness, Step, StopTimes } from './spec.ts';
+import { queueArguments, readSidekiqYml, SCHEDULER, withWeights, type Queue, type SidekiqProcess } from './queues.ts';
+import type { Settings } from './settings.ts';
+
+/** Sidekiq's worst case after TERM beyond `-t`: 3 s for ensure blocks, and Redis. Measured: `-t 25` ends within 28.5 s. */
+const SIDEKIQ_BEYOND_TIMEOUT_MS = 3500;
+/** Mastodon's sidekiq touches the file of this name in tmp/ when it is ready (upstream's config/initializers/sidekiq.rb). */
+const READY_VARIABLE = 'MASTODON_SIDEKIQ_READY_FILENAME';
+
+export function pumaSpec(settings: Settings): ChildSpec {
+  return {
+    name: 'puma',
+    kind: 'puma',
+    command: settings.PUMA_COMMAND,
+    env: { ...bind(settings), ...pool(settings.PUMA_DB_POOL) },
+    start: 'at-once',
+    ready: answers(settings, 3000, '/health'),
+    forwards: ['SIGUSR1', 'SIGUSR2'],
+    threads: settings.MAX_THREADS ?? 5,
+    queues: null,
+    databaseConnections: connections('puma', settings),
+  };
+}
+
+export function streamingSpec(settings: Settings): ChildSpec {
+  return {
+    name: 'streaming',
+    kind: 'streaming',
+    command: settings.STREAMING_COMMAND,
+    env: { ...bind(settings), ...pool(settings.STREAMING_DB_POOL) },
+    start: 'at-once',
+    ready: answers(settings, 4000, '/api/v1/streaming/health'),
+    forwards: [],
+    threads: null,
+    queues: null,
+    databaseConnections: connections('streaming', settings),
+  };
+}
+
+export function sidekiqSpecs(
+  settings: Settings,
+  place: Place,
+  stop: StopTimes,
+  start: ChildSpec['start'],
+): ChildSpec[] {
+  const processes = sidekiqProcesses(settings, place);
+  return processes.map(({ threads, queues }, index) => {
+    const name = processes.length === 1 ? 'sidekiq' : `sidekiq-${index + 1}`;
+    const readyFile = `${place.runId}-${name}.ready`;
+    const seconds = Math.max(0, Math.floor((stop.killAfterMs - SIDEKIQ_BEYOND_TIMEOUT_MS) / 1000));
+    return {
+      name,
+      kind: 'sidekiq',
+      command: words(settings.SIDEKIQ_COMMAND, '-c', `${threads}`, '-t', `${seconds}`, ...queueArguments(queues)),
+      env: { ...pool(settings.SIDEKIQ_DB_POOL), [READY_VARIABLE]: readyFile },
+      start,
+      ready: { by: 'file', variable: READY_VARIABLE, name: readyFile },
+      forwards: ['SIGTTIN'],
+      threads,
+      queues: queues ?? queuesOf(place),
+      databaseConnections: connections('sidekiq', settings, threads),
+    };
+  });
+}
+
+/** The sidekiq processes of a dyno with their queues settled; queues null leaves them to config/sidekiq.yml. */
+export function sidekiqProcesses(settings: Settings, place: Place): readonly SidekiqProcess[] {
+  const known = queuesOf(place) ?? [];
+  const all: readonly Queue[] | null = settings.RUN_SCHEDULE ? null : known.filter(({ name }) => name !== SCHEDULER);
+  const asked = settings.SIDEKIQ_PROCESSES ?? [{ threads: settings.SIDEKIQ_THREADS, queues: null }];
+  return asked.map(({ threads, queues }) => ({ threads, queues: queues === null ? all : withWeights(queues, known) }));
+}
+
+/** Migrations run without PORT: nothing in a release may take a dyno's port for its own. */
+export function releaseSteps(settings: Settings): Step[] {
+  const env: EnvironmentChange = { PORT: null };
+  return [
+    { name: 'migrate', command: settings.MIGRATE_COMMAND, env },
+    { name: 'after-migrate', command: settings.AFTER_MIGRATE_COMMAND, env },
+  ];
+}
+
+/** The variable that replaces the default command of a kind of child, and what Mastodon's default needs to be there. */
+export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate', { variable: string; path: keyof Place['has'] }>> = {
+  puma: { variable: 'PUMA_COMMAND', path: 'config/puma.rb' },
+  sidekiq: { variable: 'SIDEKIQ_COMMAND', path: 'config/environment.rb' },
+  streaming: { variable: 'STREAMING_COMMAND', path: 'streaming' },
+  migrate: { variable: 'MIGRATE_COMMAND', path: 'config/environment.rb' },
+};
+
+/** The queues of config/sidekiq.yml, null where they cannot be told. */
+function queuesOf(place: Place): readonly Queue[] | null {
+  return place.sidekiqYml === null ? null : readSidekiqYml(place.sidekiqYml);
+}
+
+function words(command: Words, ...more: string[]): Words {
+  const [file, ...args] = command;
+  return [file, ...args, ...more];
+}
+
+function bind(settings: Settings): EnvironmentChange {
+  return settings.BIND === null ? { BIND: '0.0.0.0' } : {};
+}
+
+function pool(size: number | null): EnvironmentChange {
+  return size === null ? {} : { DB_POOL: `${size}` };
+}
+
+function answers(settings: Settings, defaultPort: number, path: string): Readiness {
+  if (settings.SOCKET !== null) return { by: 'http', at: { socket: settings.SOCKET }, path };
+  return { by: 'http', at: { host: reachable(settings.BIND ?? '0.0.0.0'), port: settings.PORT ?? defaultPort }, path };
+}
+
+/** Where to knock for a server that binds this address. */
+function reachable(bind: string): string {
+  const address = bind.replace(/^\[(.*)\]$/, '$1');
+  return address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+}

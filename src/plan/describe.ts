@@ -1,0 +1,83 @@
+import { totalConnections } from './budget.ts';
+import { redact } from './redact.ts';
+import type { Queue } from './queues.ts';
+import type { ChildSpec, EnvironmentChange, Plan, ReleasePlan, ServePlan } from './spec.ts';
+import { joinWords } from './words.ts';
+
+/** What would run, for a person. */
+export function describePlan(plan: Plan): string {
+  const lines = [`${plan.role}:`, ...body(plan), ...plan.warnings.map((warning) => `  warning: ${warning}`)];
+  return `${lines.join('\n')}\n`;
+}
+
+/** What would run, as data; without what must not be printed. */
+export function planAsData(plan: Plan): unknown {
+  const text = JSON.stringify(plan, (_, value: unknown) => (typeof value === 'string' ? redact(value) : value));
+  const data = JSON.parse(text) as object;
+  return plan.kind === 'serve' ? { ...data, databaseConnections: totalConnections(plan.children) } : data;
+}
+
+function body(plan: Plan): string[] {
+  switch (plan.kind) {
+    case 'nothing':
+      return [`  ${plan.reason}`];
+    case 'release':
+      return releaseBody(plan);
+    case 'serve':
+      return serveBody(plan);
+  }
+}
+
+function serveBody(plan: ServePlan): string[] {
+  const total = totalConnections(plan.children);
+  const { budgetMs, killAfterMs } = plan.stop;
+  return [
+    ...plan.children.flatMap(describeChild),
+    `  stops within ${budgetMs / 1000} s: TERM to all at the same time, KILL after ${killAfterMs / 1000} s`,
+    `  database connections: ${total}, and ${2 * total} while an old and a new dyno overlap`,
+  ];
+}
+
+function describeChild(child: ChildSpec): string[] {
+  return [
+    `  ${child.name}: ${redact(joinWords(child.command))}`,
+    ...environment(child.env),
+    `    starts ${child.start === 'at-once' ? 'at once' : `when ${child.start.afterReady} is ready, after ${child.start.atMostMs / 1000} s at the latest`}`,
+    `    ready when ${readyWhen(child)}`,
+    ...(child.kind === 'sidekiq'
+      ? [
+          `    queues: ${child.queues === null ? 'as config/sidekiq.yml says' : child.queues.map(describeQueue).join(', ')}`,
+        ]
+      : []),
+    `    ${[...(child.threads === null ? [] : [`${child.threads} threads`]), `${child.databaseConnections} database connections`].join(', ')}`,
+  ];
+}
+
+function releaseBody(plan: ReleasePlan): string[] {
+  const { budgetMs, killAfterMs } = plan.stop;
+  return [
+    ...plan.steps.flatMap(({ name, command, env }) => [
+      `  ${name}: ${redact(joinWords(command))}`,
+      ...environment(env),
+    ]),
+    '  in this order; the first failure ends the release with its exit code',
+    `  stops within ${budgetMs / 1000} s: TERM to the step at work, KILL after ${killAfterMs / 1000} s`,
+  ];
+}
+
+function environment(env: EnvironmentChange): string[] {
+  const changes = Object.entries(env).map(([name, value]) =>
+    value === null ? `no ${name}` : `${name}=${redact(value)}`,
+  );
+  return changes.length === 0 ? [] : [`    environment: ${changes.join(' ')}`];
+}
+
+function readyWhen({ ready }: ChildSpec): string {
+  if (ready.by === 'file') return `it touches tmp/${ready.name}`;
+  const place = 'socket' in ready.at ? `unix:${ready.at.socket}` : `http://${ready.at.host}:${ready.at.port}`;
+  return `${place}${ready.path} answers`;
+}
+
+function describeQueue({ name, weight }: Queue): string {
+  return weight === null ? name : `${name}*${weight}`;
+}

@@ -1,0 +1,25 @@
+import { totalConnections } from './budget.ts';
+import type { ChildSpec, Plan } from './spec.ts';
+
+/** What would run, in one line for the boot log. */
+export function describeInShort(plan: Plan): string {
+  switch (plan.kind) {
+    case 'nothing':
+      return plan.reason;
+    case 'release':
+      return `release: ${plan.steps.map(({ name }) => name).join(', then ')}`;
+    case 'serve': {
+      const children = plan.children.map((child) => `${child.name}${startsLater(child)}${threads(child)}`);
+      const stop = `${plan.stop.budgetMs / 1000} s to stop`;
+      return `${plan.role}: ${children.join(', ')}; ${stop}; ${totalConnections(plan.children)} database connections`;
+    }
+  }
+}
+
+function startsLater({ start }: ChildSpec): string {
+  return start === 'at-once' ? '' : ` once ${start.afterReady} is ready`;
+}
+
+function threads({ threads: count }: ChildSpec): string {
+  return count === null ? '' : ` (${count} threads)`;
+}

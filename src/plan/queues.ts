@@ -1,0 +1,67 @@
+import type { Parsed } from './parsers.ts';
+
+export type Queue = { name: string; weight: number | null };
+/** One sidekiq process; `queues` null is all that config/sidekiq.yml names. */
+export type SidekiqProcess = { threads: number; queues: readonly Queue[] | null };
+
+/** The queue whose jobs enqueue the scheduled work: exactly one process of an instance may serve it. */
+export const SCHEDULER = 'scheduler';
+
+/** `10 5:default*8,push` to processes: THREADS[:queue[*weight][,…]] separated by blanks. */
+export function parseProcesses(text: string | null): Parsed<readonly SidekiqProcess[] | null> {
+  if (text === null || text.trim() === '') return { value: null };
+  const processes = text.trim().split(/\s+/).map(parseProcess);
+  if (processes.every((process) => process !== null)) return { value: processes };
+  return { expected: 'THREADS[:queue[*weight][,queue…]] separated by blanks, as in "10 5:default"' };
+}
+
+function parseProcess(word: string): SidekiqProcess | null {
+  const match = /^([1-9]\d{0,2})(?::(.+))?$/.exec(word);
+  if (!match) return null;
+  const threads = Number(match[1]);
+  if (match[2] === undefined) return { threads, queues: null };
+  const queues = match[2].split(',').map(parseQueue);
+  return queues.every((queue) => queue !== null) ? { threads, queues } : null;
+}
+
+function parseQueue(word: string): Queue | null {
+  const match = /^([\w.-]+)(?:\*([1-9]\d{0,2}))?$/.exec(word);
+  return match?.[1] === undefined ? null : { name: match[1], weight: match[2] === undefined ? null : Number(match[2]) };
+}
+
+/** The queues of config/sidekiq.yml: items of its `:queues:` list, `- name` or `- [name, weight]`, in any YAML spelling
+ * Sidekiq's own documentation uses. null when the text (it is ERB and YAML) holds anything else there. */
+export function readSidekiqYml(text: string): readonly Queue[] | null {
+  const lines = text.split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, ''));
+  const start = lines.findIndex((line) => /^:?queues:\s*$/.test(line));
+  if (start < 0) return null;
+  const queues: Queue[] = [];
+  for (const line of lines.slice(start + 1)) {
+    if (line.trim() === '') continue;
+    if (!/^\s*-/.test(line)) return /^\S/.test(line) && queues.length > 0 ? queues : null;
+    const queue = yamlQueue(line);
+    if (queue === null) return null;
+    queues.push(queue);
+  }
+  return queues.length > 0 ? queues : null;
+}
+
+const QUOTED = `["']?([\\w.-]+)["']?`;
+const ITEM = new RegExp(`^\\s*-\\s+${QUOTED}\\s*$`);
+const WEIGHTED_ITEM = new RegExp(`^\\s*-\\s+\\[\\s*${QUOTED}\\s*(?:,\\s*(\\d+)\\s*)?\\]\\s*$`);
+
+function yamlQueue(line: string): Queue | null {
+  const [, name, weight] = ITEM.exec(line) ?? WEIGHTED_ITEM.exec(line) ?? [];
+  return name === undefined ? null : { name, weight: weight === undefined ? null : Number(weight) };
+}
+
+/** `-q` words for sidekiq. Without any weight sidekiq serves queues in strict order and starves the later ones. */
+export function queueArguments(queues: readonly Queue[] | null): string[] {
+  return (queues ?? []).flatMap(({ name, weight }) => ['-q', weight === null ? name : `${name},${weight}`]);
+}
+
+/** The queues with the weights of config/sidekiq.yml where they have none of their own. */
+export function withWeights(queues: readonly Queue[], known: readonly Queue[]): readonly Queue[] {
+  if (queues.length < 2 || queues.some(({ weight }) => weight !== null)) return queues;
+  return queues.map((queue) => known.find(({ name }) => name === queue.name) ?? queue);
+}

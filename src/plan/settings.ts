@@ -1,0 +1,122 @@
+import {
+  anyText,
+  anythingBut,
+  command,
+  exactly,
+  magickSize,
+  oneOf,
+  seconds,
+  wholeNumber,
+  type Parser,
+} from './parsers.ts';
+import { parseProcesses } from './queues.ts';
+import { redact } from './redact.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+/** byDefault: how the documentation words the default. */
+type Setting<T> = { parse: Parser<T>; byDefault: string; doc: string };
+
+function setting<T>(parse: Parser<T>, byDefault: string, doc: string): Setting<T> {
+  return { parse, byDefault, doc };
+}
+
+/** Every variable that we read, in the order of the documentation. */
+export const SETTINGS = {
+  RUN_STREAMING: setting(
+    exactly('true', ['inline', 'on-demand']),
+    '',
+    'exactly `true`: this app runs streaming, and neither puma nor migrations. Anything else: puma',
+  ),
+  RUN_WORKER: setting(exactly('true'), '', 'exactly `true`: sidekiq runs in the web dyno as well'),
+  RUN_SCHEDULE: setting(
+    anythingBut('false'),
+    '',
+    'exactly `false`: sidekiq takes all queues of config/sidekiq.yml, weights kept, but `scheduler`. Unset or `true`: as sidekiq.yml says',
+  ),
+  SIDEKIQ_THREADS: setting(wholeNumber(1, 999, 5), '5', 'threads of a sidekiq process'),
+  SIDEKIQ_PROCESSES: setting(
+    parseProcesses,
+    '',
+    'several sidekiq processes in one dyno, `THREADS[:queue[,queue…]]` separated by spaces: `10 5:default` is one for all queues with 10 threads and one for `default` with 5. Weights as `default*8`. Overrides SIDEKIQ_THREADS',
+  ),
+  WEB_CONCURRENCY: setting(wholeNumber(0, 999, null), "puma's: 2", 'worker processes of puma; 0 is a single process'),
+  MAX_THREADS: setting(wholeNumber(1, 999, null), "puma's: 5", 'threads of a puma process'),
+  PORT: setting(
+    wholeNumber(1, 65535, null),
+    'puma 3000, streaming 4000',
+    'where puma or streaming listens; set by the platform',
+  ),
+  BIND: setting(anyText, '0.0.0.0', 'the address on which puma or streaming listens'),
+  SOCKET: setting(anyText, '', 'a unix socket on which puma or streaming listens instead of PORT and BIND'),
+  DB_POOL: setting(
+    wholeNumber(1, 999, null),
+    'puma MAX_THREADS, sidekiq its threads, streaming 10',
+    'database connections of each process',
+  ),
+  PUMA_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of puma'),
+  SIDEKIQ_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of each sidekiq process'),
+  STREAMING_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of streaming'),
+  MAGICK_MEMORY_LIMIT: setting(
+    magickSize,
+    '',
+    'memory of one ImageMagick process, bytes or `256MiB`-like, handed to every child',
+  ),
+  PUMA_COMMAND: setting(
+    command('bundle exec puma -C config/puma.rb'),
+    '`bundle exec puma -C config/puma.rb`',
+    'runs instead; split into words as a shell would, never run by a shell',
+  ),
+  SIDEKIQ_COMMAND: setting(
+    command('bundle exec sidekiq'),
+    '`bundle exec sidekiq`',
+    'runs instead; `-c`, `-t` and `-q` are added to it',
+  ),
+  STREAMING_COMMAND: setting(command('node ./streaming'), '`node ./streaming`', 'runs instead'),
+  MIGRATE_COMMAND: setting(command('bundle exec rails db:migrate'), '`bundle exec rails db:migrate`', 'runs instead'),
+  AFTER_MIGRATE_COMMAND: setting(
+    command('bundle exec rails runner Rails.cache.clear'),
+    '`bundle exec rails runner Rails.cache.clear`',
+    'runs after a good migration instead',
+  ),
+  SUPERVISE_STOP_TIMEOUT: setting(
+    seconds(2, 3600, 30),
+    '30',
+    'the seconds that the platform gives from its TERM to its KILL; everything has ended before',
+  ),
+  SUPERVISE_START_TIMEOUT: setting(seconds(0, 3600, 45), '45', 'seconds to wait for puma before sidekiq starts anyway'),
+  SUPERVISE_LOG_FORMAT: setting(
+    oneOf(['json', 'pretty'], null),
+    '`pretty` on a terminal, else `json`',
+    '`json` or `pretty`',
+  ),
+  SUPERVISE_LOG_LEVEL: setting(
+    oneOf(['debug', 'info', 'warn', 'error'], 'info'),
+    '`info`',
+    '`debug`, `info`, `warn` or `error`',
+  ),
+  SUPERVISE_LOG_PREFIX: setting(
+    oneOf(['true', 'false'], 'false'),
+    '`false`',
+    "`true`: the children's lines get a `puma |` prefix; costs a copy of each line",
+  ),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+export type Settings = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[N]> };
+
+/** The settings that an environment gives; empty is unset. `problems` names every wrong variable, its value and what was
+ * expected; a wrong variable has its default in `settings`, so that the rest can be looked at as well. */
+export function readSettings(env: Environment): { settings: Settings; problems: string[] } {
+  const problems: string[] = [];
+  const values: Partial<Record<SettingName, unknown>> = {};
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    const { parse } = SETTINGS[name];
+    const parsed = parse(env[name] || null);
+    if ('expected' in parsed) {
+      problems.push(`${name}=${redact(JSON.stringify(env[name]))}: expected ${parsed.expected}`);
+    }
+    values[name] = 'value' in parsed ? parsed.value : (parse(null) as { value: unknown }).value;
+  }
+  return { settings: values as Settings, problems };
+}

@@ -1,0 +1,76 @@
+import { EXIT, describeStatus, toExitCode, type ExitStatus } from '../exit-status.ts';
+import type { Tell } from '../facts.ts';
+import type { Cancel, HandedOnSignal, Host, Process, StopSignal } from '../host/host.ts';
+import type { ReleasePlan, Step } from '../plan/spec.ts';
+
+/** Runs the steps in order and stops at the first failure. A stop signal is handed on to the step at work, which gets
+ * the whole budget; a release that was stopped before its end never counts as a good one. */
+export async function release(plan: ReleasePlan, host: Host, tell: Tell): Promise<{ code: number; reason: string }> {
+  const stop = new Stop(plan, host);
+  try {
+    for (const step of plan.steps) {
+      if (stop.signal !== null) return stopped(stop.signal, `before ${step.name}`);
+      const status = await runStep(step, host, tell, stop);
+      const code = toExitCode(status);
+      if (code !== 0) return { code, reason: `${step.name} ${describeStatus(status)}; the release stops here` };
+    }
+    return { code: EXIT.ok, reason: `${plan.steps.map(({ name }) => name).join(' and ')} done` };
+  } finally {
+    stop.cancel();
+    const { ended, killed } = await host.sweep(host.clock.now() + plan.stop.killAfterMs);
+    for (const process of ended) tell({ fact: 'leftover', process, how: 'ended' });
+    for (const process of killed) tell({ fact: 'leftover', process, how: 'killed' });
+  }
+}
+
+async function runStep(step: Step, host: Host, tell: Tell, stop: Stop): Promise<ExitStatus> {
+  const startedAtMs = host.clock.now();
+  const running = await host.run(step);
+  stop.handTo(running);
+  if (running.pid !== null) tell({ fact: 'step-started', step: step.name, command: step.command, pid: running.pid });
+  const status = await running.exited;
+  stop.handTo(null);
+  tell({ fact: 'step-ended', step: step.name, status, afterMs: host.clock.now() - startedAtMs });
+  return status;
+}
+
+function stopped(signal: StopSignal, when: string): { code: number; reason: string } {
+  const code = toExitCode({ kind: 'signaled', signal });
+  return { code, reason: `asked to stop by ${signal} ${when}; the release is not complete` };
+}
+
+/** The first stop signal, and what is done about it: TERM to the step at work, KILL when the budget ends or at a second
+ * SIGINT. */
+class Stop {
+  signal: StopSignal | null = null;
+  readonly #plan: ReleasePlan;
+  readonly #host: Host;
+  readonly #cancels: Cancel[] = [];
+  #running: Process | null = null;
+
+  constructor(plan: ReleasePlan, host: Host) {
+    this.#plan = plan;
+    this.#host = host;
+    this.#cancels.push(host.onSignal((signal) => this.#hear(signal)));
+  }
+
+  handTo(running: Process | null): void {
+    this.#running = running;
+    if (this.signal !== null) running?.signal('SIGTERM');
+  }
+
+  cancel(): void {
+    for (const cancel of this.#cancels) cancel();
+  }
+
+  #hear(signal: StopSignal | HandedOnSignal): void {
+    if (signal === 'SIGTTIN' || signal === 'SIGUSR1' || signal === 'SIGUSR2') return;
+    if (this.signal !== null) {
+      if (signal === 'SIGINT') this.#host.killAll();
+      return;
+    }
+    this.signal = signal;
+    this.#running?.signal('SIGTERM');
+    this.#cancels.push(this.#host.clock.after(this.#plan.stop.killAfterMs, () => this.#host.killAll()));
+  }
+}

@@ -1,0 +1,83 @@
+import { EXIT, toExitCode } from './exit-status.ts';
+import { clock } from './host/clock.ts';
+import { findCommand } from './host/find-command.ts';
+import { limitsOfThisMachine } from './host/limits.ts';
+import { NodeHost } from './host/node-host.ts';
+import { Output } from './host/output.ts';
+import { whenParentShellEnds } from './host/parent-shell.ts';
+import type { Signals } from './host/signals.ts';
+import { isTerminal } from './host/terminal.ts';
+import { createLog, type Log } from './log.ts';
+import { describeInShort } from './plan/in-short.ts';
+import type { Place } from './plan/place.ts';
+import { readSettings, type Environment } from './plan/settings.ts';
+import type { Plan } from './plan/spec.ts';
+import { supervise } from './supervisor/supervise.ts';
+
+type Surroundings = { env: Environment; place: Place; signals: Signals };
+/** leaveAtMs: when we must be gone, at the latest. */
+type Ending = { code: number; reason: string; leaveAtMs: number };
+
+/** How long a reader that has stalled gets for our last lines, the budget allowing. */
+const LAST_LINES_MS = 5000;
+/** What is kept of the time between leaving and the platform's KILL. */
+const AFTER_LEAVING_MS = 100;
+
+/** Runs a plan to its end and says why it ended. Gives the exit code. */
+export async function runDyno(plan: Plan, { env, place, signals }: Surroundings): Promise<number> {
+  const { settings } = readSettings(env);
+  const format = settings.SUPERVISE_LOG_FORMAT ?? (isTerminal(1) ? 'pretty' : 'json');
+  const stdout = new Output(1, clock, droppedLine);
+  const stderr = new Output(2, clock, droppedLine);
+  const log = createLog({ format, level: settings.SUPERVISE_LOG_LEVEL, write: (line) => stdout.write(line) });
+  const prefixed = settings.SUPERVISE_LOG_PREFIX === 'true' ? { stdout, stderr } : null;
+  const host = new NodeHost({ env, folder: place.folder, runId: place.runId, signals, prefixed });
+  const forgetShell = whenParentShellEnds(() => signals.post('SIGTERM'));
+
+  const { code, reason, leaveAtMs } = await carryOut(plan, host, log, env, place);
+  forgetShell();
+  const patience = (): number => Math.max(0, Math.min(LAST_LINES_MS, leaveAtMs + AFTER_LEAVING_MS - clock.now()));
+  await host.close(patience());
+  log.tell({ fact: 'outcome', code, reason });
+  await log.written();
+  await Promise.all([stdout.close(patience()), stderr.close(patience())]);
+  return code;
+}
+
+async function carryOut(plan: Plan, host: NodeHost, log: Log, env: Environment, place: Place): Promise<Ending> {
+  log.tell({ fact: 'plan', text: describeInShort(plan) });
+  for (const text of plan.warnings) log.tell({ fact: 'warning', text });
+  const running = missingCommand(plan, env, place) ?? start(plan, host, log);
+  for (const text of limitsOfThisMachine(env.PATH)) log.tell({ fact: 'warning', text });
+  return { leaveAtMs: Infinity, ...(await running) };
+}
+
+/** Nothing of a plan is started when a part of it could not be. */
+function missingCommand(plan: Plan, env: Environment, { folder }: Place): { code: number; reason: string } | null {
+  if (plan.kind === 'nothing') return null;
+  for (const { name, command } of plan.kind === 'serve' ? plan.children : plan.steps) {
+    const found = findCommand(command[0], env.PATH, folder);
+    if ('path' in found) continue;
+    const code = toExitCode({ kind: 'not-started', error: found.error });
+    return { code, reason: `${name}: ${found.error.message}; nothing was started` };
+  }
+  return null;
+}
+
+async function start(plan: Plan, host: NodeHost, log: Log): Promise<{ code: number; reason: string }> {
+  const { tell } = log;
+  switch (plan.kind) {
+    case 'nothing':
+      return { code: EXIT.ok, reason: plan.reason };
+    case 'release': {
+      const { release } = await import('./release/release.ts');
+      return release(plan, host, tell);
+    }
+    case 'serve':
+      return supervise(plan, host, tell);
+  }
+}
+
+function droppedLine(count: number): string {
+  return `mstdn-supervise: ${count} log lines were dropped here, because nobody read them\n`;
+}

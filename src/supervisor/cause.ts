@@ -1,0 +1,22 @@
+import type { ExitStatus } from '../exit-status.ts';
+import type { StopSignal } from '../host/host.ts';
+import type { ChildName } from '../plan/spec.ts';
+
+/** Why the dyno stops: the first reason, kept. */
+export type Cause =
+  | { kind: 'signal'; signal: StopSignal }
+  | { kind: 'child-exited'; child: ChildName; status: ExitStatus; startedAtMs: number; atMs: number };
+export type ChildExited = Extract<Cause, { kind: 'child-exited' }>;
+
+/** A platform that signals every process of the dyno lets a child end before we hear of our own TERM. */
+export const BROADCAST_WINDOW_MS = 250;
+
+/** An end as TERM makes it; it was asked for if our own TERM follows within the window. */
+export function mayBeBroadcast(cause: Cause): cause is ChildExited {
+  if (cause.kind !== 'child-exited') return false;
+  const { status } = cause;
+  return (
+    (status.kind === 'signaled' && status.signal === 'SIGTERM') ||
+    (status.kind === 'exited' && (status.code === 0 || status.code === 143))
+  );
+}

@@ -1,0 +1,50 @@
+import type { ExitStatus } from '../exit-status.ts';
+import type { HandedOnSignal, Leftovers, StopSignal } from '../host/host.ts';
+import type { ChildName } from '../plan/spec.ts';
+import type { Cause } from './cause.ts';
+import type { Fact } from '../facts.ts';
+
+/** All times are milliseconds of the monotonic clock. */
+export type ChildState =
+  | { is: 'waiting' }
+  | { is: 'starting' | 'up'; startedAtMs: number }
+  | { is: 'ended'; startedAtMs: number; status: ExitStatus };
+export type Children = ReadonlyMap<ChildName, ChildState>;
+
+/** When to act after the first reason to stop; computed once, moved never. */
+export type Deadlines = { stopAtMs: number; killAtMs: number; leaveAtMs: number };
+export type State =
+  | { phase: 'running'; children: Children }
+  /** interrupts: how many SIGINT we have had; the second one kills. */
+  | { phase: 'stopping'; children: Children; cause: Cause; deadlines: Deadlines; interrupts: number }
+  | { phase: 'killing'; children: Children; cause: Cause; deadlines: Deadlines }
+  /** Every child has ended; what escaped them is being looked for. */
+  | { phase: 'sweeping'; children: Children; cause: Cause; deadlines: Deadlines }
+  | { phase: 'done'; children: Children; cause: Cause; deadlines: Deadlines; leftovers: Leftovers };
+export type Phase<P extends State['phase']> = Extract<State, { phase: P }>;
+
+export type Event = { atMs: number } & (
+  | { type: 'child-ready'; child: ChildName }
+  | { type: 'child-exited'; child: ChildName; status: ExitStatus }
+  | { type: 'signal'; signal: StopSignal | HandedOnSignal }
+  /** A child has waited long enough for another to be ready. */
+  | { type: 'start-over'; child: ChildName }
+  /** Too late for the platform's TERM to be what ended the first child. */
+  | { type: 'broadcast-over' }
+  | { type: 'grace-over' }
+  | { type: 'budget-over' }
+  | { type: 'swept'; leftovers: Leftovers }
+);
+export type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
+export type Timer = Extract<Event, { type: 'start-over' | 'broadcast-over' | 'grace-over' | 'budget-over' }>;
+
+export type Effect =
+  | { do: 'spawn'; child: ChildName }
+  | { do: 'signal'; child: ChildName; signal: NodeJS.Signals }
+  /** SIGKILL for everything that is ours. */
+  | { do: 'kill-all' }
+  /** End what outlived the children, then post `swept`. */
+  | { do: 'sweep'; untilMs: number }
+  | { do: 'schedule'; event: Timer }
+  | { do: 'tell'; fact: Fact };
+export type Step = readonly [State, ...Effect[]];

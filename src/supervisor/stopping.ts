@@ -1,0 +1,89 @@
+import { describeStatus } from '../exit-status.ts';
+import type { ServePlan } from '../plan/spec.ts';
+import { BROADCAST_WINDOW_MS, mayBeBroadcast, type Cause } from './cause.ts';
+import { alive, handOn } from './children.ts';
+import type { Children, Effect, EventOf, Phase, Step } from './state.ts';
+
+/** The first reason to stop: TERM to every leader that lives, at the same time, and the deadlines. */
+export function stop(
+  children: Children,
+  cause: Cause,
+  atMs: number,
+  plan: ServePlan,
+  first: readonly Effect[] = [],
+): Step {
+  const { killAfterMs, leaveAfterMs } = plan.stop;
+  const deadlines = { stopAtMs: atMs, killAtMs: atMs + killAfterMs, leaveAtMs: atMs + leaveAfterMs };
+  const interrupts = cause.kind === 'signal' && cause.signal === 'SIGINT' ? 1 : 0;
+  const living = alive(children);
+  const effects: Effect[] = [
+    ...living.map((child): Effect => ({ do: 'signal', child, signal: 'SIGTERM' })),
+    // A stopped (SIGSTOP) child hears TERM only when it goes on.
+    ...living.map((child): Effect => ({ do: 'signal', child, signal: 'SIGCONT' })),
+    { do: 'schedule', event: { type: 'grace-over', atMs: deadlines.killAtMs } },
+    { do: 'schedule', event: { type: 'budget-over', atMs: deadlines.leaveAtMs } },
+    ...(mayBeBroadcast(cause)
+      ? [{ do: 'schedule', event: { type: 'broadcast-over', atMs: atMs + BROADCAST_WINDOW_MS } } as const]
+      : []),
+    ...first,
+    { do: 'tell', fact: { fact: 'stopping', because: reason(cause), children: living, atMostMs: killAfterMs } },
+  ];
+  return settle({ phase: 'stopping', children, cause, deadlines, interrupts }, atMs, effects);
+}
+
+export function signalWhileStopping(state: Phase<'stopping'>, event: EventOf<'signal'>, plan: ServePlan): Step {
+  switch (event.signal) {
+    case 'SIGTERM': {
+      if (!mayBeBroadcast(state.cause) || event.atMs - state.cause.atMs > BROADCAST_WINDOW_MS) return [state];
+      const cause: Cause = { kind: 'signal', signal: 'SIGTERM' };
+      return settle({ ...state, cause }, event.atMs, [
+        { do: 'tell', fact: { fact: 'broadcast', child: state.cause.child, afterMs: event.atMs - state.cause.atMs } },
+      ]);
+    }
+    case 'SIGINT':
+      if (state.interrupts >= 1) return kill(state);
+      return [{ ...state, interrupts: state.interrupts + 1 }];
+    case 'SIGTTIN':
+      return [state, ...handOn(state.children, event.signal, plan)];
+    case 'SIGHUP':
+    case 'SIGUSR1':
+    case 'SIGUSR2':
+      return [state];
+  }
+}
+
+/** On to the sweep once no child lives and the cause can no longer turn out to be the platform's TERM. */
+export function settle(state: Phase<'stopping'>, atMs: number, effects: readonly Effect[] = []): Step {
+  const open = mayBeBroadcast(state.cause) && atMs - state.cause.atMs < BROADCAST_WINDOW_MS;
+  return open ? [state, ...effects] : sweepOnceAllEnded(state, effects);
+}
+
+export function sweepOnceAllEnded(state: Phase<'stopping' | 'killing'>, effects: readonly Effect[]): Step {
+  const { children, cause, deadlines } = state;
+  if (alive(children).length > 0) return [state, ...effects];
+  return [{ phase: 'sweeping', children, cause, deadlines }, ...effects, { do: 'sweep', untilMs: deadlines.killAtMs }];
+}
+
+export function kill(state: Phase<'stopping'>): Step {
+  const { children, cause, deadlines } = state;
+  return [
+    { phase: 'killing', children, cause, deadlines },
+    { do: 'kill-all' },
+    { do: 'tell', fact: { fact: 'killing', children: alive(children) } },
+  ];
+}
+
+/** The budget is over: we go before the platform ends us, even if a process cannot be ended. */
+export function leave(state: Phase<'stopping' | 'killing' | 'sweeping'>): Step {
+  const { children, cause, deadlines } = state;
+  const living = alive(children);
+  const killed = living.length > 0 ? [] : ['a process that escaped'];
+  return [
+    { phase: 'done', children, cause, deadlines, leftovers: { ended: [], killed } },
+    { do: 'tell', fact: { fact: 'left-behind', children: [...living, ...killed] } },
+  ];
+}
+
+function reason(cause: Cause): string {
+  return cause.kind === 'signal' ? cause.signal : `${cause.child} ${describeStatus(cause.status)}`;
+}

@@ -1,0 +1,72 @@
+import type { Tell } from '../facts.ts';
+import type { Cancel, Child, Host } from '../host/host.ts';
+import type { ChildName, ServePlan } from '../plan/spec.ts';
+import { Inbox } from './inbox.ts';
+import { begin, next } from './lifecycle.ts';
+import { outcome, type Outcome } from './outcome.ts';
+import type { Effect, Event, State, Timer } from './state.ts';
+
+/** What is going on outside: the hands of the state machine. */
+type Running = {
+  plan: ServePlan;
+  host: Host;
+  tell: Tell;
+  children: Map<ChildName, Child>;
+  inbox: Inbox<Event>;
+  cancels: Cancel[];
+};
+
+/** Runs a dyno to its end: take an event, decide, perform. */
+export async function supervise(plan: ServePlan, host: Host, tell: Tell): Promise<Outcome & { leaveAtMs: number }> {
+  const inbox = new Inbox<Event>();
+  const running: Running = { plan, host, tell, children: new Map(), inbox, cancels: [] };
+  running.cancels.push(host.onSignal((signal) => inbox.put({ type: 'signal', signal, atMs: host.clock.now() })));
+  let state = perform(begin(plan, host.clock.now()), running);
+  while (state.phase !== 'done') state = perform(next(state, await inbox.take(), plan), running);
+  for (const cancel of running.cancels) cancel();
+  for (const process of state.leftovers.ended) tell({ fact: 'leftover', process, how: 'ended' });
+  for (const process of state.leftovers.killed) tell({ fact: 'leftover', process, how: 'killed' });
+  return { ...outcome(state), leaveAtMs: state.deadlines.leaveAtMs };
+}
+
+function perform([state, ...effects]: readonly [State, ...Effect[]], running: Running): State {
+  for (const effect of effects) carryOut(effect, running);
+  return state;
+}
+
+function carryOut(effect: Effect, running: Running): void {
+  const { host, inbox } = running;
+  switch (effect.do) {
+    case 'spawn':
+      return spawn(effect.child, running);
+    case 'signal':
+      return running.children.get(effect.child)?.signal(effect.signal);
+    case 'kill-all':
+      return host.killAll();
+    case 'sweep':
+      void host.sweep(effect.untilMs).then((leftovers) => {
+        inbox.put({ type: 'swept', leftovers, atMs: host.clock.now() });
+      });
+      return;
+    case 'schedule':
+      return schedule(effect.event, running);
+    case 'tell':
+      return running.tell(effect.fact);
+  }
+}
+
+function spawn(name: ChildName, { plan, host, tell, children, inbox }: Running): void {
+  const spec = plan.children.find((child) => child.name === name);
+  if (spec === undefined) return;
+  const child = host.spawn(spec);
+  children.set(name, child);
+  void child.exited.then((status) => inbox.put({ type: 'child-exited', child: name, status, atMs: host.clock.now() }));
+  void child.ready.then(() => inbox.put({ type: 'child-ready', child: name, atMs: host.clock.now() }));
+  if (child.pid !== null) tell({ fact: 'started', child: name, command: spec.command, pid: child.pid });
+  if (child.notWatched !== null) tell({ fact: 'not-watched', child: name, why: child.notWatched });
+}
+
+function schedule(event: Timer, { host, inbox, cancels }: Running): void {
+  const post = (): void => inbox.put({ ...event, atMs: Math.max(event.atMs, host.clock.now()) });
+  cancels.push(host.clock.after(event.atMs - host.clock.now(), post));
+}
