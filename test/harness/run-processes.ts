@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { commandLine, environment, processTable } from './processes.ts';
+
+type Row = ReturnType<typeof processTable>[number];
+
+/**
+ * The processes of this test run: those with the mark in their environment, and what descends from them. Looks each
+ * second, since puma overwrites its environment, and nobody can tell where a process came from whose parent is gone.
+ */
+export class RunProcesses {
+  readonly #mark: string;
+  readonly #seen = new Map<number, { started: string; ours: boolean }>();
+
+  constructor(mark: string) {
+    this.#mark = mark;
+    setInterval(() => this.#look(), 1000).unref();
+  }
+
+  /** Those alive, with their command lines; without Vitest's workers, which are children of this process. */
+  left(): string[] {
+    const left = this.#look().filter((row) => row.parent !== process.pid);
+    return left.map(({ pid }) => `process ${pid} ${commandLine(pid)}`);
+  }
+
+  /** Workers included: an interrupted Vitest leaves them to themselves. */
+  kill(): void {
+    for (const { pid } of this.#look()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // gone already
+      }
+    }
+  }
+
+  #look(): Row[] {
+    const rows = existsSync('/proc/self') ? processTable() : [];
+    for (const row of rows) {
+      if (this.#seen.get(row.pid)?.started === row.started) continue;
+      this.#seen.set(row.pid, { started: row.started, ours: this.#isOurs(row) });
+    }
+    return rows.filter((row) => this.#seen.get(row.pid)?.ours && !row.zombie);
+  }
+
+  #isOurs({ pid, parent, session }: Row): boolean {
+    if ([parent, session].some((id) => this.#seen.get(id)?.ours)) return true;
+    return environment(pid).some((variable) => variable.includes(this.#mark));
+  }
+}

@@ -1,0 +1,38 @@
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const withProcesses = ['process', 'host', 'simulator'].map((room) => `test/${room}/**/*.test.ts`);
+const withRealParts = ['real', 'stories'].map((room) => `test/${room}/**/*.test.ts`);
+
+/** One kind of test after the other, so that Ruby's boots do not starve the clocks of the rest. */
+export default defineConfig({
+  test: {
+    globalSetup: 'test/harness/leftovers.ts',
+    reporters: ['default', './test/harness/report.ts'],
+    projects: [
+      kind('pure', 0, 20_000, ['test/**/*.test.ts'], [...withProcesses, ...withRealParts]),
+      kind('process', 1, 120_000, withProcesses),
+      kind('real', 2, 120_000, withRealParts),
+    ],
+  },
+});
+
+function kind(
+  name: string,
+  groupOrder: number,
+  timeoutMs: number,
+  include: string[],
+  exclude: string[] = [],
+): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name,
+      include,
+      exclude: [...exclude, '**/node_modules/**'],
+      pool: 'forks',
+      maxWorkers: 2,
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
+      sequence: { groupOrder },
+    },
+  };
+}
