@@ -1,0 +1,20 @@
+# Leaves its start and its end in Redis, so that a test can tell which jobs ran, and how often.
+class RecordedWorker
+  include Sidekiq::Worker
+
+  def perform(seconds)
+    record('started')
+    work(seconds)
+    record('finished')
+  end
+
+  private
+
+  def work(seconds)
+    sleep(seconds)
+  end
+
+  def record(what)
+    Sidekiq.redis { |redis| redis.rpush("runs:#{what}", jid) }
+  end
+end

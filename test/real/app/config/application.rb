@@ -1,0 +1,10 @@
+require_relative 'boot'
+require 'active_record/railtie'
+require 'action_dispatch/railtie'
+require 'sidekiq'
+
+# As few frameworks as a dyno of Mastodon's shape needs, so that it boots fast.
+class Instance < Rails::Application
+  config.load_defaults 6.1
+  config.api_only = true
+end
