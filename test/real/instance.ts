@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { get as httpGet } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startDyno, tempFolder, type Dyno, type DynoOptions, type End } from '../harness/dyno.ts';
+import { commandLine } from '../harness/processes.ts';
+import { startRedis, type Redis } from './services.ts';
+
+const app = fileURLToPath(new URL('app', import.meta.url));
+let lock: string | undefined;
+
+/** A fresh checkout of the app in a temporary folder, its gems resolved. */
+export function checkout(): string {
+  const folder = tempFolder();
+  cpSync(app, folder, { recursive: true });
+  mkdirSync(join(folder, 'tmp'));
+  const file = join(folder, 'Gemfile.lock');
+  if (lock === undefined) {
+    execFileSync('bundle', ['lock', '--local', `--lockfile=${file}`], { cwd: folder, stdio: 'pipe' });
+    lock = readFileSync(file, 'utf8');
+  }
+  writeFileSync(file, lock);
+  return folder;
+}
+
+export type Instance = { dyno: Dyno; redis: Redis; folder: string; port: number };
+
+/** A dyno in a checkout of its own, with a Redis of its own and a port of its own. */
+export async function startInstance(options: DynoOptions & { redis?: Redis } = {}): Promise<Instance> {
+  const { redis = await startRedis(), cwd: folder = checkout(), ...rest } = options;
+  const port = await freePort();
+  const env = { ...environmentOf(redis), PORT: `${port}`, ...options.env };
+  return { dyno: startDyno({ ...rest, cwd: folder, env }), redis, folder, port };
+}
+
+/** What an admin of a small instance sets. The database is not there: only a release asks it. */
+export function environmentOf(redis: Redis): Record<string, string> {
+  return {
+    RAILS_ENV: 'production',
+    REDIS_URL: redis.url,
+    DATABASE_URL: 'postgres://nobody@localhost:1/nothing',
+    WEB_CONCURRENCY: '1',
+    MAX_THREADS: '3',
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export type Reply = { status: number | undefined; body: string };
+
+export function get(port: number, path: string): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const request = httpGet({ host: '127.0.0.1', port, path, agent: false }, (reply) => {
+      let body = '';
+      reply.setEncoding('utf8').on('data', (text: string) => (body += text));
+      reply.once('error', reject).once('end', () => resolve({ status: reply.statusCode, body }));
+    });
+    request.once('error', reject);
+  });
+}
+
+/** Puma answers and sidekiq fetches. */
+export async function ready({ dyno }: Instance): Promise<void> {
+  await dyno.says(/puma is ready/);
+  await dyno.says(/sidekiq is ready/);
+}
+
+/** The process that the supervisor says it started under this name. */
+export async function pidOf(dyno: Dyno, child: string): Promise<number> {
+  return Number((await dyno.says(new RegExp(`${child} started: .*\\(pid (\\d+)\\)`)))[1]);
+}
+
+/** How the dyno ended, and what it left running at that moment. */
+export async function endOf(dyno: Dyno): Promise<End & { left: string[] }> {
+  const looking = setInterval(() => dyno.look(), 100); // children of children are known by having been seen
+  try {
+    await exitOf(dyno);
+  } finally {
+    clearInterval(looking);
+  }
+  const left = dyno.look().map((pid) => `${pid} ${commandLine(pid)}`);
+  const { exitCode: code, signalCode: signal } = dyno.child;
+  if (left.length === 0 && !dyno.child.stdout?.isPaused()) await dyno.exited;
+  return { code, signal, left };
+}
+
+/** The exit of the first process, whoever else still holds the dyno's output. */
+async function exitOf({ child }: Dyno): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise((resolve) => child.once('exit', resolve));
+}
+
+/** The supervisor's own last line. */
+export function lastLine(dyno: Dyno): string {
+  const own = dyno.output.split('\n').filter((line) => /^\{"level":/.test(line));
+  return (JSON.parse(own.at(-1) ?? '{"msg":"no line at all"}') as { msg: string }).msg;
+}
+
+export function withExit(code: number): End & { left: string[] } {
+  return { code, signal: null, left: [] };
+}

@@ -1,0 +1,90 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { tempFolder } from '../harness/dyno.ts';
+
+export type Redis = {
+  url: string;
+  /** One command; its answer line by line. */
+  ask(...words: readonly string[]): string[];
+};
+
+/** A Redis of this test's own, on a socket in a temporary folder, without persistence. */
+export async function startRedis(): Promise<Redis> {
+  const folder = tempFolder();
+  const socket = join(folder, 'redis');
+  const server = spawnServer(
+    [],
+    ['redis-server', '--port', '0', '--unixsocket', socket, '--save', '', '--dir', folder],
+  );
+  onTestFinished(() => stop(server, 'SIGKILL'));
+  const ask = (...words: readonly string[]): string[] => lines(capture('redis-cli', ['-s', socket, ...words]));
+  await eventually(() => {
+    if (ask('ping')[0] !== 'PONG') throw new Error('redis does not answer');
+  });
+  return { url: `unix://${socket}`, ask };
+}
+
+export const PASSWORD = 'correct-horse';
+export type Database = { url: string; rows(sql: string): string[] };
+export type Postgres = { create(name: string, template?: string): Database };
+
+/** A PostgreSQL of this test file's own, on a socket in a temporary folder; call it outside the tests. */
+export function postgresOfThisFile(): Postgres {
+  const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
+  const url = (name: string): string => `postgres://app:${PASSWORD}@${encodeURIComponent(folder)}/${name}`;
+  const psql = (name: string, sql: string): string[] => lines(capture('psql', ['-qAtX', url(name), '-c', sql]));
+  let server: ChildProcess | undefined;
+  beforeAll(async () => {
+    server = startPostgres(folder);
+    await eventually(() => psql('postgres', 'select 1'));
+  });
+  afterAll(async () => {
+    if (server) await stop(server, 'SIGQUIT');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    create: (name, template = 'template0') => {
+      psql('postgres', `create database ${name} template ${template}`);
+      return { url: url(name), rows: (sql) => psql(name, sql) };
+    },
+  };
+}
+
+/** The server refuses to run as root. */
+function startPostgres(folder: string): ChildProcess {
+  const asPostgres = process.getuid?.() === 0 ? ['--reuid=postgres', '--regid=postgres', '--init-groups'] : [];
+  if (asPostgres.length > 0) chownSync(folder, Number(capture('id', ['-u', 'postgres'])), -1);
+  const data = join(folder, 'data');
+  const make = [program('initdb'), '-D', data, '-U', 'app', '-A', 'trust', '--no-sync', '--no-locale', '-E', 'UTF8'];
+  capture('setpriv', [...asPostgres, '--pdeathsig=KILL', '--', ...make]);
+  return spawnServer(asPostgres, [program('postgres'), '-D', data, '-k', folder, '-F', '-c', 'listen_addresses=']);
+}
+
+function program(name: string): string {
+  const versions = readdirSync('/usr/lib/postgresql').sort((a, b) => Number(b) - Number(a));
+  return `/usr/lib/postgresql/${versions[0] ?? ''}/bin/${name}`;
+}
+
+/** Told by the kernel to go when the test process dies, however it dies. */
+function spawnServer(as: readonly string[], command: readonly string[]): ChildProcess {
+  return spawn('setpriv', [...as, '--pdeathsig=QUIT', '--', ...command], { stdio: 'ignore', cwd: '/' });
+}
+
+async function stop(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  server.kill(signal);
+  await eventually(() => {
+    if (server.exitCode === null && server.signalCode === null) throw new Error('the server is still there');
+  });
+}
+
+function capture(file: string, args: readonly string[]): string {
+  return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
+}
+
+function lines(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
