@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { enqueue, expectNoneLost, inHand, queued, runs, sidekiqProcesses } from './jobs.ts';
+import { endOf, lastLine, startInstance, withExit } from './instance.ts';
+
+const args = ['worker'];
+const all = ['default', 'fasp', 'ingress', 'mailers', 'pull', 'push', 'scheduler'];
+
+test('jobs too long for the budget go back to the queue', async () => {
+  const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '7' } });
+  const jobs = enqueue(redis, 7, 'RecordedWorker', 600);
+  await inHand(redis, 5);
+  dyno.signal('SIGTERM');
+  expect(await endOf(dyno)).toEqual(withExit(0));
+  expect(queued(redis).sort()).toEqual(jobs.sort());
+  expect(lastLine(dyno)).toMatch(/exit code 0$/);
+});
+
+test("a job's own child process works on after TERM to the supervisor alone", async () => {
+  const { dyno, redis } = await startInstance({ args });
+  const jobs = enqueue(redis, 2, 'ExternalWorker', 3);
+  await inHand(redis, 2);
+  dyno.signal('SIGTERM');
+  expect(await endOf(dyno)).toEqual(withExit(0));
+  expect(runs(redis, 'finished').sort()).toEqual(jobs.sort());
+});
+
+test('two sidekiq processes share the queues as told', async () => {
+  const { dyno, redis } = await startInstance({ args, env: { SIDEKIQ_PROCESSES: '10 5:default' } });
+  const [first, second] = await sidekiqProcesses(redis, 2);
+  expect(first).toMatchObject({ concurrency: 10 });
+  expect(first?.queues.sort()).toEqual(all);
+  expect(second).toMatchObject({ concurrency: 5, queues: ['default'] });
+  const jobs = enqueue(redis, 20, 'RecordedWorker', 2);
+  await inHand(redis, 15);
+  dyno.signal('SIGTERM');
+  expect(await endOf(dyno)).toEqual(withExit(0));
+  expectNoneLost(redis, jobs);
+});
+
+test('RUN_SCHEDULE=false: all queues but scheduler, with their weights', async () => {
+  const { dyno, redis } = await startInstance({ args, env: { RUN_SCHEDULE: 'false', SIDEKIQ_THREADS: '2' } });
+  const [only] = await sidekiqProcesses(redis, 1);
+  expect(only?.concurrency).toBe(2);
+  expect(only?.queues.sort()).toEqual(all.filter((queue) => queue !== 'scheduler'));
+  await dyno.says(/-q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp/);
+  dyno.signal('SIGTERM');
+  expect(await endOf(dyno)).toEqual(withExit(0));
+});
