@@ -1,0 +1,53 @@
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { binary, tempFolder, type End } from '../harness/dyno.ts';
+import { enqueue, expectNoneLost, inHand } from './jobs.ts';
+import { get, lastLine, ready, startInstance } from './instance.ts';
+
+test.each<[string, [string, ...string[]]]>([
+  ["bash -lc with `trap '' SIGTERM` left in .profile", ['bash', '-lc', 'mstdn-supervise web']],
+  ['bash -c exec $(eval echo …)', ['bash', '-c', 'exec $(eval echo mstdn-supervise web)']],
+])('%s: TERM to all drains, exit code 0', async (_, command) => {
+  expect(await termToAll(command)).toEqual({ code: 0, signal: null });
+});
+
+test('/bin/sh -c: TERM to all drains, although dash itself does not wait for it', async () => {
+  expect(await termToAll(['/bin/sh', '-c', 'mstdn-supervise web'])).toEqual(endOfShell());
+});
+
+/** The end of the first process; holds that the supervisor ends well and that neither a job nor the request is lost. */
+async function termToAll(command: [string, ...string[]]): Promise<End> {
+  const HOME = home();
+  const PATH = `${join(HOME, 'bin')}:${process.env.PATH ?? ''}`;
+  const instance = await startInstance({ command, env: { HOME, PATH, RUN_WORKER: 'true' } });
+  const { dyno, redis, port } = instance;
+  await ready(instance);
+  const jobs = enqueue(redis, 8, 'RecordedWorker', 2);
+  const slow = get(port, '/slow?seconds=2');
+  await dyno.says(/Started GET "\/slow/);
+  await inHand(redis, 5);
+  dyno.signalAll('SIGTERM');
+  const [end, answer] = await Promise.all([dyno.exited, slow]); // all that wrote to the output have gone
+  expect(dyno.look()).toEqual([]);
+  expect(answer).toMatchObject({ status: 200 });
+  expect(lastLine(dyno)).toMatch(/asked to stop by SIGTERM.*exit code 0$/);
+  expectNoneLost(redis, jobs);
+  return end;
+}
+
+/** dash stays, as our parent, and dies of the signal; bash and others make way for the last command of -c. */
+function endOfShell(): End {
+  const isDash = realpathSync('/bin/sh').endsWith('dash');
+  return isDash ? { code: null, signal: 'SIGTERM' } : { code: 0, signal: null };
+}
+
+/** A home folder whose .profile still holds what the shell line needed. */
+function home(): string {
+  const folder = tempFolder();
+  mkdirSync(join(folder, 'bin'));
+  symlinkSync(binary, join(folder, 'bin/mstdn-supervise'));
+  symlinkSync(process.execPath, join(folder, 'bin/node'));
+  writeFileSync(join(folder, '.profile'), `PATH="$HOME/bin:$PATH"\ntrap '' SIGTERM\n`);
+  return folder;
+}
