@@ -24,11 +24,7 @@ export type DynoOptions = {
 /** The real binary, started as a platform starts it: own session, few variables. Ends with the test, whatever it does. */
 export function startDyno(options: DynoOptions = {}): Dyno {
   const marker = randomUUID();
-  const [file, ...args] = options.command ?? [
-    options.node ?? process.execPath,
-    binary,
-    ...(options.args ?? ['web']),
-  ];
+  const [file, ...args] = options.command ?? [options.node ?? process.execPath, binary, ...(options.args ?? ['web'])];
   const child = spawn(file, args, {
     cwd: options.cwd ?? tempFolder(),
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8', TEST_DYNO: marker, ...options.env },
