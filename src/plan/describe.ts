@@ -40,7 +40,7 @@ function serveBody(plan: ServePlan): string[] {
 
 function describeChild(child: ChildSpec): string[] {
   return [
-    `  ${child.name}: ${redact(joinWords(child.command))}`,
+    `  ${child.name}: ${joinWords(child.command.map(redact))}`,
     ...environment(child.env),
     `    starts ${child.start === 'at-once' ? 'at once' : `when ${child.start.afterReady} is ready, after ${child.start.atMostMs / 1000} s at the latest`}`,
     `    ready when ${readyWhen(child)}`,
@@ -57,7 +57,7 @@ function releaseBody(plan: ReleasePlan): string[] {
   const { budgetMs, killAfterMs } = plan.stop;
   return [
     ...plan.steps.flatMap(({ name, command, env }) => [
-      `  ${name}: ${redact(joinWords(command))}`,
+      `  ${name}: ${joinWords(command.map(redact))}`,
       ...environment(env),
     ]),
     '  in this order; the first failure ends the release with its exit code',

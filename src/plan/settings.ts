@@ -114,7 +114,7 @@ export function readSettings(env: Environment): { settings: Settings; problems: 
     const { parse } = SETTINGS[name];
     const parsed = parse(env[name] || null);
     if ('expected' in parsed) {
-      problems.push(`${name}=${redact(JSON.stringify(env[name]))}: expected ${parsed.expected}`);
+      problems.push(`${name}=${JSON.stringify(redact(env[name] ?? ''))}: expected ${parsed.expected}`);
     }
     values[name] = 'value' in parsed ? parsed.value : (parse(null) as { value: unknown }).value;
   }
