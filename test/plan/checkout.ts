@@ -1,0 +1,72 @@
+import type { Role } from '../../src/cli.ts';
+import { ConfigError } from '../../src/errors.ts';
+import type { Place } from '../../src/plan/place.ts';
+import { makePlan } from '../../src/plan/plan.ts';
+import type { Environment } from '../../src/plan/settings.ts';
+import type { ChildSpec, ServePlan } from '../../src/plan/spec.ts';
+
+/** A config/sidekiq.yml with what upstream's has: ERB, seven queues with and without weights, and a schedule below. */
+export const SIDEKIQ_YML = `---
+# One process of the instance serves \`scheduler\`.
+:concurrency: <%= ENV.fetch('SIDEKIQ_CONCURRENCY', 5) %>
+:queues:
+  - [default, 8]
+  - [push, 6]
+  - [ingress, 4]
+  - [mailers, 2]
+  - [pull]
+  - [scheduler]
+  - [fasp]
+
+:scheduler:
+  :listened_queues_only: true
+  :schedule:
+    statuses:
+      every: '5m'
+      class: Scheduler::ScheduledStatusesScheduler
+      queue: scheduler
+    vacuum:
+      cron: '<%= Random.rand(0..59) %> <%= Random.rand(3..5) %> * * *'
+      class: Scheduler::VacuumScheduler
+      queue: scheduler
+`;
+
+/** A Mastodon checkout at /app. */
+export function checkout(changes: Partial<Place> = {}): Place {
+  const has = { 'config/puma.rb': true, 'config/environment.rb': true, streaming: true };
+  return { folder: '/app', has, sidekiqYml: SIDEKIQ_YML, runId: 'run', ...changes };
+}
+
+/** A folder that has nothing to do with Mastodon. */
+export function elsewhere(): Place {
+  const has = { 'config/puma.rb': false, 'config/environment.rb': false, streaming: false };
+  return checkout({ folder: '/home/me', has, sidekiqYml: null });
+}
+
+/** The plan of a role that runs children. */
+export function serving(role: Role, env: Environment, place = checkout()): ServePlan {
+  const plan = makePlan(role, env, place);
+  if (plan.kind !== 'serve') throw new Error(`${role} runs no children but is "${plan.kind}"`);
+  return plan;
+}
+
+export function child(plan: ServePlan, name: string): ChildSpec {
+  const found = plan.children.find((spec) => spec.name === name);
+  if (found === undefined) throw new Error(`no ${name} among ${plan.children.map((spec) => spec.name).join(', ')}`);
+  return found;
+}
+
+/** What is wrong, as an admin is told; nothing when there is a plan. */
+export function problemsOf(role: Role, env: Environment, place = checkout()): readonly string[] {
+  try {
+    makePlan(role, env, place);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+export function warningsOf(role: Role, env: Environment, place = checkout()): readonly string[] {
+  return makePlan(role, env, place).warnings;
+}
