@@ -13,7 +13,7 @@ export function nearMisses(env: Environment): string[] {
 function switches(env: Environment): string[] {
   const meant = (name: string, word: string, like: RegExp): string[] => {
     const value = env[name];
-    if (!value || value === word || !like.test(value.trim())) return [];
+    if (!value || value === word || !like.test(bare(value))) return [];
     return [`${name}=${JSON.stringify(value)} is not "${word}" and counts as unset: did you mean ${name}=${word}?`];
   };
   const yes = /^(true|1|y|yes|on|t|enabled?)$/i;
@@ -22,6 +22,11 @@ function switches(env: Environment): string[] {
     ...meant('RUN_WORKER', 'true', yes),
     ...meant('RUN_SCHEDULE', 'false', /^(false|0|n|no|off|f|disabled?)$/i),
   ];
+}
+
+/** Without blanks and the quotes that Docker's --env-file and systemd's units keep. */
+function bare(value: string): string {
+  return value.trim().replace(/^(["'])(.*)\1$/, '$2');
 }
 
 function names(env: Environment): string[] {
