@@ -3,7 +3,7 @@ import type { Place } from './place.ts';
 import type { Words } from './parsers.ts';
 import type { ChildKind, ChildSpec, EnvironmentChange, Readiness, Step, StopTimes } from './spec.ts';
 import { queueArguments, readSidekiqYml, SCHEDULER, withWeights, type Queue, type SidekiqProcess } from './queues.ts';
-import type { Settings } from './settings.ts';
+import type { SettingName, Settings } from './settings.ts';
 
 /** Sidekiq's worst case after TERM beyond `-t`: 3 s for ensure blocks, and Redis. Measured: `-t 25` ends within 28.5 s. */
 const SIDEKIQ_BEYOND_TIMEOUT_MS = 3500;
@@ -83,12 +83,14 @@ export function releaseSteps(settings: Settings): Step[] {
   ];
 }
 
-/** The variable that replaces the default command of a kind of child, and what Mastodon's default needs to be there. */
-export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate', { variable: string; path: keyof Place['has'] }>> = {
+/** The variable that replaces a default command, and what Mastodon's default needs to be there. */
+export type Need = { variable: Extract<SettingName, `${string}_COMMAND`>; path: keyof Place['has'] };
+export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate' | 'afterMigrate', Need>> = {
   puma: { variable: 'PUMA_COMMAND', path: 'config/puma.rb' },
   sidekiq: { variable: 'SIDEKIQ_COMMAND', path: 'config/environment.rb' },
   streaming: { variable: 'STREAMING_COMMAND', path: 'streaming' },
   migrate: { variable: 'MIGRATE_COMMAND', path: 'config/environment.rb' },
+  afterMigrate: { variable: 'AFTER_MIGRATE_COMMAND', path: 'config/environment.rb' },
 };
 
 /** The queues of config/sidekiq.yml, null where they cannot be told. */
