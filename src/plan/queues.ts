@@ -30,15 +30,16 @@ function parseQueue(word: string): Queue | null {
 }
 
 /** The queues of config/sidekiq.yml: items of its `:queues:` list, `- name` or `- [name, weight]`, in any YAML spelling
- * Sidekiq's own documentation uses. null when the text (it is ERB and YAML) holds anything else there. */
+ * Sidekiq's own documentation uses. null when the text (it is ERB and YAML) holds anything else there, or has queues for
+ * an environment of their own: those would count instead. */
 export function readSidekiqYml(text: string): readonly Queue[] | null {
   const lines = text.split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, ''));
   const start = lines.findIndex((line) => /^:?queues:\s*$/.test(line));
-  if (start < 0) return null;
+  if (start < 0 || lines.filter((line) => /^\s*:?queues:/.test(line)).length > 1) return null;
   const queues: Queue[] = [];
   for (const line of lines.slice(start + 1)) {
     if (line.trim() === '') continue;
-    if (!/^\s*-/.test(line)) return /^\S/.test(line) && queues.length > 0 ? queues : null;
+    if (!/^\s*-/.test(line)) return /^[^\s<]/.test(line) && queues.length > 0 ? queues : null;
     const queue = yamlQueue(line);
     if (queue === null) return null;
     queues.push(queue);
