@@ -24,7 +24,7 @@ function switches(env: Environment): string[] {
   ];
 }
 
-/** Without blanks and the quotes that Docker's --env-file and systemd's units keep. */
+/** Without blanks, and without the quotes that Docker's --env-file keeps. */
 function bare(value: string): string {
   return value.trim().replace(/^(["'])(.*)\1$/, '$2');
 }

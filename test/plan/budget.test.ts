@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import type { Role } from '../../src/cli.ts';
+import { totalConnections } from '../../src/plan/budget.ts';
+import type { Environment } from '../../src/plan/settings.ts';
+import { serving, warningsOf } from './checkout.ts';
+
+/** Connections of each child of a dyno. */
+function connections(role: Role, env: Environment): Record<string, number> {
+  const { children } = serving(role, env);
+  return Object.fromEntries(children.map(({ name, databaseConnections }) => [name, databaseConnections]));
+}
+
+describe('connections', () => {
+  test.each<[string, Role, Environment, Record<string, number>]>([
+    ['upstream’s defaults', 'web', {}, { puma: 10 }],
+    ['sidekiq beside it', 'web', { RUN_WORKER: 'true' }, { puma: 10, sidekiq: 5 }],
+    ['streaming', 'web', { RUN_STREAMING: 'true' }, { streaming: 10 }],
+    ['a worker', 'worker', {}, { sidekiq: 5 }],
+    ['threads of puma', 'web', { MAX_THREADS: '3' }, { puma: 6 }],
+    ['processes of puma', 'web', { WEB_CONCURRENCY: '4', MAX_THREADS: '3' }, { puma: 12 }],
+    ['one process of puma', 'web', { WEB_CONCURRENCY: '1' }, { puma: 5 }],
+    ['no cluster is one process', 'web', { WEB_CONCURRENCY: '0' }, { puma: 5 }],
+    ['threads of sidekiq', 'worker', { SIDEKIQ_THREADS: '1' }, { sidekiq: 1 }],
+    ['processes of sidekiq', 'worker', { SIDEKIQ_PROCESSES: '10 5:default' }, { 'sidekiq-1': 10, 'sidekiq-2': 5 }],
+    ['DB_POOL for each process', 'web', { DB_POOL: '6', RUN_WORKER: 'true' }, { puma: 12, sidekiq: 6 }],
+    ['DB_POOL for streaming', 'web', { DB_POOL: '3', RUN_STREAMING: 'true' }, { streaming: 3 }],
+    ['a pool of puma’s own', 'web', { DB_POOL: '6', PUMA_DB_POOL: '7', RUN_WORKER: 'true' }, { puma: 14, sidekiq: 6 }],
+    ['a pool of sidekiq’s own', 'web', { SIDEKIQ_DB_POOL: '9', RUN_WORKER: 'true' }, { puma: 10, sidekiq: 9 }],
+    [
+      'of several sidekiqs',
+      'worker',
+      { SIDEKIQ_DB_POOL: '9', SIDEKIQ_PROCESSES: '1 1:default' },
+      { 'sidekiq-1': 9, 'sidekiq-2': 9 },
+    ],
+    [
+      'a pool of streaming’s own',
+      'web',
+      { DB_POOL: '6', STREAMING_DB_POOL: '2', RUN_STREAMING: 'true' },
+      { streaming: 2 },
+    ],
+    [
+      'one person’s instance',
+      'web',
+      { WEB_CONCURRENCY: '1', MAX_THREADS: '3', DB_POOL: '6', SIDEKIQ_THREADS: '1', RUN_WORKER: 'true' },
+      { puma: 6, sidekiq: 6 },
+    ],
+  ])('%s', (_, role, env, expected) => {
+    expect(connections(role, env)).toEqual(expected);
+  });
+});
+
+test('totalConnections: 2 x 5 + 5 + 10 of an instance as upstream sets it', () => {
+  const web = serving('web', {}).children;
+  const worker = serving('worker', {}).children;
+  const streaming = serving('web', { RUN_STREAMING: 'true' }).children;
+  expect([web, worker, streaming].map(totalConnections)).toEqual([10, 5, 10]);
+  expect(totalConnections([...web, ...worker, ...streaming])).toBe(25);
+  expect(totalConnections([])).toBe(0);
+});
+
+describe('poolWarnings', () => {
+  const warning = (pool: string, threads: number, name: string): string =>
+    `${pool} is less than the ${threads} threads of ${name}, which will wait for database connections`;
+
+  test.each<[string, Environment, string[]]>([
+    ['defaults', {}, []],
+    ['just enough', { DB_POOL: '5' }, []],
+    ['more than enough', { DB_POOL: '6', MAX_THREADS: '3', SIDEKIQ_THREADS: '1' }, []],
+    ['too few for both', { DB_POOL: '4' }, [warning('DB_POOL=4', 5, 'puma'), warning('DB_POOL=4', 5, 'sidekiq')]],
+    ['too few for puma’s threads', { DB_POOL: '5', MAX_THREADS: '10' }, [warning('DB_POOL=5', 10, 'puma')]],
+    ['too few for sidekiq’s threads', { DB_POOL: '5', SIDEKIQ_THREADS: '10' }, [warning('DB_POOL=5', 10, 'sidekiq')]],
+    ['puma’s own', { PUMA_DB_POOL: '2' }, [warning('PUMA_DB_POOL=2', 5, 'puma')]],
+    ['sidekiq’s own', { SIDEKIQ_DB_POOL: '2' }, [warning('SIDEKIQ_DB_POOL=2', 5, 'sidekiq')]],
+    ['its own makes good', { DB_POOL: '1', PUMA_DB_POOL: '5', SIDEKIQ_DB_POOL: '5' }, []],
+    [
+      'one of several sidekiqs',
+      { DB_POOL: '5', SIDEKIQ_PROCESSES: '10 5:default' },
+      [warning('DB_POOL=5', 10, 'sidekiq-1')],
+    ],
+  ])('%s', (_, env, warnings) => {
+    expect(warningsOf('web', { RUN_WORKER: 'true', ...env })).toEqual(warnings);
+  });
+
+  test('streaming has no threads to wait for one another', () => {
+    expect(warningsOf('web', { RUN_STREAMING: 'true', DB_POOL: '1', STREAMING_DB_POOL: '1' })).toEqual([]);
+  });
+});

@@ -1,0 +1,208 @@
+import { describe, expect, test } from 'vitest';
+import { makePlan } from '../../src/plan/plan.ts';
+import type { Environment } from '../../src/plan/settings.ts';
+import type { ChildSpec, Readiness } from '../../src/plan/spec.ts';
+import { checkout, child, serving } from './checkout.ts';
+
+const puma = (env: Environment): ChildSpec => child(serving('web', env), 'puma');
+const streaming = (env: Environment): ChildSpec =>
+  child(serving('web', { RUN_STREAMING: 'true', ...env }), 'streaming');
+const sidekiqs = (env: Environment): readonly ChildSpec[] => serving('worker', env).children;
+const sidekiq = (env: Environment): ChildSpec => child(serving('worker', env), 'sidekiq');
+
+describe('puma', () => {
+  test('as upstream starts it', () => {
+    expect(puma({})).toEqual({
+      name: 'puma',
+      kind: 'puma',
+      command: ['bundle', 'exec', 'puma', '-C', 'config/puma.rb'],
+      env: { BIND: '0.0.0.0' },
+      start: 'at-once',
+      ready: { by: 'http', at: { host: '127.0.0.1', port: 3000 }, path: '/health' },
+      forwards: ['SIGUSR1', 'SIGUSR2'],
+      threads: 5,
+      queues: null,
+      databaseConnections: 10,
+    });
+  });
+
+  test.each<[Environment, Partial<ChildSpec>]>([
+    [{ PUMA_COMMAND: 'puma -p 80' }, { command: ['puma', '-p', '80'] }],
+    [{ MAX_THREADS: '3' }, { threads: 3 }],
+    [{ PUMA_DB_POOL: '7' }, { env: { BIND: '0.0.0.0', DB_POOL: '7' } }],
+    [{ DB_POOL: '7' }, { env: { BIND: '0.0.0.0' } }],
+    [{ SIDEKIQ_DB_POOL: '7', STREAMING_DB_POOL: '8' }, { env: { BIND: '0.0.0.0' } }],
+    [{ BIND: '127.0.0.1' }, { env: {} }],
+    [{ BIND: '' }, { env: { BIND: '0.0.0.0' } }],
+  ])('with %o', (env, expected) => {
+    expect(puma(env)).toMatchObject(expected);
+    expect(puma(env).env).toEqual(expected.env ?? { BIND: '0.0.0.0' });
+  });
+});
+
+describe('streaming', () => {
+  test('as upstream starts it', () => {
+    expect(streaming({})).toEqual({
+      name: 'streaming',
+      kind: 'streaming',
+      command: ['node', './streaming'],
+      env: { BIND: '0.0.0.0' },
+      start: 'at-once',
+      ready: { by: 'http', at: { host: '127.0.0.1', port: 4000 }, path: '/api/v1/streaming/health' },
+      forwards: [],
+      threads: null,
+      queues: null,
+      databaseConnections: 10,
+    });
+  });
+
+  test('its own pool', () => {
+    expect(streaming({ STREAMING_DB_POOL: '3', PUMA_DB_POOL: '9' }).env).toEqual({ BIND: '0.0.0.0', DB_POOL: '3' });
+  });
+});
+
+describe('where to knock', () => {
+  test.each<[Environment, Extract<Readiness, { by: 'http' }>['at']]>([
+    [{ PORT: '5006' }, { host: '127.0.0.1', port: 5006 }],
+    [
+      { PORT: '5006', BIND: '0.0.0.0' },
+      { host: '127.0.0.1', port: 5006 },
+    ],
+    [
+      { PORT: '5006', BIND: '127.0.0.2' },
+      { host: '127.0.0.2', port: 5006 },
+    ],
+    [
+      { PORT: '5006', BIND: 'localhost' },
+      { host: 'localhost', port: 5006 },
+    ],
+    [
+      { PORT: '5006', BIND: '::' },
+      { host: '::1', port: 5006 },
+    ],
+    [
+      { PORT: '5006', BIND: '[::]' },
+      { host: '::1', port: 5006 },
+    ],
+    [
+      { PORT: '5006', BIND: '[fd00::2]' },
+      { host: 'fd00::2', port: 5006 },
+    ],
+    [{ PORT: '5006', SOCKET: '/tmp/puma.sock' }, { socket: '/tmp/puma.sock' }],
+    [{ SOCKET: 'tmp/puma.sock', BIND: '::' }, { socket: 'tmp/puma.sock' }],
+  ])('%o', (env, at) => {
+    expect(puma(env).ready).toEqual({ by: 'http', at, path: '/health' });
+    expect(streaming(env).ready).toEqual({ by: 'http', at, path: '/api/v1/streaming/health' });
+  });
+});
+
+describe('sidekiq', () => {
+  test('as upstream starts it, with time to stop', () => {
+    expect(sidekiq({})).toEqual({
+      name: 'sidekiq',
+      kind: 'sidekiq',
+      command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25'],
+      env: { MASTODON_SIDEKIQ_READY_FILENAME: 'run-sidekiq.ready' },
+      start: 'at-once',
+      ready: { by: 'file', variable: 'MASTODON_SIDEKIQ_READY_FILENAME', name: 'run-sidekiq.ready' },
+      forwards: ['SIGTTIN'],
+      threads: 5,
+      queues: ['default*8', 'push*6', 'ingress*4', 'mailers*2', 'pull', 'scheduler', 'fasp'].map(queue),
+      databaseConnections: 5,
+    });
+  });
+
+  test.each([
+    ['30', 25],
+    ['60', 55],
+    ['3600', 3595],
+    ['29.9', 24],
+    ['10', 5],
+    ['6', 1],
+    ['5.999', 0],
+    ['5', 0],
+    ['2', 0],
+  ])('a budget of %s s leaves its jobs %i s', (SUPERVISE_STOP_TIMEOUT, seconds) => {
+    expect(sidekiq({ SUPERVISE_STOP_TIMEOUT }).command.slice(5)).toEqual(['-t', `${seconds}`]);
+  });
+
+  test.each<[Environment, string[]]>([
+    [{ SIDEKIQ_THREADS: '1' }, ['bundle exec sidekiq -c 1 -t 25']],
+    [{ SIDEKIQ_COMMAND: 'sidekiq -e test' }, ['sidekiq -e test -c 5 -t 25']],
+    [
+      { RUN_SCHEDULE: 'false' },
+      ['bundle exec sidekiq -c 5 -t 25 -q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp'],
+    ],
+    [{ SIDEKIQ_PROCESSES: '7' }, ['bundle exec sidekiq -c 7 -t 25']],
+    [{ SIDEKIQ_PROCESSES: '7', SIDEKIQ_THREADS: '3' }, ['bundle exec sidekiq -c 7 -t 25']],
+    [
+      { SIDEKIQ_PROCESSES: '10 5:default' },
+      ['bundle exec sidekiq -c 10 -t 25', 'bundle exec sidekiq -c 5 -t 25 -q default'],
+    ],
+    [
+      { SIDEKIQ_PROCESSES: '10 5:push,default', RUN_SCHEDULE: 'false' },
+      [
+        'bundle exec sidekiq -c 10 -t 25 -q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp',
+        'bundle exec sidekiq -c 5 -t 25 -q push,6 -q default,8',
+      ],
+    ],
+    [{ SIDEKIQ_PROCESSES: '5:push*2,default' }, ['bundle exec sidekiq -c 5 -t 25 -q push,2 -q default']],
+    [{ SIDEKIQ_PROCESSES: '5:mine,yours' }, ['bundle exec sidekiq -c 5 -t 25 -q mine -q yours']],
+  ])('with %o', (env, commands) => {
+    expect(sidekiqs(env).map(({ command }) => command.join(' '))).toEqual(commands);
+  });
+
+  test('several have names, ready files and threads of their own', () => {
+    const specs = sidekiqs({ SIDEKIQ_PROCESSES: '10 5:default,push', SIDEKIQ_DB_POOL: '7' });
+    expect(specs.map(({ name, threads, queues, env }) => ({ name, threads, queues: queues?.length, env }))).toEqual([
+      {
+        name: 'sidekiq-1',
+        threads: 10,
+        queues: 7,
+        env: { DB_POOL: '7', MASTODON_SIDEKIQ_READY_FILENAME: 'run-sidekiq-1.ready' },
+      },
+      {
+        name: 'sidekiq-2',
+        threads: 5,
+        queues: 2,
+        env: { DB_POOL: '7', MASTODON_SIDEKIQ_READY_FILENAME: 'run-sidekiq-2.ready' },
+      },
+    ]);
+  });
+
+  test('queues that nobody can tell are left to it', () => {
+    const [spec] = serving('worker', {}, checkout({ sidekiqYml: null })).children;
+    expect(spec).toMatchObject({ queues: null, command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25'] });
+  });
+
+  function queue(text: string): { name: string; weight: number | null } {
+    const [name = '', weight] = text.split('*');
+    return { name, weight: weight === undefined ? null : Number(weight) };
+  }
+});
+
+describe('release', () => {
+  test('migrates, then clears the cache, without a port', () => {
+    expect(makePlan('release', { PORT: '5006' }, checkout())).toEqual({
+      kind: 'release',
+      role: 'release',
+      steps: [
+        { name: 'migrate', command: ['bundle', 'exec', 'rails', 'db:migrate'], env: { PORT: null } },
+        {
+          name: 'after-migrate',
+          command: ['bundle', 'exec', 'rails', 'runner', 'Rails.cache.clear'],
+          env: { PORT: null },
+        },
+      ],
+      stop: { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 },
+      warnings: [],
+    });
+  });
+
+  test('with commands of its own', () => {
+    const env = { MIGRATE_COMMAND: 'rake "db:migrate[1 2]"', AFTER_MIGRATE_COMMAND: 'true' };
+    expect(makePlan('release', env, checkout())).toMatchObject({
+      steps: [{ command: ['rake', 'db:migrate[1 2]'] }, { command: ['true'] }],
+    });
+  });
+});
