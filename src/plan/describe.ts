@@ -1,7 +1,8 @@
 import { totalConnections } from './budget.ts';
+import { counted } from './in-short.ts';
 import { redact } from './redact.ts';
 import type { Queue } from './queues.ts';
-import type { ChildSpec, EnvironmentChange, Plan, ReleasePlan, ServePlan } from './spec.ts';
+import type { ChildSpec, EnvironmentChange, Plan, Readiness, ReleasePlan, ServePlan } from './spec.ts';
 import { joinWords } from './words.ts';
 
 /** What would run, for a person. */
@@ -49,7 +50,7 @@ function describeChild(child: ChildSpec): string[] {
           `    queues: ${child.queues === null ? 'as config/sidekiq.yml says' : child.queues.map(describeQueue).join(', ')}`,
         ]
       : []),
-    `    ${[...(child.threads === null ? [] : [`${child.threads} threads`]), `${child.databaseConnections} database connections`].join(', ')}`,
+    `    ${child.threads === null ? '' : `${counted(child.threads, 'thread')}, `}${counted(child.databaseConnections, 'database connection')}`,
   ];
 }
 
@@ -74,8 +75,12 @@ function environment(env: EnvironmentChange): string[] {
 
 function readyWhen({ ready }: ChildSpec): string {
   if (ready.by === 'file') return `it touches tmp/${ready.name}`;
-  const place = 'socket' in ready.at ? `unix:${ready.at.socket}` : `http://${ready.at.host}:${ready.at.port}`;
-  return `${place}${ready.path} answers`;
+  return `${redact(where(ready.at))}${ready.path} answers`;
+}
+
+function where(at: Extract<Readiness, { by: 'http' }>['at']): string {
+  if ('socket' in at) return `unix:${at.socket}`;
+  return `http://${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
 }
 
 function describeQueue({ name, weight }: Queue): string {

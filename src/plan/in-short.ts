@@ -11,9 +11,14 @@ export function describeInShort(plan: Plan): string {
     case 'serve': {
       const children = plan.children.map((child) => `${child.name}${startsLater(child)}${threads(child)}`);
       const stop = `${plan.stop.budgetMs / 1000} s to stop`;
-      return `${plan.role}: ${children.join(', ')}; ${stop}; ${totalConnections(plan.children)} database connections`;
+      return `${plan.role}: ${children.join(', ')}; ${stop}; ${counted(totalConnections(plan.children), 'database connection')}`;
     }
   }
+}
+
+/** `1 thread`, `5 threads`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
 function startsLater({ start }: ChildSpec): string {
@@ -21,5 +26,5 @@ function startsLater({ start }: ChildSpec): string {
 }
 
 function threads({ threads: count }: ChildSpec): string {
-  return count === null ? '' : ` (${count} threads)`;
+  return count === null ? '' : ` (${counted(count, 'thread')})`;
 }

@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest';
+import type { Role } from '../../src/cli.ts';
+import { describePlan, planAsData } from '../../src/plan/describe.ts';
+import { makePlan } from '../../src/plan/plan.ts';
+import type { Environment } from '../../src/plan/settings.ts';
+import type { ServePlan } from '../../src/plan/spec.ts';
+import { checkout, serving } from './checkout.ts';
+
+function told(role: Role, env: Environment, place = checkout()): string {
+  return describePlan(makePlan(role, env, place));
+}
+
+function data(role: Role, env: Environment): unknown {
+  return planAsData(makePlan(role, env, checkout()));
+}
+
+describe('describePlan', () => {
+  test('web', () => {
+    expect(told('web', {})).toMatchInlineSnapshot(`
+      "web:
+        puma: bundle exec puma -C config/puma.rb
+          environment: BIND=0.0.0.0
+          starts at once
+          ready when http://127.0.0.1:3000/health answers
+          5 threads, 10 database connections
+        stops within 30 s: TERM to all at the same time, KILL after 28.5 s
+        database connections: 10, and 20 while an old and a new dyno overlap
+      "
+    `);
+  });
+
+  test('web with sidekiq beside it, set for one person', () => {
+    const env = {
+      RUN_WORKER: 'true',
+      WEB_CONCURRENCY: '0',
+      MAX_THREADS: '1',
+      SIDEKIQ_THREADS: '1',
+      PUMA_DB_POOL: '1',
+      BIND: '[::]',
+      PORT: '5006',
+      SUPERVISE_START_TIMEOUT: '12.5',
+    };
+    expect(told('web', env)).toMatchInlineSnapshot(`
+      "web:
+        puma: bundle exec puma -C config/puma.rb
+          environment: DB_POOL=1
+          starts at once
+          ready when http://[::1]:5006/health answers
+          1 thread, 1 database connection
+        sidekiq: bundle exec sidekiq -c 1 -t 25
+          environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq.ready
+          starts when puma is ready, after 12.5 s at the latest
+          ready when it touches tmp/run-sidekiq.ready
+          queues: default*8, push*6, ingress*4, mailers*2, pull, scheduler, fasp
+          1 thread, 1 database connection
+        stops within 30 s: TERM to all at the same time, KILL after 28.5 s
+        database connections: 2, and 4 while an old and a new dyno overlap
+      "
+    `);
+  });
+
+  test('streaming on a socket', () => {
+    const env = {
+      RUN_STREAMING: 'true',
+      SOCKET: '/tmp/streaming.sock',
+      STREAMING_COMMAND: `node --title='my streaming' .`,
+    };
+    expect(told('web', env)).toMatchInlineSnapshot(`
+      "web:
+        streaming: node '--title=my streaming' .
+          environment: BIND=0.0.0.0
+          starts at once
+          ready when unix:/tmp/streaming.sock/api/v1/streaming/health answers
+          10 database connections
+        stops within 30 s: TERM to all at the same time, KILL after 28.5 s
+        database connections: 10, and 20 while an old and a new dyno overlap
+      "
+    `);
+  });
+
+  test('worker with several processes, and warnings', () => {
+    const env = {
+      SIDEKIQ_PROCESSES: '10 5:default,push',
+      DB_POOL: '7',
+      SIDEKIQ_THREAD: '3',
+      SUPERVISE_STOP_TIMEOUT: '60',
+    };
+    expect(told('worker', env)).toMatchInlineSnapshot(`
+      "worker:
+        sidekiq-1: bundle exec sidekiq -c 10 -t 55
+          environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-1.ready
+          starts at once
+          ready when it touches tmp/run-sidekiq-1.ready
+          queues: default*8, push*6, ingress*4, mailers*2, pull, scheduler, fasp
+          10 threads, 7 database connections
+        sidekiq-2: bundle exec sidekiq -c 5 -t 55 -q default,8 -q push,6
+          environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-2.ready
+          starts at once
+          ready when it touches tmp/run-sidekiq-2.ready
+          queues: default*8, push*6
+          5 threads, 7 database connections
+        stops within 60 s: TERM to all at the same time, KILL after 58.5 s
+        database connections: 14, and 28 while an old and a new dyno overlap
+        warning: SIDEKIQ_THREAD is not a variable that anything here reads: did you mean SIDEKIQ_THREADS?
+        warning: DB_POOL=7 is less than the 10 threads of sidekiq-1, which will wait for database connections
+      "
+    `);
+  });
+
+  test('worker that leaves its queues to sidekiq', () => {
+    expect(told('worker', {}, checkout({ sidekiqYml: null }))).toContain('\n    queues: as config/sidekiq.yml says\n');
+  });
+
+  test('release', () => {
+    expect(told('release', { SKIP_POST_DEPLOYMENT_MIGRATIONS: 'false' })).toMatchInlineSnapshot(`
+      "release:
+        migrate: bundle exec rails db:migrate
+          environment: no PORT
+        after-migrate: bundle exec rails runner Rails.cache.clear
+          environment: no PORT
+        in this order; the first failure ends the release with its exit code
+        stops within 30 s: TERM to the step at work, KILL after 28.5 s
+        warning: SKIP_POST_DEPLOYMENT_MIGRATIONS=false: Mastodon skips them when this is set to anything; unset it
+      "
+    `);
+  });
+
+  test('release of an app that runs streaming', () => {
+    expect(told('release', { RUN_STREAMING: 'true' })).toMatchInlineSnapshot(`
+      "release:
+        Not migrating on this app
+      "
+    `);
+  });
+});
+
+describe('planAsData', () => {
+  test('serve: the plan, and the connections in total', () => {
+    const env = { RUN_WORKER: 'true', DB_POOL: '4' };
+    const plan: ServePlan = serving('web', env);
+    expect(plan.warnings).toHaveLength(2);
+    expect(data('web', env)).toEqual({ ...plan, databaseConnections: 12 });
+  });
+
+  test('release and nothing: the plan', () => {
+    expect(data('release', {})).toEqual(makePlan('release', {}, checkout()));
+    expect(data('release', { RUN_STREAMING: 'true' })).toEqual({
+      kind: 'nothing',
+      role: 'release',
+      reason: 'Not migrating on this app',
+      warnings: [],
+    });
+  });
+
+  test('survives JSON', () => {
+    const asData = data('worker', { SIDEKIQ_PROCESSES: '10 5:default' });
+    expect(JSON.parse(JSON.stringify(asData))).toEqual(asData);
+  });
+});
+
+describe('what must not be printed', () => {
+  const SECRET = 's3cr%t';
+  const addresses = [
+    `postgres://mastodon:${SECRET}@db.example:5432/mastodon`,
+    `postgres://mastodon:it's ${SECRET} "here"@db.example/mastodon`,
+    `redis://:${SECRET}@cache.example:6379/0`,
+    `rediss://h:${SECRET}@cache.example`,
+    `https://me:${SECRET}@proxy.example`,
+  ];
+  const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+
+  test.each(addresses)('%s in commands and values', (address) => {
+    const command = `env ${quoted(`DATABASE_URL=${address}`)} run ${quoted(address)} on`;
+    const env: Environment = {
+      DATABASE_URL: address,
+      REDIS_URL: address,
+      RUN_WORKER: 'true',
+      PUMA_COMMAND: command,
+      SIDEKIQ_COMMAND: command,
+      STREAMING_COMMAND: command,
+      MIGRATE_COMMAND: command,
+      AFTER_MIGRATE_COMMAND: command,
+      BIND: address,
+      SIDEKIQ_DB_POOL: '1',
+    };
+    const streaming = { ...env, RUN_STREAMING: 'true', SOCKET: address };
+    const printed = (['web', 'worker', 'release'] as const).flatMap((role) =>
+      [env, streaming].flatMap((one) => [told(role, one), JSON.stringify(data(role, one))]),
+    );
+    expect(printed.filter((text) => text.includes(SECRET))).toEqual([]);
+    expect(printed.filter((text) => text.includes('.example'))).toEqual([]);
+    expect(told('web', env)).toContain(`://[hidden]' run '`);
+    expect(told('web', env)).toContain(`://[hidden]' on\n`);
+  });
+});
