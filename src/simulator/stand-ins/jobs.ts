@@ -18,12 +18,15 @@ export class Jobs {
   readonly #queues: readonly string[];
   readonly #inHand = new Map<string, Promise<void>>();
   readonly #cut = new AbortController();
-  readonly #clock: NodeJS.Timeout;
+  #clock: NodeJS.Timeout | undefined;
   #quiet = false;
 
   constructor(threads: number, queues: readonly string[]) {
     this.#threads = threads;
     this.#queues = queues;
+  }
+
+  start(): void {
     this.#clock = setInterval(() => this.#take(), knobs.jobEveryMs);
     this.#take();
   }

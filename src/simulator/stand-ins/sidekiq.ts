@@ -22,8 +22,10 @@ process.on('SIGTSTP', () => {
 });
 process.on('SIGTTIN', dumpThreads);
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => void (stopping ??= shutDown()));
+// Only now: whoever sees it ready or at work can count on its answer to signals.
 if (readyFile) writeFileSync(readyFile, '');
 log(`Ready with ${threads} threads for ${[...new Set(queues)].join(', ')}`);
+jobs.start();
 
 async function shutDown(): Promise<void> {
   log('Shutting down');
