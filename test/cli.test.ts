@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import { parseCommandLine, USAGE, type Command } from '../src/cli.ts';
+import { UsageError } from '../src/errors.ts';
+import { EXIT } from '../src/exit-status.ts';
+
+const ALL = ['web', 'worker', 'release'] as const;
+
+describe('parseCommandLine', () => {
+  test.each<[string, Command]>([
+    ['web', { verb: 'run', role: 'web', envFile: null }],
+    ['worker', { verb: 'run', role: 'worker', envFile: null }],
+    ['release', { verb: 'run', role: 'release', envFile: null }],
+    ['web --env-file .env', { verb: 'run', role: 'web', envFile: '.env' }],
+    ['--env-file .env web', { verb: 'run', role: 'web', envFile: '.env' }],
+    ['web --env-file=.env', { verb: 'run', role: 'web', envFile: '.env' }],
+    ['--env-file=a=b worker', { verb: 'run', role: 'worker', envFile: 'a=b' }],
+    ['web --env-file web', { verb: 'run', role: 'web', envFile: 'web' }],
+    ['web --env-file a --env-file b', { verb: 'run', role: 'web', envFile: 'b' }],
+    ['plan', { verb: 'plan', roles: ALL, json: false, envFile: null }],
+    ['plan web', { verb: 'plan', roles: ['web'], json: false, envFile: null }],
+    ['plan worker', { verb: 'plan', roles: ['worker'], json: false, envFile: null }],
+    ['plan release', { verb: 'plan', roles: ['release'], json: false, envFile: null }],
+    ['plan --json', { verb: 'plan', roles: ALL, json: true, envFile: null }],
+    ['--json plan web', { verb: 'plan', roles: ['web'], json: true, envFile: null }],
+    ['plan web --json --env-file x', { verb: 'plan', roles: ['web'], json: true, envFile: 'x' }],
+    ['plan --json --json', { verb: 'plan', roles: ALL, json: true, envFile: null }],
+    ['--help', { verb: 'help' }],
+    ['-h', { verb: 'help' }],
+    ['web --help', { verb: 'help' }],
+    ['plan -h --json', { verb: 'help' }],
+    ['nonsense --help', { verb: 'help' }],
+    ['--version', { verb: 'version' }],
+    ['web --version', { verb: 'version' }],
+    ['--version --help', { verb: 'help' }],
+  ])('%j', (line, command) => {
+    expect(parseCommandLine(line.split(' '))).toEqual(command);
+  });
+
+  test.each([
+    ['', 'expected web, worker, release or plan'],
+    ['--json', 'expected web, worker, release or plan'],
+    ['--env-file .env', 'expected web, worker, release or plan'],
+    ['Web', '"Web" is not a process type: expected web, worker or release'],
+    ['streaming', '"streaming" is not a process type: expected web, worker or release'],
+    ['help', '"help" is not a process type: expected web, worker or release'],
+    ['plan plan', '"plan" is not a process type: expected web, worker or release'],
+    ['plan streaming', '"streaming" is not a process type: expected web, worker or release'],
+    ['web worker', 'web takes no further word: "worker"'],
+    ['web plan', 'web takes no further word: "plan"'],
+    ['plan web worker', 'plan takes one name, not also "worker"'],
+    ['plan web worker release', 'plan takes one name, not also "worker release"'],
+    ['web --json', '--json goes with plan'],
+    ['release --json', '--json goes with plan'],
+    ['web --env-file', '--env-file needs the name of a file'],
+    ['web --env-file=', '--env-file needs the name of a file'],
+    ['--verbose web', 'unknown option --verbose'],
+    ['web -v', 'unknown option -v'],
+    ['web --', 'unknown option --'],
+    ['web -', 'unknown option -'],
+    ['web --env-fil=x', 'unknown option --env-fil=x'],
+    ['web --json=true', 'unknown option --json=true'],
+    ['--help --nonsense', 'unknown option --nonsense'],
+  ])('%j is told', (line, message) => {
+    const parse = (): Command => parseCommandLine(line.split(' ').filter((word) => word !== ''));
+    expect(parse).toThrow(UsageError);
+    expect(parse).toThrow(expect.objectContaining({ message, code: 'SUPERVISE_USAGE' }));
+  });
+
+  test('an empty word names nothing', () => {
+    expect(() => parseCommandLine([''])).toThrow('"" is not a process type');
+    expect(() => parseCommandLine(['web', '--env-file', ''])).toThrow('--env-file needs the name of a file');
+  });
+});
+
+test('wrong usage has the code of sysexits', () => {
+  expect(EXIT.usage).toBe(64);
+});
+
+test.each(['web', 'worker', 'release', 'plan', '--env-file FILE', '--json', '--help', '--version', 'docs/settings.md'])(
+  'the usage tells of %s',
+  (word) => {
+    expect(USAGE).toContain(word);
+  },
+);
+
+test('the usage fits a terminal', () => {
+  expect(USAGE.split('\n').filter((line) => line.length > 100)).toEqual([]);
+});
