@@ -24,13 +24,25 @@ const { metafile } = await build({
   metafile: true,
   define: { __VERSION__: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf8')).version) },
   // CommonJS packages inside an ES module bundle still call require() for Node's own modules.
-  banner: { js: "import{createRequire as $cr}from'node:module';const require=$cr(import.meta.url);" },
+  banner: { js: 'const require=process.getBuiltinModule;' },
+  plugins: [leaveOut(/^(thread-stream|sonic-boom)$/)],
 });
 writeFileSync('dist/LICENSES.txt', licences(metafile));
 const types = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], {
   stdio: 'inherit',
 });
 process.exitCode = types.status ?? 1;
+
+/** pino's own ways to write: we hand it ours, and they would load worker_threads and more into every dyno. */
+function leaveOut(filter) {
+  return {
+    name: 'leave-out',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter }, ({ path }) => ({ path, namespace: 'left-out' }));
+      onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = class {};' }));
+    },
+  };
+}
 
 function standIns() {
   const folder = 'src/simulator/stand-ins';

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Place } from '../plan/place.ts';
 
 /** A random name for a run. */
 export function newRunId(): string {
-  return `mstdn-supervise-${randomBytes(6).toString('hex')}`;
+  return `mstdn-supervise-${Math.random().toString(36).slice(2, 14)}`;
 }
 
 /** Looks at the folder that we were started in. */

@@ -17,8 +17,8 @@ test.each([
 
 test('streaming that crashes with its 0: sidekiq is stopped and loses nothing, exit code 1', async () => {
   const { dyno, redis, port } = await startInstance({ env: { ...env, RUN_STREAMING: 'true' } });
-  await dyno.says(/streaming is ready/);
-  await dyno.says(/sidekiq is ready/);
+  await dyno.says(/streaming is ready after/);
+  await dyno.says(/sidekiq is ready after/);
   const jobs = enqueue(redis, 6, 'RecordedWorker', 2);
   await inHand(redis, 5);
   await expect(get(port, '/crash')).rejects.toThrow();

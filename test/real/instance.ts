@@ -69,8 +69,8 @@ export function get(port: number, path: string): Promise<Reply> {
 
 /** Puma answers and sidekiq fetches. */
 export async function ready({ dyno }: Instance): Promise<void> {
-  await dyno.says(/puma is ready/);
-  await dyno.says(/sidekiq is ready/);
+  await dyno.says(/puma is ready after/);
+  await dyno.says(/sidekiq is ready after/);
 }
 
 /** The process that the supervisor says it started under this name. */

@@ -1,18 +1,33 @@
 import { expect, test } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { commandLine } from '../harness/processes.ts';
 import { enqueue, expectNoneLost, inHand, queued, runs, sidekiqProcesses } from './jobs.ts';
 import { endOf, lastLine, startInstance, withExit } from './instance.ts';
 
 const args = ['worker'];
 const all = ['default', 'fasp', 'ingress', 'mailers', 'pull', 'push', 'scheduler'];
 
-test('jobs too long for the budget go back to the queue', async () => {
+test.each(['RecordedWorker', 'StubbornWorker'])(
+  'jobs too long for the budget go back to the queue: %s',
+  async (job) => {
+    const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '7' } });
+    const jobs = enqueue(redis, 7, job, 600);
+    await inHand(redis, 5);
+    dyno.signal('SIGTERM');
+    expect(await endOf(dyno)).toEqual(withExit(0));
+    expect(queued(redis).sort()).toEqual(jobs.sort());
+    expect(lastLine(dyno)).toMatch(/exit code 0$/);
+  },
+);
+
+test('a child process of a job too long for the budget is ended, and named, after its sidekiq', async () => {
   const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '7' } });
-  const jobs = enqueue(redis, 7, 'RecordedWorker', 600);
-  await inHand(redis, 5);
+  const jobs = enqueue(redis, 1, 'ExternalWorker', 600);
+  await eventually(() => expect(dyno.look().map(commandLine)).toContain('sleep 600'));
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));
-  expect(queued(redis).sort()).toEqual(jobs.sort());
-  expect(lastLine(dyno)).toMatch(/exit code 0$/);
+  expect(dyno.output).toMatch(/sleep \(pid \d+\) outlived/);
+  expect(queued(redis)).toEqual(jobs);
 });
 
 test("a job's own child process works on after TERM to the supervisor alone", async () => {
