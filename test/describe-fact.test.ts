@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import { describeFact, type Level } from '../src/describe-fact.ts';
+import type { Fact } from '../src/facts.ts';
+
+const HOUR = 3_600_000;
+
+/** Every fact in each of its forms: how loud, and what an admin reads. */
+const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fact: F }>, 'fact'>, Level, string])[] } =
+  {
+    plan: [[{ text: 'web: puma (5 threads)' }, 'info', 'web: puma (5 threads)']],
+    warning: [[{ text: 'DB_POOL=1 is too small' }, 'warn', 'DB_POOL=1 is too small']],
+    started: [
+      [
+        { child: 'puma', command: ['bundle', 'exec', 'puma', '-C', 'config/puma.rb'], pid: 42 },
+        'info',
+        'puma started: bundle exec puma -C config/puma.rb (pid 42)',
+      ],
+      [
+        { child: 'puma', command: ['sh', '-c', 'exec puma'], pid: 1 },
+        'info',
+        "puma started: sh -c 'exec puma' (pid 1)",
+      ],
+    ],
+    ready: [[{ child: 'sidekiq', afterMs: 6123 }, 'info', 'sidekiq is ready after 6.1 s']],
+    'not-waiting': [
+      [
+        { child: 'sidekiq-2', notReady: 'puma', afterMs: 45_000 },
+        'warn',
+        'puma is not ready after 45 s; starting sidekiq-2 anyway',
+      ],
+    ],
+    'not-watched': [
+      [{ child: 'sidekiq', why: 'no tmp/ here' }, 'warn', 'cannot see when sidekiq is ready: no tmp/ here'],
+    ],
+    ended: [
+      [
+        { child: 'puma', status: { kind: 'exited', code: 3 }, afterMs: 340 },
+        'info',
+        'puma ended with code 3 after 340 ms',
+      ],
+      [
+        { child: 'sidekiq', status: { kind: 'signaled', signal: 'SIGKILL' }, afterMs: 3.2 * HOUR },
+        'info',
+        'sidekiq was killed by SIGKILL (out of memory?) after 3 h 12 min',
+      ],
+      [
+        { child: 'puma', status: { kind: 'signaled', signal: 'SIGTERM' }, afterMs: 50 * HOUR },
+        'info',
+        'puma was ended by SIGTERM after 2 d 2 h',
+      ],
+    ],
+    stopping: [
+      [
+        { because: 'SIGTERM', children: ['puma', 'sidekiq'], atMostMs: 28_500 },
+        'info',
+        'SIGTERM; stopping puma, sidekiq; 28.5 s at most',
+      ],
+      [
+        { because: 'puma ended with code 0', children: ['sidekiq'], atMostMs: 58_500 },
+        'info',
+        'puma ended with code 0; stopping sidekiq; 58.5 s at most',
+      ],
+      [{ because: 'SIGINT', children: [], atMostMs: 28_500 }, 'info', 'SIGINT; nothing else is running'],
+    ],
+    broadcast: [[{ child: 'puma', afterMs: 12 }, 'info', 'SIGTERM came 12 ms after puma ended: it was asked to']],
+    killing: [[{ children: ['puma', 'sidekiq'] }, 'warn', 'killing puma, sidekiq']],
+    leftover: [
+      [{ process: 'ffmpeg (pid 7)', how: 'ended' }, 'warn', 'ffmpeg (pid 7) outlived the children and was ended'],
+      [{ process: 'ffmpeg (pid 7)', how: 'killed' }, 'warn', 'ffmpeg (pid 7) outlived the children and was killed'],
+    ],
+    'left-behind': [
+      [{ children: ['puma'] }, 'error', 'puma cannot be ended; leaving before the platform kills us'],
+      [{ children: ['puma', 'x'] }, 'error', 'puma, x cannot be ended; leaving before the platform kills us'],
+    ],
+    'handed-on': [
+      [
+        { signal: 'SIGTTIN', children: ['sidekiq-1', 'sidekiq-2'] },
+        'info',
+        'SIGTTIN handed on to sidekiq-1, sidekiq-2',
+      ],
+      [{ signal: 'SIGUSR2', children: [] }, 'info', 'SIGUSR2 is for nobody here'],
+    ],
+    outcome: [
+      [
+        { code: 0, reason: 'asked to stop by SIGTERM; everything ended by itself' },
+        'info',
+        'asked to stop by SIGTERM; everything ended by itself; exit code 0',
+      ],
+      [{ code: 137, reason: 'puma was killed' }, 'error', 'puma was killed; exit code 137'],
+      [{ code: 1, reason: 'puma ended with code 0' }, 'error', 'puma ended with code 0; exit code 1'],
+    ],
+    'step-started': [
+      [
+        { step: 'migrate', command: ['bundle', 'exec', 'rails', 'db:migrate'], pid: 9 },
+        'info',
+        'migrate started: bundle exec rails db:migrate (pid 9)',
+      ],
+    ],
+    'step-ended': [
+      [
+        { step: 'migrate', status: { kind: 'exited', code: 0 }, afterMs: 12_345 },
+        'info',
+        'migrate ended with code 0 after 12 s',
+      ],
+      [
+        { step: 'migrate', status: { kind: 'signaled', signal: 'SIGTERM' }, afterMs: 2500 },
+        'info',
+        'migrate was ended by SIGTERM after 2.5 s',
+      ],
+    ],
+  };
+
+describe.each(Object.entries(TABLE))('%s', (fact, rows) => {
+  test.each<readonly [object, Level, string]>(rows)('%o', (fields, level, message) => {
+    expect(describeFact({ fact, ...fields } as Fact)).toEqual({ level, message });
+  });
+});
+
+test.each([
+  'postgres://mastodon:s3cret@db.example/mastodon',
+  `DATABASE_URL=postgres://mastodon:it's s3cret "here"@db.example/mastodon`,
+  '--redis=redis://:s3cret@cache.example:6379',
+  'https://me:s3cret@proxy.example',
+])('%s in a command is hidden', (word) => {
+  const messages = [
+    describeFact({ fact: 'started', child: 'puma', command: ['env', word, 'puma'], pid: 1 }),
+    describeFact({ fact: 'step-started', step: 'migrate', command: ['env', word, 'rails'], pid: 1 }),
+  ].map(({ message }) => message);
+  expect(messages.map((message) => message.includes('://[hidden]'))).toEqual([true, true]);
+  expect(messages.filter((message) => message.includes('s3cret') || message.includes('.example'))).toEqual([]);
+});
