@@ -10,7 +10,7 @@ const all = ['default', 'fasp', 'ingress', 'mailers', 'pull', 'push', 'scheduler
 test.each(['RecordedWorker', 'StubbornWorker'])(
   'jobs too long for the budget go back to the queue: %s',
   async (job) => {
-    const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '7' } });
+    const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '8' } });
     const jobs = enqueue(redis, 7, job, 600);
     await inHand(redis, 5);
     dyno.signal('SIGTERM');
@@ -21,7 +21,7 @@ test.each(['RecordedWorker', 'StubbornWorker'])(
 );
 
 test('a child process of a job too long for the budget is ended, and named, after its sidekiq', async () => {
-  const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '7' } });
+  const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '8' } });
   const jobs = enqueue(redis, 1, 'ExternalWorker', 600);
   await eventually(() => expect(dyno.look().map(commandLine)).toContain('sleep 600'));
   dyno.signal('SIGTERM');
