@@ -62,7 +62,9 @@ export function command(fallback: string): Parser<Words> {
   return (text) => {
     try {
       const [file, ...args] = splitWords(text ?? fallback);
-      return file ? { value: [file, ...args] } : { expected: 'a command' };
+      if (!file) return { expected: 'a command' };
+      if (!/^\w+=/.test(file)) return { value: [file, ...args] };
+      return { expected: 'a command; no shell sets a variable before it, `env NAME=value …` does' };
     } catch (error) {
       return { expected: `a command line as a shell reads it, not ${(error as Error).message}` };
     }

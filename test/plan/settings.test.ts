@@ -167,10 +167,11 @@ function commandRow(byDefault: readonly string[]): Row {
     byDefault,
     good: [
       ['./run', ['./run']],
+      ['env A=b ./run', ['env', 'A=b', './run']],
       ['  ./run  fast ', ['./run', 'fast']],
       [`sh -c 'a b' "c d" e\\ f`, ['sh', '-c', 'a b', 'c d', 'e f']],
     ],
-    bad: [' ', '""', "'' x", ...BY_SHELL],
+    bad: [' ', '""', "'' x", 'A=b ./run', ...BY_SHELL],
   };
 }
 
@@ -197,7 +198,7 @@ describe.each(ROWS)('%s', (name, { byDefault, good, bad, expected }) => {
     const saying = (text: string): unknown =>
       expected === undefined
         ? expect.stringMatching(
-            /: expected a command( line as a shell reads it, not (an unclosed ["']|a backslash at the end))?$/,
+            /: expected a command( line as a shell reads it, not (an unclosed ["']|a backslash at the end)|; no shell sets .*)?$/,
           )
         : `${name}=${JSON.stringify(text)}: expected ${expected}`;
     expect(messages).toEqual(bad.map((text) => [saying(text)]));
@@ -231,6 +232,11 @@ test('the kinds of a wrong command are told apart', () => {
     'PUMA_COMMAND="puma \\\\": expected a command line as a shell reads it, not a backslash at the end',
   );
   expect(problem(' ')).toBe('PUMA_COMMAND=" ": expected a command');
+  const assigned = 'expected a command; no shell sets a variable before it, `env NAME=value …` does';
+  expect(problem('RAILS_ENV=test puma')).toBe(`PUMA_COMMAND="RAILS_ENV=test puma": ${assigned}`);
+  expect(problem('DATABASE_URL="postgres://u:s3cret@h/d" rails')).toBe(
+    `PUMA_COMMAND="DATABASE_URL=\\"postgres://[hidden]": ${assigned}`,
+  );
 });
 
 test('all wrong values are told in one go, in the order of the documentation', () => {
