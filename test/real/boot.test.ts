@@ -1,27 +1,30 @@
 import { expect, test } from 'vitest';
 import { checkout, endOf, ready, startInstance, type Instance } from './instance.ts';
+import { enqueue, expectNoneLost } from './jobs.ts';
 import { startRedis, type Redis } from './services.ts';
 
 const INSTANTS = 50;
 const LANES = 4;
+type Instant = { index: number; afterMs: number };
 
 test(
-  'TERM at 50 instants of the boot: nothing hangs, nothing is left, the code is right',
+  `TERM at ${INSTANTS} instants of the boot: nothing hangs, nothing is left, no job is lost`,
   { timeout: 400_000 },
   async () => {
     const redis = await startRedis();
     const folders = Array.from({ length: LANES }, checkout);
     const bootsMs = await Promise.all(folders.map((folder) => bootMs(folder, redis)));
-    const beyondReadyMs = 1.1 * Math.max(...bootsMs);
-    const instants = Array.from({ length: INSTANTS }, (_, index) => ({
-      index,
-      afterMs: (beyondReadyMs * index) / INSTANTS,
-    }));
+    const stepMs = (1.1 * Math.max(...bootsMs)) / INSTANTS;
+    const instants = Array.from({ length: INSTANTS }, (_, index) => ({ index, afterMs: stepMs * index }));
+    const jobs: string[] = [];
     const lane = async (folder: string): Promise<void> => {
-      for (let next = instants.shift(); next; next = instants.shift()) await stopAfter(next, folder, redis);
+      for (let next = instants.shift(); next; next = instants.shift()) {
+        jobs.push(...enqueue(redis, 4, 'RecordedWorker', 0.2));
+        await stopAt(next, folder, redis);
+      }
     };
     await Promise.all(folders.map(lane));
-    expect(instants).toEqual([]);
+    expectNoneLost(redis, jobs);
   },
 );
 
@@ -36,19 +39,17 @@ async function bootMs(folder: string, redis: Redis): Promise<number> {
   return tookMs;
 }
 
-/** With and without puma's workers, to the supervisor alone and to all, in turn. */
-async function stopAfter(
-  { index, afterMs }: { index: number; afterMs: number },
-  folder: string,
-  redis: Redis,
-): Promise<void> {
-  const { dyno } = await boot(folder, redis, index & 1);
+/** With and without puma's workers, to the supervisor alone and to all, in turn; the last once all is up. */
+async function stopAt({ index, afterMs }: Instant, folder: string, redis: Redis): Promise<void> {
+  const instance = await boot(folder, redis, index & 1);
+  const { dyno } = instance;
   await new Promise((resolve) => setTimeout(resolve, afterMs));
+  if (index === INSTANTS - 1) await ready(instance);
   if (index & 2) dyno.signalAll('SIGTERM');
   else dyno.signal('SIGTERM');
   const { code, signal, left } = await endOf(dyno);
-  const saidNothing = dyno.output === '';
   const where = `instant ${index}, ${Math.round(afterMs)} ms after the start:\n${dyno.output}`;
+  const saidNothing = dyno.output === '';
   expect(left, where).toEqual([]);
   expect({ code, signal }, where).toEqual(saidNothing ? { code: null, signal: 'SIGTERM' } : { code: 0, signal: null });
 }
