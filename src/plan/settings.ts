@@ -64,19 +64,23 @@ export const SETTINGS = {
   PUMA_COMMAND: setting(
     command('bundle exec puma -C config/puma.rb'),
     '`bundle exec puma -C config/puma.rb`',
-    'runs instead; split into words as a shell would, never run by a shell',
+    'the command of puma; split into words as a shell would, never run by a shell',
   ),
   SIDEKIQ_COMMAND: setting(
     command('bundle exec sidekiq'),
     '`bundle exec sidekiq`',
-    'runs instead; `-c`, `-t` and `-q` are added to it',
+    'the command of sidekiq; `-c`, `-t` and `-q` are added to it',
   ),
-  STREAMING_COMMAND: setting(command('node ./streaming'), '`node ./streaming`', 'runs instead'),
-  MIGRATE_COMMAND: setting(command('bundle exec rails db:migrate'), '`bundle exec rails db:migrate`', 'runs instead'),
+  STREAMING_COMMAND: setting(command('node ./streaming'), '`node ./streaming`', 'the command of streaming'),
+  MIGRATE_COMMAND: setting(
+    command('bundle exec rails db:migrate'),
+    '`bundle exec rails db:migrate`',
+    'the command of the migration',
+  ),
   AFTER_MIGRATE_COMMAND: setting(
     command('bundle exec rails runner Rails.cache.clear'),
     '`bundle exec rails runner Rails.cache.clear`',
-    'runs after a good migration instead',
+    'the command after a good migration',
   ),
   SUPERVISE_STOP_TIMEOUT: setting(
     seconds(2, 3600, 30),
@@ -87,12 +91,12 @@ export const SETTINGS = {
   SUPERVISE_LOG_FORMAT: setting(
     oneOf(['json', 'pretty'], null),
     '`pretty` on a terminal, else `json`',
-    '`json` or `pretty`',
+    'how our own lines look: `json` or `pretty`',
   ),
   SUPERVISE_LOG_LEVEL: setting(
     oneOf(['debug', 'info', 'warn', 'error'], 'info'),
     '`info`',
-    '`debug`, `info`, `warn` or `error`',
+    'the level of our own lines: `debug`, `info`, `warn` or `error`',
   ),
   SUPERVISE_LOG_PREFIX: setting(
     oneOf(['true', 'false'], 'false'),
