@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import module from 'node:module';
+require('node:module').enableCompileCache?.(); // Node >= 22.1
+const { main } = require('../dist/main.cjs');
 
-module.enableCompileCache?.(); // Node >= 22.1
-const { main } = await import('../dist/main.js');
-process.exitCode = await main(process.argv.slice(2), process.env);
+void main(process.argv.slice(2), process.env).then((code) => (process.exitCode = code));

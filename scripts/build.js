@@ -1,8 +1,8 @@
-// Bundles src/ into dist/: the serve path is one file, everything that a dyno at work does not need is a lazy chunk.
-// Also writes the type declarations (--types) and the licences of what is bundled.
+// Bundles src/ into dist/: the path that a dyno takes at work is one file, everything else is loaded when it is needed.
+// Also writes the type declarations and the licences of what is bundled.
 import { build } from 'esbuild';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
 
@@ -10,28 +10,48 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
 rmSync('dist', { recursive: true, force: true });
-const { metafile } = await build({
-  entryPoints: ['src/main.ts', ...standIns()],
-  outdir: 'dist',
-  outbase: 'src',
+const common = {
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.19',
   minifySyntax: true,
   legalComments: 'none',
   metafile: true,
   define: { __VERSION__: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf8')).version) },
-  // CommonJS packages inside an ES module bundle still call require() for Node's own modules.
-  banner: { js: 'const require=process.getBuiltinModule;' },
-  plugins: [leaveOut(/^(thread-stream|sonic-boom)$/)],
-});
-writeFileSync('dist/LICENSES.txt', licences(metafile));
+};
+// CommonJS, because a node that never loads an ES module starts sooner and keeps 0.4 MB of private memory less.
+const cjs = { ...common, format: 'cjs', supported: { 'dynamic-import': false } };
+const lazy = new Map();
+const metafiles = [await bundle({ ...cjs, entryPoints: ['src/main.ts'], outfile: 'dist/main.cjs' })];
+for (const [name, entry] of lazy)
+  metafiles.push(await bundle({ ...cjs, entryPoints: [entry], outfile: `dist/${name}` }));
+metafiles.push(await bundle({ ...common, format: 'esm', entryPoints: standIns(), outdir: 'dist/simulator/stand-ins' }));
+writeFileSync('dist/LICENSES.txt', licences(metafiles));
 const types = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], {
   stdio: 'inherit',
 });
 process.exitCode = types.status ?? 1;
+
+async function bundle(options) {
+  const plugins = [lazily(), leaveOut(/^(sonic-boom|worker_threads|.*\/transport)$/)];
+  return (await build({ ...options, plugins })).metafile;
+}
+
+/** Every dynamic import() becomes a file of its own, so that the path a dyno takes at work is one file. */
+function lazily() {
+  return {
+    name: 'lazily',
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /.*/ }, async ({ path, kind, resolveDir }) => {
+        if (kind !== 'dynamic-import') return undefined;
+        const found = await resolve(path, { kind: 'import-statement', resolveDir });
+        const name = `${basename(path, '.ts')}.cjs`;
+        lazy.set(name, found.path);
+        return { path: `./${name}`, external: true };
+      });
+    },
+  };
+}
 
 /** pino's own ways to write: we hand it ours, and they would load worker_threads and more into every dyno. */
 function leaveOut(filter) {
@@ -39,7 +59,9 @@ function leaveOut(filter) {
     name: 'leave-out',
     setup({ onResolve, onLoad }) {
       onResolve({ filter }, ({ path }) => ({ path, namespace: 'left-out' }));
-      onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = class {};' }));
+      onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+        contents: 'module.exports = class { static isMainThread = true; };',
+      }));
     },
   };
 }
@@ -52,9 +74,10 @@ function standIns() {
     .map((name) => join(folder, name));
 }
 
-function licences(meta) {
+function licences(metas) {
   const packages = new Set(
-    Object.keys(meta.inputs)
+    metas
+      .flatMap(({ inputs }) => Object.keys(inputs))
       .map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
       .filter((name) => name !== undefined),
   );

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { ConfigError } from '../errors.ts';
 import type { Environment } from '../plan/settings.ts';
 
@@ -6,8 +6,13 @@ import type { Environment } from '../plan/settings.ts';
  * @throws ConfigError when the file cannot be read. */
 export async function withEnvFile(env: Environment, file: string): Promise<Environment> {
   const { default: dotenv } = await import('dotenv');
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+  return { ...dotenv.parse(read(file)), ...env };
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
     throw new ConfigError([`--env-file ${file}: ${(error as Error).message}`]);
-  });
-  return { ...dotenv.parse(text), ...env };
+  }
 }

@@ -1,6 +1,6 @@
-import type { Clock, Leftovers } from './host.ts';
+import type { Cancel, Clock, Leftovers } from './host.ts';
 import { findKin, remember, type Known } from './kin.ts';
-import { carries, readProcess, readProcesses, type ProcessRow } from './processes.ts';
+import { carries, readDescendants, readProcess, readProcesses, type ProcessRow } from './processes.ts';
 
 /** How long a process that outlived the children has to follow our TERM. */
 const LEFTOVER_GRACE_MS = 1000;
@@ -8,6 +8,8 @@ const LEFTOVER_GRACE_MS = 1000;
 const KILL_TAKES_MS = 700;
 const POLL_MS = 10;
 const LOOK_EVERY_MS = 5000;
+/** So many are remembered before the ended ones are sorted out, which takes a look at every process of the dyno. */
+const KNOWN_MOST = 256;
 
 /** Keeps track of every process that comes from our children, and ends them. Only Linux has the /proc for it. */
 export class Sweeper {
@@ -27,8 +29,8 @@ export class Sweeper {
   }
 
   /** Remembers the descendants while their parents live, every few seconds, until cancelled. */
-  watch(): () => void {
-    const timer = setInterval(() => this.#look(() => false), LOOK_EVERY_MS);
+  watch(): Cancel {
+    const timer = setInterval(() => this.#glance(), LOOK_EVERY_MS);
     timer.unref();
     return () => clearInterval(timer);
   }
@@ -55,6 +57,18 @@ export class Sweeper {
     list.set(row.pid, row);
     send(row.pid, late ? 'SIGKILL' : 'SIGTERM');
     if (!late) send(row.pid, 'SIGCONT');
+  }
+
+  #glance(): void {
+    if (this.#known.size > KNOWN_MOST) this.#look(() => false);
+    const rows = [...this.#known.keys()].flatMap((pid) =>
+      this.#isKnown(readProcess(pid)) ? readDescendants(pid) : [],
+    );
+    this.#known = new Map([...this.#known, ...rows.map(({ pid, started }): [number, string] => [pid, started])]);
+  }
+
+  #isKnown(row: ProcessRow | null): boolean {
+    return row !== null && this.#known.get(row.pid) === row.started;
   }
 
   #left(): ProcessRow[] {

@@ -12,7 +12,7 @@ export async function release(plan: ReleasePlan, host: Host, tell: Tell): Promis
       if (stop.signal !== null) return stopped(stop.signal, `before ${step.name}`);
       const status = await runStep(step, host, tell, stop);
       const code = toExitCode(status);
-      if (code !== 0) return { code, reason: `${step.name} ${describeStatus(status)}; the release stops here` };
+      if (code !== 0) return { code, reason: failed(step, status, stop.signal) };
     }
     return { code: EXIT.ok, reason: `${plan.steps.map(({ name }) => name).join(' and ')} done` };
   } finally {
@@ -32,6 +32,11 @@ async function runStep(step: Step, host: Host, tell: Tell, stop: Stop): Promise<
   stop.handTo(null);
   tell({ fact: 'step-ended', step: step.name, status, afterMs: host.clock.now() - startedAtMs });
   return status;
+}
+
+function failed(step: Step, status: ExitStatus, signal: StopSignal | null): string {
+  const asked = signal === null ? '' : `asked to stop by ${signal}; `;
+  return `${asked}${step.name} ${describeStatus(status)}; the release stops here`;
 }
 
 function stopped(signal: StopSignal, when: string): { code: number; reason: string } {
