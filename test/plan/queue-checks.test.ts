@@ -11,6 +11,7 @@ describe('queueWarnings', () => {
     ['as sidekiq.yml says', {}, []],
     ['one of two', { SIDEKIQ_PROCESSES: '10 5:default' }, []],
     ['one of two by name', { SIDEKIQ_PROCESSES: '5:scheduler 5:default' }, []],
+    ['one among others', { SIDEKIQ_PROCESSES: '5:default*8,scheduler*1' }, []],
     ['forbidden', { RUN_SCHEDULE: 'false' }, [NONE_SERVES]],
     ['forbidden, several', { RUN_SCHEDULE: 'false', SIDEKIQ_PROCESSES: '10 5:default' }, [NONE_SERVES]],
     ['not named', { SIDEKIQ_PROCESSES: '5:default 5:push*6,pull*1' }, [NONE_SERVES]],

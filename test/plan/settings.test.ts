@@ -130,6 +130,7 @@ const TABLE: Record<SettingName, Row> = {
     byDefault: 45_000,
     good: [
       ['0', 0],
+      ['1.005', 1005],
       ['0.5', 500],
       ['3600', 3_600_000],
     ],
