@@ -30,7 +30,7 @@ export function describeFact(fact: Fact): { level: Level; message: string } {
     case 'broadcast':
       return info(`SIGTERM came ${describeDuration(fact.afterMs)} after ${fact.child} ended: it was asked to`);
     case 'killing':
-      return warn(`killing ${fact.children.join(', ')}`);
+      return warn(`killing ${fact.children.length > 0 ? fact.children.join(', ') : 'what is left'}`);
     case 'leftover':
       return warn(`${fact.process} outlived the children and was ${fact.how === 'killed' ? 'killed' : 'ended'}`);
     case 'left-behind':

@@ -66,11 +66,10 @@ export function sweepOnceAllEnded(state: Phase<'stopping' | 'killing'>, effects:
 
 export function kill(state: Phase<'stopping'>): Step {
   const { children, cause, deadlines } = state;
-  return [
-    { phase: 'killing', children, cause, deadlines },
+  return sweepOnceAllEnded({ phase: 'killing', children, cause, deadlines }, [
     { do: 'kill-all' },
     { do: 'tell', fact: { fact: 'killing', children: alive(children) } },
-  ];
+  ]);
 }
 
 /** The budget is over: we go before the platform ends us, even if a process cannot be ended. */

@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'vitest';
+import { child, servePlan, web, worker } from '../fakes/plan.ts';
+import {
+  broadcastOver,
+  budgetOver,
+  end,
+  codeOf,
+  exited,
+  graceOver,
+  ready,
+  replay,
+  signal,
+  startOver,
+  swept,
+} from './replay.ts';
+
+describe('start', () => {
+  test('puma at once, sidekiq waits', () => {
+    expect(replay(web).did).toEqual([['spawn puma', 'start-over at 45000']]);
+  });
+
+  test('sidekiq as soon as puma is ready, once', () => {
+    const { did } = replay(web, ready('puma', 6000), startOver('sidekiq', 45_000), ready('puma', 46_000));
+    expect(did.slice(1)).toEqual([['spawn sidekiq'], [], []]);
+  });
+
+  test('sidekiq anyway when puma takes too long, and not again when puma is ready at last', () => {
+    const { did } = replay(web, startOver('sidekiq', 45_000), ready('puma', 50_000), ready('sidekiq', 55_000));
+    expect(did.slice(1)).toEqual([['spawn sidekiq'], [], []]);
+  });
+
+  test('several sidekiq processes all start when puma is ready', () => {
+    const start = { afterReady: 'puma', atMostMs: 45_000 };
+    const plan = servePlan(child('puma'), child('sidekiq-1', { start }), child('sidekiq-2', { start }));
+    expect(replay(plan, ready('puma', 1)).last).toEqual(['spawn sidekiq-1', 'spawn sidekiq-2']);
+  });
+
+  test('worker: sidekiq at once', () => {
+    expect(replay(worker).did).toEqual([['spawn sidekiq']]);
+  });
+});
+
+describe('stop on a signal', () => {
+  const stopping = ['grace-over at 38500', 'budget-over at 39700'];
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s: TERM to all at the same time, one deadline', (name) => {
+    const { last } = replay(web, ready('puma', 5000), signal(name, 10_000));
+    expect(last).toEqual(['SIGTERM puma', 'SIGTERM sidekiq', ...stopping]);
+  });
+
+  test('before puma is ready: sidekiq never starts', () => {
+    const { did, state } = replay(web, signal('SIGTERM', 10_000), ready('puma', 10_001), startOver('sidekiq', 45_000));
+    expect(did.slice(1)).toEqual([['SIGTERM puma', ...stopping], [], []]);
+    expect(state.phase).toBe('stopping');
+  });
+
+  test('the sweep comes once the last child has ended, whatever the order', () => {
+    const start = [ready('puma', 1), signal('SIGTERM', 10_000)];
+    const { did } = replay(web, ...start, exited('sidekiq', 0, 11_000), exited('puma', 'SIGTERM', 12_000));
+    expect(did.slice(3)).toEqual([[], ['sweep until 38500']]);
+  });
+
+  test('a second TERM and HUP change nothing', () => {
+    const { did, state } = replay(web, signal('SIGTERM', 0), signal('SIGTERM', 1), signal('SIGHUP', 2));
+    expect(did.slice(2)).toEqual([[], []]);
+    expect(state).toMatchObject({ phase: 'stopping', deadlines: { stopAtMs: 0, killAtMs: 28_500, leaveAtMs: 29_700 } });
+  });
+
+  test('a second INT kills at once; one INT after a TERM does not', () => {
+    expect(replay(web, signal('SIGINT', 0), signal('SIGINT', 9)).last).toEqual(['kill-all']);
+    expect(replay(web, signal('SIGTERM', 0), signal('SIGINT', 9)).last).toEqual([]);
+    expect(replay(web, signal('SIGTERM', 0), signal('SIGINT', 9), signal('SIGINT', 10)).last).toEqual(['kill-all']);
+  });
+
+  test('what is left at the deadline is killed, and at the very end left behind', () => {
+    const late = [signal('SIGTERM', 0), graceOver(28_500)];
+    expect(replay(web, ...late).last).toEqual(['kill-all']);
+    expect(replay(web, ...late, exited('puma', 'SIGKILL', 28_510)).last).toEqual(['sweep until 28500']);
+    expect(replay(web, ...late, budgetOver(29_700)).state.phase).toBe('done');
+  });
+
+  test('signals while killing or sweeping change nothing', () => {
+    const killing = [signal('SIGINT', 0), signal('SIGINT', 1), signal('SIGTERM', 2), signal('SIGINT', 3)];
+    expect(replay(web, ...killing).did.slice(3)).toEqual([[], []]);
+    const sweeping = [signal('SIGTERM', 0), exited('puma', 0, 1), signal('SIGTERM', 2), signal('SIGINT', 3)];
+    expect(replay(web, ...sweeping).did.slice(3)).toEqual([[], []]);
+  });
+});
+
+describe('wait-any', () => {
+  test.each([0, 1, 3, 'SIGKILL', 'SIGSEGV'] as const)('a child that ends with %s stops the others', (status) => {
+    const { last } = replay(web, ready('puma', 1), exited('sidekiq', status, 1000));
+    expect(last[0]).toBe('SIGTERM puma');
+  });
+
+  test('puma that dies before it is ready ends the dyno, and sidekiq never starts', () => {
+    const history = [exited('puma', 1, 500), swept(501)];
+    expect(replay(web, ...history).did[1]).toEqual([
+      'grace-over at 29000',
+      'budget-over at 30200',
+      'sweep until 29000',
+    ]);
+    expect(codeOf(web, ...history)).toBe(1);
+  });
+
+  test('the first cause is kept when the others end badly', () => {
+    const history = [ready('puma', 1), exited('puma', 3, 2), exited('sidekiq', 'SIGSEGV', 9), swept(10)];
+    expect(codeOf(web, ...history)).toBe(3);
+  });
+
+  test('a signal after a crash keeps the crash', () => {
+    const history = [ready('puma', 1), exited('puma', 3, 2), signal('SIGTERM', 3), exited('sidekiq', 0, 9), swept(10)];
+    expect(codeOf(web, ...history)).toBe(3);
+  });
+});
+
+describe('broadcast: the platform TERMs every process', () => {
+  test.each([0, 143, 'SIGTERM'] as const)('a child that ends with %s just before our TERM was asked to', (status) => {
+    const history = [exited('sidekiq', status, 1000), signal('SIGTERM', 1249), swept(1250)];
+    expect(codeOf(worker, ...history)).toBe(0);
+  });
+
+  test('alone, it waits for our TERM until the window is over, then it was a crash', () => {
+    const { did, state } = replay(worker, exited('sidekiq', 0, 1000));
+    expect(did[1]).toEqual(['grace-over at 29500', 'budget-over at 30700', 'broadcast-over at 1250']);
+    expect(state.phase).toBe('stopping');
+    expect(codeOf(worker, exited('sidekiq', 0, 1000), broadcastOver(1250), swept(1251))).toBe(1);
+    expect(codeOf(worker, exited('sidekiq', 143, 1000), broadcastOver(1250), swept(1251))).toBe(143);
+  });
+
+  test('the others are stopped meanwhile, and the deadline does not move', () => {
+    const history = [ready('puma', 1), exited('sidekiq', 0, 1000), signal('SIGTERM', 1100)];
+    const { did, state } = replay(web, ...history);
+    expect(did[2]?.[0]).toBe('SIGTERM puma');
+    expect(state).toMatchObject({ cause: { kind: 'signal' }, deadlines: { stopAtMs: 1000 } });
+  });
+
+  test('too late, another signal, or another status: a crash', () => {
+    const late = [
+      ready('puma', 1),
+      exited('sidekiq', 0, 1000),
+      signal('SIGTERM', 1251),
+      exited('puma', 0, 1300),
+      swept(1301),
+    ];
+    expect(codeOf(web, ...late)).toBe(1);
+    const int = [exited('sidekiq', 0, 1000), signal('SIGINT', 1001), broadcastOver(1250), swept(1251)];
+    expect(codeOf(worker, ...int)).toBe(1);
+    expect(codeOf(worker, exited('sidekiq', 1, 1000), signal('SIGTERM', 1001), swept(1002))).toBe(1);
+    expect(codeOf(worker, exited('sidekiq', 'SIGKILL', 1000), signal('SIGTERM', 1001), swept(1002))).toBe(137);
+  });
+});
+
+describe('signals for a kind of child', () => {
+  test.each([
+    ['SIGTTIN', ['SIGTTIN sidekiq']],
+    ['SIGUSR1', ['SIGUSR1 puma']],
+    ['SIGUSR2', ['SIGUSR2 puma']],
+  ] as const)('%s', (name, effects) => {
+    expect(replay(web, ready('puma', 1), signal(name, 2)).last).toEqual(effects);
+  });
+
+  test('nobody gets it who does not run', () => {
+    expect(replay(web, signal('SIGTTIN', 2)).last).toEqual([]);
+    expect(replay(worker, signal('SIGUSR1', 2)).last).toEqual([]);
+  });
+
+  test('while stopping a thread dump still helps, a restart does not', () => {
+    const stopping = [ready('puma', 1), signal('SIGTERM', 2)];
+    expect(replay(web, ...stopping, signal('SIGTTIN', 3)).last).toEqual(['SIGTTIN sidekiq']);
+    expect(replay(web, ...stopping, signal('SIGUSR2', 3)).last).toEqual([]);
+  });
+});
+
+describe('outcome', () => {
+  test('why a dyno ended, in words', () => {
+    const at = 3 * 3_600_000 + 12 * 60_000;
+    const history = [
+      ready('puma', 0),
+      exited('sidekiq', 'SIGKILL', at),
+      exited('puma', 'SIGTERM', at + 9),
+      swept(at + 9),
+    ];
+    expect(end(web, ...history).reason).toBe(
+      'sidekiq was killed by SIGKILL (out of memory?) 3 h 12 min after it started; stopped puma',
+    );
+  });
+
+  test('asked to stop', () => {
+    const clean = [signal('SIGTERM', 0), exited('puma', 'SIGTERM', 1), swept(2)];
+    expect(end(web, ...clean)).toEqual({ code: 0, reason: 'asked to stop by SIGTERM; everything ended by itself' });
+    const killed = [signal('SIGTERM', 0), graceOver(28_500), exited('puma', 'SIGKILL', 28_510), swept(28_511)];
+    expect(end(web, ...killed)).toEqual({ code: 137, reason: 'asked to stop by SIGTERM; puma had to be killed' });
+  });
+
+  test('killed by anything else while stopping is killed as well: jobs may be lost', () => {
+    const history = [
+      ready('puma', 0),
+      signal('SIGTERM', 1),
+      exited('sidekiq', 'SIGKILL', 2),
+      exited('puma', 0, 3),
+      swept(4),
+    ];
+    expect(codeOf(web, ...history)).toBe(137);
+  });
+
+  test('what escaped the children counts when it had to be killed, not when it ended', () => {
+    const stopped = [signal('SIGTERM', 0), exited('puma', 0, 1)];
+    expect(codeOf(web, ...stopped, swept(2, { ended: ['sleep (pid 9)'] }))).toBe(0);
+    expect(end(web, ...stopped, swept(2, { killed: ['sleep (pid 9)'] }))).toEqual({
+      code: 137,
+      reason: 'asked to stop by SIGTERM; sleep (pid 9) had to be killed',
+    });
+  });
+
+  test('what cannot be ended does not keep us', () => {
+    const stuck = [signal('SIGTERM', 0), graceOver(28_500), budgetOver(29_700)];
+    expect(end(web, ...stuck)).toEqual({ code: 137, reason: 'asked to stop by SIGTERM; puma had to be killed' });
+    const escaped = [signal('SIGTERM', 0), exited('puma', 0, 1), budgetOver(29_700)];
+    expect(codeOf(web, ...escaped)).toBe(137);
+  });
+
+  test.each([
+    [Object.assign(new Error('nope'), { code: 'ENOENT' }), 127],
+    [Object.assign(new Error('nope'), { code: 'EACCES' }), 126],
+    [Object.assign(new Error('nope'), { code: 'EAGAIN' }), 126],
+  ])('a child that could not start: %o', (error, code) => {
+    expect(end(worker, exited('sidekiq', error, 0), swept(1))).toEqual({
+      code,
+      reason: 'sidekiq could not start: nope',
+    });
+  });
+
+  test('once done, done', () => {
+    const over = [exited('sidekiq', 3, 0), swept(1)];
+    const { state } = replay(worker, ...over);
+    expect(replay(worker, ...over, signal('SIGTERM', 2), exited('sidekiq', 0, 3), graceOver(4)).state).toEqual(state);
+  });
+});

@@ -1,0 +1,76 @@
+import type { ExitStatus } from '../../src/exit-status.ts';
+import type { ServePlan } from '../../src/plan/spec.ts';
+import { begin, next } from '../../src/supervisor/lifecycle.ts';
+import { outcome } from '../../src/supervisor/outcome.ts';
+import type { Effect, Event, State } from '../../src/supervisor/state.ts';
+
+export const ready = (child: string, atMs: number): Event => ({ type: 'child-ready', child, atMs });
+export const signal = (
+  name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2',
+  atMs: number,
+): Event => ({
+  type: 'signal',
+  signal: name,
+  atMs,
+});
+export const exited = (child: string, status: number | NodeJS.Signals | Error, atMs: number): Event => ({
+  type: 'child-exited',
+  child,
+  status: toStatus(status),
+  atMs,
+});
+export const startOver = (child: string, atMs: number): Event => ({ type: 'start-over', child, atMs });
+export const broadcastOver = (atMs: number): Event => ({ type: 'broadcast-over', atMs });
+export const graceOver = (atMs: number): Event => ({ type: 'grace-over', atMs });
+export const budgetOver = (atMs: number): Event => ({ type: 'budget-over', atMs });
+export const swept = (atMs: number, leftovers = {}): Event => ({
+  type: 'swept',
+  leftovers: { ended: [], killed: [], ...leftovers },
+  atMs,
+});
+
+/** The state after a history of events, and what each step did, as short words: `spawn puma`, `SIGTERM sidekiq`. */
+export function replay(plan: ServePlan, ...events: Event[]): { state: State; did: string[][]; last: string[] } {
+  let [state, ...effects] = begin(plan, 0);
+  const did = [words(effects)];
+  for (const event of events) {
+    [state, ...effects] = next(state, event, plan);
+    did.push(words(effects));
+  }
+  return { state, did, last: did.at(-1) ?? [] };
+}
+
+/** The exit code of a history, which must have come to its end. */
+export function codeOf(plan: ServePlan, ...events: Event[]): number {
+  return end(plan, ...events).code;
+}
+
+export function end(plan: ServePlan, ...events: Event[]): { code: number; reason: string } {
+  const { state } = replay(plan, ...events);
+  if (state.phase !== 'done') throw new Error(`still ${state.phase}`);
+  return outcome(state);
+}
+
+export function toStatus(status: number | NodeJS.Signals | Error): ExitStatus {
+  if (typeof status === 'number') return { kind: 'exited', code: status };
+  return typeof status === 'string' ? { kind: 'signaled', signal: status } : { kind: 'not-started', error: status };
+}
+
+function words(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) => {
+    switch (effect.do) {
+      case 'spawn':
+        return [`spawn ${effect.child}`];
+      case 'signal':
+        return effect.signal === 'SIGCONT' ? [] : [`${effect.signal} ${effect.child}`];
+      case 'kill-all':
+        return ['kill-all'];
+      case 'sweep':
+        return [`sweep until ${effect.untilMs}`];
+      case 'schedule':
+        return [`${effect.event.type} at ${effect.event.atMs}`];
+      case 'tell':
+        return [];
+    }
+  });
+}
