@@ -1,23 +1,29 @@
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { binary, tempFolder, type End } from '../harness/dyno.ts';
+import { binary, tempFolder, type Dyno, type End } from '../harness/dyno.ts';
 import { enqueue, expectNoneLost, inHand } from './jobs.ts';
 import { get, lastLine, ready, startInstance } from './instance.ts';
+
+const SH: [string, ...string[]] = ['/bin/sh', '-c', 'mstdn-supervise web'];
 
 test.each<[string, [string, ...string[]]]>([
   ["bash -lc with `trap '' SIGTERM` left in .profile", ['bash', '-lc', 'mstdn-supervise web']],
   ['bash -c exec $(eval echo …)', ['bash', '-c', 'exec $(eval echo mstdn-supervise web)']],
 ])('%s: TERM to all drains, exit code 0', async (_, command) => {
-  expect(await termToAll(command)).toEqual({ code: 0, signal: null });
+  expect(await drained(command, (dyno) => dyno.signalAll('SIGTERM'))).toEqual({ code: 0, signal: null });
 });
 
 test('/bin/sh -c: TERM to all drains, although dash itself does not wait for it', async () => {
-  expect(await termToAll(['/bin/sh', '-c', 'mstdn-supervise web'])).toEqual(endOfShell());
+  expect(await drained(SH, (dyno) => dyno.signalAll('SIGTERM'))).toEqual(endOfShell());
+});
+
+test('/bin/sh -c: TERM to the shell alone drains as well, although dash tells nobody', async () => {
+  expect(await drained(SH, (dyno) => dyno.signal('SIGTERM'))).toEqual(endOfShell());
 });
 
 /** The end of the first process; holds that the supervisor ends well and that neither a job nor the request is lost. */
-async function termToAll(command: [string, ...string[]]): Promise<End> {
+async function drained(command: [string, ...string[]], stop: (dyno: Dyno) => void): Promise<End> {
   const HOME = home();
   const PATH = `${join(HOME, 'bin')}:${process.env.PATH ?? ''}`;
   const instance = await startInstance({ command, env: { HOME, PATH, RUN_WORKER: 'true' } });
@@ -27,11 +33,11 @@ async function termToAll(command: [string, ...string[]]): Promise<End> {
   const slow = get(port, '/slow?seconds=2');
   await dyno.says(/Started GET "\/slow/);
   await inHand(redis, 5);
-  dyno.signalAll('SIGTERM');
+  stop(dyno);
   const [end, answer] = await Promise.all([dyno.exited, slow]); // all that wrote to the output have gone
   expect(dyno.look()).toEqual([]);
   expect(answer).toMatchObject({ status: 200 });
-  expect(lastLine(dyno)).toMatch(/asked to stop by SIGTERM.*exit code 0$/);
+  expect(lastLine(dyno)).toMatch(/asked to stop.*exit code 0$/);
   expectNoneLost(redis, jobs);
   return end;
 }
