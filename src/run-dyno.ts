@@ -49,26 +49,26 @@ async function carryOut(plan: Plan, host: NodeHost, log: Log, env: Environment, 
   for (const text of plan.warnings) log.tell({ fact: 'warning', text });
   const running = missingCommand(plan, env, place) ?? start(plan, host, log);
   for (const text of limitsOfThisMachine(env.PATH)) log.tell({ fact: 'warning', text });
-  return { leaveAtMs: Infinity, ...(await running) };
+  return running;
 }
 
 /** Nothing of a plan is started when a part of it could not be. */
-function missingCommand(plan: Plan, env: Environment, { folder }: Place): { code: number; reason: string } | null {
+function missingCommand(plan: Plan, env: Environment, { folder }: Place): Ending | null {
   if (plan.kind === 'nothing') return null;
   for (const { name, command } of plan.kind === 'serve' ? plan.children : plan.steps) {
     const found = findCommand(command[0], env.PATH, folder);
     if ('path' in found) continue;
     const code = toExitCode({ kind: 'not-started', error: found.error });
-    return { code, reason: `${name}: ${found.error.message}; nothing was started` };
+    return { code, reason: `${name}: ${found.error.message}; nothing was started`, leaveAtMs: Infinity };
   }
   return null;
 }
 
-async function start(plan: Plan, host: NodeHost, log: Log): Promise<{ code: number; reason: string }> {
+async function start(plan: Plan, host: NodeHost, log: Log): Promise<Ending> {
   const { tell } = log;
   switch (plan.kind) {
     case 'nothing':
-      return { code: EXIT.ok, reason: plan.reason };
+      return { code: EXIT.ok, reason: plan.reason, leaveAtMs: Infinity };
     case 'release': {
       const { release } = await import('./release/release.ts');
       return release(plan, host, tell);
