@@ -78,6 +78,7 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
         'info',
         'SIGTTIN handed on to sidekiq-1, sidekiq-2',
       ],
+      [{ signal: 'SIGUSR1', children: ['puma'] }, 'info', 'SIGUSR1 handed on to puma'],
       [{ signal: 'SIGUSR2', children: [] }, 'info', 'SIGUSR2 is for nobody here'],
     ],
     outcome: [

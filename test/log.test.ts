@@ -27,7 +27,7 @@ async function asData(facts: readonly Fact[], options: Partial<Omit<LogOptions, 
   return (await written(facts, options)).map((line) => JSON.parse(line) as unknown);
 }
 
-const READY: Fact = { fact: 'ready', child: 'puma', afterMs: 6123.456 };
+const READY: Fact = { fact: 'ready', child: 'puma', afterMs: 6123.567 };
 const WARNING: Fact = { fact: 'warning', text: 'mind this' };
 const FAILED: Fact = { fact: 'outcome', code: 137, reason: 'puma was killed' };
 
@@ -36,6 +36,7 @@ describe('a fact is one line', () => {
     const lines = await written([READY, { fact: 'warning', text: 'two\nlines "quoted" 😀\u2028' }, FAILED]);
     expect(lines).toHaveLength(3);
     expect(lines.filter((line) => line.indexOf('\n') !== line.length - 1)).toEqual([]);
+    expect(lines.filter((line) => line.split('"time":').length !== 2)).toEqual([]);
     expect(JSON.parse(lines[1] ?? '')).toMatchObject({ msg: 'two\nlines "quoted" 😀\u2028' });
   });
 
@@ -55,7 +56,7 @@ describe('a fact is one line', () => {
         msg: 'puma started: puma -p 80 (pid 42)',
       },
     ],
-    [READY, { level: 'info', child: 'puma', afterMs: 6123, msg: 'puma is ready after 6.1 s' }],
+    [READY, { level: 'info', child: 'puma', afterMs: 6124, msg: 'puma is ready after 6.1 s' }],
     [
       { fact: 'ended', child: 'puma', status: { kind: 'exited', code: 3 }, afterMs: 10 },
       {
