@@ -64,9 +64,9 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
     ],
     broadcast: [[{ child: 'puma', afterMs: 12 }, 'info', 'SIGTERM came 12 ms after puma ended: it was asked to']],
     killing: [
-    [{ children: ['puma', 'sidekiq'] }, 'warn', 'killing puma, sidekiq'],
-    [{ children: [] }, 'warn', 'killing what is left'],
-  ],
+      [{ children: ['puma', 'sidekiq'] }, 'warn', 'killing puma, sidekiq'],
+      [{ children: [] }, 'warn', 'killing what is left'],
+    ],
     leftover: [
       [{ process: 'ffmpeg (pid 7)', how: 'ended' }, 'warn', 'ffmpeg (pid 7) outlived the children and was ended'],
       [{ process: 'ffmpeg (pid 7)', how: 'killed' }, 'warn', 'ffmpeg (pid 7) outlived the children and was killed'],
