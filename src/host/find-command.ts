@@ -1,20 +1,30 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { accessSync, constants, statSync, type Stats } from 'node:fs';
+import { delimiter, resolve } from 'node:path';
 
 export type Found = { path: string } | { error: NodeJS.ErrnoException };
 
 /** Where execvp would find this command: as it is when it has a slash, else along PATH. ENOENT or EACCES otherwise. */
 export function findCommand(name: string, path: string | undefined, folder: string): Found {
-  const places = name.includes('/') ? [folder] : (path ?? '/usr/bin:/bin').split(delimiter);
+  const hasSlash = name.includes('/');
+  const places = hasSlash ? [''] : (path ?? '/usr/bin:/bin').split(delimiter);
   let error = failure('ENOENT', `command not found: ${name}`);
   for (const place of places) {
-    const candidate = resolve(folder, join(place, name));
-    const file = name.startsWith('/') ? name : candidate;
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
-    if (isExecutable(file)) return { path: file };
+    const file = resolve(folder, place, name);
+    const isFile = look(file)?.isFile();
+    if (isFile === undefined || (!isFile && !hasSlash)) continue;
+    if (isFile && isExecutable(file)) return { path: file };
     error = failure('EACCES', `not executable: ${file}`);
   }
   return { error };
+}
+
+/** Nothing is there where it cannot be looked at, too: symbolic links in a circle, a name too long. */
+function look(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function isExecutable(file: string): boolean {

@@ -1,6 +1,6 @@
 import type { Role } from '../cli.ts';
 import { ConfigError } from '../errors.ts';
-import { pumaSpec, releaseSteps, sidekiqSpecs, streamingSpec } from './commands.ts';
+import { pumaSpec, releaseSteps, sidekiqSpecs, stopWarnings, streamingSpec } from './commands.ts';
 import { placeProblems } from './place-checks.ts';
 import type { Place } from './place.ts';
 import { nearMisses } from './near-misses.ts';
@@ -27,7 +27,12 @@ function outline(role: Role, settings: Settings, place: Place, misses: readonly 
     return { kind: 'release', role, steps: releaseSteps(settings), stop, warnings: misses };
   }
   const children = role === 'web' ? webChildren(settings, place, stop) : sidekiqSpecs(settings, place, stop, 'at-once');
-  const warnings = [...misses, ...poolWarnings(children, settings), ...queueWarnings(children, settings, place)];
+  const warnings = [
+    ...misses,
+    ...poolWarnings(children, settings),
+    ...queueWarnings(children, settings, place),
+    ...stopWarnings(children, stop),
+  ];
   return { kind: 'serve', role, children, stop, warnings };
 }
 

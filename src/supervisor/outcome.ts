@@ -15,8 +15,11 @@ export function outcome(done: Phase<'done'>): Outcome {
 
 function asked(done: Phase<'done'>, signal: string): Outcome {
   const killed = killedOf(done);
+  const { ended } = done.leftovers;
   if (killed.length === 0) {
-    return { code: EXIT.ok, reason: `asked to stop by ${signal}; everything ended by itself` };
+    const rest =
+      ended.length === 0 ? 'everything ended by itself' : `the children ended by themselves, ${list(ended)} was ended`;
+    return { code: EXIT.ok, reason: `asked to stop by ${signal}; ${rest}` };
   }
   return { code: EXIT.killed, reason: `asked to stop by ${signal}; ${list(killed)} had to be killed` };
 }

@@ -14,8 +14,8 @@ export function ready(state: Phase<'running'>, event: EventOf<'child-ready'>, pl
   for (const { name } of followers) children.set(name, starting(event.atMs));
   return [
     { phase: 'running', children },
-    ...followers.map(({ name }): Effect => ({ do: 'spawn', child: name })),
     { do: 'tell', fact: { fact: 'ready', child: event.child, afterMs: event.atMs - child.startedAtMs } },
+    ...followers.map(({ name }): Effect => ({ do: 'spawn', child: name })),
   ];
 }
 
@@ -25,10 +25,10 @@ export function startAnyway(state: Phase<'running'>, event: EventOf<'start-over'
   if (state.children.get(event.child)?.is !== 'waiting' || start === undefined || start === 'at-once') return [state];
   return [
     { phase: 'running', children: new Map(state.children).set(event.child, starting(event.atMs)) },
-    { do: 'spawn', child: event.child },
     {
       do: 'tell',
       fact: { fact: 'not-waiting', child: event.child, notReady: start.afterReady, afterMs: start.atMostMs },
     },
+    { do: 'spawn', child: event.child },
   ];
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { makePlan } from '../../src/plan/plan.ts';
 import type { Environment } from '../../src/plan/settings.ts';
 import type { ChildSpec, Readiness } from '../../src/plan/spec.ts';
-import { checkout, child, serving } from './checkout.ts';
+import { checkout, child, serving, warningsOf } from './checkout.ts';
 
 const puma = (env: Environment): ChildSpec => child(serving('web', env), 'puma');
 const streaming = (env: Environment): ChildSpec =>
@@ -118,12 +118,20 @@ describe('sidekiq', () => {
     ['3600', 3595],
     ['29.9', 24],
     ['10', 5],
-    ['6', 1],
-    ['5.999', 0],
-    ['5', 0],
+    ['8', 3],
+    ['6', 3],
+    ['5.999', 3],
+    ['5', 2],
     ['2', 0],
   ])('a budget of %s s leaves its jobs %i s', (SUPERVISE_STOP_TIMEOUT, seconds) => {
     expect(sidekiq({ SUPERVISE_STOP_TIMEOUT }).command.slice(5)).toEqual(['-t', `${seconds}`]);
+  });
+
+  test('a budget too short for its worst case is a warning', () => {
+    const warning = 'SUPERVISE_STOP_TIMEOUT=7 may lose jobs: sidekiq needs 8 s to give them back for sure';
+    expect(warningsOf('worker', { SUPERVISE_STOP_TIMEOUT: '7' })).toEqual([warning]);
+    expect(warningsOf('worker', { SUPERVISE_STOP_TIMEOUT: '8' })).toEqual([]);
+    expect(warningsOf('web', { SUPERVISE_STOP_TIMEOUT: '7' })).toEqual([]);
   });
 
   test.each<[Environment, string[]]>([

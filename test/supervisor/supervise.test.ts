@@ -29,7 +29,7 @@ test('a life: start, ready, stop, end; no timer and no listener is left', async 
   host.of('puma').exit(toStatus('SIGTERM'));
   expect(await ended).toMatchObject({ code: 0 });
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
-  expect(told()).toEqual(['started', 'started', 'ready', 'ready', 'stopping', 'ended', 'ended']);
+  expect(told()).toEqual(['started', 'ready', 'started', 'ready', 'stopping', 'ended', 'ended']);
 });
 
 test('a child that ignores TERM is killed 1.5 s before the budget ends', async () => {
@@ -65,7 +65,7 @@ test('sidekiq starts anyway when puma takes too long', async () => {
   expect([...host.children.keys()]).toEqual(['puma']);
   await host.clock.advance(1);
   expect([...host.children.keys()]).toEqual(['puma', 'sidekiq']);
-  expect(told()).toEqual(['started', 'started', 'not-waiting']);
+  expect(told()).toEqual(['started', 'not-waiting', 'started']);
 });
 
 test('what outlived the children is named', async () => {

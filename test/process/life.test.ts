@@ -1,0 +1,165 @@
+import { constants } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { nodes } from '../harness/nodes.ts';
+import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
+import { startDyno } from '../harness/dyno.ts';
+
+describe.each(nodes)('on node $major', ({ path: node }) => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s: all end by themselves, exit code 0', async (signal) => {
+    const dyno = startWeb('', 'ready', { node });
+    await bothUp(dyno);
+    dyno.signal(signal);
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    await dyno.gone();
+    expect(lastLine(dyno)).toBe(`asked to stop by ${signal}; everything ended by itself; exit code 0`);
+  });
+
+  test.each([
+    ['exit=0', 1, 'puma ended with code 0'],
+    ['exit=1', 1, 'puma ended with code 1'],
+    ['exit=42', 42, 'puma ended with code 42'],
+    ['kill=SIGKILL', 137, 'puma was killed by SIGKILL (out of memory?)'],
+    ['kill=SIGSEGV', 139, 'puma was ended by SIGSEGV'],
+  ])('puma %s: sidekiq stops, exit code %i', async (options, code, said) => {
+    const dyno = startWeb(`${options} in=300`, 'ready', { node });
+    expect(await dyno.exited).toEqual({ code, signal: null });
+    await dyno.gone();
+    expect(lastLine(dyno)).toContain(said);
+    expect(lastLine(dyno)).toContain(`stopped sidekiq; exit code ${code}`);
+  });
+
+  test('what ignores TERM is killed inside the budget', async () => {
+    const dyno = startWeb('', 'term=ignore', { node, env: { SUPERVISE_STOP_TIMEOUT: '3' } });
+    await bothUp(dyno);
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual({ code: 137, signal: null });
+    await dyno.gone();
+    expect(lastLine(dyno)).toBe('asked to stop by SIGTERM; sidekiq had to be killed; exit code 137');
+  });
+
+  test('a second INT kills at once, a repeated TERM changes nothing', async () => {
+    const dyno = startWeb('term=ignore', 'term=ignore', { node });
+    await bothUp(dyno);
+    dyno.signal('SIGTERM');
+    await dyno.says(/puma SIGTERM/);
+    dyno.signal('SIGTERM');
+    dyno.signal('SIGINT');
+    await dyno.says(/sidekiq SIGTERM/);
+    expect(facts(dyno).at(-1)?.fact).toBe('stopping');
+    dyno.signal('SIGINT');
+    expect(await dyno.exited).toEqual({ code: 137, signal: null });
+  });
+
+  test('TERM to every process: asked to stop, whoever ends first', async () => {
+    const dyno = startWeb('term=signal', 'ready', { node });
+    await bothUp(dyno);
+    dyno.signalAll('SIGTERM');
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    await dyno.gone();
+  });
+
+  test('the supervisor SIGKILLed: the children get TERM and end', async () => {
+    const dyno = startWeb('after=200', 'ready', { node });
+    await bothUp(dyno);
+    dyno.signal('SIGKILL');
+    await dyno.says(/puma SIGTERM/);
+    await dyno.gone();
+  });
+
+  test('an end in the middle of the stop of the others', async () => {
+    const dyno = startWeb('after=300 term=7', 'exit=9 in=200', { node });
+    expect(await dyno.exited).toEqual({ code: 9, signal: null });
+    await dyno.gone();
+  });
+
+  test('no settings, no place, no command: said, and nothing starts', async () => {
+    const wrong = startWeb('', '', { node, env: { PORT: 'x', SIDEKIQ_THREADS: '0' } });
+    expect(await wrong.exited).toEqual({ code: 78, signal: null });
+    expect(wrong.output).toMatch(/SIDEKIQ_THREADS="0": expected .*\n.*PORT="x": expected/);
+    const nowhere = startDyno({ node, args: ['web'] });
+    expect(await nowhere.exited).toEqual({ code: 78, signal: null });
+    expect(nowhere.output).toContain('no config/puma.rb');
+    const missing = startWeb('', '', { node, env: { SIDEKIQ_COMMAND: 'no-such-command' } });
+    expect(await missing.exited).toEqual({ code: 127, signal: null });
+    expect(missing.output).not.toContain('puma up');
+    const text = startWeb('', '', { node, env: { SIDEKIQ_COMMAND: '/etc/passwd' } });
+    expect(await text.exited).toEqual({ code: 126, signal: null });
+    const usage = startDyno({ node, args: ['wep'] });
+    expect(await usage.exited).toEqual({ code: 64, signal: null });
+  });
+});
+
+test('every signal that can end a child gives 128 + its number', async () => {
+  const harmless = ['SIGCHLD', 'SIGCONT', 'SIGURG', 'SIGWINCH', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'];
+  const names = Object.keys(constants.signals).filter((name) => !harmless.includes(name)) as NodeJS.Signals[];
+  expect(names).toContain('SIGKILL');
+  const codes = names.map(async (name) => {
+    const command = `sh -c 'kill -${constants.signals[name]} $$'`;
+    const { code } = await startDyno({ args: ['web'], env: { PUMA_COMMAND: command } }).exited;
+    return [name, code];
+  });
+  expect(await Promise.all(codes)).toEqual(names.map((name) => [name, 128 + constants.signals[name]]));
+});
+
+test('each fact is a line of JSON with its fields', async () => {
+  const dyno = startWeb('', 'ready');
+  await dyno.says(/sidekiq is ready/);
+  dyno.signal('SIGTERM');
+  await dyno.exited;
+  expect(facts(dyno).map(({ fact, child }) => [fact, child])).toEqual(
+    expect.arrayContaining([
+      ['plan', undefined],
+      ['started', 'puma'],
+      ['started', 'sidekiq'],
+      ['ready', 'sidekiq'],
+      ['stopping', undefined],
+      ['ended', 'puma'],
+      ['ended', 'sidekiq'],
+      ['outcome', undefined],
+    ]),
+  );
+  const ended = facts(dyno).find(({ fact, child }) => fact === 'ended' && child === 'puma');
+  expect(ended).toMatchObject({ level: 'info', status: { kind: 'exited', code: 0 } });
+  expect(facts(dyno).at(-1)).toMatchObject({ fact: 'outcome', code: 0 });
+});
+
+test('TTIN goes to sidekiq, USR2 to puma', async () => {
+  const dyno = startWeb();
+  await bothUp(dyno);
+  dyno.signal('SIGTTIN');
+  dyno.signal('SIGUSR2');
+  await dyno.says(/sidekiq SIGTTIN/);
+  await dyno.says(/puma SIGUSR2/);
+  expect(dyno.output).not.toMatch(/puma SIGTTIN|sidekiq SIGUSR2/);
+});
+
+test('a stopped (SIGSTOP) child goes on to hear its TERM', async () => {
+  const dyno = startWeb();
+  await bothUp(dyno);
+  const [, pid] = await dyno.says(/sidekiq up (\d+)/);
+  process.kill(Number(pid), 'SIGSTOP');
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+});
+
+test('sidekiq waits for puma to answer', async () => {
+  const port = 20_000 + (process.pid % 20_000);
+  const dyno = startWeb(`listen=${port}`, 'ready', { env: { SUPERVISE_START_TIMEOUT: '', PORT: `${port}` } });
+  await dyno.says(/sidekiq is ready/);
+  const order = facts(dyno).filter(({ fact }) => fact === 'ready' || fact === 'started');
+  expect(order.map(({ fact, child }) => `${String(child)} ${String(fact)}`)).toEqual([
+    'puma started',
+    'puma ready',
+    'sidekiq started',
+    'sidekiq ready',
+  ]);
+});
+
+test('streaming that ends with 0 unasked is a crash', async () => {
+  const dyno = startDyno({
+    args: ['web'],
+    env: { RUN_STREAMING: 'true', STREAMING_COMMAND: tiny('streaming', 'exit=0') },
+  });
+  expect(await dyno.exited).toEqual({ code: 1, signal: null });
+  expect(lastLine(dyno)).toMatch(/^streaming ended with code 0 .* after it started; exit code 1$/);
+});
