@@ -8,6 +8,7 @@ export function findCommand(name: string, path: string | undefined, folder: stri
   const hasSlash = name.includes('/');
   const places = hasSlash ? [''] : (path ?? '/usr/bin:/bin').split(delimiter);
   let error = failure('ENOENT', `command not found: ${name}`);
+  if (name === '') return { error };
   for (const place of places) {
     const file = resolve(folder, place, name);
     const isFile = look(file)?.isFile();
