@@ -39,12 +39,11 @@ function bashCode(name: string, path: string): number {
 
 const names = ['tool', 'only-a', 'only-b', 'linked', 'dangling', 'loop', 'here', 'none', '', './here', './b/tool'];
 const slashes = ['b/tool', 'a/tool', './a/tool', './c', 'c/tool', 'd/linked', './d/dangling', './none', 'none/x'];
-const odd = ['x'.repeat(300), '..'];
 const paths = ['A:B', 'B:A', 'A', 'b', 'A:b:', ':A', 'A::B', 'C:B', 'C', 'D:A', '', 'none:B', './a:./b', 'here:B', 'd'];
 
 test.each(paths)('finds and misses with PATH=%s what a shell does', (short) => {
   const path = short.replaceAll(/[A-D]/g, (letter) => join(folder, letter.toLowerCase()));
-  const all = [...names, ...slashes, ...odd];
+  const all = [...names, ...slashes];
   const ours = all.map((name) => ({ name, code: codeOf(name, path) }));
   expect(ours).toEqual(all.map((name) => ({ name, code: bashCode(name, path) })));
 });
@@ -87,6 +86,15 @@ test('says what is wrong with what', () => {
 });
 
 test('what cannot even be looked at is not found, never an exception', () => {
-  const unseen = ['to\0ol', './to\0ol', 'd/loop', 'here/x', `./${'x'.repeat(300)}`, `./${'x/'.repeat(3000)}`];
+  const unseen = [
+    'to\0ol',
+    './to\0ol',
+    'd/loop',
+    'here/x',
+    '..',
+    'x'.repeat(300),
+    `./${'x'.repeat(300)}`,
+    `./${'x/'.repeat(3000)}`,
+  ];
   for (const name of unseen) expect(codeOf(name, 'b')).toBe(127);
 });

@@ -1,20 +1,20 @@
 import { writeSync } from 'node:fs';
 import { listenToSignals } from '../../../src/host/signals.ts';
 
-/** Nobody listens until SIGUSR2 comes; SIGUSR1 gives the signals back. */
+/** Keeps signals until SIGUSR2 comes, tells of them from then on, and gives all back at SIGUSR1. */
 const signals = listenToSignals();
 const say = (text: string): void => void writeSync(1, `${text}\n`);
-const stay = setInterval(() => {}, 60_000);
+const came = (name: NodeJS.Signals): void => say(`came ${name}`);
+const early = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGTTIN'] as const;
+for (const name of early) process.on(name, came);
 process.once('SIGUSR2', () => {
+  for (const name of early) process.removeListener(name, came);
   signals.each((name) => {
     say(`heard ${name}`);
     if (name !== 'SIGUSR1') return;
     signals.close();
-    clearInterval(stay);
-    setInterval(() => {}, 60_000);
     say('closed');
   });
 });
-for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGTTIN'] as const) process.on(name, () => say(`came ${name}`));
+setInterval(() => {}, 60_000);
 say('up');
-process.on('SIGWINCH', () => process.removeAllListeners());

@@ -1,0 +1,85 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { listenToSignals, type Signals } from '../../src/host/signals.ts';
+import { startProgram } from './program.ts';
+
+const names = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGUSR1', 'SIGUSR2'] as const;
+
+function listen(): Signals {
+  const signals = listenToSignals();
+  onTestFinished(() => signals.close());
+  return signals;
+}
+
+test('what comes before somebody listens is given once, in order', () => {
+  const signals = listen();
+  for (const name of names) process.emit(name, name);
+  signals.post('SIGTERM');
+  const heard: string[] = [];
+  signals.each((name) => void heard.push(name));
+  expect(heard).toEqual([...names, 'SIGTERM']);
+  process.emit('SIGINT', 'SIGINT');
+  signals.post('SIGHUP');
+  expect(heard.slice(names.length + 1)).toEqual(['SIGINT', 'SIGHUP']);
+});
+
+test('what comes while nobody listens any more is kept for the next one', () => {
+  const signals = listen();
+  const first: string[] = [];
+  const second: string[] = [];
+  const cancel = signals.each((name) => void first.push(name));
+  signals.post('SIGINT');
+  cancel();
+  process.emit('SIGTERM', 'SIGTERM');
+  signals.post('SIGHUP');
+  signals.each((name) => void second.push(name));
+  expect({ first, second }).toEqual({ first: ['SIGINT'], second: ['SIGTERM', 'SIGHUP'] });
+});
+
+test('a listener that was followed by another cancels nothing but itself', () => {
+  const signals = listen();
+  const heard: string[] = [];
+  const cancel = signals.each(() => {});
+  signals.each((name) => void heard.push(name));
+  cancel();
+  signals.post('SIGTERM');
+  expect(heard).toEqual(['SIGTERM']);
+});
+
+test('what is posted while the early ones are given comes after them', () => {
+  const signals = listen();
+  signals.post('SIGINT');
+  signals.post('SIGHUP');
+  const heard: string[] = [];
+  signals.each((name) => {
+    heard.push(name);
+    if (name === 'SIGINT') signals.post('SIGTERM');
+  });
+  expect(heard).toEqual(['SIGINT', 'SIGHUP', 'SIGTERM']);
+});
+
+test('leaves the listeners of the process as they were', () => {
+  const count = (): number[] => names.map((name) => process.listenerCount(name));
+  const before = count();
+  const signals = listenToSignals();
+  expect(count()).toEqual(before.map((listeners) => listeners + 1));
+  signals.close();
+  expect(count()).toEqual(before);
+  signals.close();
+  expect(count()).toEqual(before);
+});
+
+test('real signals: kept, given in order, and given back', async () => {
+  const program = startProgram('signals');
+  await program.says(/up\n/);
+  for (const name of ['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGTTIN'] as const) {
+    program.signal(name);
+    await program.says(new RegExp(`came ${name}`));
+  }
+  program.signal('SIGUSR2');
+  await program.says(/(heard SIG\w+\n){5}/);
+  expect(program.output.match(/(?<=heard )\w+/g)).toEqual(['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGTTIN', 'SIGUSR2']);
+  program.signal('SIGUSR1');
+  await program.says(/heard SIGUSR1\nclosed/);
+  program.signal('SIGTERM');
+  expect(await program.exited).toEqual({ code: null, signal: 'SIGTERM' });
+});
