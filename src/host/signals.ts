@@ -14,18 +14,26 @@ export type Signals = {
 
 /** Takes the signals from now on; what comes before somebody listens is kept. */
 export function listenToSignals(): Signals {
-  const early: Name[] = [];
-  const keep = (name: Name): void => void early.push(name);
-  let deliver = keep;
-  const handler = (name: NodeJS.Signals): void => deliver(name as Name);
+  const waiting: Name[] = [];
+  let listener: ((name: Name) => void) | null = null;
+  const deliver = (): void => {
+    for (let name = listener && waiting.shift(); name; name = listener && waiting.shift()) listener?.(name);
+  };
+  const post = (name: Name): void => {
+    waiting.push(name);
+    deliver();
+  };
+  const handler = (name: NodeJS.Signals): void => post(name as Name);
   for (const name of NAMES) process.on(name, handler);
   return {
-    each(listener) {
-      deliver = listener;
-      for (const name of early.splice(0)) listener(name);
-      return () => (deliver = keep);
+    each(mine) {
+      listener = mine;
+      deliver();
+      return () => {
+        if (listener === mine) listener = null;
+      };
     },
-    post: (name) => deliver(name),
+    post,
     close() {
       for (const name of NAMES) process.removeListener(name, handler);
     },
