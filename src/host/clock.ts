@@ -1,5 +1,7 @@
 import type { Clock } from './host.ts';
 
+const MOST_MS = 2 ** 31 - 1; // beyond it setTimeout calls back at once
+
 /** The monotonic clock: a step of the wall clock changes nothing. `performance.now()` would load all of perf_hooks. */
 export const clock: Clock = {
   now() {
@@ -7,7 +9,7 @@ export const clock: Clock = {
     return seconds * 1000 + nanoseconds / 1e6;
   },
   after(ms, run) {
-    const timer = setTimeout(run, Math.max(0, ms));
+    const timer = setTimeout(run, Math.min(Math.max(0, ms), MOST_MS));
     return () => clearTimeout(timer);
   },
 };
