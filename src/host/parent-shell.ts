@@ -17,7 +17,9 @@ export function whenParentShellEnds(ended: () => void): Cancel {
   return () => clearInterval(timer);
 }
 
-export function isWaitingShell([shell, flag, script]: readonly string[]): boolean {
+export function isWaitingShell([shell, ...words]: readonly string[]): boolean {
+  const at = words.findIndex((word) => !word.startsWith('-'));
+  const [flag, script] = [words[at - 1], words[at]];
   if (shell === undefined || flag === undefined || script === undefined) return false;
   return /(^|[/-])(ba|da|a|z|k)?sh$/.test(shell) && /^-[a-z]*c$/.test(flag) && !/(^|[^&>])&([^&>]|$)/.test(script);
 }
