@@ -1,5 +1,5 @@
 import { describeDuration } from './duration.ts';
-import { describeStatus } from './exit-status.ts';
+import { describeStatus, type ExitStatus } from './exit-status.ts';
 import type { Fact } from './facts.ts';
 import { redact } from './plan/redact.ts';
 import { joinWords } from './plan/words.ts';
@@ -14,7 +14,7 @@ export function describeFact(fact: Fact): { level: Level; message: string } {
     case 'warning':
       return warn(fact.text);
     case 'started':
-      return info(`${fact.child} started: ${redact(joinWords(fact.command))} (pid ${fact.pid})`);
+      return info(`${fact.child} started: ${joinWords(fact.command.map(redact))} (pid ${fact.pid})`);
     case 'ready':
       return info(`${fact.child} is ready after ${describeDuration(fact.afterMs)}`);
     case 'not-waiting': {
@@ -24,11 +24,13 @@ export function describeFact(fact: Fact): { level: Level; message: string } {
     case 'not-watched':
       return warn(`cannot see when ${fact.child} is ready: ${fact.why}`);
     case 'ended':
-      return info(`${fact.child} ${describeStatus(fact.status)} after ${describeDuration(fact.afterMs)}`);
+      return info(ended(fact.child, fact.status, fact.afterMs));
     case 'stopping':
-      return info(stopping(fact.because, fact.children, fact.atMostMs));
+      return info(stopping(redact(fact.because), fact.children, fact.atMostMs));
     case 'broadcast':
-      return info(`SIGTERM came ${describeDuration(fact.afterMs)} after ${fact.child} ended: it was asked to`);
+      return info(
+        `SIGTERM came ${describeDuration(fact.afterMs)} after ${fact.child} ended: the platform had asked every process to stop`,
+      );
     case 'killing':
       return warn(`killing ${fact.children.length > 0 ? fact.children.join(', ') : 'what is left'}`);
     case 'leftover':
@@ -39,13 +41,14 @@ export function describeFact(fact: Fact): { level: Level; message: string } {
       return info(
         `${fact.signal} ${fact.children.length > 0 ? `handed on to ${fact.children.join(', ')}` : 'is for nobody here'}`,
       );
-    case 'step-started':
-      return info(`${fact.step} started: ${redact(joinWords(fact.command))} (pid ${fact.pid})`);
-    case 'step-ended':
-      return info(`${fact.step} ${describeStatus(fact.status)} after ${describeDuration(fact.afterMs)}`);
     case 'outcome':
-      return { level: fact.code === 0 ? 'info' : 'error', message: `${fact.reason}; exit code ${fact.code}` };
+      return { level: fact.code === 0 ? 'info' : 'error', message: `${redact(fact.reason)}; exit code ${fact.code}` };
   }
+}
+
+function ended(name: string, status: ExitStatus, afterMs: number): string {
+  const how = redact(describeStatus(status));
+  return status.kind === 'not-started' ? `${name} ${how}` : `${name} ${how} after ${describeDuration(afterMs)}`;
 }
 
 function stopping(because: string, children: readonly string[], atMostMs: number): string {

@@ -1,6 +1,6 @@
 /** `340 ms`, `2.3 s`, `45 s`, `3 min 20 s`, `3 h 12 min`, `2 d 4 h`. */
 export function describeDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;

@@ -2,7 +2,7 @@ import type { ExitStatus } from './exit-status.ts';
 import type { Words } from './plan/parsers.ts';
 import type { ChildName } from './plan/spec.ts';
 
-/** What happened, as data: each becomes one line of the log. */
+/** What happened, as data: each becomes one line of the log. `child` is a child of a dyno or a step of a release. */
 export type Fact =
   | { fact: 'plan'; text: string }
   | { fact: 'warning'; text: string }
@@ -19,8 +19,6 @@ export type Fact =
   | { fact: 'leftover'; process: string; how: 'ended' | 'killed' }
   | { fact: 'left-behind'; children: readonly ChildName[] }
   | { fact: 'handed-on'; signal: NodeJS.Signals; children: readonly ChildName[] }
-  | { fact: 'outcome'; code: number; reason: string }
-  | { fact: 'step-started'; step: string; command: Words; pid: number }
-  | { fact: 'step-ended'; step: string; status: ExitStatus; afterMs: number };
+  | { fact: 'outcome'; code: number; reason: string };
 
 export type Tell = (fact: Fact) => void;

@@ -59,9 +59,10 @@ function fields(fact: Fact): object {
 
 function field(value: unknown): unknown {
   if (typeof value === 'number') return Math.round(value);
+  if (typeof value === 'string') return redact(value);
   if (Array.isArray(value)) return value.map((word) => redact(String(word)));
   if (typeof value === 'object' && value !== null && 'error' in value && value.error instanceof Error) {
-    return { ...value, error: value.error.message };
+    return { ...value, error: redact(value.error.message) };
   }
   return value;
 }

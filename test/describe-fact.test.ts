@@ -48,6 +48,11 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
         'info',
         'puma was ended by SIGTERM after 2 d 2 h',
       ],
+      [
+        { child: 'puma', status: { kind: 'not-started', error: new Error('spawn puma EACCES') }, afterMs: 1 },
+        'info',
+        'puma could not start: spawn puma EACCES',
+      ],
     ],
     stopping: [
       [
@@ -62,7 +67,13 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
       ],
       [{ because: 'SIGINT', children: [], atMostMs: 28_500 }, 'info', 'SIGINT; nothing else is running'],
     ],
-    broadcast: [[{ child: 'puma', afterMs: 12 }, 'info', 'SIGTERM came 12 ms after puma ended: it was asked to']],
+    broadcast: [
+      [
+        { child: 'puma', afterMs: 12 },
+        'info',
+        'SIGTERM came 12 ms after puma ended: the platform had asked every process to stop',
+      ],
+    ],
     killing: [
       [{ children: ['puma', 'sidekiq'] }, 'warn', 'killing puma, sidekiq'],
       [{ children: [] }, 'warn', 'killing what is left'],
@@ -93,25 +104,6 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
       [{ code: 137, reason: 'puma was killed' }, 'error', 'puma was killed; exit code 137'],
       [{ code: 1, reason: 'puma ended with code 0' }, 'error', 'puma ended with code 0; exit code 1'],
     ],
-    'step-started': [
-      [
-        { step: 'migrate', command: ['bundle', 'exec', 'rails', 'db:migrate'], pid: 9 },
-        'info',
-        'migrate started: bundle exec rails db:migrate (pid 9)',
-      ],
-    ],
-    'step-ended': [
-      [
-        { step: 'migrate', status: { kind: 'exited', code: 0 }, afterMs: 12_345 },
-        'info',
-        'migrate ended with code 0 after 12 s',
-      ],
-      [
-        { step: 'migrate', status: { kind: 'signaled', signal: 'SIGTERM' }, afterMs: 2500 },
-        'info',
-        'migrate was ended by SIGTERM after 2.5 s',
-      ],
-    ],
   };
 
 describe.each(Object.entries(TABLE))('%s', (fact, rows) => {
@@ -128,8 +120,23 @@ test.each([
 ])('%s in a command is hidden', (word) => {
   const messages = [
     describeFact({ fact: 'started', child: 'puma', command: ['env', word, 'puma'], pid: 1 }),
-    describeFact({ fact: 'step-started', step: 'migrate', command: ['env', word, 'rails'], pid: 1 }),
+    describeFact({ fact: 'started', child: 'migrate', command: ['env', word, 'rails'], pid: 1 }),
   ].map(({ message }) => message);
   expect(messages.map((message) => message.includes('://[hidden]'))).toEqual([true, true]);
   expect(messages.filter((message) => message.includes('s3cret') || message.includes('.example'))).toEqual([]);
+});
+
+test('an address in a reason is hidden', () => {
+  const error = new Error('command not found: postgres://u:s3cret@db.example/m');
+  const status = { kind: 'not-started', error } as const;
+  const messages = [
+    describeFact({ fact: 'ended', child: 'puma', status, afterMs: 1 }),
+    describeFact({ fact: 'ended', child: 'migrate', status, afterMs: 1 }),
+    describeFact({ fact: 'stopping', because: `puma could not start: ${error.message}`, children: [], atMostMs: 1 }),
+    describeFact({ fact: 'outcome', code: 127, reason: `migrate: ${error.message}; nothing was started` }),
+  ].map(({ message }) => message);
+  expect(messages.filter((message) => !message.includes('postgres://[hidden]') || message.includes('example'))).toEqual(
+    [],
+  );
+  expect(messages.at(-1)).toMatch(/; exit code 127$/);
 });

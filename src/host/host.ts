@@ -39,6 +39,8 @@ export type Host = {
   run(step: Step): Promise<Process>;
   /** Hears what came before it was called as well. */
   onSignal: (listener: (signal: StopSignal | HandedOnSignal) => void) => Cancel;
+  /** Remembers every descendant that lives now. */
+  look(): void;
   /** SIGKILL for everything that is ours, now. */
   killAll(): void;
   /** Ends what outlived the children: TERM, a second later KILL, KILL at once when `untilMs` is over. */

@@ -59,6 +59,10 @@ export class NodeHost implements Host {
     return this.#keep(await startOneShot(this.#guarded(command), { env: this.#environment(env), folder }));
   }
 
+  look(): void {
+    this.#sweeper.glance();
+  }
+
   killAll(): void {
     const { PATH } = this.#options.env;
     for (const pid of this.#living) killGroup(pid);

@@ -30,7 +30,7 @@ export class Sweeper {
 
   /** Remembers the descendants while their parents live, every few seconds, until cancelled. */
   watch(): Cancel {
-    const timer = setInterval(() => this.#glance(), LOOK_EVERY_MS);
+    const timer = setInterval(() => this.glance(), LOOK_EVERY_MS);
     timer.unref();
     return () => clearInterval(timer);
   }
@@ -59,7 +59,7 @@ export class Sweeper {
     if (!late) send(row.pid, 'SIGCONT');
   }
 
-  #glance(): void {
+  glance(): void {
     if (this.#known.size > KNOWN_MOST) this.#look(() => false);
     const rows = [...this.#known.keys()].flatMap((pid) =>
       this.#isKnown(readProcess(pid)) ? readDescendants(pid) : [],

@@ -34,10 +34,10 @@ async function runStep(step: Step, host: Host, tell: Tell, stop: Stop): Promise<
   const startedAtMs = host.clock.now();
   const running = await host.run(step);
   stop.handTo(running);
-  if (running.pid !== null) tell({ fact: 'step-started', step: step.name, command: step.command, pid: running.pid });
+  if (running.pid !== null) tell({ fact: 'started', child: step.name, command: step.command, pid: running.pid });
   const status = await running.exited;
   stop.handTo(null);
-  tell({ fact: 'step-ended', step: step.name, status, afterMs: host.clock.now() - startedAtMs });
+  tell({ fact: 'ended', child: step.name, status, afterMs: host.clock.now() - startedAtMs });
   return status;
 }
 

@@ -40,6 +40,8 @@ export type Timer = Extract<Event, { type: 'start-over' | 'broadcast-over' | 'gr
 
 export type Effect =
   | { do: 'spawn'; child: ChildName }
+  /** Remember the descendants of the children while those live: afterwards they may not be told from strangers. */
+  | { do: 'look' }
   | { do: 'signal'; child: ChildName; signal: NodeJS.Signals }
   /** SIGKILL for everything that is ours. */
   | { do: 'kill-all' }

@@ -17,6 +17,7 @@ export function stop(
   const interrupts = cause.kind === 'signal' && cause.signal === 'SIGINT' ? 1 : 0;
   const living = alive(children);
   const effects: Effect[] = [
+    { do: 'look' },
     ...living.map((child): Effect => ({ do: 'signal', child, signal: 'SIGTERM' })),
     // A stopped (SIGSTOP) child hears TERM only when it goes on.
     ...living.map((child): Effect => ({ do: 'signal', child, signal: 'SIGCONT' })),

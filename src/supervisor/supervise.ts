@@ -41,6 +41,8 @@ function carryOut(effect: Effect, running: Running): void {
       return spawn(effect.child, running);
     case 'signal':
       return running.children.get(effect.child)?.signal(effect.signal);
+    case 'look':
+      return host.look();
     case 'kill-all':
       return host.killAll();
     case 'sweep':

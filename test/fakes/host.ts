@@ -27,6 +27,7 @@ export class FakeHost implements Host {
   readonly children = new Map<string, FakeChild>();
   readonly listeners = new Set<Listener>();
   killedAll = 0;
+  looks = 0;
   leftovers: Leftovers = { ended: [], killed: [] };
   #pid = 100;
 
@@ -42,6 +43,10 @@ export class FakeHost implements Host {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   };
+
+  look(): void {
+    this.looks += 1;
+  }
 
   killAll(): void {
     this.killedAll += 1;

@@ -30,7 +30,7 @@ test('the steps in order, each when the one before has worked', async () => {
   await settled();
   host.of('after-migrate').exit(toStatus(0));
   expect(await ended).toEqual({ code: 0, reason: 'migrate and after-migrate done', leaveAtMs: Infinity });
-  expect(told).toEqual(['step-started', 'step-ended', 'step-started', 'step-ended']);
+  expect(told).toEqual(['started', 'ended', 'started', 'ended']);
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
 });
 

@@ -65,6 +65,8 @@ function words(effects: readonly Effect[]): string[] {
         return effect.signal === 'SIGCONT' ? [] : [`${effect.signal} ${effect.child}`];
       case 'kill-all':
         return ['kill-all'];
+      case 'look':
+        return [];
       case 'sweep':
         return [`sweep until ${effect.untilMs}`];
       case 'schedule':

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { alive } from '../harness/processes.ts';
+import { bothUp, facts, lastLine, startWeb } from './tiny.ts';
+
+test.each([
+  ['follow', 0, 'was ended'],
+  ['ignore', 137, 'was killed'],
+] as const)('a daemon that left its session and will %s TERM is found, ended and named', async (kind, code, said) => {
+  const dyno = startWeb(`daemon=${kind}`);
+  await bothUp(dyno);
+  const [, daemon] = await dyno.says(/daemon (\d+)/);
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code, signal: null });
+  expect(alive(Number(daemon))).toBe(false);
+  const named = facts(dyno).find(
+    ({ fact, process }) => fact === 'leftover' && String(process).includes(`pid ${daemon}`),
+  );
+  expect(named?.msg).toContain(said);
+});
+
+test('a daemon without our environment is known by its session once its parent was seen', async () => {
+  const dyno = startWeb('daemon=bare');
+  await bothUp(dyno);
+  const [, daemon] = await dyno.says(/daemon (\d+)/);
+  // The children stop only after TERM, while the daemon's parent still lives: the look at the stop finds it.
+  dyno.signal('SIGTERM');
+  await dyno.exited;
+  expect(alive(Number(daemon))).toBe(false);
+  expect(lastLine(dyno)).toContain(`(pid ${daemon})`);
+});
+
+test('what a crashed child leaves behind is ended too, and its code is kept', async () => {
+  const dyno = startWeb('daemon=follow exit=5 in=200');
+  const [, daemon] = await dyno.says(/daemon (\d+)/);
+  expect(await dyno.exited).toEqual({ code: 5, signal: null });
+  expect(alive(Number(daemon))).toBe(false);
+});
+
+test('nothing outside our own tree is signalled, whatever its name', async () => {
+  const bystander = startWeb();
+  const dyno = startWeb();
+  await bothUp(bystander);
+  await bothUp(dyno);
+  dyno.signal('SIGTERM');
+  await dyno.exited;
+  expect(bystander.output).not.toContain('SIGTERM');
+  bystander.signal('SIGTERM');
+  expect(await bystander.exited).toEqual({ code: 0, signal: null });
+});

@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
+import { bothUp, facts, startWeb, tiny } from './tiny.ts';
+
+test('stdout is handed to the children as it is: a pipe stays blocking for them', async () => {
+  const folder = tempFolder();
+  const flags = join(folder, 'flags');
+  const child = `sh -c 'cat /proc/self/fdinfo/1 > ${flags}; exit 3'`;
+  const command = `${process.execPath} ${binary} web | cat`;
+  const dyno = startDyno({ command: ['bash', '-c', `set -o pipefail; ${command}`], env: { PUMA_COMMAND: child } });
+  expect(await dyno.exited).toEqual({ code: 3, signal: null });
+  const octal = /flags:\s+(\d+)/.exec(readFileSync(flags, 'utf8'))?.[1] ?? '';
+  expect(parseInt(octal, 8) & constants.O_NONBLOCK).toBe(0);
+});
+
+test('a reader that stalls from the first byte on: TERM still ends the dyno inside the budget', async () => {
+  const folder = tempFolder();
+  const fifo = join(folder, 'fifo');
+  await execa('mkfifo', [fifo]);
+  const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  const writer = openSync(fifo, constants.O_WRONLY);
+  await execa('dd', ['if=/dev/zero', `of=${fifo}`, 'bs=4096', 'count=16', 'oflag=nonblock', 'conv=notrunc']);
+  const dyno = startDyno({
+    args: ['web'],
+    cwd: folder,
+    env: { PUMA_COMMAND: `sh -c 'echo $$ > up; exec sleep 1000'`, SUPERVISE_STOP_TIMEOUT: '3' },
+    stdio: ['ignore', writer, 'ignore'],
+  });
+  await eventually(() => expect(readFileSync(join(folder, 'up'), 'utf8')).not.toBe(''));
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  closeSync(reader);
+  closeSync(writer);
+});
+
+test('a socket that nobody reads: TERM still ends the dyno, and nothing of ours is left', async () => {
+  const dyno = startWeb('lines=20000', 'ready', { env: { SUPERVISE_STOP_TIMEOUT: '4' } });
+  dyno.child.stdout?.pause();
+  await eventually(() => expect(dyno.look().length).toBeGreaterThanOrEqual(3));
+  dyno.child.stdout?.removeAllListeners('data').pause();
+  dyno.signal('SIGTERM');
+  const ended = new Promise((resolve) => dyno.child.once('exit', resolve));
+  expect([0, 137, 143]).toContain(await ended);
+  await dyno.gone();
+});
+
+test('a reader that is gone does not end the dyno', async () => {
+  const dyno = startWeb('', 'ready');
+  await bothUp(dyno);
+  dyno.child.stdout?.destroy();
+  dyno.signal('SIGTTIN');
+  dyno.signal('SIGTERM');
+  const ended = new Promise((resolve) => dyno.child.once('exit', resolve));
+  expect(await ended).toBe(0);
+});
+
+test('with a prefix: every line whole and in order, the last one without newline kept', async () => {
+  const long = 'ü'.repeat(200_000);
+  const script = `for i in $(seq 1 2000); do echo "line $i é"; done; echo $LONG; echo oops >&2; printf "last words"; exit 3`;
+  const dyno = startDyno({
+    args: ['web'],
+    env: { PUMA_COMMAND: `bash -c '${script}'`, LONG: long.slice(0, 60_000), SUPERVISE_LOG_PREFIX: 'true' },
+  });
+  expect(await dyno.exited).toEqual({ code: 3, signal: null });
+  const lines = dyno.output.split('\n').filter((line) => line.startsWith('puma | '));
+  const numbered = lines.filter((line) => line.includes('line '));
+  expect(numbered).toEqual(Array.from({ length: 2000 }, (_, index) => `puma | line ${index + 1} é`));
+  expect(lines).toContain(`puma | ${long.slice(0, 60_000)}`);
+  expect(lines).toContain('puma | oops');
+  expect(lines).toContain('puma | last words');
+});
+
+test('with a prefix and a reader that stalls: held back, then all of it arrives', async () => {
+  const folder = tempFolder();
+  const fifo = join(folder, 'fifo');
+  await execa('mkfifo', [fifo]);
+  const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  const writer = openSync(fifo, constants.O_WRONLY);
+  const dyno = startDyno({
+    args: ['web'],
+    env: { PUMA_COMMAND: tiny('puma', 'lines=50000'), SUPERVISE_LOG_PREFIX: 'true' },
+    stdio: ['ignore', writer, 'ignore'],
+  });
+  closeSync(writer);
+  const text: string[] = [];
+  const buffer = Buffer.alloc(65_536);
+  await eventually(() => {
+    for (let read = tryRead(reader, buffer); read > 0; read = tryRead(reader, buffer)) {
+      text.push(buffer.toString('latin1', 0, read));
+    }
+    expect(text.join('')).toContain('puma | puma up');
+  });
+  const numbers = [...text.join('').matchAll(/puma \| line (\d+)\n/g)].map((match) => Number(match[1]));
+  expect(numbers).toEqual(Array.from({ length: 50_000 }, (_, index) => index + 1));
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  closeSync(reader);
+});
+
+test('a full disk under stdout does not end the dyno', async () => {
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [binary, 'web'], {
+    env: { PATH: process.env.PATH, PUMA_COMMAND: `sh -c 'exit 4'` },
+    cwd: tempFolder(),
+    stdio: ['ignore', full, 'ignore'],
+  });
+  closeSync(full);
+  expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(4);
+});
+
+test('levels and the pretty format', async () => {
+  const quiet = startWeb('exit=3', '', { env: { RUN_WORKER: '', SUPERVISE_LOG_LEVEL: 'error' } });
+  await quiet.exited;
+  expect(facts(quiet).map(({ fact }) => fact)).toEqual(['outcome']);
+  const pretty = startWeb('exit=3', '', { env: { RUN_WORKER: '', SUPERVISE_LOG_FORMAT: 'pretty' } });
+  await pretty.exited;
+  expect(pretty.output).toMatch(/\d\d:\d\d:\d\d supervise.*puma ended with code 3 .*; exit code 3/);
+});
+
+function tryRead(fd: number, buffer: Buffer): number {
+  try {
+    return readSync(fd, buffer);
+  } catch {
+    return 0;
+  }
+}
