@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { spawnChild } from '../../src/host/child.ts';
+import type { Process } from '../../src/host/host.ts';
+import { signalIfAlive, tempFolder } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+import { alive, commandLine } from '../harness/processes.ts';
+
+/** Shell: becomes `sleep 1000`, having written its pid to the file $1.pid. */
+export const SLEEPER = `sh -c 'echo $$ > $0.pid; exec sleep 1000'`;
+
+/** Processes that a script starts, by the names under which they write their pids. All end with the test. */
+export class Family {
+  readonly folder = tempFolder();
+  readonly marker = `FAMILY=${randomUUID()}`;
+  readonly #started: Process[] = [];
+
+  constructor() {
+    onTestFinished(async () => {
+      const files = readdirSync(this.folder).filter((name) => name.endsWith('.pid'));
+      for (const file of files) signalIfAlive(Number(readFileSync(join(this.folder, file), 'utf8')), 'SIGKILL');
+      for (const child of this.#started) child.signal('SIGKILL');
+      await Promise.all(this.#started.map(({ exited }) => exited));
+    });
+  }
+
+  /** A child that carries the marker, unless it is a stranger. */
+  start(script: string, stranger = false): Process & { pid: number } {
+    const [name = '', value] = this.marker.split('=');
+    const env = { ...process.env, ...(stranger ? {} : { [name]: value }) };
+    const child = spawnChild(['sh', '-c', script], { env, folder: this.folder, output: 'inherit' });
+    this.#started.push(child);
+    if (child.pid === null) throw new Error('the shell did not start');
+    return { ...child, pid: child.pid };
+  }
+
+  /** The pid under that name, once it runs that command. */
+  async pid(name: string, command = 'sleep 1000'): Promise<number> {
+    return eventually(() => {
+      const pid = Number(readFileSync(join(this.folder, `${name}.pid`), 'utf8'));
+      if (pid === 0 || commandLine(pid) !== command) throw new Error(`${name} is not there yet`);
+      return pid;
+    });
+  }
+
+  async gone(pid: number): Promise<void> {
+    await eventually(() => {
+      if (alive(pid)) throw new Error(`${pid} is still there`);
+    });
+  }
+}
