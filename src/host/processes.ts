@@ -31,18 +31,18 @@ export function readDescendants(pid: number): ProcessRow[] {
 
 function childrenOf(pid: number): number[] {
   return list(`/proc/${pid}/task`).flatMap((thread) => {
-    const children = readShort(pid, `task/${thread}/children`).trim();
+    const children = readShort(pid, `task/${thread}/children`, true).trim();
     return children === '' ? [] : children.split(' ').map(Number);
   });
 }
 
 /** The environment that the process was started with; it may have written over it. */
 export function carries(pid: number, variable: string): boolean {
-  return `\0${readWhole(pid, 'environ')}`.includes(`\0${variable}`);
+  return `\0${readWhole(pid, 'environ')}\0`.includes(`\0${variable}\0`);
 }
 
 export function commandLine(pid: number): string[] {
-  return readShort(pid, 'cmdline').split('\0').slice(0, -1);
+  return readWhole(pid, 'cmdline').split('\0').slice(0, -1);
 }
 
 /** A line of /proc/PID/stat; the name stands in parentheses and may hold anything. */
@@ -77,11 +77,17 @@ function list(folder: string): string[] {
  * seconds made that 7 MB of private memory. */
 const SHORT = Buffer.alloc(4096);
 
-function readShort(pid: number, file: string): string {
+function readShort(pid: number, file: string, toItsEnd = false): string {
   let fd: number | null = null;
+  let text = '';
   try {
     fd = openSync(`/proc/${pid}/${file}`, 'r');
-    return SHORT.toString('latin1', 0, readSync(fd, SHORT));
+    do {
+      const bytes = readSync(fd, SHORT);
+      if (bytes === 0) break;
+      text += SHORT.toString('latin1', 0, bytes);
+    } while (toItsEnd);
+    return text;
   } catch {
     return '';
   } finally {
