@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { closeSync, constants, existsSync, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { findCommand } from './find-command.ts';
 
 /** A file descriptor that is written without ever blocking us, and without touching the flags our children share. */
 export type Writer = {
@@ -43,6 +44,8 @@ function direct(fd: number, own = false): Writer {
   };
 }
 
+/** Where every system has its cat, whatever PATH our children get. */
+const SYSTEM_PATH = '/usr/bin:/bin';
 /** The most that may wait for the relay. */
 const RELAY_BYTES = 65_536;
 /** Bound on new relays in place of one that a signal ended; it ignores them from its second millisecond on. */
@@ -51,7 +54,7 @@ const RELAYS = 5;
 /** A `cat` that blocks in our place. It ignores the signals that a platform sends to every process of the dyno, and
  * ends with us. Where there is no shell to start it we write ourselves, and block when the reader stalls. */
 function relay(fd: number): Writer {
-  if (!existsSync('/bin/sh')) return direct(fd);
+  if (!existsSync('/bin/sh') || 'error' in findCommand('cat', SYSTEM_PATH, '/')) return direct(fd);
   let cat = startCat(fd);
   let left = RELAYS;
   return {
@@ -73,7 +76,8 @@ type Cat = ChildProcessByStdio<Writable, null, null>;
 
 function startCat(fd: number): Cat {
   const script = "trap '' TERM INT HUP; exec cat";
-  const cat = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', fd, 'ignore'], detached: true }) as Cat;
+  const env = { PATH: SYSTEM_PATH };
+  const cat = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', fd, 'ignore'], detached: true, env }) as Cat;
   cat.on('error', () => {});
   cat.stdin.on('error', () => {}); // `exit` tells
   cat.unref();

@@ -1,0 +1,120 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
+import { nodes } from '../harness/nodes.ts';
+import { environment } from '../harness/processes.ts';
+import { facts, startWeb, tiny } from './tiny.ts';
+
+const bare = { PUMA_COMMAND: 'sleep 1000', SIDEKIQ_COMMAND: 'sleep 1001', RUN_WORKER: 'true' };
+
+describe('plan', () => {
+  test('prints what would run and runs nothing', async () => {
+    const dyno = startDyno({ args: ['plan', 'web'], env: { ...bare, PUMA_COMMAND: `sh -c 'echo ran'` } });
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    expect(dyno.output).toContain("puma: sh -c 'echo ran'");
+    expect(dyno.output).toContain('sidekiq: sleep 1001 -c 5 -t 25');
+    expect(dyno.output).not.toMatch(/^ran/m);
+  });
+
+  test('--json gives the same as data', async () => {
+    const { stdout } = await execa(process.execPath, [binary, 'plan', 'web', '--json'], {
+      env: bare,
+      cwd: tempFolder(),
+    });
+    const plan = JSON.parse(stdout) as { children: { name: string }[]; databaseConnections: number };
+    expect(plan.children.map(({ name }) => name)).toEqual(['puma', 'sidekiq']);
+    expect(plan.databaseConnections).toBe(15);
+  });
+
+  test('a reader that leaves early is no error', async () => {
+    const command = `${process.execPath} ${binary} plan web | head -1; exit \${PIPESTATUS[0]}`;
+    const dyno = startDyno({ command: ['bash', '-c', command], env: bare });
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    expect(dyno.output).toBe('web:\n');
+  });
+});
+
+describe('--env-file', () => {
+  test('adds variables, never overriding what is set', async () => {
+    const folder = tempFolder();
+    writeFileSync(join(folder, 'my.env'), `SIDEKIQ_THREADS=7\nSIDEKIQ_COMMAND="sleep 9"\nFROM_FILE='a b'\n`);
+    const env = { SIDEKIQ_COMMAND: tiny('sidekiq'), SIDEKIQ_THREADS: undefined };
+    const dyno = startDyno({ args: ['worker', '--env-file', 'my.env'], cwd: folder, env });
+    const [, pid] = await dyno.says(/sidekiq up (\d+)/);
+    expect(facts(dyno)[1]?.command).toEqual(expect.arrayContaining(['-c', '7']));
+    expect(environment(Number(pid))).toContain('FROM_FILE=a b');
+    dyno.signal('SIGTERM');
+    await dyno.exited;
+  });
+
+  test('that is not there is said', async () => {
+    for (const { major, path: node } of nodes) {
+      const dyno = startDyno({ node, args: ['worker', '--env-file', 'none'] });
+      // Node 20 takes --env-file for its own wherever it stands, and ends with its own code before we begin.
+      const [code, said] = major === '20' ? [9, 'none: not found'] : [78, '--env-file none: '];
+      expect(await dyno.exited).toEqual({ code, signal: null });
+      expect(dyno.output).toContain(said);
+    }
+  });
+});
+
+describe('what is handed to the children', () => {
+  test('our marker, BIND, the pool of its kind, and all else as it was', async () => {
+    const dyno = startWeb('', 'ready', { env: { PUMA_DB_POOL: '7', DB_POOL: '3', WEIRD: 'a\nb=c' } });
+    const [, puma] = await dyno.says(/puma up (\d+)/);
+    const [, sidekiq] = await dyno.says(/sidekiq up (\d+)/);
+    const one = environment(Number(puma));
+    const other = environment(Number(sidekiq));
+    expect(one).toEqual(expect.arrayContaining(['BIND=0.0.0.0', 'DB_POOL=7', 'WEIRD=a\nb=c']));
+    expect(other).toEqual(expect.arrayContaining(['DB_POOL=3']));
+    expect(one.filter((line) => line.startsWith('MSTDN_SUPERVISE_RUN='))).toHaveLength(1);
+    expect(other.some((line) => line.startsWith('BIND='))).toBe(false);
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test('a ready file for each sidekiq, gone at the end', async () => {
+    const folder = tempFolder();
+    const env = { RUN_WORKER: 'true', SIDEKIQ_PROCESSES: '1 2:default' };
+    const dyno = startWeb('', 'ready', { env, cwd: folder });
+    await dyno.says(/sidekiq-1 is ready/);
+    await dyno.says(/sidekiq-2 is ready/);
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    expect((await execa('ls', [join(folder, 'tmp')])).stdout).toBe('');
+  });
+
+  test('a folder where no ready file can be made is said, and sidekiq runs without the variable', async () => {
+    const folder = tempFolder();
+    writeFileSync(join(folder, 'tmp'), 'a file where a folder should be');
+    const dyno = startWeb('', 'ready', { cwd: folder });
+    const [, pid] = await dyno.says(/sidekiq up (\d+)/);
+    await dyno.says(/cannot see when sidekiq is ready/);
+    expect(environment(Number(pid)).some((line) => line.startsWith('MASTODON_SIDEKIQ_READY'))).toBe(false);
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('this machine', () => {
+  test('as PID 1 we say who reaps nobody, once, and work', async () => {
+    const unshare = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc', '--kill-child=TERM'];
+    const dyno = startWeb('exit=6 in=300', 'ready', {
+      command: [unshare[0] ?? '', ...unshare.slice(1), process.execPath, binary, 'web'],
+    });
+    expect(await dyno.exited).toEqual({ code: 6, signal: null });
+    expect(dyno.output.match(/running as PID 1.*docker run --init/g)).toHaveLength(1);
+  });
+
+  test('without setpriv it works and says what is missing', async () => {
+    const folder = tempFolder();
+    mkdirSync(join(folder, 'bin'));
+    symlinkSync('/bin/sh', join(folder, 'bin/sh'));
+    const env = { PATH: join(folder, 'bin'), PUMA_COMMAND: `sh -c 'exit 3'` };
+    const dyno = startDyno({ args: ['web'], env });
+    expect(await dyno.exited).toEqual({ code: 3, signal: null });
+    expect(dyno.output).toContain('no setpriv --pdeathsig');
+  });
+});
