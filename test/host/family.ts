@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { spawnChild } from '../../src/host/child.ts';
@@ -38,11 +38,24 @@ export class Family {
 
   /** The pid under that name, once it runs that command. */
   async pid(name: string, command = 'sleep 1000'): Promise<number> {
-    return eventually(() => {
-      const pid = Number(readFileSync(join(this.folder, `${name}.pid`), 'utf8'));
-      if (pid === 0 || commandLine(pid) !== command) throw new Error(`${name} is not there yet`);
+    return eventually(async () => {
+      const pid = await this.pidOf(name);
+      if (commandLine(pid) !== command) throw new Error(`${name} does not run ${command} yet`);
       return pid;
     });
+  }
+
+  /** The pid under that name, alive or not. */
+  async pidOf(name: string): Promise<number> {
+    return eventually(() => {
+      const text = readFileSync(join(this.folder, `${name}.pid`), 'utf8');
+      if (text === '') throw new Error(`${name} is not there yet`);
+      return Number(text);
+    });
+  }
+
+  has(file: string): boolean {
+    return existsSync(join(this.folder, file));
   }
 
   async gone(pid: number): Promise<void> {

@@ -12,7 +12,8 @@ type ProgramOptions = DynoOptions & {
 export function startProgram(name: string, { through, args = [], ...options }: ProgramOptions = {}): Dyno {
   const outfile = join(tempFolder(), `${name}.mjs`);
   const entryPoints = [fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))];
-  buildSync({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' });
+  const banner = { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` };
+  buildSync({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', banner, logLevel: 'error' });
   const [file = process.execPath, ...rest] = [...(through ?? []), process.execPath, outfile, ...args];
   return startDyno({ ...options, command: [file, ...rest] });
 }

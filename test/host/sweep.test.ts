@@ -1,0 +1,148 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { clock } from '../../src/host/clock.ts';
+import type { Clock } from '../../src/host/host.ts';
+import { Sweeper } from '../../src/host/sweep.ts';
+import { alive } from '../harness/processes.ts';
+import { Family, SLEEPER } from './family.ts';
+
+const NONE = { ended: [], killed: [] };
+
+afterEach(() => void vi.useRealTimers());
+
+function later(): number {
+  return clock.now() + 60_000;
+}
+
+/** Ends the child that started the rest: what is left has no living parent of ours. */
+async function leave(family: Family, script: string, sweeper: Sweeper): Promise<void> {
+  const child = family.start(script);
+  sweeper.add(child.pid);
+  await child.exited;
+}
+
+test('nothing left: one look, no wait', async () => {
+  const family = new Family();
+  const noTimer: Clock = {
+    now: clock.now,
+    after: () => {
+      throw new Error('waited');
+    },
+  };
+  const sweeper = new Sweeper(family.marker, noTimer);
+  await leave(family, 'true', sweeper);
+  expect(await sweeper.end(later())).toEqual(NONE);
+});
+
+test('a daemon that follows TERM is ended, and named', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `setsid ${SLEEPER} daemon &`, sweeper);
+  const pid = await family.pid('daemon');
+  expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(alive(pid)).toBe(false);
+});
+
+test('one that ignores TERM is killed, and named', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `trap '' TERM; setsid ${SLEEPER} deaf & ${SLEEPER} other &`, sweeper);
+  const [deaf, other] = [await family.pid('deaf'), await family.pid('other')];
+  const { ended, killed } = await sweeper.end(later());
+  expect(ended).toEqual([]);
+  expect([...killed].sort()).toEqual([`sleep (pid ${deaf})`, `sleep (pid ${other})`].sort());
+  expect([deaf, other].filter(alive)).toEqual([]);
+});
+
+test('a stopped one is continued, so that it can follow TERM', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `setsid ${SLEEPER} stopped &`, sweeper);
+  const pid = await family.pid('stopped');
+  process.kill(pid, 'SIGSTOP');
+  expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+});
+
+test('one without the marker is known by its session', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `env -i PATH="$PATH" ${SLEEPER} bare &`, sweeper);
+  const pid = await family.pid('bare');
+  expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+});
+
+test('one without the marker that left its session is known from before', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const cancel = sweeper.watch();
+  const child = family.start(`env -i PATH="$PATH" setsid ${SLEEPER} bare & wait`);
+  sweeper.add(child.pid);
+  const pid = await family.pid('bare');
+  vi.advanceTimersByTime(5000);
+  cancel();
+  expect(vi.getTimerCount()).toBe(0);
+  child.signal('SIGKILL');
+  await child.exited;
+  expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+});
+
+test('when the time is over it kills at once, without TERM', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const deaf = `$SIG{TERM} = sub { open F, ">", "termed" }; open P, ">", "deaf.pid"; print P $$; close P; sleep 1000 while 1`;
+  await leave(family, `setsid perl -e '${deaf}' &`, sweeper);
+  const pid = await family.pid('deaf', `perl -e ${deaf}`);
+  expect(await sweeper.end(clock.now())).toEqual({ ended: [], killed: [`perl (pid ${pid})`] });
+  expect(family.has('termed')).toBe(false);
+  expect(alive(pid)).toBe(false);
+});
+
+test('kills all at once when told to, the children included', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const child = family.start(`trap '' TERM; ${SLEEPER} a & setsid ${SLEEPER} b & wait`);
+  sweeper.add(child.pid);
+  const pids = [await family.pid('a'), await family.pid('b')];
+  sweeper.kill();
+  expect(await child.exited).toEqual({ kind: 'signaled', signal: 'SIGKILL' });
+  for (const pid of pids) await family.gone(pid);
+});
+
+test('touches nobody else, whatever the name', async () => {
+  const [family, strangers] = [new Family(), new Family()];
+  const sweeper = new Sweeper(family.marker, clock);
+  const stranger = strangers.start(`${SLEEPER} near & setsid ${SLEEPER} far & wait`, true);
+  const lookalike = strangers.start(`export ${family.marker}-other; exec ${SLEEPER} lookalike`, true);
+  await leave(family, `setsid ${SLEEPER} ours &`, sweeper);
+  const bystanders = [await strangers.pid('near'), await strangers.pid('far'), await strangers.pid('lookalike')];
+  const ours = await family.pid('ours');
+  expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${ours})`], killed: [] });
+  sweeper.kill();
+  expect([stranger.pid, lookalike.pid, ...bystanders].filter(alive)).toHaveLength(5);
+});
+
+test('what has ended and only waits to be reaped is not waited for', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const negligent = `if (fork) { sleep 1000 while 1 } exec "sh", "-c", q(echo $$ > zombie.pid; exec sleep 1000)`;
+  family.start(`exec perl -e '${negligent}'`, true);
+  const pid = await family.pid('zombie');
+  sweeper.add(pid);
+  process.kill(pid, 'SIGKILL');
+  await family.gone(pid);
+  expect(await sweeper.end(later())).toEqual(NONE);
+});
+
+test('new ones that come while it ends the old ones are ended as well', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const breeder = `trap "setsid sleep 1000 & echo \\$! > heir.pid; exit" TERM; echo $$ > breeder.pid`;
+  writeFileSync(join(family.folder, 'breeder.sh'), `${breeder}; while :; do sleep 0.01; done`);
+  await leave(family, `setsid sh breeder.sh &`, sweeper);
+  await family.pidOf('breeder');
+  await sweeper.end(later());
+  const [breeding, heir] = [await family.pidOf('breeder'), await family.pidOf('heir')];
+  expect([breeding, heir].filter(alive)).toEqual([]);
+});
