@@ -20,7 +20,8 @@ export class Family {
   constructor() {
     onTestFinished(async () => {
       const files = readdirSync(this.folder).filter((name) => name.endsWith('.pid'));
-      for (const file of files) signalIfAlive(Number(readFileSync(join(this.folder, file), 'utf8')), 'SIGKILL');
+      const pids = files.map((name) => Number(readFileSync(join(this.folder, name), 'utf8')));
+      for (const pid of pids) if (pid > 0) signalIfAlive(pid, 'SIGKILL'); // 0, of an empty file, would be ourselves
       for (const child of this.#started) child.signal('SIGKILL');
       await Promise.all(this.#started.map(({ exited }) => exited));
     });

@@ -25,7 +25,7 @@ async function leave(family: Family, script: string, sweeper: Sweeper): Promise<
 test('nothing left: one look, no wait', async () => {
   const family = new Family();
   const noTimer: Clock = {
-    now: clock.now,
+    now: () => clock.now(),
     after: () => {
       throw new Error('waited');
     },
