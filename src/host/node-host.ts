@@ -64,10 +64,9 @@ export class NodeHost implements Host {
   }
 
   killAll(): void {
-    const { PATH } = this.#options.env;
     for (const pid of this.#living) killGroup(pid);
     this.#sweeper.kill();
-    if (process.platform !== 'linux') for (const pid of this.#living) void killTree(pid, PATH);
+    if (process.platform !== 'linux') for (const pid of this.#living) void killTree(pid);
   }
 
   sweep(untilMs: number): Promise<Leftovers> {
