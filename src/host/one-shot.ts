@@ -1,6 +1,9 @@
 import type { ExitStatus } from '../exit-status.ts';
 import type { Process } from './host.ts';
 
+/** What execa tells of an end. */
+type Ended = { exitCode?: number; signal?: NodeJS.Signals; cause?: unknown; command: string };
+
 /** Starts a command that ends by itself, such as a migration: without a shell, in a session of its own, its output ours.
  * Loads execa, which a dyno at work never needs. */
 export async function startOneShot(
@@ -9,20 +12,25 @@ export async function startOneShot(
 ): Promise<Process> {
   const { execa } = await import('execa');
   const [file, ...args] = command;
-  const child = execa(file, args, {
-    cwd: options.folder,
-    env: options.env,
-    extendEnv: false,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true,
-    cleanup: false,
-    reject: false,
-    forceKillAfterDelay: false,
-  });
-  const exited = child.then(({ exitCode, signal, cause }): ExitStatus => {
-    if (signal !== undefined) return { kind: 'signaled', signal: signal };
-    if (exitCode !== undefined) return { kind: 'exited', code: exitCode };
-    return { kind: 'not-started', error: cause instanceof Error ? cause : new Error(`could not start ${file}`) };
-  });
-  return { pid: child.pid ?? null, exited, signal: (name) => void child.kill(name) };
+  try {
+    const child = execa(file, args, {
+      cwd: options.folder,
+      env: options.env,
+      extendEnv: false,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+      cleanup: false,
+      reject: false,
+      forceKillAfterDelay: false,
+    });
+    return { pid: child.pid ?? null, exited: child.then(toStatus), signal: (name) => void child.kill(name) };
+  } catch (error) {
+    return { pid: null, exited: Promise.resolve({ kind: 'not-started', error: error as Error }), signal: () => {} };
+  }
+}
+
+function toStatus({ exitCode, signal, cause, command }: Ended): ExitStatus {
+  if (signal !== undefined) return { kind: 'signaled', signal: signal };
+  if (exitCode !== undefined) return { kind: 'exited', code: exitCode };
+  return { kind: 'not-started', error: cause instanceof Error ? cause : new Error(`could not start ${command}`) };
 }
