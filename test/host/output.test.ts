@@ -1,0 +1,163 @@
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { HIGH_WATER_BYTES, Output, PENDING_BYTES } from '../../src/host/output.ts';
+import { tempFolder } from '../harness/dyno.ts';
+import { CountingClock, flagsOf, Pipe } from './pipe.ts';
+
+const LINE = `${'x'.repeat(999)}\n`;
+const notice = (count: number): string => `dropped ${count}\n`;
+const line = (n: number): string => `line ${n} ${'x'.repeat(200)}\n`;
+
+function outputTo(fd: number): { output: Output; clock: CountingClock } {
+  const clock = new CountingClock();
+  const output = new Output(fd, clock, notice);
+  onTestFinished(async () => {
+    await output.close(0);
+    expect(clock.pending).toBe(0);
+  });
+  return { output, clock };
+}
+
+/** Fills the pipe and all that may wait, line by line; says how many lines were kept. */
+function fill(output: Output): number {
+  let kept = 0;
+  while (output.write(line(kept))) kept += 1;
+  return kept;
+}
+
+test('what is written arrives at once and in order, and the shared flags stay', async () => {
+  const pipe = new Pipe();
+  const { output, clock } = outputTo(pipe.fd);
+  const flags = flagsOf(pipe.fd);
+  for (let n = 0; n < 50; n += 1) expect(output.write(line(n))).toBe(true);
+  expect(pipe.read()).toBe(Array.from({ length: 50 }, (_, n) => line(n)).join(''));
+  expect(flagsOf(pipe.fd)).toBe(flags);
+  expect(flags & constants.O_NONBLOCK).toBe(0);
+  expect(clock.pending).toBe(0);
+  await output.close(60_000);
+});
+
+test('a reader that stalls holds nothing up; what came meanwhile follows, and what did not is counted', async () => {
+  const pipe = new Pipe();
+  const { output } = outputTo(pipe.fd);
+  const kept = fill(output);
+  expect(kept * line(0).length).toBeLessThanOrEqual(PENDING_BYTES + 70_000);
+  for (let n = 0; n < 41; n += 1) expect(output.write(line(n))).toBe(false);
+  const all = await pipe.receives('dropped 42\n');
+  expect(all).toBe(Array.from({ length: kept }, (_, n) => line(n)).join('') + notice(42));
+});
+
+test('the notice stands where lines are missing, before those that found room again', async () => {
+  const pipe = new Pipe();
+  const { output } = outputTo(pipe.fd);
+  const kept = fill(output);
+  await pipe.receives('line 50 ');
+  await new Promise(setImmediate);
+  let more = 0;
+  while (!output.write('after\n')) {
+    more += 1;
+    pipe.read(5000);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await output.close(60_000);
+  const all = await pipe.receives('after\n');
+  const before = Array.from({ length: kept }, (_, n) => line(n)).join('');
+  expect(all).toBe(`${before}${notice(more + 1)}after\n`);
+});
+
+test('lines of ours and of a child that shares the pipe are never mixed', async () => {
+  const pipe = new Pipe();
+  const [first, second] = [outputTo(pipe.fd).output, outputTo(pipe.fd).output];
+  const lines = (letter: string): Buffer => Buffer.from(`${letter.repeat(700)}\n`.repeat(80));
+  const passed = Promise.all(
+    ['a', 'b', 'c'].flatMap((it) => [first.pass(lines(it)), second.pass(lines(it.toUpperCase()))]),
+  );
+  for (let n = 0; pipe.received.length < 6 * 80 * 701; n += 1) {
+    pipe.read(1 + ((n * 7919) % 9000));
+    await new Promise(setImmediate);
+  }
+  await passed;
+  const mixed = pipe.received
+    .toString()
+    .split('\n')
+    .filter((text) => !/^(.)\1{699}$|^$/.test(text));
+  expect(mixed).toEqual([]);
+});
+
+test('a child is held back, and our own lines find room all the same', async () => {
+  const pipe = new Pipe();
+  const { output } = outputTo(pipe.fd);
+  let passed = 0;
+  const child = (async () => {
+    for (let n = 0; n < 8; n += 1) {
+      await output.pass(Buffer.from(`${'c'.repeat(1_048_575)}\n`));
+      passed += 1;
+    }
+  })();
+  await new Promise(setImmediate);
+  expect(passed).toBe(1);
+  for (let n = 0; n < 50; n += 1) expect(output.write(LINE)).toBe(true);
+  while (passed < 8) {
+    pipe.read();
+    await new Promise(setImmediate);
+  }
+  await child;
+  await output.close(60_000).then(() => pipe.read());
+  expect(pipe.received.toString().replaceAll(/c{1048575}\n/g, '')).toBe(LINE.repeat(50));
+  expect(HIGH_WATER_BYTES).toBeLessThan(PENDING_BYTES);
+});
+
+test('a reader that is gone ends nothing: every write returns, the held back go on', async () => {
+  const pipe = new Pipe();
+  const { output, clock } = outputTo(pipe.fd);
+  fill(output);
+  const held = output.pass(Buffer.from(LINE));
+  pipe.hangUp();
+  await held;
+  expect(output.write(LINE)).toBe(false);
+  await output.pass(Buffer.from(LINE));
+  expect(clock.pending).toBe(0);
+  await output.close(60_000);
+});
+
+test('close gives up on a stalled reader, and lets go of the timer and the descriptor', async () => {
+  const pipe = new Pipe();
+  const { output, clock } = outputTo(pipe.fd);
+  fill(output);
+  const held = output.pass(Buffer.from(LINE));
+  await output.close(20);
+  await held;
+  expect(clock.pending).toBe(0);
+  expect(output.write(LINE)).toBe(false);
+  closeSync(openSync(pipe.path, constants.O_WRONLY | constants.O_NONBLOCK));
+});
+
+test('a full disk is no end, and nothing to wait for', async () => {
+  const fd = openSync('/dev/full', 'w');
+  onTestFinished(() => closeSync(fd));
+  const { output } = outputTo(fd);
+  for (let n = 0; n < 500; n += 1) output.write(LINE);
+  await output.pass(Buffer.from(LINE.repeat(100)));
+  await output.pass(Buffer.from(LINE.repeat(100)));
+  await output.close(3_600_000);
+});
+
+test('a disk that was full gets the number of the lines it missed', async () => {
+  const file = join(tempFolder(), 'log');
+  const fd = openSync(file, 'a');
+  const { output } = outputTo(fd);
+  const instead = (place: string): void => {
+    closeSync(fd);
+    expect(openSync(place, 'a')).toBe(fd);
+  };
+  output.write('one\n');
+  instead('/dev/full');
+  for (let n = 0; n < 10; n += 1) output.write('lost\n');
+  await output.pass(Buffer.from('lost\n'.repeat(5)));
+  instead(file);
+  output.write('two\n');
+  await output.close(60_000);
+  expect(readFileSync(file, 'utf8')).toBe(`one\n${notice(15)}two\n`);
+  closeSync(fd);
+});
