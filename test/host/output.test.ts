@@ -13,7 +13,7 @@ function outputTo(fd: number): { output: Output; clock: CountingClock } {
   const clock = new CountingClock();
   const output = new Output(fd, clock, notice);
   onTestFinished(async () => {
-    await output.close(0);
+    await output.close(0); // a second time, mostly
     expect(clock.pending).toBe(0);
   });
   return { output, clock };
@@ -60,8 +60,9 @@ test('the notice stands where lines are missing, before those that found room ag
     pipe.read(5000);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  await output.close(60_000);
+  const closed = output.close(60_000);
   const all = await pipe.receives('after\n');
+  await closed;
   const before = Array.from({ length: kept }, (_, n) => line(n)).join('');
   expect(all).toBe(`${before}${notice(more + 1)}after\n`);
 });
@@ -98,12 +99,19 @@ test('a child is held back, and our own lines find room all the same', async () 
   await new Promise(setImmediate);
   expect(passed).toBe(1);
   for (let n = 0; n < 50; n += 1) expect(output.write(LINE)).toBe(true);
-  while (passed < 8) {
+  const reads = (async () => {
+    while (passed < 8) {
+      pipe.read();
+      await new Promise(setImmediate);
+    }
+  })();
+  await Promise.all([child, reads]);
+  const closed = output.close(60_000);
+  while (pipe.received.length < 8 * 1_048_576 + 50 * LINE.length) {
     pipe.read();
     await new Promise(setImmediate);
   }
-  await child;
-  await output.close(60_000).then(() => pipe.read());
+  await closed;
   expect(pipe.received.toString().replaceAll(/c{1048575}\n/g, '')).toBe(LINE.repeat(50));
   expect(HIGH_WATER_BYTES).toBeLessThan(PENDING_BYTES);
 });
