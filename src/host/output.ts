@@ -7,6 +7,12 @@ export const PENDING_BYTES = 131_072;
 export const HIGH_WATER_BYTES = 65_536;
 const RETRY_LEAST_MS = 2;
 const RETRY_MOST_MS = 200;
+/** A pipe takes so much whole or not at all (PIPE_BUF of Linux), so that the lines of those who share it never mix. */
+const ATOMIC_BYTES = 4096;
+const NEWLINE = 0x0a;
+
+/** standsFor: how many lines are missing when this is dropped, where it is not itself what is missing. */
+type Entry = { bytes: Buffer; standsFor?: number };
 
 /** Our lines on their way to stdout or stderr: in order, never blocking, bounded. */
 export class Output {
@@ -14,8 +20,10 @@ export class Output {
   readonly #clock: Clock;
   readonly #notice: (dropped: number) => string;
   #writer: Writer | null = null;
-  #pending: Buffer[] = [];
+  #pending: Entry[] = [];
   #bytes = 0;
+  #mostBytes = PENDING_BYTES;
+  #isWithinLine = false;
   #dropped = 0;
   #retryMs = RETRY_LEAST_MS;
   #timer: Cancel | null = null;
@@ -32,11 +40,11 @@ export class Output {
   /** False when there was no room and the text was dropped. */
   write(text: string | Buffer): boolean {
     const bytes = Buffer.from(text as string);
-    if (this.#closed || this.#bytes + bytes.length > PENDING_BYTES) {
+    if (this.#closed || this.#bytes + bytes.length > this.#mostBytes) {
       this.#dropped += 1;
       return false;
     }
-    this.#queue(bytes);
+    this.#queue({ bytes });
     if (this.#timer === null) this.#flush();
     return true;
   }
@@ -45,7 +53,8 @@ export class Output {
   async pass(bytes: Buffer): Promise<void> {
     while (this.#isFull) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#closed) return;
-    this.#queue(bytes);
+    this.#queue({ bytes });
+    this.#mostBytes = Math.max(PENDING_BYTES, this.#bytes + PENDING_BYTES - HIGH_WATER_BYTES);
     if (this.#timer === null) this.#flush();
   }
 
@@ -58,18 +67,27 @@ export class Output {
     const end = this.#clock.now() + atMostMs;
     const abort = new AbortController();
     const cancel = this.#clock.after(atMostMs, () => abort.abort());
+    this.#noteDropped();
     while (this.#bytes > 0 && this.#clock.now() < end) {
       await new Promise<void>((resolve) => this.#clock.after(RETRY_LEAST_MS, resolve));
       this.#flush();
     }
     this.#discard();
-    await this.#writer?.finish(abort.signal);
+    const writer = this.#writer;
+    this.#writer = null;
+    await writer?.finish(abort.signal);
     cancel();
   }
 
-  #queue(bytes: Buffer): void {
-    this.#pending.push(bytes);
-    this.#bytes += bytes.length;
+  #queue(entry: Entry): void {
+    if (entry.bytes.length === 0) return;
+    this.#noteDropped();
+    this.#append(entry);
+  }
+
+  #append(entry: Entry): void {
+    this.#pending.push(entry);
+    this.#bytes += entry.bytes.length;
   }
 
   #flush(): void {
@@ -77,29 +95,36 @@ export class Output {
     this.#timer = null;
     try {
       this.#writer ??= openWriter(this.#fd);
-      while (this.#bytes > 0 && this.#writeSome(this.#writer));
+      while (this.#writeSome(this.#writer));
+      if (this.#bytes === 0) this.#noteDropped();
     } catch (error) {
       this.#drop(error as NodeJS.ErrnoException);
     }
-    if (this.#dropped > 0 && this.#bytes === 0 && !this.#closed) this.#noteDropped();
     if (this.#bytes > 0) this.#retry();
-    if (!this.#isFull) for (const resolve of this.#waiting.splice(0)) resolve();
+    if (this.#isFull) return;
+    this.#mostBytes = PENDING_BYTES;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #writeSome(writer: Writer): boolean {
-    const chunk = this.#pending.length === 1 ? this.#pending[0] : Buffer.concat(this.#pending);
-    if (chunk === undefined) return false;
-    const taken = writer.write(chunk);
-    this.#pending = taken < chunk.length ? [chunk.subarray(taken)] : [];
-    this.#bytes = chunk.length - taken;
-    if (taken > 0) this.#retryMs = RETRY_LEAST_MS;
-    return taken > 0;
+    const [entry] = this.#pending;
+    if (entry === undefined) return false;
+    const piece = entry.bytes.subarray(0, wholeLines(entry.bytes));
+    const taken = writer.write(piece);
+    if (taken === 0) return false;
+    this.#bytes -= taken;
+    this.#isWithinLine = piece[taken - 1] !== NEWLINE;
+    this.#retryMs = RETRY_LEAST_MS;
+    entry.bytes = entry.bytes.subarray(taken);
+    if (entry.bytes.length === 0) this.#pending.shift();
+    return true;
   }
 
   #noteDropped(): void {
-    const bytes = Buffer.from(this.#notice(this.#dropped));
+    if (this.#dropped === 0 || this.#closed) return;
+    const torn = this.#isWithinLine && this.#bytes === 0;
+    this.#append({ bytes: Buffer.from(`${torn ? '\n' : ''}${this.#notice(this.#dropped)}`), standsFor: this.#dropped });
     this.#dropped = 0;
-    this.#queue(bytes);
   }
 
   #retry(): void {
@@ -110,7 +135,7 @@ export class Output {
   /** A full disk may get room again, a reader that is gone does not come back. */
   #drop(error: NodeJS.ErrnoException): void {
     if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return this.#discard();
-    this.#dropped += this.#pending.length;
+    for (const { bytes, standsFor } of this.#pending) this.#dropped += standsFor ?? countLines(bytes);
     this.#pending = [];
     this.#bytes = 0;
   }
@@ -123,4 +148,15 @@ export class Output {
     this.#bytes = 0;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** As many lines as go in one piece; a longer line by itself. */
+function wholeLines(bytes: Buffer): number {
+  if (bytes.length <= ATOMIC_BYTES) return bytes.length;
+  const end = bytes.lastIndexOf(NEWLINE, ATOMIC_BYTES - 1);
+  return 1 + (end >= 0 ? end : bytes.indexOf(NEWLINE)) || bytes.length;
+}
+
+function countLines(bytes: Buffer): number {
+  return bytes.reduce((count, byte) => (byte === NEWLINE ? count + 1 : count), 0);
 }
