@@ -65,6 +65,7 @@ export function flagsOf(fd: number): number {
 /** The real clock, which knows how many of its timers are left. */
 export class CountingClock implements Clock {
   pending = 0;
+  started = 0;
 
   now(): number {
     return clock.now();
@@ -72,6 +73,7 @@ export class CountingClock implements Clock {
 
   after(ms: number, run: () => void): () => void {
     this.pending += 1;
+    this.started += 1;
     let isPending = true;
     const done = (): void => {
       if (isPending) this.pending -= 1;
