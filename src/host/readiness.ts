@@ -83,7 +83,11 @@ function poll(
 }
 
 function isTouched(file: string): boolean {
-  return (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 0;
+  try {
+    return statSync(file).mtimeMs > 0;
+  } catch {
+    return false; // not there, or not to be looked at
+  }
 }
 
 /** Any HTTP answer is a yes: Rails may well refuse our host name or ask for https. */
