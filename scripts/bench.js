@@ -14,17 +14,22 @@ const binary = fileURLToPath(new URL('../bin/mstdn-supervise.js', import.meta.ur
 const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-bench-'));
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 
-/** Says when it is up, when TERM comes (on the monotonic clock, which all processes share), and ends after a while. */
-const childFile = join(folder, 'child.mjs');
+/** Says when it is up, when TERM comes (on the monotonic clock, which all processes share), and ends after a while. In
+ * Perl, which every Debian has, because it hears a signal ten times as soon as Node does. */
+const childFile = join(folder, 'child.pl');
 writeFileSync(
   childFile,
-  `const [name, endsAfterMs] = process.argv.slice(2);
-const now = () => Number(process.hrtime.bigint()) / 1e6;
-process.on('SIGTERM', () => { console.log(name, 'term', now()); setTimeout(() => process.exit(0), Number(endsAfterMs)); });
-setInterval(() => {}, 1e6);
-console.log(name, 'up', process.pid);
+  `use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
+my ($name, $ends_after) = @ARGV;
+$| = 1;
+$SIG{TERM} = sub { printf "%s term %.6f\\n", $name, clock_gettime(CLOCK_MONOTONIC) * 1000; sleep $ends_after / 1000; exit 0 };
+print "$name up $$\\n";
+sleep 1000 while 1;
 `,
 );
+/** What puma and sidekiq are to us once they have booted: one answers HTTP, the other has touched its file. */
+const server = "require('http').createServer((_, r) => r.end('OK')).listen(process.env.PORT, '127.0.0.1')";
+const worker = 'touch "tmp/$MASTODON_SIDEKIQ_READY_FILENAME"; exec sleep 1000';
 
 try {
   const version = readVersion();
@@ -69,24 +74,11 @@ async function timeToFirstChild() {
 async function memory() {
   const bare = [];
   const ours = [];
-  const idle =
-    "require('node:child_process').spawn('/bin/sleep',['1000']).on('exit',()=>process.exit());setInterval(()=>{},1e6)";
-  // One more node of the same binary, as streaming is on a dyno: what all share is then private to none.
-  const sharer = spawn(node, ['-e', 'setInterval(()=>{},1e6)'], { stdio: 'ignore' });
+  // One more node of the same binary, as streaming is on a dyno: what all share of it is then private to none.
+  const sharer = spawn(node, ['-e', server], { env: { PORT: '0' }, stdio: 'ignore' });
   for (let round = 0; round < Math.max(5, rounds / 8); round += 1) {
-    const one = spawn(node, ['-e', idle], { stdio: 'ignore', detached: true });
-    bare.push(await privateAtRest(one.pid));
-    process.kill(-one.pid, 'SIGKILL');
-    const dyno = supervise({
-      RUN_WORKER: 'true',
-      PUMA_COMMAND: '/bin/sleep 1000',
-      SIDEKIQ_COMMAND: "/bin/sh -c 'exec sleep 1000'",
-      SIDEKIQ_PROCESSES: '1 1',
-      SUPERVISE_START_TIMEOUT: '0',
-    });
-    ours.push(await privateAtRest(dyno.pid));
-    dyno.kill('SIGTERM');
-    await once(dyno, 'exit');
+    bare.push(await bareMemory());
+    ours.push(await ourMemory());
   }
   sharer.kill('SIGKILL');
   report('private memory at rest with three children, of a bare node with one', `${ratio(ours, bare)}x`, '1.35x', [
@@ -96,9 +88,37 @@ async function memory() {
   ]);
 }
 
-/** Two equal readings a second apart, after three seconds: what is left when start-up is over. */
+async function bareMemory() {
+  const script =
+    "require('child_process').spawn('/bin/sleep', ['1000'], { stdio: 'inherit' }); setInterval(() => {}, 1e6)";
+  const child = spawn(node, ['-e', script], { stdio: 'ignore', detached: true });
+  const reading = await privateAtRest(child.pid);
+  process.kill(-child.pid, 'SIGKILL');
+  return reading;
+}
+
+async function ourMemory() {
+  const dyno = supervise({
+    PORT: `${20_000 + (process.pid % 20_000)}`,
+    RUN_WORKER: 'true',
+    PUMA_COMMAND: `${node} -e "${server}"`,
+    SIDEKIQ_COMMAND: `/bin/sh -c '${worker}'`,
+    SIDEKIQ_PROCESSES: '1 1',
+  });
+  let output = '';
+  dyno.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+  while (!/sidekiq-1 is ready[^]*sidekiq-2 is ready|sidekiq-2 is ready[^]*sidekiq-1 is ready/.test(output)) {
+    await once(dyno.stdout, 'data');
+  }
+  const reading = await privateAtRest(dyno.pid);
+  dyno.kill('SIGTERM');
+  await once(dyno, 'exit');
+  return reading;
+}
+
+/** Two equal readings a second apart, after ten seconds: what is left when start-up is over and two looks were taken. */
 async function privateAtRest(pid) {
-  await pause(3000);
+  await pause(10_000);
   for (let last = NaN; ; await pause(1000)) {
     const reading = privateOf(pid);
     if (Math.abs(reading - last) < 0.05) return reading;
@@ -148,7 +168,7 @@ async function stop() {
 }
 
 async function threeChildren(endsAfterMs) {
-  const child = (name) => `${process.execPath} ${childFile} ${name} ${endsAfterMs}`;
+  const child = (name) => `perl ${childFile} ${name} ${endsAfterMs}`;
   const dyno = supervise({
     RUN_WORKER: 'true',
     PUMA_COMMAND: child('puma'),

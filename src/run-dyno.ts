@@ -32,9 +32,10 @@ export async function runDyno(plan: Plan, { env, place, signals }: Surroundings)
   const log = createLog({ format, level: settings.SUPERVISE_LOG_LEVEL, write: (line) => stdout.write(line) });
   const prefixed = settings.SUPERVISE_LOG_PREFIX === 'true' ? { stdout, stderr } : null;
   const host = new NodeHost({ env, folder: place.folder, runId: place.runId, signals, prefixed });
-  const forgetShell = whenParentShellEnds(() => signals.post('SIGTERM'));
 
-  const { code, reason, leaveAtMs } = await carryOut(plan, host, log, env, place);
+  const ending = carryOut(plan, host, log, env, place);
+  const forgetShell = whenParentShellEnds(() => signals.post('SIGTERM'));
+  const { code, reason, leaveAtMs } = await ending;
   forgetShell();
   const patience = (): number => Math.max(0, Math.min(LAST_LINES_MS, leaveAtMs + AFTER_LEAVING_MS - clock.now()));
   await host.close(patience());

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import type { ChildSpec, EnvironmentChange, Readiness } from '../plan/spec.ts';
 import type { Cancel, Child, Clock, Process } from './host.ts';
 
-const KNOCK_EVERY_MS = 100;
-const LOOK_EVERY_MS = 250;
+const ASK_AT_LEAST_AFTER_MS = 50;
+const ASK_AT_MOST_EVERY_MS = 1000;
 /** A server that accepts before it can answer, as puma does while it preloads, is given this long. */
 const ANSWER_WITHIN_MS = 30_000;
 
@@ -61,20 +61,18 @@ function remove(file: string): void {
 /** Calls back once, when it is ready. */
 function whenReady(how: Readiness, folder: string, clock: Clock, ready: () => void): Cancel {
   return how.by === 'file'
-    ? poll(clock, LOOK_EVERY_MS, ready, (answer) => answer(isTouched(join(folder, 'tmp', how.name))))
-    : poll(clock, KNOCK_EVERY_MS, ready, (answer) => knock(how, answer));
+    ? poll(clock, ready, (answer) => answer(isTouched(join(folder, 'tmp', how.name))))
+    : poll(clock, ready, (answer) => knock(how, answer));
 }
 
-/** Asks every so often until the answer is yes. `ask` may give back how to take the question back. */
-function poll(
-  clock: Clock,
-  everyMs: number,
-  ready: () => void,
-  ask: (answer: (yes: boolean) => void) => Cancel | void,
-): Cancel {
+/** Asks until the answer is yes, after a fifth of the time that has passed each time: often enough to be told in time, and
+ * not so often that it is work while puma boots. `ask` may give back how to take the question back. */
+function poll(clock: Clock, ready: () => void, ask: (answer: (yes: boolean) => void) => Cancel | void): Cancel {
+  const startedAtMs = clock.now();
   let cancel: Cancel = () => {};
   const again = (): void => {
-    cancel = clock.after(everyMs, () => {
+    const pauseMs = Math.min(ASK_AT_MOST_EVERY_MS, Math.max(ASK_AT_LEAST_AFTER_MS, (clock.now() - startedAtMs) / 5));
+    cancel = clock.after(pauseMs, () => {
       cancel = ask((yes) => (yes ? ready() : again())) ?? cancel;
     });
   };
