@@ -117,8 +117,8 @@ test('a stalled reader of a socket: the loop goes on, close gives up, and no rel
 test('a reader of a socket that is gone: we go on, and no relay stays', async () => {
   const program = startProgram('output');
   await program.says(/tick/);
+  const relay = await relayOf(program);
   program.child.stdout?.destroy();
-  const relay = await relayOf(program).catch(() => null);
   await eventually(() => expect(processTable().some(({ pid, zombie }) => pid === relay && !zombie)).toBe(false));
   program.signal('SIGUSR2');
   expect(await program.exited).toEqual({ code: 0, signal: null });
