@@ -30,11 +30,14 @@ function codeOf(name: string, path: string | undefined): number {
   return 'path' in found ? 0 : toExitCode({ kind: 'not-started', error: found.error });
 }
 
-/** What a shell makes of it, with 42 for "it ran". */
-function bashCode(name: string, path: string): number {
-  const script = `cd "$1"; PATH="$2"; "$3" 2>/dev/null; echo $?`;
-  const answer = execFileSync('/bin/bash', ['-c', script, 'bash', folder, path, name], { encoding: 'utf8' });
-  return Number(answer) === 42 ? 0 : Number(answer);
+/** What a shell makes of each, with 42 for "it ran". */
+function bashCodes(names: readonly string[], path: string): number[] {
+  const script = `cd "$1"; PATH="$2"; shift 2; for name; do "$name" 2>/dev/null; echo $?; done`;
+  const answers = execFileSync('/bin/bash', ['-c', script, 'bash', folder, path, ...names], { encoding: 'utf8' });
+  return answers
+    .trim()
+    .split('\n')
+    .map((code) => (code === '42' ? 0 : Number(code)));
 }
 
 const names = ['tool', 'only-a', 'only-b', 'linked', 'dangling', 'loop', 'here', 'none', '', './here', './b/tool'];
@@ -44,8 +47,9 @@ const paths = ['A:B', 'B:A', 'A', 'b', 'A:b:', ':A', 'A::B', 'C:B', 'C', 'D:A', 
 test.each(paths)('finds and misses with PATH=%s what a shell does', (short) => {
   const path = short.replaceAll(/[A-D]/g, (letter) => join(folder, letter.toLowerCase()));
   const all = [...names, ...slashes];
+  const codes = bashCodes(all, path);
   const ours = all.map((name) => ({ name, code: codeOf(name, path) }));
-  expect(ours).toEqual(all.map((name) => ({ name, code: bashCode(name, path) })));
+  expect(ours).toEqual(all.map((name, index) => ({ name, code: codes[index] })));
 });
 
 test('what it finds is what a child with that PATH runs', async () => {

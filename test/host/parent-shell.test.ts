@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { isWaitingShell, whenParentShellEnds } from '../../src/host/parent-shell.ts';
+import { isWaitingShell, readParent, whenParentShellEnds } from '../../src/host/parent-shell.ts';
 import { eventually } from '../harness/eventually.ts';
 import { commandLine, processTable } from '../harness/processes.ts';
 import { startProgram } from './program.ts';
@@ -59,10 +59,17 @@ test('keeps no process alive, and forgets when told to', async () => {
   expect(forgets.output).toBe('up\n');
 });
 
+test('calls back at once when the shell was gone before we looked', () => {
+  const early = { pid: process.ppid + 1, command: ['/bin/sh', '-c', 'mstdn-supervise web'] };
+  const ended = vi.fn();
+  whenParentShellEnds(early, ended)();
+  expect(ended).toHaveBeenCalledOnce();
+});
+
 test('does nothing under a parent that is no shell', () => {
   const timers = vi.spyOn(globalThis, 'setInterval');
   onTestFinished(() => timers.mockRestore());
-  whenParentShellEnds(() => {})();
+  whenParentShellEnds(readParent(), () => {})();
   expect(timers).not.toHaveBeenCalled();
 });
 

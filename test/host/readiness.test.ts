@@ -60,8 +60,7 @@ async function serve(
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.setEncoding('utf8').on('error', () => {});
-    const nth = (visits += 1);
-    socket.once('data', (request: string) => converse(socket, request, nth));
+    socket.once('data', (request: string) => converse(socket, request, (visits += 1)));
   });
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();

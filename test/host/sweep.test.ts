@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { clock } from '../../src/host/clock.ts';
 import type { Clock } from '../../src/host/host.ts';
 import { Sweeper } from '../../src/host/sweep.ts';
-import { alive } from '../harness/processes.ts';
+import { alive, environment, processTable } from '../harness/processes.ts';
 import { Family, SLEEPER } from './family.ts';
 
 const NONE = { ended: [], killed: [] };
@@ -73,16 +73,18 @@ test('one without the marker is known by its session', async () => {
 });
 
 test('one without the marker that left its session is known from before', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const family = new Family();
   const sweeper = new Sweeper(family.marker, clock);
-  const cancel = sweeper.watch();
   const child = family.start(`env -i PATH="$PATH" setsid ${SLEEPER} bare & wait`);
   sweeper.add(child.pid);
   const pid = await family.pid('bare');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const cancel = sweeper.watch();
   vi.advanceTimersByTime(5000);
+  expect(vi.getTimerCount()).toBe(1);
   cancel();
   expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
   child.signal('SIGKILL');
   await child.exited;
   expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
@@ -105,7 +107,8 @@ test('kills all at once when told to, the children included', async () => {
   const child = family.start(`trap '' TERM; ${SLEEPER} a & setsid ${SLEEPER} b & wait`);
   sweeper.add(child.pid);
   const pids = [await family.pid('a'), await family.pid('b')];
-  sweeper.kill();
+  const killed = sweeper.kill(new Set([child.pid]));
+  expect(killed.sort()).toEqual(pids.map((pid) => `sleep (pid ${pid})`).sort());
   expect(await child.exited).toEqual({ kind: 'signaled', signal: 'SIGKILL' });
   for (const pid of pids) await family.gone(pid);
 });
@@ -119,7 +122,7 @@ test('touches nobody else, whatever the name', async () => {
   const bystanders = [await strangers.pid('near'), await strangers.pid('far'), await strangers.pid('lookalike')];
   const ours = await family.pid('ours');
   expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${ours})`], killed: [] });
-  sweeper.kill();
+  expect(sweeper.kill(new Set())).toEqual([]);
   expect([stranger.pid, lookalike.pid, ...bystanders].filter(alive)).toHaveLength(5);
 });
 
@@ -135,14 +138,16 @@ test('what has ended and only waits to be reaped is not waited for', async () =>
   expect(await sweeper.end(later())).toEqual(NONE);
 });
 
-test('new ones that come while it ends the old ones are ended as well', async () => {
+/** Each ends at once at TERM, and leaves an heir. */
+const DYNASTY = `trap '[ $1 -gt 0 ] && setsid sh dynasty.sh $(($1 - 1)) & exit' TERM
+echo $$ > $1.pid; while :; do sleep 0.01; done`;
+
+test('new ones that come while it ends the old ones are ended as well, generation after generation', async () => {
   const family = new Family();
   const sweeper = new Sweeper(family.marker, clock);
-  const breeder = `trap "setsid sleep 1000 & echo \\$! > heir.pid; exit" TERM; echo $$ > breeder.pid`;
-  writeFileSync(join(family.folder, 'breeder.sh'), `${breeder}; while :; do sleep 0.01; done`);
-  await leave(family, `setsid sh breeder.sh &`, sweeper);
-  await family.pidOf('breeder');
+  writeFileSync(join(family.folder, 'dynasty.sh'), DYNASTY);
+  await leave(family, 'for n in 1 2 3 4; do setsid sh dynasty.sh ${n}0 & done', sweeper);
+  await Promise.all(['10', '20', '30', '40'].map((name) => family.pidOf(name)));
   await sweeper.end(later());
-  const [breeding, heir] = [await family.pidOf('breeder'), await family.pidOf('heir')];
-  expect([breeding, heir].filter(alive)).toEqual([]);
+  expect(processTable().filter(({ pid, zombie }) => !zombie && environment(pid).includes(family.marker))).toEqual([]);
 });
