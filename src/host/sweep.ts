@@ -71,7 +71,17 @@ export class Sweeper {
     return row !== null && this.#known.get(row.pid) === row.started;
   }
 
+  /** Looks twice before it says that nobody is left: one that forks and ends while we read /proc hands on what a single
+   * look may miss. */
   #left(): ProcessRow[] {
+    const known = this.#known;
+    const left = this.#living();
+    if (left.length > 0) return left;
+    this.#known = known;
+    return this.#living();
+  }
+
+  #living(): ProcessRow[] {
     return this.#look((pid) => carries(pid, this.#marker)).filter(({ zombie }) => !zombie);
   }
 
