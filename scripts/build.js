@@ -26,6 +26,9 @@ const metafiles = [await bundle({ ...cjs, entryPoints: ['src/main.ts'], outfile:
 for (const [name, entry] of lazy)
   metafiles.push(await bundle({ ...cjs, entryPoints: [entry], outfile: `dist/${name}` }));
 metafiles.push(await bundle({ ...common, format: 'esm', entryPoints: standIns(), outdir: 'dist/simulator/stand-ins' }));
+// What the package offers to code: not the whole of main.
+const offered = ['supervise', 'ConfigError', 'UsageError'];
+writeFileSync('dist/api.cjs', offered.map((name) => `exports.${name} = require('./main.cjs').${name};\n`).join(''));
 writeFileSync('dist/LICENSES.txt', licences(metafiles));
 const types = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], {
   stdio: 'inherit',

@@ -24,7 +24,7 @@ export function describeFact(fact: Fact): { level: Level; message: string } {
     case 'not-watched':
       return warn(`cannot see when ${fact.child} is ready: ${fact.why}`);
     case 'ended':
-      return info(ended(fact.child, fact.status, fact.afterMs));
+      return info(ended(fact.child, describeStatus(fact.status, fact.byUs), fact.status, fact.afterMs));
     case 'stopping':
       return info(stopping(redact(fact.because), fact.children, fact.atMostMs));
     case 'broadcast':
@@ -46,8 +46,8 @@ export function describeFact(fact: Fact): { level: Level; message: string } {
   }
 }
 
-function ended(name: string, status: ExitStatus, afterMs: number): string {
-  const how = redact(describeStatus(status));
+function ended(name: string, said: string, status: ExitStatus, afterMs: number): string {
+  const how = redact(said);
   return status.kind === 'not-started' ? `${name} ${how}` : `${name} ${how} after ${describeDuration(afterMs)}`;
 }
 

@@ -6,11 +6,12 @@ export type ExitStatus =
   | { kind: 'signaled'; signal: NodeJS.Signals }
   | { kind: 'not-started'; error: Error };
 
-/** Exit codes with a meaning of their own (sysexits.h: EX_USAGE, EX_CONFIG; POSIX shell: 126, 127). */
+/** Exit codes with a meaning of their own (sysexits.h: EX_USAGE, EX_SOFTWARE, EX_CONFIG; POSIX shell: 126, 127). */
 export const EXIT = {
   ok: 0,
   unasked: 1,
   usage: 64,
+  internal: 70,
   config: 78,
   notExecutable: 126,
   notFound: 127,
@@ -30,12 +31,13 @@ export function toExitCode(status: ExitStatus): number {
 }
 
 /** `ended with code 3`, `was killed by SIGKILL (out of memory?)`, `could not start: …` */
-export function describeStatus(status: ExitStatus): string {
+export function describeStatus(status: ExitStatus, byUs = false): string {
   switch (status.kind) {
     case 'exited':
       return `ended with code ${status.code}`;
     case 'signaled':
-      return status.signal === 'SIGKILL' ? 'was killed by SIGKILL (out of memory?)' : `was ended by ${status.signal}`;
+      if (status.signal !== 'SIGKILL') return `was ended by ${status.signal}`;
+      return byUs ? 'was killed by us' : 'was killed by SIGKILL (out of memory?)';
     case 'not-started':
       return `could not start: ${status.error.message}`;
   }

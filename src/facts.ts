@@ -10,7 +10,8 @@ export type Fact =
   | { fact: 'ready'; child: ChildName; afterMs: number }
   | { fact: 'not-waiting'; child: ChildName; notReady: ChildName; afterMs: number }
   | { fact: 'not-watched'; child: ChildName; why: string }
-  | { fact: 'ended'; child: ChildName; status: ExitStatus; afterMs: number }
+  /** byUs: our SIGKILL was under way. */
+  | { fact: 'ended'; child: ChildName; status: ExitStatus; afterMs: number; byUs?: boolean }
   /** because: the signal that we got, or the child that ended unasked. */
   | { fact: 'stopping'; because: string; children: readonly ChildName[]; atMostMs: number }
   /** The platform had signalled every process: the end of that child was asked for. */
@@ -19,6 +20,12 @@ export type Fact =
   | { fact: 'leftover'; process: string; how: 'ended' | 'killed' }
   | { fact: 'left-behind'; children: readonly ChildName[] }
   | { fact: 'handed-on'; signal: NodeJS.Signals; children: readonly ChildName[] }
-  | { fact: 'outcome'; code: number; reason: string };
+  | ({ fact: 'outcome'; code: number; reason: string } & Because);
+
+/** What ended it all: a signal, a child or step that ended, or nothing of the kind. */
+export type Because =
+  | { cause: 'signal'; signal: NodeJS.Signals }
+  | { cause: 'child-exited'; child: ChildName; status: ExitStatus; afterMs: number }
+  | { cause: 'done' };
 
 export type Tell = (fact: Fact) => void;

@@ -48,7 +48,7 @@ function whenIdle(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** The fact as fields: a status flat, errors by their message, commands without what must not be printed. */
+/** The fact as fields: errors by their message, nothing that must not be printed. */
 function fields(fact: Fact): object {
   return Object.fromEntries(
     Object.entries(fact)

@@ -5,6 +5,7 @@ import { clock } from './host/clock.ts';
 import { withEnvFile } from './host/env-file.ts';
 import { Output } from './host/output.ts';
 import { newRunId, readPlace } from './host/place.ts';
+import { readParent, type Parent } from './host/parent-shell.ts';
 import { listenToSignals, type Signals } from './host/signals.ts';
 import { makePlan } from './plan/plan.ts';
 import type { Environment } from './plan/settings.ts';
@@ -12,32 +13,38 @@ import { runDyno } from './run-dyno.ts';
 
 declare const __VERSION__: string;
 
-/** Command line and environment to exit code. */
+/** What has to be taken hold of before anything else happens. */
+type Start = { parent: Parent; signals: Signals };
+
+export { ConfigError, UsageError };
+
+/** Command line and environment to exit code. The signals stay ours until the process ends, so that a late one does not
+ * end it in our place.
+ * @internal for bin/ */
 export async function main(words: readonly string[], env: Environment): Promise<number> {
-  const signals = listenToSignals();
+  const start = { parent: readParent(), signals: listenToSignals() };
   try {
-    return await obey(parseCommandLine(words), env, signals);
+    return await obey(parseCommandLine(words), env, start);
   } catch (error) {
     return await complain(error);
-  } finally {
-    signals.close();
   }
 }
 
 /** Runs a dyno of this process type until it ends, in the current folder: what `mstdn-supervise ROLE` does. Takes the
  * signals of this process meanwhile and gives them back.
  * @returns the exit code of the dyno, see docs/termination.md
- * @throws ConfigError with every problem of `env` or of the folder; nothing has been started then. */
+ * @throws ConfigError with every problem of `env` or of the folder, UsageError for another role; nothing was started. */
 export async function supervise(role: Role, env: Environment): Promise<number> {
-  const signals = listenToSignals();
+  const start = { parent: readParent(), signals: listenToSignals() };
   try {
-    return await run(role, env, signals);
+    parseCommandLine([role]);
+    return await run(role, env, start);
   } finally {
-    signals.close();
+    start.signals.close();
   }
 }
 
-async function obey(command: Command, env: Environment, signals: Signals): Promise<number> {
+async function obey(command: Command, env: Environment, start: Start): Promise<number> {
   switch (command.verb) {
     case 'help':
       return print(1, `${USAGE}\n`);
@@ -46,13 +53,13 @@ async function obey(command: Command, env: Environment, signals: Signals): Promi
     case 'plan':
       return printPlans(command.roles, await settled(env, command), command.json);
     case 'run':
-      return run(command.role, await settled(env, command), signals);
+      return run(command.role, await settled(env, command), start);
   }
 }
 
-function run(role: Role, env: Environment, signals: Signals): Promise<number> {
+function run(role: Role, env: Environment, start: Start): Promise<number> {
   const place = readPlace(newRunId());
-  return runDyno(makePlan(role, env, place), { env, place, signals });
+  return runDyno(makePlan(role, env, place), { env, place, ...start });
 }
 
 async function printPlans(roles: readonly Role[], env: Environment, json: boolean): Promise<number> {
@@ -72,7 +79,10 @@ async function complain(error: unknown): Promise<number> {
     await print(2, `mstdn-supervise: ${error.message}\n${USAGE}\n`);
     return EXIT.usage;
   }
-  if (!(error instanceof ConfigError)) throw error;
+  if (!(error instanceof ConfigError)) {
+    await print(2, `mstdn-supervise: a mistake of ours: ${String(error instanceof Error ? error.stack : error)}\n`);
+    return EXIT.internal;
+  }
   await print(2, error.problems.map((problem) => `mstdn-supervise: ${problem}\n`).join(''));
   await print(2, `mstdn-supervise: nothing was started; exit code ${EXIT.config}\n`);
   return EXIT.config;

@@ -1,10 +1,11 @@
-import { EXIT, toExitCode } from './exit-status.ts';
+import { EXIT, toExitCode, type ExitStatus } from './exit-status.ts';
+import type { Because } from './facts.ts';
 import { clock } from './host/clock.ts';
 import { findCommand } from './host/find-command.ts';
 import { limitsOfThisMachine } from './host/limits.ts';
 import { NodeHost } from './host/node-host.ts';
 import { Output } from './host/output.ts';
-import { whenParentShellEnds } from './host/parent-shell.ts';
+import { whenParentShellEnds, type Parent } from './host/parent-shell.ts';
 import type { Signals } from './host/signals.ts';
 import { isTerminal } from './host/terminal.ts';
 import { createLog, type Log } from './log.ts';
@@ -14,9 +15,9 @@ import { readSettings, type Environment } from './plan/settings.ts';
 import type { Plan } from './plan/spec.ts';
 import { supervise } from './supervisor/supervise.ts';
 
-type Surroundings = { env: Environment; place: Place; signals: Signals };
+type Surroundings = { env: Environment; place: Place; parent: Parent; signals: Signals };
 /** leaveAtMs: when we must be gone, at the latest. */
-type Ending = { code: number; reason: string; leaveAtMs: number };
+type Ending = { code: number; reason: string; leaveAtMs: number } & Because;
 
 /** How long a reader that has stalled gets for our last lines, the budget allowing. */
 const LAST_LINES_MS = 5000;
@@ -24,7 +25,7 @@ const LAST_LINES_MS = 5000;
 const AFTER_LEAVING_MS = 100;
 
 /** Runs a plan to its end and says why it ended. Gives the exit code. */
-export async function runDyno(plan: Plan, { env, place, signals }: Surroundings): Promise<number> {
+export async function runDyno(plan: Plan, { env, place, parent, signals }: Surroundings): Promise<number> {
   const { settings } = readSettings(env);
   const format = settings.SUPERVISE_LOG_FORMAT ?? (isTerminal(1) ? 'pretty' : 'json');
   const stdout = new Output(1, clock, droppedLine);
@@ -34,15 +35,15 @@ export async function runDyno(plan: Plan, { env, place, signals }: Surroundings)
   const host = new NodeHost({ env, folder: place.folder, runId: place.runId, signals, prefixed });
 
   const ending = carryOut(plan, host, log, env, place);
-  const forgetShell = whenParentShellEnds(() => signals.post('SIGTERM'));
-  const { code, reason, leaveAtMs } = await ending;
+  const forgetShell = whenParentShellEnds(parent, () => signals.post('SIGTERM'));
+  const { leaveAtMs, ...outcome } = await ending;
   forgetShell();
   const patience = (): number => Math.max(0, Math.min(LAST_LINES_MS, leaveAtMs + AFTER_LEAVING_MS - clock.now()));
   await host.close(patience());
-  log.tell({ fact: 'outcome', code, reason });
+  log.tell({ fact: 'outcome', ...outcome });
   await log.written();
   await Promise.all([stdout.close(patience()), stderr.close(patience())]);
-  return code;
+  return outcome.code;
 }
 
 async function carryOut(plan: Plan, host: NodeHost, log: Log, env: Environment, place: Place): Promise<Ending> {
@@ -59,8 +60,10 @@ function missingCommand(plan: Plan, env: Environment, { folder }: Place): Ending
   for (const { name, command } of plan.kind === 'serve' ? plan.children : plan.steps) {
     const found = findCommand(command[0], env.PATH, folder);
     if ('path' in found) continue;
-    const code = toExitCode({ kind: 'not-started', error: found.error });
-    return { code, reason: `${name}: ${found.error.message}; nothing was started`, leaveAtMs: Infinity };
+    const status: ExitStatus = { kind: 'not-started', error: found.error };
+    const reason = `${name}: ${found.error.message}; nothing was started`;
+    const code = toExitCode(status);
+    return { code, reason, cause: 'child-exited', child: name, status, afterMs: 0, leaveAtMs: Infinity };
   }
   return null;
 }
@@ -69,7 +72,7 @@ async function start(plan: Plan, host: NodeHost, log: Log): Promise<Ending> {
   const { tell } = log;
   switch (plan.kind) {
     case 'nothing':
-      return { code: EXIT.ok, reason: plan.reason, leaveAtMs: Infinity };
+      return { code: EXIT.ok, reason: plan.reason, cause: 'done', leaveAtMs: Infinity };
     case 'release': {
       const { release } = await import('./release/release.ts');
       return release(plan, host, tell);

@@ -37,7 +37,8 @@ const RESERVED: readonly (readonly [word: RegExp, places: readonly string[]])[] 
   [/\bprocess\.env\b/, ['host/', 'bin/', 'simulator/']],
   [/\bprocess\.(on|once|addListener|prependListener)\b/, ['host/', 'bin/', 'simulator/']],
   [/\bprocess\.exitCode\b/, ['bin/', 'simulator/']],
-  [/\bprocess\.(exit|abort|reallyExit)\b/, []],
+  [/\bprocess\.exit\b/, ['bin/']],
+  [/\bprocess\.(abort|reallyExit)\b/, []],
   [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/']],
   [/\bconsole\.\w/, []],
   [/\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/, ['host/', 'simulator/', 'log.ts']],
@@ -189,7 +190,7 @@ describe('each rule bites', () => {
     ],
     ['words that only some places may use', 'src/main.ts', 'process.exitCode = 1', 'src/main.ts: process.exitCode'],
     ['words that only some places may use', 'src/host/a.ts', 'process.exit(1)', 'src/host/a.ts: process.exit'],
-    ['words that only some places may use', 'bin/a.js', 'process.exit()', 'bin/a.js: process.exit'],
+    ['words that only some places may use', 'bin/a.js', 'process.abort()', 'bin/a.js: process.abort'],
     ['words that only some places may use', 'src/pretty.ts', 'process.stdout.write(a)', 'src/pretty.ts: process.s'],
     [
       'words that only some places may use',

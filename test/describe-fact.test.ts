@@ -97,12 +97,12 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
     ],
     outcome: [
       [
-        { code: 0, reason: 'asked to stop by SIGTERM; everything ended by itself' },
+        { code: 0, reason: 'asked to stop by SIGTERM; everything ended by itself', cause: 'done' },
         'info',
         'asked to stop by SIGTERM; everything ended by itself; exit code 0',
       ],
-      [{ code: 137, reason: 'puma was killed' }, 'error', 'puma was killed; exit code 137'],
-      [{ code: 1, reason: 'puma ended with code 0' }, 'error', 'puma ended with code 0; exit code 1'],
+      [{ code: 137, reason: 'puma was killed', cause: 'done' }, 'error', 'puma was killed; exit code 137'],
+      [{ code: 1, reason: 'puma ended with code 0', cause: 'done' }, 'error', 'puma ended with code 0; exit code 1'],
     ],
   };
 
@@ -133,7 +133,12 @@ test('an address in a reason is hidden', () => {
     describeFact({ fact: 'ended', child: 'puma', status, afterMs: 1 }),
     describeFact({ fact: 'ended', child: 'migrate', status, afterMs: 1 }),
     describeFact({ fact: 'stopping', because: `puma could not start: ${error.message}`, children: [], atMostMs: 1 }),
-    describeFact({ fact: 'outcome', code: 127, reason: `migrate: ${error.message}; nothing was started` }),
+    describeFact({
+      fact: 'outcome',
+      code: 127,
+      reason: `migrate: ${error.message}; nothing was started`,
+      cause: 'done',
+    }),
   ].map(({ message }) => message);
   expect(messages.filter((message) => !message.includes('postgres://[hidden]') || message.includes('example'))).toEqual(
     [],

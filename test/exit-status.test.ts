@@ -41,7 +41,16 @@ describe('toExitCode', () => {
 });
 
 test('EXIT names the codes of ours', () => {
-  expect(EXIT).toEqual({ ok: 0, unasked: 1, usage: 64, config: 78, notExecutable: 126, notFound: 127, killed: 137 });
+  expect(EXIT).toEqual({
+    ok: 0,
+    unasked: 1,
+    usage: 64,
+    internal: 70,
+    config: 78,
+    notExecutable: 126,
+    notFound: 127,
+    killed: 137,
+  });
 });
 
 describe('describeStatus', () => {

@@ -29,7 +29,7 @@ async function asData(facts: readonly Fact[], options: Partial<Omit<LogOptions, 
 
 const READY: Fact = { fact: 'ready', child: 'puma', afterMs: 6123.456 };
 const WARNING: Fact = { fact: 'warning', text: 'mind this' };
-const FAILED: Fact = { fact: 'outcome', code: 137, reason: 'puma was killed' };
+const FAILED: Fact = { fact: 'outcome', code: 137, reason: 'puma was killed', cause: 'done' };
 
 describe('a fact is one line', () => {
   test('of JSON, with its newline, whatever it holds', async () => {
@@ -86,7 +86,7 @@ describe('a fact is one line', () => {
         msg: 'SIGTERM; stopping puma; 28.5 s at most',
       },
     ],
-    [FAILED, { level: 'error', code: 137, msg: 'puma was killed; exit code 137' }],
+    [FAILED, { level: 'error', code: 137, cause: 'done', msg: 'puma was killed; exit code 137' }],
   ])('%o', async (fact, fields) => {
     expect(await asData([fact])).toEqual([{ time: BOOT, fact: fact.fact, ...fields }]);
   });

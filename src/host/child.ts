@@ -20,7 +20,11 @@ export function spawnChild(command: readonly [string, ...string[]], options: Spa
     if (options.output !== 'inherit') options.output(child);
     return { pid: child.pid ?? null, exited: exitOf(child), signal: (name) => signalTo(child, name) };
   } catch (error) {
-    return { pid: null, exited: Promise.resolve({ kind: 'not-started', error: error as Error }), signal: () => {} };
+    return {
+      pid: null,
+      exited: Promise.resolve({ kind: 'not-started', error: inWords(error as Error) }),
+      signal: () => {},
+    };
   }
 }
 
@@ -31,9 +35,24 @@ function exitOf(child: ChildProcess): Promise<ExitStatus> {
       resolve(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signaled', signal }),
     );
     child.on('error', (error) => {
-      if (child.pid === undefined) resolve({ kind: 'not-started', error });
+      if (child.pid === undefined) resolve({ kind: 'not-started', error: inWords(error) });
     });
   });
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EAGAIN: 'no more processes are allowed here',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files on this machine',
+  ENOMEM: 'no memory',
+  E2BIG: 'the environment and the arguments are too long',
+  ERR_INVALID_ARG_VALUE: 'a NUL byte in its environment or arguments',
+};
+
+/** Node's message names what it ran, which is setpriv, or the value of a variable; neither helps an admin. */
+function inWords(error: NodeJS.ErrnoException): Error {
+  const words = WORDS[error.code ?? ''];
+  return words === undefined ? error : Object.assign(new Error(`${words} (${error.code ?? ''})`), { code: error.code });
 }
 
 function signalTo(child: ChildProcess, name: NodeJS.Signals): void {

@@ -6,7 +6,10 @@ import type { Environment } from '../plan/settings.ts';
  * @throws ConfigError when the file cannot be read. */
 export async function withEnvFile(env: Environment, file: string): Promise<Environment> {
   const { default: dotenv } = await import('dotenv');
-  return { ...dotenv.parse(read(file)), ...env };
+  const added = dotenv.parse(read(file));
+  const problems = Object.keys(added).filter((name) => added[name]?.includes('\0') === true);
+  if (problems.length > 0) throw new ConfigError(problems.map((name) => `--env-file ${file}: a NUL byte in ${name}`));
+  return { ...added, ...env };
 }
 
 function read(file: string): string {

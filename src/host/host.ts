@@ -41,8 +41,8 @@ export type Host = {
   onSignal: (listener: (signal: StopSignal | HandedOnSignal) => void) => Cancel;
   /** Remembers every descendant that lives now. */
   look(): void;
-  /** SIGKILL for everything that is ours, now. */
-  killAll(): void;
+  /** SIGKILL for everything that is ours, now; says what that was beside the children, as `name (pid 12)`. */
+  killAll(): readonly string[];
   /** Ends what outlived the children: TERM, a second later KILL, KILL at once when `untilMs` is over. */
   sweep(untilMs: number): Promise<Leftovers>;
 };

@@ -63,10 +63,11 @@ export class NodeHost implements Host {
     this.#sweeper.glance();
   }
 
-  killAll(): void {
+  killAll(): string[] {
+    const killed = this.#sweeper.kill(this.#living);
     for (const pid of this.#living) killGroup(pid);
-    this.#sweeper.kill();
     if (process.platform !== 'linux') for (const pid of this.#living) void killTree(pid);
+    return killed;
   }
 
   sweep(untilMs: number): Promise<Leftovers> {

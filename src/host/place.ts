@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '../errors.ts';
 import type { Place } from '../plan/place.ts';
 
 /** A random name for a run. */
@@ -7,9 +8,10 @@ export function newRunId(): string {
   return `mstdn-supervise-${Math.random().toString(36).slice(2, 14)}`;
 }
 
-/** Looks at the folder that we were started in. */
+/** Looks at the folder that we were started in.
+ * @throws ConfigError when it is gone. */
 export function readPlace(runId: string): Place {
-  const folder = process.cwd();
+  const folder = currentFolder();
   const has = (path: string): boolean => existsSync(join(folder, path));
   return {
     folder,
@@ -21,6 +23,14 @@ export function readPlace(runId: string): Place {
     },
     sidekiqYml: readText(join(folder, 'config/sidekiq.yml')),
   };
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new ConfigError(['the folder that we were started in is gone']);
+  }
 }
 
 function readText(file: string): string | null {

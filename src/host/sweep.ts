@@ -7,6 +7,7 @@ const LEFTOVER_GRACE_MS = 1000;
 /** How long the kernel has to carry out a KILL before we go without it. */
 const KILL_TAKES_MS = 700;
 const POLL_MS = 10;
+const FIRST_LOOK_MS = 100;
 const LOOK_EVERY_MS = 5000;
 /** So many are remembered before the ended ones are sorted out, which takes a look at every process of the dyno. */
 const KNOWN_MOST = 256;
@@ -28,15 +29,25 @@ export class Sweeper {
     if (row !== null) this.#known = new Map(this.#known).set(pid, row.started);
   }
 
-  /** Remembers the descendants while their parents live, every few seconds, until cancelled. */
-  watch(): Cancel {
-    const timer = setInterval(() => this.glance(), LOOK_EVERY_MS);
+  /** Remembers the descendants while their parents live, soon and then every few seconds, until cancelled. */
+  watch(everyMs = FIRST_LOOK_MS): Cancel {
+    let cancel: Cancel = () => {};
+    const timer = setTimeout(() => {
+      this.glance();
+      cancel = this.watch(Math.min(LOOK_EVERY_MS, 2 * everyMs));
+    }, everyMs);
     timer.unref();
-    return () => clearInterval(timer);
+    return () => {
+      clearTimeout(timer);
+      cancel();
+    };
   }
 
-  kill(): void {
-    for (const { pid } of this.#left()) send(pid, 'SIGKILL');
+  /** @returns what was killed beside these children, as `name (pid 12)` */
+  kill(children: ReadonlySet<number>): string[] {
+    const left = this.#left();
+    for (const { pid } of left) send(pid, 'SIGKILL');
+    return left.filter(({ pid }) => !children.has(pid)).map(describe);
   }
 
   async end(untilMs: number): Promise<Leftovers> {

@@ -6,17 +6,18 @@ export function alive(children: Children): ChildName[] {
   return [...children].filter(([, { is }]) => is === 'starting' || is === 'up').map(([name]) => name);
 }
 
-export function withEnd(children: Children, event: EventOf<'child-exited'>): Children {
-  return new Map(children).set(event.child, {
-    is: 'ended',
-    startedAtMs: startedAt(children, event),
-    status: event.status,
-  });
-}
-
-export function told(children: Children, event: EventOf<'child-exited'>): Effect[] {
+/** The children after this end, and what to tell of it. byUs: we were killing. */
+export function endOf(
+  children: Children,
+  event: EventOf<'child-exited'>,
+  byUs = false,
+): { children: Children; told: Effect } {
   const { child, status, atMs } = event;
-  return [{ do: 'tell', fact: { fact: 'ended', child, status, afterMs: atMs - startedAt(children, event) } }];
+  const startedAtMs = startedAt(children, event);
+  return {
+    children: new Map(children).set(child, { is: 'ended', startedAtMs, status, byUs }),
+    told: { do: 'tell', fact: { fact: 'ended', child, status, afterMs: atMs - startedAtMs, byUs } },
+  };
 }
 
 export function startedAt(children: Children, { child, atMs }: EventOf<'child-exited'>): number {
@@ -32,13 +33,28 @@ export function specOf(plan: ServePlan, name: ChildName): ChildSpec | undefined 
   return plan.children.find((child) => child.name === name);
 }
 
+/** A child that is not known to be ready is taken to hear signals after this time: before its traps are set, USR1 and USR2
+ * end puma, and TTIN stops sidekiq for good. */
+const HEARS_AFTER_MS = 60_000;
+
 /** A signal that is for a kind of child, not for the dyno. */
-export function handOn(children: Children, signal: HandedOnSignal, plan: ServePlan): Effect[] {
-  const takers = alive(children).filter((name) => specOf(plan, name)?.forwards.includes(signal));
+export function handOn(
+  children: Children,
+  event: EventOf<'signal'>,
+  signal: HandedOnSignal,
+  plan: ServePlan,
+): Effect[] {
+  const takers = [...children]
+    .filter(([name, child]) => specOf(plan, name)?.forwards.includes(signal) === true && hears(child, event.atMs))
+    .map(([name]) => name);
   return [
     ...takers.map((child): Effect => ({ do: 'signal', child, signal })),
     { do: 'tell', fact: { fact: 'handed-on', signal, children: takers } },
   ];
+}
+
+function hears(child: ChildState, atMs: number): boolean {
+  return child.is === 'up' || (child.is === 'starting' && atMs - child.startedAtMs >= HEARS_AFTER_MS);
 }
 
 export function isStop(signal: StopSignal | HandedOnSignal): signal is StopSignal {

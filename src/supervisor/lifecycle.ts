@@ -1,6 +1,5 @@
 import type { ServePlan } from '../plan/spec.ts';
-import type { Cause } from './cause.ts';
-import { handOn, isStop, startedAt, starting, told, withEnd } from './children.ts';
+import { endOf, handOn, isStop, startedAt, starting } from './children.ts';
 import { ready, startAnyway } from './starting.ts';
 import { kill, leave, settle, signalWhileStopping, stop, sweepOnceAllEnded } from './stopping.ts';
 import type { Children, Effect, Event, Phase, State, Step } from './state.ts';
@@ -39,14 +38,13 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
     case 'start-over':
       return startAnyway(state, event, plan);
     case 'child-exited': {
-      const ended = withEnd(state.children, event);
       const { child, status, atMs } = event;
+      const { children, told } = endOf(state.children, event);
       const startedAtMs = startedAt(state.children, event);
-      const cause: Cause = { kind: 'child-exited', child, status, startedAtMs, atMs };
-      return stop(ended, cause, event.atMs, plan, told(state.children, event));
+      return stop(children, { kind: 'child-exited', child, status, startedAtMs, atMs }, atMs, plan, [told]);
     }
     case 'signal':
-      if (!isStop(event.signal)) return [state, ...handOn(state.children, event.signal, plan)];
+      if (!isStop(event.signal)) return [state, ...handOn(state.children, event, event.signal, plan)];
       return stop(state.children, { kind: 'signal', signal: event.signal }, event.atMs, plan);
     case 'broadcast-over':
     case 'grace-over':
@@ -58,8 +56,10 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
 
 function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan): Step {
   switch (event.type) {
-    case 'child-exited':
-      return settle({ ...state, children: withEnd(state.children, event) }, event.atMs, told(state.children, event));
+    case 'child-exited': {
+      const { children, told } = endOf(state.children, event);
+      return settle({ ...state, children }, event.atMs, [told]);
+    }
     case 'signal':
       return signalWhileStopping(state, event, plan);
     case 'broadcast-over':
@@ -78,8 +78,8 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
 function whileKilling(state: Phase<'killing'>, event: Event): Step {
   switch (event.type) {
     case 'child-exited': {
-      const children = withEnd(state.children, event);
-      return sweepOnceAllEnded({ ...state, children }, told(state.children, event));
+      const { children, told } = endOf(state.children, event, true);
+      return sweepOnceAllEnded({ ...state, children }, [told]);
     }
     case 'budget-over':
       return leave(state);

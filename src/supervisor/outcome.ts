@@ -1,48 +1,59 @@
 import { describeDuration } from '../duration.ts';
 import { describeStatus, EXIT, toExitCode, type ExitStatus } from '../exit-status.ts';
+import type { Because } from '../facts.ts';
+import type { StopSignal } from '../host/host.ts';
 import type { ChildName } from '../plan/spec.ts';
 import { alive } from './children.ts';
 import type { ChildExited } from './cause.ts';
 import type { Phase } from './state.ts';
 
-/** The end of a dyno: our exit code, and why, in words an admin understands. */
-export type Outcome = { code: number; reason: string };
+/** The end of a dyno: our exit code, and why, in words an admin understands and as fields. */
+export type Outcome = { code: number; reason: string } & Because;
 
 export function outcome(done: Phase<'done'>): Outcome {
   const { cause } = done;
   return cause.kind === 'signal' ? asked(done, cause.signal) : unasked(done, cause);
 }
 
-function asked(done: Phase<'done'>, signal: string): Outcome {
-  const killed = killedOf(done);
+function asked(done: Phase<'done'>, signal: StopSignal): Outcome {
   const { ended } = done.leftovers;
-  if (killed.length === 0) {
-    const rest =
-      ended.length === 0 ? 'everything ended by itself' : `the children ended by themselves, ${list(ended)} was ended`;
-    return { code: EXIT.ok, reason: `asked to stop by ${signal}; ${rest}` };
-  }
-  return { code: EXIT.killed, reason: `asked to stop by ${signal}; ${list(killed)} had to be killed` };
+  const killed = saidOfKilled(done);
+  const quiet =
+    ended.length === 0 ? 'everything ended by itself' : `the children ended by themselves, ${list(ended)} was ended`;
+  const reason = [`asked to stop by ${signal}`, ...(killed.length > 0 ? killed : [quiet])].join('; ');
+  return { code: killed.length > 0 ? EXIT.killed : EXIT.ok, reason, cause: 'signal', signal };
 }
 
 function unasked(done: Phase<'done'>, { child, status, startedAtMs, atMs }: ChildExited): Outcome {
   const code = toExitCode(status) === 0 ? EXIT.unasked : toExitCode(status);
-  const others = [...done.children].filter(([name, { is }]) => name !== child && is !== 'waiting');
-  const killed = killedOf(done).filter((name) => name !== child);
-  const stopped = others.map(([name]) => name).filter((name) => !killed.includes(name));
+  const afterMs = atMs - startedAtMs;
+  const stopped = [...done.children].filter(
+    ([name, one]) => name !== child && one.is === 'ended' && !isKilled(one.status),
+  );
+  const started = stopped
+    .filter(([, one]) => one.is === 'ended' && one.status.kind !== 'not-started')
+    .map(([name]) => name);
+  const when = status.kind === 'not-started' ? '' : ` ${describeDuration(afterMs)} after it started`;
   const parts = [
-    status.kind === 'not-started'
-      ? `${child} ${describeStatus(status)}`
-      : `${child} ${describeStatus(status)} ${describeDuration(atMs - startedAtMs)} after it started`,
-    ...(stopped.length > 0 ? [`stopped ${list(stopped)}`] : []),
-    ...(killed.length > 0 ? [`${list(killed)} had to be killed`] : []),
+    `${child} ${describeStatus(status)}${when}`,
+    ...(started.length > 0 ? [`stopped ${list(started)}`] : []),
+    ...saidOfKilled(done, child),
   ];
-  return { code, reason: parts.join('; ') };
+  return { code, reason: parts.join('; '), cause: 'child-exited', child, status, afterMs };
 }
 
-/** What did not end by itself: killed by us or by anything else, or still there. */
-function killedOf({ children, leftovers }: Phase<'done'>): ChildName[] {
-  const killed = [...children].filter(([, child]) => child.is === 'ended' && isKilled(child.status));
-  return [...killed.map(([name]) => name), ...alive(children), ...leftovers.killed];
+/** What did not end by itself: killed by us, killed by anything else while it stopped, or still there. */
+function saidOfKilled({ children, leftovers }: Phase<'done'>, but: ChildName | null = null): string[] {
+  const killed = [...children].filter(
+    ([name, child]) => name !== but && child.is === 'ended' && isKilled(child.status),
+  );
+  const byUs = killed.filter(([, child]) => child.is === 'ended' && child.byUs).map(([name]) => name);
+  const byOthers = killed.map(([name]) => name).filter((name) => !byUs.includes(name));
+  const had = [...byUs, ...alive(children), ...leftovers.killed];
+  return [
+    ...(had.length > 0 ? [`${list(had)} had to be killed`] : []),
+    ...(byOthers.length > 0 ? [`${list(byOthers)} was killed by SIGKILL while stopping (out of memory?)`] : []),
+  ];
 }
 
 function isKilled(status: ExitStatus): boolean {

@@ -8,7 +8,8 @@ import type { Fact } from '../facts.ts';
 export type ChildState =
   | { is: 'waiting' }
   | { is: 'starting' | 'up'; startedAtMs: number }
-  | { is: 'ended'; startedAtMs: number; status: ExitStatus };
+  /** byUs: our SIGKILL was under way. */
+  | { is: 'ended'; startedAtMs: number; status: ExitStatus; byUs: boolean };
 export type Children = ReadonlyMap<ChildName, ChildState>;
 
 /** When to act after the first reason to stop; computed once, moved never. */

@@ -44,7 +44,8 @@ function carryOut(effect: Effect, running: Running): void {
     case 'look':
       return host.look();
     case 'kill-all':
-      return host.killAll();
+      for (const process of host.killAll()) running.tell({ fact: 'leftover', process, how: 'killed' });
+      return;
     case 'sweep':
       void host.sweep(effect.untilMs).then((leftovers) => {
         inbox.put({ type: 'swept', leftovers, atMs: host.clock.now() });

@@ -48,8 +48,9 @@ export class FakeHost implements Host {
     this.looks += 1;
   }
 
-  killAll(): void {
+  killAll(): string[] {
     this.killedAll += 1;
+    return [];
   }
 
   sweep(): Promise<Leftovers> {

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { nodes } from '../harness/nodes.ts';
 import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
-import { startDyno } from '../harness/dyno.ts';
+import { binary, startDyno } from '../harness/dyno.ts';
 
 describe.each(nodes)('on node $major', ({ path: node }) => {
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s: all end by themselves, exit code 0', async (signal) => {
@@ -124,8 +124,10 @@ test('each fact is a line of JSON with its fields', async () => {
 });
 
 test('TTIN goes to sidekiq, USR2 to puma', async () => {
-  const dyno = startWeb();
-  await bothUp(dyno);
+  const port = 20_000 + (process.pid % 20_000);
+  const dyno = startWeb(`listen=${port}`, 'ready', { env: { PORT: `${port}` } });
+  await dyno.says(/puma is ready after/);
+  await dyno.says(/sidekiq is ready after/);
   dyno.signal('SIGTTIN');
   dyno.signal('SIGUSR2');
   await dyno.says(/sidekiq SIGTTIN/);
@@ -138,6 +140,44 @@ test('a stopped (SIGSTOP) child goes on to hear its TERM', async () => {
   await bothUp(dyno);
   const [, pid] = await dyno.says(/sidekiq up (\d+)/);
   process.kill(Number(pid), 'SIGSTOP');
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+});
+
+test('TERM again and again until the very end changes nothing', async () => {
+  for (const { path: node } of nodes) {
+    const dyno = startWeb('exit=3 in=200', 'after=50', { node });
+    await dyno.says(/stopping sidekiq/);
+    const storm = setInterval(() => dyno.child.kill('SIGTERM'), 1);
+    const end = await dyno.exited;
+    clearInterval(storm);
+    expect(end).toEqual({ code: 3, signal: null });
+  }
+});
+
+test('a folder that is gone is said', async () => {
+  const dyno = startDyno({
+    command: ['sh', '-c', `mkdir gone; cd gone; rmdir ../gone; exec ${process.execPath} ${binary} web`],
+  });
+  expect(await dyno.exited).toEqual({ code: 78, signal: null });
+  expect(dyno.output).toContain('the folder that we were started in is gone');
+});
+
+test('what was killed is named, and told from what others killed', async () => {
+  const dyno = startWeb('term=ignore daemon=ignore', 'ready', { env: { SUPERVISE_STOP_TIMEOUT: '3' } });
+  const [, daemon] = await dyno.says(/daemon (\d+)/);
+  await bothUp(dyno);
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 137, signal: null });
+  expect(dyno.output).toMatch(new RegExp(`\\(pid ${String(daemon)}\\) outlived the children and was killed`));
+  expect(dyno.output).toContain('puma was killed by us');
+});
+
+test('USR2 to a puma that is not ready yet is not handed on', async () => {
+  const dyno = startWeb('', '', { env: { RUN_WORKER: '' } });
+  await dyno.says(/puma up/);
+  dyno.signal('SIGUSR2');
+  await dyno.says(/SIGUSR2 is for nobody here/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
 });

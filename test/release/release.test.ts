@@ -29,7 +29,12 @@ test('the steps in order, each when the one before has worked', async () => {
   host.of('migrate').exit(toStatus(0));
   await settled();
   host.of('after-migrate').exit(toStatus(0));
-  expect(await ended).toEqual({ code: 0, reason: 'migrate and after-migrate done', leaveAtMs: Infinity });
+  expect(await ended).toEqual({
+    code: 0,
+    reason: 'migrate and after-migrate done',
+    cause: 'done',
+    leaveAtMs: Infinity,
+  });
   expect(told).toEqual(['started', 'ended', 'started', 'ended']);
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
 });
@@ -47,13 +52,14 @@ test.each([
 });
 
 test('TERM is handed on and waited for; what it makes of the step is the code', async () => {
-  const { host, ended } = run();
+  const { host, ended, told } = run();
   await settled();
   host.signal('SIGTERM');
   host.signal('SIGTERM');
-  expect(host.of('migrate').signals).toEqual(['SIGTERM']);
+  expect(host.of('migrate').signals).toEqual(['SIGTERM', 'SIGCONT']);
+  expect(told.at(-1)).toBe('stopping');
   host.of('migrate').exit(toStatus(1));
-  expect(await ended).toEqual({
+  expect(await ended).toMatchObject({
     code: 1,
     reason: 'asked to stop by SIGTERM; migrate ended with code 1; the release stops here',
     leaveAtMs: 29_700,
@@ -73,7 +79,7 @@ test('a TERM before the first step has its pid reaches it', async () => {
   const { host, ended } = run();
   host.signal('SIGTERM');
   await settled();
-  expect(host.of('migrate').signals).toEqual(['SIGTERM']);
+  expect(host.of('migrate').signals).toEqual(['SIGTERM', 'SIGCONT']);
   host.of('migrate').exit(toStatus('SIGTERM'));
   expect(await ended).toMatchObject({ code: 143 });
 });
@@ -85,7 +91,10 @@ test('what ignores TERM is killed at the deadline, or at a second INT', async ()
   await late.host.clock.advance(28_500);
   expect(late.host.killedAll).toBe(1);
   late.host.of('migrate').exit(toStatus('SIGKILL'));
-  expect(await late.ended).toMatchObject({ code: 137 });
+  expect(await late.ended).toMatchObject({
+    code: 137,
+    reason: 'asked to stop by SIGTERM; migrate was killed by us; the release stops here',
+  });
 
   const twice = run();
   await settled();

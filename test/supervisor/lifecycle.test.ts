@@ -157,7 +157,12 @@ describe('signals for a kind of child', () => {
     ['SIGUSR1', ['SIGUSR1 puma']],
     ['SIGUSR2', ['SIGUSR2 puma']],
   ] as const)('%s', (name, effects) => {
-    expect(replay(web, ready('puma', 1), signal(name, 2)).last).toEqual(effects);
+    expect(replay(web, ready('puma', 1), ready('sidekiq', 2), signal(name, 3)).last).toEqual(effects);
+  });
+
+  test('not before a child is ready, when it would end it, unless it has had a minute', () => {
+    expect(replay(web, signal('SIGUSR2', 59_999)).last).toEqual([]);
+    expect(replay(web, signal('SIGUSR2', 60_000)).last).toEqual(['SIGUSR2 puma']);
   });
 
   test('nobody gets it who does not run', () => {
@@ -166,7 +171,7 @@ describe('signals for a kind of child', () => {
   });
 
   test('while stopping a thread dump still helps, a restart does not', () => {
-    const stopping = [ready('puma', 1), signal('SIGTERM', 2)];
+    const stopping = [ready('puma', 1), ready('sidekiq', 1), signal('SIGTERM', 2)];
     expect(replay(web, ...stopping, signal('SIGTTIN', 3)).last).toEqual(['SIGTTIN sidekiq']);
     expect(replay(web, ...stopping, signal('SIGUSR2', 3)).last).toEqual([]);
   });
@@ -188,9 +193,12 @@ describe('outcome', () => {
 
   test('asked to stop', () => {
     const clean = [signal('SIGTERM', 0), exited('puma', 'SIGTERM', 1), swept(2)];
-    expect(end(web, ...clean)).toEqual({ code: 0, reason: 'asked to stop by SIGTERM; everything ended by itself' });
+    expect(end(web, ...clean)).toMatchObject({
+      code: 0,
+      reason: 'asked to stop by SIGTERM; everything ended by itself',
+    });
     const killed = [signal('SIGTERM', 0), graceOver(28_500), exited('puma', 'SIGKILL', 28_510), swept(28_511)];
-    expect(end(web, ...killed)).toEqual({ code: 137, reason: 'asked to stop by SIGTERM; puma had to be killed' });
+    expect(end(web, ...killed)).toMatchObject({ code: 137, reason: 'asked to stop by SIGTERM; puma had to be killed' });
   });
 
   test('killed by anything else while stopping is killed as well: jobs may be lost', () => {
@@ -201,13 +209,37 @@ describe('outcome', () => {
       exited('puma', 0, 3),
       swept(4),
     ];
-    expect(codeOf(web, ...history)).toBe(137);
+    expect(end(web, ...history)).toMatchObject({
+      code: 137,
+      reason: 'asked to stop by SIGTERM; sidekiq was killed by SIGKILL while stopping (out of memory?)',
+    });
+  });
+
+  test('the cause stands in the outcome as fields', () => {
+    const crash = [ready('puma', 1), exited('sidekiq', 3, 10), exited('puma', 0, 11), swept(12)];
+    expect(end(web, ...crash)).toMatchObject({
+      cause: 'child-exited',
+      child: 'sidekiq',
+      status: { code: 3 },
+      afterMs: 9,
+    });
+    expect(end(web, signal('SIGTERM', 0), exited('puma', 0, 1), swept(2))).toMatchObject({
+      cause: 'signal',
+      signal: 'SIGTERM',
+    });
+  });
+
+  test('a child that never started was not stopped', () => {
+    const error = new Error('no more processes are allowed here');
+    const plan = servePlan(child('puma'), child('sidekiq-1'), child('sidekiq-2'));
+    const history = [exited('sidekiq-1', error, 1), exited('sidekiq-2', error, 1), exited('puma', 0, 2), swept(3)];
+    expect(end(plan, ...history).reason).toBe(`sidekiq-1 could not start: ${error.message}; stopped puma`);
   });
 
   test('what escaped the children counts when it had to be killed, not when it ended', () => {
     const stopped = [signal('SIGTERM', 0), exited('puma', 0, 1)];
     expect(codeOf(web, ...stopped, swept(2, { ended: ['sleep (pid 9)'] }))).toBe(0);
-    expect(end(web, ...stopped, swept(2, { killed: ['sleep (pid 9)'] }))).toEqual({
+    expect(end(web, ...stopped, swept(2, { killed: ['sleep (pid 9)'] }))).toMatchObject({
       code: 137,
       reason: 'asked to stop by SIGTERM; sleep (pid 9) had to be killed',
     });
@@ -215,7 +247,7 @@ describe('outcome', () => {
 
   test('what cannot be ended does not keep us', () => {
     const stuck = [signal('SIGTERM', 0), graceOver(28_500), budgetOver(29_700)];
-    expect(end(web, ...stuck)).toEqual({ code: 137, reason: 'asked to stop by SIGTERM; puma had to be killed' });
+    expect(end(web, ...stuck)).toMatchObject({ code: 137, reason: 'asked to stop by SIGTERM; puma had to be killed' });
     const escaped = [signal('SIGTERM', 0), exited('puma', 0, 1), budgetOver(29_700)];
     expect(codeOf(web, ...escaped)).toBe(137);
   });
@@ -225,7 +257,7 @@ describe('outcome', () => {
     [Object.assign(new Error('nope'), { code: 'EACCES' }), 126],
     [Object.assign(new Error('nope'), { code: 'EAGAIN' }), 126],
   ])('a child that could not start: %o', (error, code) => {
-    expect(end(worker, exited('sidekiq', error, 0), swept(1))).toEqual({
+    expect(end(worker, exited('sidekiq', error, 0), swept(1))).toMatchObject({
       code,
       reason: 'sidekiq could not start: nope',
     });
