@@ -50,7 +50,7 @@ async function carryOut(plan: Plan, host: NodeHost, log: Log, env: Environment, 
   log.tell({ fact: 'plan', text: describeInShort(plan) });
   for (const text of plan.warnings) log.tell({ fact: 'warning', text });
   const running = missingCommand(plan, env, place) ?? start(plan, host, log);
-  for (const text of limitsOfThisMachine(env.PATH)) log.tell({ fact: 'warning', text });
+  for (const text of limitsOfThisMachine(host.guarded)) log.tell({ fact: 'warning', text });
   return running;
 }
 

@@ -1,7 +1,6 @@
-import { parentDeathPrefix } from './parent-death.ts';
-
-/** What this machine does not let us do, a sentence each with the remedy, for the boot log. */
-export function limitsOfThisMachine(path: string | undefined): string[] {
+/** What this machine does not let us do, a sentence each with the remedy, for the boot log. guarded: the children hear of
+ * our death. */
+export function limitsOfThisMachine(guarded: boolean): string[] {
   const limits: string[] = [];
   if (process.pid === 1) {
     limits.push('running as PID 1, where nobody reaps orphans: start with an init (docker run --init, tini)');
@@ -9,7 +8,7 @@ export function limitsOfThisMachine(path: string | undefined): string[] {
   if (process.platform !== 'linux') {
     limits.push(`no /proc on ${process.platform}: processes that leave their group are not found after the end`);
     limits.push(`no parent-death signal on ${process.platform}: children live on if the supervisor is SIGKILLed`);
-  } else if (parentDeathPrefix(path).length === 0) {
+  } else if (!guarded) {
     limits.push('no setpriv --pdeathsig (package util-linux): children live on if the supervisor is SIGKILLed');
   }
   return limits;

@@ -46,6 +46,11 @@ export class NodeHost implements Host {
     this.#stopWatching = this.#sweeper.watch();
   }
 
+  /** Whether the kernel TERMs the children when we die. */
+  get guarded(): boolean {
+    return this.#guard.length > 0;
+  }
+
   spawn(spec: ChildSpec): Child {
     const { folder, prefixed } = this.#options;
     const watch = prepareWatch(spec, folder, clock);

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import type { Place } from '../plan/place.ts';
 
-/** A random name for a run. */
+/** A random name for a run, with our pid in it: by that a ready file is known to be nobody's any more. */
 export function newRunId(): string {
-  return `mstdn-supervise-${Math.random().toString(36).slice(2, 14)}`;
+  return `mstdn-supervise-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
 }
 
 /** Looks at the folder that we were started in.

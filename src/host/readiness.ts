@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { ChildSpec, EnvironmentChange, Readiness } from '../plan/spec.ts';
@@ -42,11 +42,28 @@ function watched(started: Process, ready: Readiness, folder: string, clock: Cloc
 function makeReadyFile(file: string): Error | null {
   try {
     mkdirSync(dirname(file), { recursive: true });
+    removeStale(dirname(file));
     writeFileSync(file, '', { flag: 'wx' });
     utimesSync(file, 0, 0);
     return null;
   } catch (error) {
     return error as Error;
+  }
+}
+
+/** Files of a supervisor that was SIGKILLed: its pid stands in the name, and nobody has it. */
+function removeStale(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /^mstdn-supervise-(\d+)-.*\.ready$/.exec(name)?.[1];
+    if (pid !== undefined && !isThere(Number(pid))) remove(join(folder, name));
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -6,7 +6,7 @@ import { carries, readDescendants, readProcess, readProcesses, type ProcessRow }
 const LEFTOVER_GRACE_MS = 1000;
 /** How long the kernel has to carry out a KILL before we go without it. */
 const KILL_TAKES_MS = 700;
-const POLL_MS = 10;
+const POLL_MS = 20;
 const FIRST_LOOK_MS = 100;
 const LOOK_EVERY_MS = 5000;
 /** So many are remembered before the ended ones are sorted out, which takes a look at every process of the dyno. */

@@ -5,6 +5,9 @@ import type { Queue } from './queues.ts';
 import type { ChildSpec, EnvironmentChange, Plan, Readiness, ReleasePlan, ServePlan } from './spec.ts';
 import { joinWords } from './words.ts';
 
+/** The variable that the host adds (src/host/node-host.ts, which decides). */
+const MARKER = 'MSTDN_SUPERVISE_RUN';
+
 /** What would run, for a person. */
 export function describePlan(plan: Plan): string {
   const lines = [`${plan.role}:`, ...body(plan), ...plan.warnings.map((warning) => `  warning: ${warning}`)];
@@ -15,7 +18,9 @@ export function describePlan(plan: Plan): string {
 export function planAsData(plan: Plan): unknown {
   const text = JSON.stringify(plan, (_, value: unknown) => (typeof value === 'string' ? redact(value) : value));
   const data = JSON.parse(text) as object;
-  return plan.kind === 'serve' ? { ...data, databaseConnections: totalConnections(plan.children) } : data;
+  return plan.kind === 'serve'
+    ? { ...data, databaseConnections: totalConnections(plan.children), marker: MARKER }
+    : data;
 }
 
 function body(plan: Plan): string[] {
@@ -36,6 +41,7 @@ function serveBody(plan: ServePlan): string[] {
     ...plan.children.flatMap(describeChild),
     `  stops within ${budgetMs / 1000} s: TERM to all at the same time, KILL after ${killAfterMs / 1000} s`,
     `  database connections: ${total}, and ${2 * total} while an old and a new dyno overlap`,
+    `  every child gets ${MARKER} with a random id, by which its descendants are known`,
   ];
 }
 

@@ -101,7 +101,7 @@ export const SETTINGS = {
   SUPERVISE_LOG_PREFIX: setting(
     oneOf(['true', 'false'], 'false'),
     '`false`',
-    "`true`: the children's lines get a `puma |` prefix; costs a copy of each line",
+    "`true`: the children's lines get a `puma |` prefix, whole up to 1 MiB; costs a copy of each line, and the children get a socket for stdout, which they cannot open as /dev/stdout",
   ),
 } as const;
 

@@ -48,5 +48,5 @@ test('a sidekiq.yml that cannot be read is none, an empty one is empty', () => {
 test('runs have names of their own, which an environment can carry', () => {
   const names = Array.from({ length: 1000 }, newRunId);
   expect(new Set(names).size).toBe(1000);
-  for (const name of names) expect(name).toMatch(/^mstdn-supervise-[0-9a-z]+$/);
+  for (const name of names) expect(name).toMatch(/^mstdn-supervise-\d+-[0-9a-z]+$/);
 });

@@ -25,6 +25,7 @@ describe('describePlan', () => {
           5 threads, 10 database connections
         stops within 30 s: TERM to all at the same time, KILL after 28.5 s
         database connections: 10, and 20 while an old and a new dyno overlap
+        every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
       "
     `);
   });
@@ -55,6 +56,7 @@ describe('describePlan', () => {
           1 thread, 1 database connection
         stops within 30 s: TERM to all at the same time, KILL after 28.5 s
         database connections: 2, and 4 while an old and a new dyno overlap
+        every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
       "
     `);
   });
@@ -74,6 +76,7 @@ describe('describePlan', () => {
           10 database connections
         stops within 30 s: TERM to all at the same time, KILL after 28.5 s
         database connections: 10, and 20 while an old and a new dyno overlap
+        every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
       "
     `);
   });
@@ -101,6 +104,7 @@ describe('describePlan', () => {
           5 threads, 7 database connections
         stops within 60 s: TERM to all at the same time, KILL after 58.5 s
         database connections: 14, and 28 while an old and a new dyno overlap
+        every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
         warning: SIDEKIQ_THREAD is not a variable that anything here reads: did you mean SIDEKIQ_THREADS?
         warning: DB_POOL=7 is less than the 10 threads of sidekiq-1, which will wait for database connections
       "
@@ -139,7 +143,7 @@ describe('planAsData', () => {
     const env = { RUN_WORKER: 'true', DB_POOL: '4' };
     const plan: ServePlan = serving('web', env);
     expect(plan.warnings).toHaveLength(2);
-    expect(data('web', env)).toEqual({ ...plan, databaseConnections: 12 });
+    expect(data('web', env)).toEqual({ ...plan, databaseConnections: 12, marker: 'MSTDN_SUPERVISE_RUN' });
   });
 
   test('release and nothing: the plan', () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -87,6 +87,20 @@ describe('what is handed to the children', () => {
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual({ code: 0, signal: null });
     expect((await execa('ls', [join(folder, 'tmp')])).stdout).toBe('');
+  });
+
+  test('the ready file of a supervisor that was killed goes at the next start, that of a living one stays', async () => {
+    const folder = tempFolder();
+    const killed = startWeb('', 'ready', { cwd: folder });
+    const living = startWeb('', 'ready', { cwd: folder });
+    await killed.says(/sidekiq is ready/);
+    await living.says(/sidekiq is ready/);
+    killed.signal('SIGKILL');
+    await killed.gone();
+    const next = startWeb('', 'ready', { cwd: folder });
+    await next.says(/sidekiq is ready/);
+    const pids = readdirSync(join(folder, 'tmp')).map((name) => Number(name.split('-')[2]));
+    expect(pids.sort()).toEqual([living.pid, next.pid].sort());
   });
 
   test('a folder where no ready file can be made is said, and sidekiq runs without the variable', async () => {
