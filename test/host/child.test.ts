@@ -1,8 +1,9 @@
+import { ChildProcess } from 'node:child_process';
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { toExitCode } from '../../src/exit-status.ts';
 import { spawnChild, type SpawnOptions } from '../../src/host/child.ts';
 import type { Process } from '../../src/host/host.ts';
@@ -89,6 +90,17 @@ test('a folder that is not there, a NUL in the environment, are statuses too', a
   const folder = join(tempFolder(), 'gone');
   expect((await start(['true'], { folder }).exited).kind).toBe('not-started');
   expect((await start(['true'], { env: { PATH: process.env.PATH, A: 'b\0c' } }).exited).kind).toBe('not-started');
+});
+
+/** Node knows no pid then, and would signal 0, our own group, or whatever was in that memory. */
+test('a signal to what did not start goes to nobody, from the first moment on', async () => {
+  const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(false);
+  onTestFinished(() => kill.mockRestore());
+  const child = spawnChild(['no-such-command'], { env: process.env, folder: '/', output: 'inherit' });
+  child.signal('SIGTERM');
+  await child.exited;
+  child.signal('SIGTERM');
+  expect(kill).not.toHaveBeenCalled();
 });
 
 test('how it ended can be asked late and often; a signal then does nothing', async () => {

@@ -1,6 +1,7 @@
+import { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { toExitCode } from '../../src/exit-status.ts';
 import type { Process } from '../../src/host/host.ts';
 import { startOneShot } from '../../src/host/one-shot.ts';
@@ -57,6 +58,17 @@ test.each([
   expect({ pid: child.pid, kind: status.kind }).toEqual({ pid: null, kind: 'not-started' });
   expect(toExitCode(status)).toBe(code);
   expect(() => child.signal('SIGTERM')).not.toThrow();
+});
+
+/** As in child.test.ts; execa gives such a ChildProcess for what could not even be tried. */
+test.each(['no-such-command', '/'.repeat(5000)])('a signal to what did not start goes to nobody', async (command) => {
+  const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(false);
+  onTestFinished(() => kill.mockRestore());
+  const child = await startOneShot([command], { env: {}, folder: '/' });
+  child.signal('SIGTERM');
+  await child.exited;
+  child.signal('SIGTERM');
+  expect(kill).not.toHaveBeenCalled();
 });
 
 test('a folder that is not there is a status', async () => {
