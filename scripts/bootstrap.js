@@ -1,6 +1,6 @@
 // A bare clone becomes one that runs: node_modules as package-lock.json says, dist/ no older than its sources.
 // Runs before anything is installed, so it uses nothing but Node.
-import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, quietly, root } from './quietly.js';
 
@@ -25,13 +25,7 @@ async function install() {
 
 async function build() {
   console.log('Building dist');
-  try {
-    await quietly([process.execPath, 'scripts/build.js'], 'the build failed');
-  } catch (error) {
-    // A build that failed half-way must not look fresh the next time.
-    rmSync(join(root, 'dist'), { recursive: true, force: true });
-    throw error;
-  }
+  await quietly([process.execPath, 'scripts/build.js'], 'the build failed');
 }
 
 /** Every package of the lock file is on the disk in its version; optional ones may be missing (other platforms). */
@@ -44,7 +38,7 @@ function isInstalled() {
 }
 
 function isBuilt() {
-  const outputs = ['dist/main.js', 'dist/types/main.d.ts'].map((path) => join(root, path));
+  const outputs = ['dist/main.cjs', 'dist/types/main.d.ts'].map((path) => join(root, path));
   if (!outputs.every((path) => existsSync(path))) return false;
   const sources = [
     'src',

@@ -1,7 +1,16 @@
 // Bundles src/ into dist/: the path that a dyno takes at work is one file, everything else is loaded when it is needed.
 // Also writes the type declarations and the licences of what is bundled.
 import { build } from 'esbuild';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
@@ -9,7 +18,9 @@ import { spawnSync } from 'node:child_process';
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
-rmSync('dist', { recursive: true, force: true });
+// Built beside its place and put there at once, so that nobody ever runs half a build.
+const incoming = mkdtempSync('dist-');
+process.once('exit', () => rmSync(incoming, { recursive: true, force: true }));
 const common = {
   bundle: true,
   platform: 'node',
@@ -22,18 +33,26 @@ const common = {
 // CommonJS, because a node that never loads an ES module starts sooner and keeps 0.4 MB of private memory less.
 const cjs = { ...common, format: 'cjs', supported: { 'dynamic-import': false } };
 const lazy = new Map();
-const metafiles = [await bundle({ ...cjs, entryPoints: ['src/main.ts'], outfile: 'dist/main.cjs' })];
+const metafiles = [await bundle({ ...cjs, entryPoints: ['src/main.ts'], outfile: join(incoming, 'main.cjs') })];
 for (const [name, entry] of lazy)
-  metafiles.push(await bundle({ ...cjs, entryPoints: [entry], outfile: `dist/${name}` }));
-metafiles.push(await bundle({ ...common, format: 'esm', entryPoints: standIns(), outdir: 'dist/simulator/stand-ins' }));
+  metafiles.push(await bundle({ ...cjs, entryPoints: [entry], outfile: join(incoming, name) }));
+metafiles.push(
+  await bundle({ ...common, format: 'esm', entryPoints: standIns(), outdir: join(incoming, 'simulator/stand-ins') }),
+);
 // What the package offers to code: not the whole of main.
 const offered = ['supervise', 'ConfigError', 'UsageError'];
-writeFileSync('dist/api.cjs', offered.map((name) => `exports.${name} = require('./main.cjs').${name};\n`).join(''));
-writeFileSync('dist/LICENSES.txt', licences(metafiles));
-const types = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], {
-  stdio: 'inherit',
-});
-process.exitCode = types.status ?? 1;
+writeFileSync(
+  join(incoming, 'api.cjs'),
+  offered.map((name) => `exports.${name} = require('./main.cjs').${name};\n`).join(''),
+);
+writeFileSync(join(incoming, 'LICENSES.txt'), licences(metafiles));
+const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json', '--outDir', join(incoming, 'types')];
+const types = spawnSync(process.execPath, tsc, { stdio: 'inherit' });
+if (types.status === 0) {
+  rmSync('dist', { recursive: true, force: true });
+  chmodSync(incoming, 0o755);
+  renameSync(incoming, 'dist');
+} else process.exitCode = 1;
 
 async function bundle(options) {
   const plugins = [lazily(), leaveOut(/^(sonic-boom|worker_threads|.*\/transport)$/)];

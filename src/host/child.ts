@@ -56,6 +56,7 @@ function inWords(error: NodeJS.ErrnoException): Error {
 }
 
 function signalTo(child: ChildProcess, name: NodeJS.Signals): void {
+  if (child.pid === undefined) return; // Node would signal 0, our own group, or whatever its memory holds
   // ChildProcess.kill knows whether the process was reaped, so a reused pid is never hit; it may still fail (EPERM).
   try {
     child.kill(name);

@@ -23,7 +23,9 @@ export async function startOneShot(
       reject: false,
       forceKillAfterDelay: false,
     });
-    return { pid: child.pid ?? null, exited: child.then(toStatus), signal: (name) => void child.kill(name) };
+    const { pid = null } = child;
+    const signal = (name: NodeJS.Signals): void => void (pid !== null && child.kill(name)); // see child.ts
+    return { pid, exited: child.then(toStatus), signal };
   } catch (error) {
     return { pid: null, exited: Promise.resolve({ kind: 'not-started', error: error as Error }), signal: () => {} };
   }
