@@ -24,7 +24,9 @@ export async function startOneShot(
       forceKillAfterDelay: false,
     });
     const { pid = null } = child;
-    const signal = (name: NodeJS.Signals): void => void (pid !== null && child.kill(name)); // see child.ts
+    const signal = (name: NodeJS.Signals): void => {
+      if (pid !== null) child.kill(name); // as in child.ts
+    };
     return { pid, exited: child.then(toStatus), signal };
   } catch (error) {
     return { pid: null, exited: Promise.resolve({ kind: 'not-started', error: error as Error }), signal: () => {} };
