@@ -1,5 +1,5 @@
 import type { ExitStatus } from '../exit-status.ts';
-import type { ChildSpec, Step } from '../plan/spec.ts';
+import type { ChildName, ChildSpec, Step } from '../plan/spec.ts';
 
 /** Signals that end the dyno. */
 export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
@@ -19,6 +19,39 @@ export type Child = Process & {
   ready: Promise<void>;
   /** Why its readiness cannot be seen; null when it can. */
   notWatched: string | null;
+};
+
+/** A process for good: pids are used again, start times are not. */
+export type ProcessId = { pid: number; started: string };
+
+/** What one process of ours uses now. */
+export type ProcessUse = ProcessId & {
+  parent: number;
+  /** As the kernel calls it: `convert`. */
+  name: string;
+  /** The file that it runs, without folders: `ruby3.1`; null where that cannot be read. */
+  program: string | null;
+  /** The child in whose tree it is. */
+  child: ChildName;
+  /** Its own memory and its part of what it shares, swapped out or not; from a quick look an estimate, rather too high. */
+  bytes: number;
+};
+export type MemoryReading = {
+  atMs: number;
+  /** Shared pages were counted, not estimated. */
+  exact: boolean;
+  processes: readonly ProcessUse[];
+  /** We ourselves. */
+  ownBytes: number;
+  /** What the cgroup of the quota counts, without what the kernel can drop; null where only the sum is known. */
+  cgroupBytes: number | null;
+  /** CPU time that the reading took. */
+  costMs: number;
+};
+export type MemoryReader = {
+  read(exact: boolean): MemoryReading;
+  /** Calls when the kernel itself says that memory is short; costs nothing until then. Not everywhere. */
+  onShortage(listener: () => void): Cancel;
 };
 
 /** Processes that outlived every child, each as `name (pid 12)`. */
@@ -41,6 +74,13 @@ export type Host = {
   onSignal: (listener: (signal: StopSignal | HandedOnSignal) => void) => Cancel;
   /** Remembers every descendant that lives now. */
   look(): void;
+  /** Calls back once this child has nothing in hand any more, its quiet signal sent; never where that cannot be seen. */
+  whenIdle(spec: ChildSpec, idle: () => void): Cancel;
+  /** SIGKILL for a child and its whole tree; what of it outlives the child counts too. */
+  killTree(child: ChildName): void;
+  /** Ends one process in the tree of a child: TERM, and KILL when `killAfterMs` have passed (0: KILL at once). Nothing
+   * happens to a process that is not ours, or not the same any more. */
+  end(process: ProcessId, killAfterMs: number): void;
   /** SIGKILL for everything that is ours, now; says what that was beside the children, as `name (pid 12)`. */
   killAll(): readonly string[];
   /** Ends what outlived the children: TERM, a second later KILL, KILL at once when `untilMs` is over. */

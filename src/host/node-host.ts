@@ -68,6 +68,14 @@ export class NodeHost implements Host {
     this.#sweeper.glance();
   }
 
+  whenIdle(): Cancel {
+    return () => {};
+  }
+
+  killTree(): void {}
+
+  end(): void {}
+
   killAll(): string[] {
     const killed = this.#sweeper.kill(this.#living);
     for (const pid of this.#living) killGroup(pid);

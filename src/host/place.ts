@@ -16,6 +16,9 @@ export function readPlace(runId: string): Place {
   return {
     folder,
     runId,
+    jitter: Math.random(),
+    jemalloc: null,
+    quota: null,
     has: {
       'config/puma.rb': has('config/puma.rb'),
       'config/environment.rb': has('config/environment.rb'),

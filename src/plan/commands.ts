@@ -25,6 +25,9 @@ export function pumaSpec(settings: Settings): ChildSpec {
     threads: settings.MAX_THREADS ?? 5,
     queues: null,
     databaseConnections: connections('puma', settings),
+    redisConnections: 0,
+    thrift: [],
+    memory: { expectedBytes: 0, oomScoreAdj: 0, recycle: null },
   };
 }
 
@@ -40,6 +43,9 @@ export function streamingSpec(settings: Settings): ChildSpec {
     threads: null,
     queues: null,
     databaseConnections: connections('streaming', settings),
+    redisConnections: 0,
+    thrift: [],
+    memory: { expectedBytes: 0, oomScoreAdj: 0, recycle: null },
   };
 }
 
@@ -65,6 +71,9 @@ export function sidekiqSpecs(
       threads,
       queues: queues ?? queuesOf(place),
       databaseConnections: connections('sidekiq', settings, threads),
+      redisConnections: 0,
+      thrift: [],
+      memory: { expectedBytes: 0, oomScoreAdj: 0, recycle: null },
     };
   });
 }

@@ -5,6 +5,13 @@ export type Parsed<T> = { value: T } | { expected: string };
 /** Reads the text of a variable; null when it is unset or empty. */
 export type Parser<T> = (text: string | null) => Parsed<T>;
 
+/** A variable that we read. byDefault: how the documentation words the default. */
+export type Setting<T> = { parse: Parser<T>; byDefault: string; doc: string };
+
+export function setting<T>(parse: Parser<T>, byDefault: string, doc: string): Setting<T> {
+  return { parse, byDefault, doc };
+}
+
 export function wholeNumber<D extends number | null>(least: number, most: number, fallback: D): Parser<number | D> {
   return (text) => {
     if (text === null) return { value: fallback };
@@ -14,13 +21,45 @@ export function wholeNumber<D extends number | null>(least: number, most: number
   };
 }
 
-/** Seconds in the variable, milliseconds in the settings. */
-export function seconds(least: number, most: number, fallback: number): Parser<number> {
+/** Seconds in the variable and in `fallback`, milliseconds in the settings. */
+export function seconds<D extends number | null>(least: number, most: number, fallback: D): Parser<number | D> {
   return (text) => {
-    const value = text === null ? fallback : /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : NaN;
+    if (text === null && fallback === null) return { value: fallback };
+    const value = text === null ? Number(fallback) : /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : NaN;
     if (value >= least && value <= most) return { value: Math.round(value * 1000) };
     return { expected: `a number of seconds from ${least} to ${most}` };
   };
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** An amount of memory, in bytes in the settings: `512M`, `1.5G`, `536870912`. */
+export function size(leastBytes: number, fallback: number | null): Parser<number | null> {
+  return (text) => {
+    if (text === null) return { value: fallback };
+    const [, number, unit] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMG])i?)?B?$/i.exec(text) ?? [];
+    const bytes = number === undefined ? NaN : Math.round(Number(number) * (UNITS[(unit ?? '').toUpperCase()] ?? NaN));
+    if (bytes >= leastBytes && bytes <= Number.MAX_SAFE_INTEGER) return { value: bytes };
+    return { expected: `an amount of memory like 512M or 1G, at least ${leastBytes / 2 ** 20}M` };
+  };
+}
+
+const MS: Readonly<Record<string, number>> = { '': 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `6h`, `90m`, `3600`; milliseconds in the settings. */
+export function duration<D extends number | null>(leastMs: number, mostMs: number, fallback: D): Parser<number | D> {
+  return (text) => {
+    if (text === null) return { value: fallback };
+    const [, number, unit] = /^(\d{1,9}(?:\.\d{1,3})?)([smhd]?)$/.exec(text) ?? [];
+    const ms = number === undefined ? NaN : Math.round(Number(number) * (MS[unit ?? ''] ?? NaN));
+    if (ms >= leastMs && ms <= mostMs) return { value: ms };
+    return { expected: `a time like 90s, 30m or 6h, from ${inWords(leastMs)} to ${inWords(mostMs)}` };
+  };
+}
+
+function inWords(ms: number): string {
+  const unit = ['d', 'h', 'm', 's'].find((one) => ms >= (MS[one] ?? 0) && ms % (MS[one] ?? 1) === 0) ?? 's';
+  return `${ms / (MS[unit] ?? 1000)}${unit}`;
 }
 
 export function oneOf<const T extends string, const D extends T | null>(

@@ -7,4 +7,21 @@ export type Place = {
   sidekiqYml: string | null;
   /** Random name of this run. */
   runId: string;
+  /** Random, from 0 to 1: spreads over time what would otherwise happen in every dyno at once. */
+  jitter: number;
+  /** The jemalloc library that is there; null without one. */
+  jemalloc: string | null;
+  /** The memory that this dyno may use; null where nobody says so. */
+  quota: Quota | null;
 };
+
+export type Quota = {
+  bytes: number;
+  /** Who says so, for a person: `SUPERVISE_MEMORY_QUOTA`, or a file of the cgroup. */
+  source: string;
+  /** In per cent of the quota: where the platform ends the dyno. */
+  killsAtPercent: number;
+  /** The cgroup whose limit the quota is, and whose own count is the total therefore; null: the sum over our processes. */
+  cgroup: Cgroup | null;
+};
+export type Cgroup = { version: 1 | 2; folder: string };

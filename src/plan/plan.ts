@@ -7,7 +7,7 @@ import { nearMisses } from './near-misses.ts';
 import { queueProblems, queueWarnings } from './queue-checks.ts';
 import { poolWarnings } from './budget.ts';
 import { readSettings, type Environment, type Settings } from './settings.ts';
-import type { ChildSpec, Plan, StopTimes } from './spec.ts';
+import type { ChildSpec, MemoryPlan, Plan, StopTimes } from './spec.ts';
 
 /** What this process type runs with these variables in this place.
  * @throws ConfigError with everything that is wrong, before anything is started. */
@@ -33,7 +33,8 @@ function outline(role: Role, settings: Settings, place: Place, misses: readonly 
     ...queueWarnings(children, settings, place),
     ...stopWarnings(children, stop),
   ];
-  return { kind: 'serve', role, children, stop, warnings };
+  const memory: MemoryPlan = { quota: null, guard: 'off', logEveryMs: null, source: '' };
+  return { kind: 'serve', role, children, stop, memory, warnings };
 }
 
 function webChildren(settings: Settings, place: Place, stop: StopTimes): ChildSpec[] {

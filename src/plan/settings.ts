@@ -3,22 +3,17 @@ import {
   anythingBut,
   command,
   exactly,
-  magickSize,
   oneOf,
   seconds,
+  setting,
   wholeNumber,
-  type Parser,
+  type Setting,
 } from './parsers.ts';
+import { MEMORY_SETTINGS } from './memory-settings.ts';
 import { parseProcesses } from './queues.ts';
 import { redact } from './redact.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** byDefault: how the documentation words the default. */
-type Setting<T> = { parse: Parser<T>; byDefault: string; doc: string };
-
-function setting<T>(parse: Parser<T>, byDefault: string, doc: string): Setting<T> {
-  return { parse, byDefault, doc };
-}
 
 /** Every variable that we read, in the order of the documentation. */
 export const SETTINGS = {
@@ -56,11 +51,6 @@ export const SETTINGS = {
   PUMA_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of puma'),
   SIDEKIQ_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of each sidekiq process'),
   STREAMING_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of streaming'),
-  MAGICK_MEMORY_LIMIT: setting(
-    magickSize,
-    '',
-    'memory of one ImageMagick process, bytes or `256MiB`-like, handed to every child',
-  ),
   PUMA_COMMAND: setting(
     command('bundle exec puma -C config/puma.rb'),
     '`bundle exec puma -C config/puma.rb`',
@@ -88,6 +78,7 @@ export const SETTINGS = {
     'the seconds that the platform gives from its TERM to its KILL; everything has ended before',
   ),
   SUPERVISE_START_TIMEOUT: setting(seconds(0, 3600, 45), '45', 'seconds to wait for puma before sidekiq starts anyway'),
+  ...MEMORY_SETTINGS,
   SUPERVISE_LOG_FORMAT: setting(
     oneOf(['json', 'pretty'], null),
     '`pretty` on a terminal, else `json`',

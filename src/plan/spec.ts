@@ -1,5 +1,6 @@
 import type { Role } from '../cli.ts';
 import type { Words } from './parsers.ts';
+import type { Quota } from './place.ts';
 import type { Queue } from './queues.ts';
 
 export type ChildKind = 'puma' | 'sidekiq' | 'streaming';
@@ -14,11 +15,16 @@ export type Readiness =
   /** Touches tmp/NAME, NAME being told in this variable. */
   | { by: 'file'; variable: string; name: string };
 
+/** A variable that we set because the admin did not, and why. */
+export type Thrift = { variable: string; value: string; why: string };
+
 export type ChildSpec = {
   name: ChildName;
   kind: ChildKind;
   command: Words;
+  /** What is in `thrift` stands here too. */
   env: EnvironmentChange;
+  thrift: readonly Thrift[];
   start: 'at-once' | { afterReady: ChildName; atMostMs: number };
   ready: Readiness;
   /** Signals to us that are handed on to it. */
@@ -27,16 +33,50 @@ export type ChildSpec = {
   /** What a sidekiq serves; null where that is not known or no queues are served. */
   queues: readonly Queue[] | null;
   databaseConnections: number;
+  redisConnections: number;
+  memory: ChildMemory;
+};
+
+export type ChildMemory = {
+  /** What it is expected to hold when it is at work, in bytes, shared pages counted once. */
+  expectedBytes: number;
+  /** Added to its oom_score_adj: the more, the sooner the kernel takes it. */
+  oomScoreAdj: number;
+  /** How it can be ended and started again while the dyno lives; null for what cannot. */
+  recycle: Recycle | null;
+};
+export type Recycle = {
+  /** The signal after which it takes no new work. */
+  quiet: NodeJS.Signals;
+  /** Its command line shows this pattern once it is quiet and has nothing in hand. */
+  idleTitle: string;
+  /** How long to wait for that, at most. */
+  quietMs: number;
+  /** Milliseconds from its readiness to a recycle without need; null for never. */
+  everyMs: number | null;
 };
 
 /** When to act, counted from the first reason to stop. The platform's KILL comes at `budgetMs`. */
 export type StopTimes = { budgetMs: number; killAfterMs: number; leaveAfterMs: number };
+
+/** In bytes of the dyno's total. */
+export type Thresholds = { warn: number; rearm: number; relieve: number; save: number; kill: number };
+export type MemoryPlan = {
+  /** null: nothing is weighed against anything. */
+  quota: (Quota & { thresholds: Thresholds }) | null;
+  guard: 'on' | 'warn' | 'off';
+  /** null: no such lines. */
+  logEveryMs: number | null;
+  /** The name of this dyno in those lines, such as web.1. */
+  source: string;
+};
 
 export type ServePlan = {
   kind: 'serve';
   role: Role;
   children: readonly ChildSpec[];
   stop: StopTimes;
+  memory: MemoryPlan;
   warnings: readonly string[];
 };
 export type Step = { name: string; command: Words; env: EnvironmentChange };

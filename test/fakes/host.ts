@@ -1,5 +1,5 @@
 import type { ExitStatus } from '../../src/exit-status.ts';
-import type { Cancel, Child, Host, Leftovers, Process } from '../../src/host/host.ts';
+import type { Cancel, Child, Host, Leftovers, Process, ProcessId } from '../../src/host/host.ts';
 import { FakeClock } from './clock.ts';
 
 type Listener = Parameters<Host['onSignal']>[0];
@@ -27,6 +27,10 @@ export class FakeHost implements Host {
   readonly children = new Map<string, FakeChild>();
   readonly listeners = new Set<Listener>();
   killedAll = 0;
+  readonly killedTrees: string[] = [];
+  readonly ended: [pid: number, killAfterMs: number][] = [];
+  /** Who waits for which child to be idle. */
+  readonly idle = new Map<string, () => void>();
   looks = 0;
   leftovers: Leftovers = { ended: [], killed: [] };
   #pid = 100;
@@ -46,6 +50,19 @@ export class FakeHost implements Host {
 
   look(): void {
     this.looks += 1;
+  }
+
+  whenIdle({ name }: { name: string }, idle: () => void): Cancel {
+    this.idle.set(name, idle);
+    return () => this.idle.delete(name);
+  }
+
+  killTree(child: string): void {
+    this.killedTrees.push(child);
+  }
+
+  end({ pid }: ProcessId, killAfterMs: number): void {
+    this.ended.push([pid, killAfterMs]);
   }
 
   killAll(): string[] {

@@ -1,5 +1,8 @@
 import type { ChildSpec, ServePlan } from '../../src/plan/spec.ts';
 
+export const MB = 2 ** 20;
+const recycle = { quiet: 'SIGTSTP', idleTitle: 'idle', quietMs: 60_000, everyMs: null } as const;
+
 /** A child as the plan room makes them, with what a test does not care about filled in. */
 export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
   const kind = name.startsWith('sidekiq') ? 'sidekiq' : name === 'streaming' ? 'streaming' : 'puma';
@@ -8,19 +11,23 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
     kind,
     command: [name],
     env: {},
+    thrift: [],
     start: 'at-once',
     ready: { by: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/' },
     forwards: kind === 'sidekiq' ? ['SIGTTIN'] : ['SIGUSR1', 'SIGUSR2'],
     threads: 5,
     queues: null,
     databaseConnections: 5,
+    redisConnections: 5,
+    memory: { expectedBytes: 100 * MB, oomScoreAdj: 0, recycle: kind === 'sidekiq' ? recycle : null },
     ...more,
   };
 }
 
 export function servePlan(...children: ChildSpec[]): ServePlan {
   const stop = { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 };
-  return { kind: 'serve', role: 'web', children, stop, warnings: [] };
+  const memory = { quota: null, guard: 'on', logEveryMs: null, source: 'web.1' } as const;
+  return { kind: 'serve', role: 'web', children, stop, memory, warnings: [] };
 }
 
 /** puma, and sidekiq once puma is ready, after 45 s at the latest. */

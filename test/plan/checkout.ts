@@ -34,7 +34,8 @@ export const SIDEKIQ_YML = `---
 /** A Mastodon checkout at /app. */
 export function checkout(changes: Partial<Place> = {}): Place {
   const has = { 'config/puma.rb': true, 'config/environment.rb': true, streaming: true };
-  return { folder: '/app', has, sidekiqYml: SIDEKIQ_YML, runId: 'run', ...changes };
+  const rest = { runId: 'run', jitter: 0.5, jemalloc: null, quota: null };
+  return { folder: '/app', has, sidekiqYml: SIDEKIQ_YML, ...rest, ...changes };
 }
 
 /** A folder that has nothing to do with Mastodon. */
