@@ -1,0 +1,50 @@
+// The memory of a whole dyno over time, as somebody outside sees it.
+import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
+import { kindOf, memoryOf } from './processes.js';
+
+const EVERY_MS = 100;
+
+export class Meter {
+  #isRunning = true;
+  /** { atMs, pss, rss, kinds: { puma: bytes, … } }, bytes, one every 100 ms. */
+  samples = [];
+
+  /** `look` gives the pids that count now; `each` is called with each sample. */
+  constructor(look, each = () => {}) {
+    this.done = this.#run(look, each);
+  }
+
+  stop() {
+    this.#isRunning = false;
+    return this.done;
+  }
+
+  /** The samples of the last `ms`. */
+  last(ms) {
+    const from = (this.samples.at(-1)?.atMs ?? 0) - ms;
+    return this.samples.filter(({ atMs }) => atMs >= from);
+  }
+
+  async #run(look, each) {
+    while (this.#isRunning) {
+      const startedMs = performance.now();
+      const sample = readingOf(look(), startedMs);
+      this.samples.push(sample);
+      each(sample);
+      await pause(Math.max(5, EVERY_MS - (performance.now() - startedMs)));
+    }
+  }
+}
+
+export function readingOf(pids, atMs = performance.now()) {
+  const sample = { atMs, pss: 0, rss: 0, kinds: {} };
+  for (const pid of pids) {
+    const { pss, rss } = memoryOf(pid);
+    const kind = kindOf(pid);
+    sample.pss += pss;
+    sample.rss += rss;
+    sample.kinds[kind] = (sample.kinds[kind] ?? 0) + pss;
+  }
+  return sample;
+}
