@@ -1,4 +1,5 @@
 import type { ExitStatus } from '../exit-status.ts';
+import type { Cgroup } from '../plan/place.ts';
 import type { ChildName, ChildSpec, Step } from '../plan/spec.ts';
 
 /** Signals that end the dyno. */
@@ -54,6 +55,25 @@ export type MemoryReader = {
   onShortage(listener: () => void): Cancel;
 };
 
+/** The texts of what limits one cgroup; null where there is no such file, or none that we may read. */
+export type CgroupLimits = {
+  cgroup: Cgroup;
+  /** memory.max; memory.limit_in_bytes of version 1. */
+  max: string | null;
+  /** memory.high, from which on the kernel slows its processes down; version 1 has none. */
+  high: string | null;
+  /** memory.swap.max, of swap alone; memory.memsw.limit_in_bytes of version 1, of memory and swap together. */
+  swap: string | null;
+};
+/** What the kernel says of the memory that we may have, as it says it. */
+export type MemoryFacts = {
+  /** Our own cgroups and those above them, in which a tighter limit may stand. */
+  cgroups: readonly CgroupLimits[];
+  /** Of the whole machine; null where /proc/meminfo does not say. */
+  memTotalBytes: number | null;
+  swapTotalBytes: number | null;
+};
+
 /** Processes that outlived every child, each as `name (pid 12)`. */
 export type Leftovers = { ended: readonly string[]; killed: readonly string[] };
 
@@ -78,9 +98,11 @@ export type Host = {
   whenIdle(spec: ChildSpec, idle: () => void): Cancel;
   /** SIGKILL for a child and its whole tree; what of it outlives the child counts too. */
   killTree(child: ChildName): void;
-  /** Ends one process in the tree of a child: TERM, and KILL when `killAfterMs` have passed (0: KILL at once). Nothing
+  /** Ends one process in the tree of a child: TERM, and KILL when `killAfterMs` have passed (0: KILL at once, null: never). Nothing
    * happens to a process that is not ours, or not the same any more. */
-  end(process: ProcessId, killAfterMs: number): void;
+  end(process: ProcessId, killAfterMs: number | null): void;
+  /** Has the kernel take this process of ours before any other, when it has to take one. */
+  sacrifice(process: ProcessId): void;
   /** SIGKILL for everything that is ours, now; says what that was beside the children, as `name (pid 12)`. */
   killAll(): readonly string[];
   /** Ends what outlived the children: TERM, a second later KILL, KILL at once when `untilMs` is over. */

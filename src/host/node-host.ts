@@ -76,6 +76,8 @@ export class NodeHost implements Host {
 
   end(): void {}
 
+  sacrifice(): void {}
+
   killAll(): string[] {
     const killed = this.#sweeper.kill(this.#living);
     for (const pid of this.#living) killGroup(pid);

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readShort } from './short-read.ts';
 
 export type ProcessRow = {
   pid: number;
@@ -13,11 +14,11 @@ export type ProcessRow = {
 
 /** Every process that /proc shows now; none where there is no /proc. Those that vanish meanwhile are left out. */
 export function readProcesses(): ProcessRow[] {
-  return pids().flatMap((pid) => parseStat(readShort(pid, 'stat')) ?? []);
+  return pids().flatMap((pid) => parseStat(readShort(`/proc/${pid}/stat`)) ?? []);
 }
 
 export function readProcess(pid: number): ProcessRow | null {
-  return parseStat(readShort(pid, 'stat'));
+  return parseStat(readShort(`/proc/${pid}/stat`));
 }
 
 /** The descendants of a process that live now. Reads only what they are, so that a dyno can afford it every few seconds;
@@ -31,7 +32,7 @@ export function readDescendants(pid: number): ProcessRow[] {
 
 function childrenOf(pid: number): number[] {
   return list(`/proc/${pid}/task`).flatMap((thread) => {
-    const children = readShort(pid, `task/${thread}/children`, true).trim();
+    const children = readShort(`/proc/${pid}/task/${thread}/children`, true).trim();
     return children === '' ? [] : children.split(' ').map(Number);
   });
 }
@@ -70,28 +71,6 @@ function list(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return [];
-  }
-}
-
-/** One buffer for all short reads: readFileSync takes a new one of 64 KB for every file of /proc, and a look every few
- * seconds made that 7 MB of private memory. */
-const SHORT = Buffer.alloc(4096);
-
-function readShort(pid: number, file: string, toItsEnd = false): string {
-  let fd: number | null = null;
-  let text = '';
-  try {
-    fd = openSync(`/proc/${pid}/${file}`, 'r');
-    do {
-      const bytes = readSync(fd, SHORT);
-      if (bytes === 0) break;
-      text += SHORT.toString('latin1', 0, bytes);
-    } while (toItsEnd);
-    return text;
-  } catch {
-    return '';
-  } finally {
-    if (fd !== null) closeSync(fd);
   }
 }
 

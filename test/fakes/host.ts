@@ -28,7 +28,8 @@ export class FakeHost implements Host {
   readonly listeners = new Set<Listener>();
   killedAll = 0;
   readonly killedTrees: string[] = [];
-  readonly ended: [pid: number, killAfterMs: number][] = [];
+  readonly sacrificed: number[] = [];
+  readonly ended: [pid: number, killAfterMs: number | null][] = [];
   /** Who waits for which child to be idle. */
   readonly idle = new Map<string, () => void>();
   looks = 0;
@@ -61,8 +62,12 @@ export class FakeHost implements Host {
     this.killedTrees.push(child);
   }
 
-  end({ pid }: ProcessId, killAfterMs: number): void {
+  end({ pid }: ProcessId, killAfterMs: number | null): void {
     this.ended.push([pid, killAfterMs]);
+  }
+
+  sacrifice({ pid }: ProcessId): void {
+    this.sacrificed.push(pid);
   }
 
   killAll(): string[] {
