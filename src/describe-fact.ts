@@ -1,13 +1,14 @@
+import { describeMemory, isAboutMemory } from './describe-memory.ts';
 import { describeDuration } from './duration.ts';
 import { describeStatus, type ExitStatus } from './exit-status.ts';
 import type { Fact } from './facts.ts';
+import { error, info, warn, type Line } from './line.ts';
 import { redact } from './plan/redact.ts';
 import { joinWords } from './plan/words.ts';
 
-export type Level = 'debug' | 'info' | 'warn' | 'error';
-
 /** A fact as one line for a person, and how loud it is. */
-export function describeFact(fact: Fact): { level: Level; message: string } {
+export function describeFact(fact: Fact): Line {
+  if (isAboutMemory(fact)) return describeMemory(fact);
   switch (fact.fact) {
     case 'plan':
       return info(fact.text);
@@ -54,16 +55,4 @@ function ended(name: string, said: string, status: ExitStatus, afterMs: number):
 function stopping(because: string, children: readonly string[], atMostMs: number): string {
   if (children.length === 0) return `${because}; nothing else is running`;
   return `${because}; stopping ${children.join(', ')}; ${atMostMs / 1000} s at most`;
-}
-
-function info(message: string): { level: Level; message: string } {
-  return { level: 'info', message };
-}
-
-function warn(message: string): { level: Level; message: string } {
-  return { level: 'warn', message };
-}
-
-function error(message: string): { level: Level; message: string } {
-  return { level: 'error', message };
 }

@@ -6,12 +6,13 @@ export type ExitStatus =
   | { kind: 'signaled'; signal: NodeJS.Signals }
   | { kind: 'not-started'; error: Error };
 
-/** Exit codes with a meaning of their own (sysexits.h: EX_USAGE, EX_SOFTWARE, EX_CONFIG; POSIX shell: 126, 127). */
+/** Exit codes with a meaning of their own (sysexits.h: EX_USAGE, EX_SOFTWARE, EX_TEMPFAIL, EX_CONFIG; POSIX shell: 126, 127). */
 export const EXIT = {
   ok: 0,
   unasked: 1,
   usage: 64,
   internal: 70,
+  memory: 75,
   config: 78,
   notExecutable: 126,
   notFound: 127,

@@ -20,12 +20,23 @@ export type Fact =
   | { fact: 'leftover'; process: string; how: 'ended' | 'killed' }
   | { fact: 'left-behind'; children: readonly ChildName[] }
   | { fact: 'handed-on'; signal: NodeJS.Signals; children: readonly ChildName[] }
+  /** quietMs: how long it may finish what it has in hand. */
+  | { fact: 'recycling'; child: ChildName; why: string; quietMs: number }
+  | { fact: 'not-recycling'; child: ChildName; why: string }
+  | { fact: 'restarting'; child: ChildName; idle: boolean }
+  /** It is restarted without waiting for its work, or killed. */
+  | { fact: 'saving'; child: ChildName; why: string; killed: boolean }
+  | { fact: 'ending'; process: string; why: string; killAfterMs: number | null }
+  /** What memory there is, and what is done about it or would be. */
+  | { fact: 'memory'; level: 'info' | 'warn' | 'error'; text: string; usedBytes: number; quotaBytes: number }
   | ({ fact: 'outcome'; code: number; reason: string } & Because);
 
 /** What ended it all: a signal, a child or step that ended, or nothing of the kind. */
 export type Because =
   | { cause: 'signal'; signal: NodeJS.Signals }
   | { cause: 'child-exited'; child: ChildName; status: ExitStatus; afterMs: number }
+  | { cause: 'not-back'; child: ChildName; afterMs: number }
+  | { cause: 'memory' }
   | { cause: 'done' };
 
 export type Tell = (fact: Fact) => void;

@@ -7,19 +7,38 @@ type House = ReadonlyMap<string, string>;
 /** types: nothing of it is left at run time. */
 type Import = { from: string; what: string; types: boolean };
 
-const OF_A_ROOM = ['plan/ (types)', 'host/host.ts (types)', 'facts.ts (types)', 'exit-status.ts', 'duration.ts'];
+const OF_A_ROOM = [
+  'plan/ (types)',
+  'host/host.ts (types)',
+  'facts.ts (types)',
+  'measures.ts (types)',
+  'exit-status.ts',
+  'duration.ts',
+];
 
 /** Who may import whom, beside what stands in the same room. `node:` is any of Node's modules, packages are named. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'bin/': ['node:', '../dist/'],
   'main.ts': 'everything',
   'run-dyno.ts': 'everything',
+  'guard-dyno.ts': 'everything',
   'cli.ts': ['errors.ts'],
   'errors.ts': [],
   'exit-status.ts': ['node:os'],
   'duration.ts': [],
   'facts.ts': ['exit-status.ts (types)', 'plan/ (types)'],
-  'describe-fact.ts': ['facts.ts (types)', 'exit-status.ts', 'duration.ts', 'plan/redact.ts', 'plan/words.ts'],
+  'measures.ts': ['plan/ (types)', 'host/host.ts (types)'],
+  'line.ts': [],
+  'describe-fact.ts': [
+    'facts.ts (types)',
+    'line.ts',
+    'describe-memory.ts',
+    'exit-status.ts',
+    'duration.ts',
+    'plan/redact.ts',
+    'plan/words.ts',
+  ],
+  'describe-memory.ts': ['facts.ts (types)', 'line.ts', 'duration.ts'],
   'pretty.ts': [],
   'log.ts': ['facts.ts (types)', 'describe-fact.ts', 'pretty.ts', 'plan/redact.ts', 'pino'],
   'plan/': ['errors.ts', 'cli.ts (types)'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { describeFact, type Level } from '../src/describe-fact.ts';
+import { describeFact } from '../src/describe-fact.ts';
+import type { Level } from '../src/line.ts';
 import type { Fact } from '../src/facts.ts';
 
 const HOUR = 3_600_000;
@@ -94,6 +95,55 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
       ],
       [{ signal: 'SIGUSR1', children: ['puma'] }, 'info', 'SIGUSR1 handed on to puma'],
       [{ signal: 'SIGUSR2', children: [] }, 'info', 'SIGUSR2 is for nobody here'],
+    ],
+    recycling: [
+      [
+        { child: 'sidekiq', why: 'it has run long enough', quietMs: 60_000 },
+        'info',
+        'it has run long enough; recycling sidekiq: no new jobs, and a restart when it is idle, after 1 min at the latest',
+      ],
+    ],
+    'not-recycling': [
+      [
+        { child: 'sidekiq', why: 'the last recycle is too fresh' },
+        'info',
+        'not recycling sidekiq now: the last recycle is too fresh',
+      ],
+    ],
+    restarting: [
+      [{ child: 'sidekiq', idle: true }, 'info', 'restarting sidekiq, which is idle'],
+      [{ child: 'sidekiq', idle: false }, 'info', 'restarting sidekiq, which is still at work and gives its jobs back'],
+    ],
+    saving: [
+      [
+        { child: 'sidekiq', why: 'memory at 187 % of 512 MB', killed: false },
+        'warn',
+        'memory at 187 % of 512 MB; restarting sidekiq at once',
+      ],
+      [
+        { child: 'sidekiq', why: 'memory at 195 % of 512 MB', killed: true },
+        'warn',
+        'memory at 195 % of 512 MB; killing sidekiq at once',
+      ],
+    ],
+    ending: [
+      [
+        { process: 'convert (pid 7)', why: 'memory at 152 % of 512 MB', killAfterMs: 2000 },
+        'warn',
+        'memory at 152 % of 512 MB; ending convert (pid 7)',
+      ],
+      [
+        { process: 'convert (pid 7)', why: 'memory at 187 % of 512 MB', killAfterMs: 0 },
+        'warn',
+        'memory at 187 % of 512 MB; killing convert (pid 7)',
+      ],
+    ],
+    memory: [
+      [
+        { level: 'warn', text: 'memory at 104 % of 512 MB', usedBytes: 1, quotaBytes: 1 },
+        'warn',
+        'memory at 104 % of 512 MB',
+      ],
     ],
     outcome: [
       [

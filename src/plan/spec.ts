@@ -42,6 +42,8 @@ export type ChildMemory = {
   expectedBytes: number;
   /** Added to its oom_score_adj: the more, the sooner the kernel takes it. */
   oomScoreAdj: number;
+  /** Processes of which one can end and is replaced by their master; 0 for what has none. */
+  workers: number;
   /** How it can be ended and started again while the dyno lives; null for what cannot. */
   recycle: Recycle | null;
 };

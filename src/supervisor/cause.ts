@@ -5,7 +5,11 @@ import type { ChildName } from '../plan/spec.ts';
 /** Why the dyno stops: the first reason, kept. */
 export type Cause =
   | { kind: 'signal'; signal: StopSignal }
-  | { kind: 'child-exited'; child: ChildName; status: ExitStatus; startedAtMs: number; atMs: number };
+  | { kind: 'child-exited'; child: ChildName; status: ExitStatus; startedAtMs: number; atMs: number }
+  /** It was recycled and did not come up again in this time. */
+  | { kind: 'not-back'; child: ChildName; afterMs: number }
+  /** Stopped before the platform kills everything. */
+  | { kind: 'memory'; why: string };
 export type ChildExited = Extract<Cause, { kind: 'child-exited' }>;
 
 /** A platform that signals every process of the dyno lets a child end before we hear of our own TERM. */

@@ -3,7 +3,7 @@ import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
 import type { Children, ChildState, Effect, EventOf } from './state.ts';
 
 export function alive(children: Children): ChildName[] {
-  return [...children].filter(([, { is }]) => is === 'starting' || is === 'up').map(([name]) => name);
+  return [...children].filter(([, { is }]) => is !== 'waiting' && is !== 'ended').map(([name]) => name);
 }
 
 /** The children after this end, and what to tell of it. byUs: we were killing. */
@@ -54,7 +54,8 @@ export function handOn(
 }
 
 function hears(child: ChildState, atMs: number): boolean {
-  return child.is === 'up' || (child.is === 'starting' && atMs - child.startedAtMs >= HEARS_AFTER_MS);
+  if (child.is === 'up' || child.is === 'quiet') return true;
+  return child.is === 'starting' && atMs - child.startedAtMs >= HEARS_AFTER_MS;
 }
 
 export function isStop(signal: StopSignal | HandedOnSignal): signal is StopSignal {

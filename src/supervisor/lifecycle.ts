@@ -1,8 +1,11 @@
-import type { ServePlan } from '../plan/spec.ts';
+import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { endOf, handOn, isStop, startedAt, starting } from './children.ts';
+import { quietOver, recycle, recycleDue, restartOver } from './recycling.ts';
+import { returnOver, startAgain, unwatched } from './returning.ts';
+import { save } from './saving.ts';
 import { ready, startAnyway } from './starting.ts';
 import { kill, leave, settle, signalWhileStopping, stop, sweepOnceAllEnded } from './stopping.ts';
-import type { Children, Effect, Event, Phase, State, Step } from './state.ts';
+import type { Children, Effect, Event, EventOf, Phase, State, Step } from './state.ts';
 
 export function begin(plan: ServePlan, atMs: number): Step {
   const children: Children = new Map(
@@ -12,7 +15,7 @@ export function begin(plan: ServePlan, atMs: number): Step {
     if (start === 'at-once') return { do: 'spawn', child: name };
     return { do: 'schedule', event: { type: 'start-over', child: name, atMs: atMs + start.atMostMs } };
   });
-  return [{ phase: 'running', children }, ...effects];
+  return [{ phase: 'running', children, recycledAtMs: null }, ...effects];
 }
 
 /** What follows from an event: the one place where a dyno's life is decided. No clock, no process, no state of its own. */
@@ -37,12 +40,25 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
       return ready(state, event, plan);
     case 'start-over':
       return startAnyway(state, event, plan);
-    case 'child-exited': {
-      const { child, status, atMs } = event;
-      const { children, told } = endOf(state.children, event);
-      const startedAtMs = startedAt(state.children, event);
-      return stop(children, { kind: 'child-exited', child, status, startedAtMs, atMs }, atMs, plan, [told]);
-    }
+    case 'child-exited':
+      return isBeingRecycled(state.children, event.child) ? startAgain(state, event) : crash(state, event, plan);
+    case 'recycle':
+      return recycle(state, event, plan);
+    case 'recycle-due':
+      return recycleDue(state, event, plan);
+    case 'idle':
+    case 'quiet-over':
+      return quietOver(state, event, plan);
+    case 'restart-over':
+      return restartOver(state, event);
+    case 'return-over':
+      return returnOver(state, event, plan);
+    case 'unwatched':
+      return unwatched(state, event);
+    case 'save':
+      return save(state, event, plan);
+    case 'end-process':
+      return [state, ...endProcess(event)];
     case 'signal':
       if (!isStop(event.signal)) return [state, ...handOn(state.children, event, event.signal, plan)];
       return stop(state.children, { kind: 'signal', signal: event.signal }, event.atMs, plan);
@@ -68,9 +84,21 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
       return kill(state);
     case 'budget-over':
       return leave(state);
+    // It may be what would have the platform kill those that still drain.
+    case 'end-process':
+      return [state, ...endProcess(event)];
+    // No recycle while stopping; and one that was under way ends as the others do.
     case 'child-ready':
     case 'start-over':
     case 'swept':
+    case 'recycle':
+    case 'recycle-due':
+    case 'idle':
+    case 'quiet-over':
+    case 'restart-over':
+    case 'return-over':
+    case 'unwatched':
+    case 'save':
       return [state];
   }
 }
@@ -89,6 +117,15 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
     case 'broadcast-over':
     case 'grace-over':
     case 'swept':
+    case 'recycle':
+    case 'recycle-due':
+    case 'idle':
+    case 'quiet-over':
+    case 'restart-over':
+    case 'return-over':
+    case 'unwatched':
+    case 'save':
+    case 'end-process':
       return [state];
   }
 }
@@ -107,6 +144,34 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
     case 'start-over':
     case 'broadcast-over':
     case 'grace-over':
+    case 'recycle':
+    case 'recycle-due':
+    case 'idle':
+    case 'quiet-over':
+    case 'restart-over':
+    case 'return-over':
+    case 'unwatched':
+    case 'save':
+    case 'end-process':
       return [state];
   }
+}
+
+function crash(state: Phase<'running'>, event: EventOf<'child-exited'>, plan: ServePlan): Step {
+  const { child, status, atMs } = event;
+  const { children, told } = endOf(state.children, event);
+  const startedAtMs = startedAt(state.children, event);
+  return stop(children, { kind: 'child-exited', child, status, startedAtMs, atMs }, atMs, plan, [told]);
+}
+
+function isBeingRecycled(children: Children, child: ChildName): boolean {
+  const is = children.get(child)?.is;
+  return is === 'quiet' || is === 'restarting';
+}
+
+function endProcess({ id, name, killAfterMs, why }: EventOf<'end-process'>): Effect[] {
+    return [
+    { do: 'end-process', id, killAfterMs },
+    { do: 'tell', fact: { fact: 'ending', process: `${name} (pid ${id.pid})`, why, killAfterMs } },
+  ];
 }

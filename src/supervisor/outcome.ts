@@ -12,7 +12,29 @@ export type Outcome = { code: number; reason: string } & Because;
 
 export function outcome(done: Phase<'done'>): Outcome {
   const { cause } = done;
-  return cause.kind === 'signal' ? asked(done, cause.signal) : unasked(done, cause);
+  switch (cause.kind) {
+    case 'signal':
+      return asked(done, cause.signal);
+    case 'child-exited':
+      return unasked(done, cause);
+    case 'not-back': {
+      const { child, afterMs } = cause;
+      const said = `${child} was recycled and was not back ${describeDuration(afterMs)} later`;
+      return {
+        code: EXIT.unasked,
+        reason: [said, ...saidOfKilled(done)].join('; '),
+        cause: 'not-back',
+        child,
+        afterMs,
+      };
+    }
+    case 'memory':
+      return {
+        code: EXIT.memory,
+        reason: [`${cause.why}; stopped before that`, ...saidOfKilled(done)].join('; '),
+        cause: 'memory',
+      };
+  }
 }
 
 function asked(done: Phase<'done'>, signal: StopSignal): Outcome {

@@ -1,11 +1,12 @@
 import type { ServePlan } from '../plan/spec.ts';
 import { specOf, starting } from './children.ts';
+import { scheduleRecycle } from './returning.ts';
 import type { Effect, EventOf, Phase, Step } from './state.ts';
 
 /** A child is ready: what waited for it starts. */
 export function ready(state: Phase<'running'>, event: EventOf<'child-ready'>, plan: ServePlan): Step {
   const child = state.children.get(event.child);
-  if (child?.is !== 'starting') return [state];
+  if (child?.is !== 'starting' && child?.is !== 'returning') return [state];
   const children = new Map(state.children).set(event.child, { is: 'up', startedAtMs: child.startedAtMs });
   const followers = plan.children.filter(
     ({ name, start }) =>
@@ -13,8 +14,9 @@ export function ready(state: Phase<'running'>, event: EventOf<'child-ready'>, pl
   );
   for (const { name } of followers) children.set(name, starting(event.atMs));
   return [
-    { phase: 'running', children },
+    { ...state, children },
     { do: 'tell', fact: { fact: 'ready', child: event.child, afterMs: event.atMs - child.startedAtMs } },
+    ...scheduleRecycle(plan, event.child, child.startedAtMs, event.atMs),
     ...followers.map(({ name }): Effect => ({ do: 'spawn', child: name })),
   ];
 }
@@ -24,7 +26,7 @@ export function startAnyway(state: Phase<'running'>, event: EventOf<'start-over'
   const start = specOf(plan, event.child)?.start;
   if (state.children.get(event.child)?.is !== 'waiting' || start === undefined || start === 'at-once') return [state];
   return [
-    { phase: 'running', children: new Map(state.children).set(event.child, starting(event.atMs)) },
+    { ...state, children: new Map(state.children).set(event.child, starting(event.atMs)) },
     {
       do: 'tell',
       fact: { fact: 'not-waiting', child: event.child, notReady: start.afterReady, afterMs: start.atMostMs },

@@ -1,5 +1,6 @@
 import type { ExitStatus } from '../exit-status.ts';
-import type { HandedOnSignal, Leftovers, StopSignal } from '../host/host.ts';
+import type { HandedOnSignal, Leftovers, ProcessId, StopSignal } from '../host/host.ts';
+import type { Measure } from '../measures.ts';
 import type { ChildName } from '../plan/spec.ts';
 import type { Cause } from './cause.ts';
 import type { Fact } from '../facts.ts';
@@ -8,6 +9,8 @@ import type { Fact } from '../facts.ts';
 export type ChildState =
   | { is: 'waiting' }
   | { is: 'starting' | 'up'; startedAtMs: number }
+  /** Being recycled: takes no new work; had its TERM; started again and not up yet. */
+  | { is: 'quiet' | 'restarting' | 'returning'; startedAtMs: number }
   /** byUs: our SIGKILL was under way. */
   | { is: 'ended'; startedAtMs: number; status: ExitStatus; byUs: boolean };
 export type Children = ReadonlyMap<ChildName, ChildState>;
@@ -15,7 +18,8 @@ export type Children = ReadonlyMap<ChildName, ChildState>;
 /** When to act after the first reason to stop; computed once, moved never. */
 export type Deadlines = { stopAtMs: number; killAtMs: number; leaveAtMs: number };
 export type State =
-  | { phase: 'running'; children: Children }
+  /** recycledAtMs: when the last recycle began. */
+  | { phase: 'running'; children: Children; recycledAtMs: number | null }
   /** interrupts: how many SIGINT we have had; the second one kills. */
   | { phase: 'stopping'; children: Children; cause: Cause; deadlines: Deadlines; interrupts: number }
   | { phase: 'killing'; children: Children; cause: Cause; deadlines: Deadlines }
@@ -32,18 +36,38 @@ export type Event = { atMs: number } & (
   | { type: 'start-over'; child: ChildName }
   /** Too late for the platform's TERM to be what ended the first child. */
   | { type: 'broadcast-over' }
+  | Measure
+  /** Nobody will see when it is ready. */
+  | { type: 'unwatched'; child: ChildName }
+  /** A quiet child has nothing in hand any more. */
+  | ({ type: 'idle' } & Incarnation)
+  /** It has run long enough. */
+  | ({ type: 'recycle-due' } & Incarnation)
+  /** A quiet child was given enough time for what it had in hand. */
+  | ({ type: 'quiet-over' } & Incarnation)
+  /** A restarting child does not follow TERM. */
+  | ({ type: 'restart-over' } & Incarnation)
+  /** A recycled child is not up in time. */
+  | ({ type: 'return-over' } & Incarnation)
   | { type: 'grace-over' }
   | { type: 'budget-over' }
   | { type: 'swept'; leftovers: Leftovers }
 );
+/** A child from this start of its to its end. */
+export type Incarnation = { child: ChildName; startedAtMs: number };
 export type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
-export type Timer = Extract<Event, { type: 'start-over' | 'broadcast-over' | 'grace-over' | 'budget-over' }>;
+export type Timer = Extract<Event, { type: `${string}-over` | 'recycle-due' }>;
 
 export type Effect =
   | { do: 'spawn'; child: ChildName }
   /** Remember the descendants of the children while those live: afterwards they may not be told from strangers. */
   | { do: 'look' }
   | { do: 'signal'; child: ChildName; signal: NodeJS.Signals }
+  /** Post `idle` when it is. */
+  | ({ do: 'watch-idle' } & Incarnation)
+  /** SIGKILL for this child and all that comes from it. */
+  | { do: 'kill-tree'; child: ChildName }
+  | { do: 'end-process'; id: ProcessId; killAfterMs: number | null }
   /** SIGKILL for everything that is ours. */
   | { do: 'kill-all' }
   /** End what outlived the children, then post `swept`. */

@@ -85,5 +85,14 @@ export function leave(state: Phase<'stopping' | 'killing' | 'sweeping'>): Step {
 }
 
 function reason(cause: Cause): string {
-  return cause.kind === 'signal' ? cause.signal : `${cause.child} ${describeStatus(cause.status)}`;
+  switch (cause.kind) {
+    case 'signal':
+      return cause.signal;
+    case 'child-exited':
+      return `${cause.child} ${describeStatus(cause.status)}`;
+    case 'not-back':
+      return `${cause.child} was recycled and did not come back`;
+    case 'memory':
+      return cause.why;
+  }
 }

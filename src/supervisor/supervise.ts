@@ -1,6 +1,8 @@
 import type { Tell } from '../facts.ts';
 import type { Cancel, Child, Host } from '../host/host.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
+import type { Measure } from '../measures.ts';
+import { specOf } from './children.ts';
 import { Inbox } from './inbox.ts';
 import { begin, next } from './lifecycle.ts';
 import { outcome, type Outcome } from './outcome.ts';
@@ -12,18 +14,29 @@ type Running = {
   host: Host;
   tell: Tell;
   children: Map<ChildName, Child>;
+  /** Who is waited for until it is idle. */
+  idle: Map<ChildName, Cancel>;
   inbox: Inbox<Event>;
   cancels: Cancel[];
 };
 
+/** Hands measures over as they come, until cancelled. */
+export type Measures = (take: (measure: Measure) => void) => Cancel;
+
 /** Runs a dyno to its end: take an event, decide, perform. */
-export async function supervise(plan: ServePlan, host: Host, tell: Tell): Promise<Outcome & { leaveAtMs: number }> {
+export async function supervise(
+  plan: ServePlan,
+  host: Host,
+  tell: Tell,
+  measures: Measures,
+): Promise<Outcome & { leaveAtMs: number }> {
   const inbox = new Inbox<Event>();
-  const running: Running = { plan, host, tell, children: new Map(), inbox, cancels: [] };
+  const running: Running = { plan, host, tell, children: new Map(), idle: new Map(), inbox, cancels: [] };
+  running.cancels.push(measures((measure) => inbox.put({ ...measure, atMs: host.clock.now() })));
   running.cancels.push(host.onSignal((signal) => inbox.put({ type: 'signal', signal, atMs: host.clock.now() })));
   let state = perform(begin(plan, host.clock.now()), running);
   while (state.phase !== 'done') state = perform(next(state, await inbox.take(), plan), running);
-  for (const cancel of running.cancels) cancel();
+  for (const cancel of [...running.cancels, ...running.idle.values()]) cancel();
   for (const process of state.leftovers.ended) tell({ fact: 'leftover', process, how: 'ended' });
   for (const process of state.leftovers.killed) tell({ fact: 'leftover', process, how: 'killed' });
   return { ...outcome(state), leaveAtMs: state.deadlines.leaveAtMs };
@@ -43,6 +56,12 @@ function carryOut(effect: Effect, running: Running): void {
       return running.children.get(effect.child)?.signal(effect.signal);
     case 'look':
       return host.look();
+    case 'watch-idle':
+      return watchIdle(effect.child, effect.startedAtMs, running);
+    case 'kill-tree':
+      return host.killTree(effect.child);
+    case 'end-process':
+      return host.end(effect.id, effect.killAfterMs);
     case 'kill-all':
       for (const process of host.killAll()) running.tell({ fact: 'leftover', process, how: 'killed' });
       return;
@@ -58,15 +77,27 @@ function carryOut(effect: Effect, running: Running): void {
   }
 }
 
-function spawn(name: ChildName, { plan, host, tell, children, inbox }: Running): void {
-  const spec = plan.children.find((child) => child.name === name);
+function spawn(name: ChildName, { plan, host, tell, children, idle, inbox }: Running): void {
+  const spec = specOf(plan, name);
   if (spec === undefined) return;
   const child = host.spawn(spec);
   children.set(name, child);
-  void child.exited.then((status) => inbox.put({ type: 'child-exited', child: name, status, atMs: host.clock.now() }));
+  void child.exited.then((status) => {
+    idle.get(name)?.();
+    inbox.put({ type: 'child-exited', child: name, status, atMs: host.clock.now() });
+  });
   void child.ready.then(() => inbox.put({ type: 'child-ready', child: name, atMs: host.clock.now() }));
   if (child.pid !== null) tell({ fact: 'started', child: name, command: spec.command, pid: child.pid });
-  if (child.notWatched !== null) tell({ fact: 'not-watched', child: name, why: child.notWatched });
+  if (child.notWatched === null) return;
+  tell({ fact: 'not-watched', child: name, why: child.notWatched });
+  inbox.put({ type: 'unwatched', child: name, atMs: host.clock.now() });
+}
+
+function watchIdle(name: ChildName, startedAtMs: number, { plan, host, idle, inbox }: Running): void {
+  const spec = specOf(plan, name);
+  if (spec === undefined) return;
+  const post = (): void => inbox.put({ type: 'idle', child: name, startedAtMs, atMs: host.clock.now() });
+  idle.set(name, host.whenIdle(spec, post));
 }
 
 function schedule(event: Timer, { host, inbox, cancels }: Running): void {

@@ -19,7 +19,7 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
     queues: null,
     databaseConnections: 5,
     redisConnections: 5,
-    memory: { expectedBytes: 100 * MB, oomScoreAdj: 0, recycle: kind === 'sidekiq' ? recycle : null },
+    memory: { expectedBytes: 100 * MB, oomScoreAdj: 0, workers: 0, recycle: kind === 'sidekiq' ? recycle : null },
     ...more,
   };
 }

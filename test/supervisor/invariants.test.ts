@@ -26,16 +26,41 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     type: fc.constantFrom('broadcast-over' as const, 'grace-over' as const, 'budget-over' as const),
     atMs: fc.constant(0),
   }),
+  fc.record({ type: fc.constant('recycle' as const), child: anyChild, why: fc.constant(''), atMs: fc.constant(0) }),
+  fc.record({
+    type: fc.constant('save' as const),
+    child: fc.constantFrom(...names, null),
+    why: fc.constant(''),
+    atOnce: fc.boolean(),
+    atMs: fc.constant(0),
+  }),
+  fc.record({
+    type: fc.constantFrom(
+      'idle' as const,
+      'quiet-over' as const,
+      'restart-over' as const,
+      'return-over' as const,
+      'recycle-due' as const,
+    ),
+    child: anyChild,
+    /** That of the living incarnation, put in when it is played. */
+    startedAtMs: fc.constant(0),
+    atMs: fc.constant(0),
+  }),
+  fc.record({ type: fc.constant('unwatched' as const), child: anyChild, atMs: fc.constant(0) }),
 );
 
-/** Whatever comes, in any order, at any pace: children only end once, and only after they were started. */
-const anyHistory = fc.array(fc.tuple(anyEvent, fc.integer({ min: 0, max: 400 })), { maxLength: 40 });
+/** Whatever comes, in any order, at any pace: children only end after they were started. Now and then a long time passes. */
+const anyPause = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 400 }) }, fc.constant(600_000));
+const anyHistory = fc.array(fc.tuple(anyEvent, anyPause), { maxLength: 40 });
 
 /** Plays a history as the world would: an event of a child that does not run cannot happen. */
 class World {
-  readonly spawned: string[] = [];
-  readonly ended = new Set<string>();
+  readonly living = new Map<string, number>();
+  readonly spawnedWhileAlive: string[] = [];
+  readonly spawnedWhileStopping: string[] = [];
   readonly signalledAfterEnd: string[] = [];
+  readonly recycledAtMs: number[] = [];
   readonly causes: State[] = [];
   readonly deadlines = new Set<string>();
   sweeps = 0;
@@ -50,10 +75,12 @@ class World {
 
   play(event: Event): void {
     if (event.type === 'child-exited' || event.type === 'child-ready') {
-      if (!this.spawned.includes(event.child) || this.ended.has(event.child)) return;
-      if (event.type === 'child-exited') this.ended.add(event.child);
+      if (!this.living.has(event.child)) return;
+      if (event.type === 'child-exited') this.living.delete(event.child);
     }
-    const [state, ...effects] = next(this.state, { ...event, atMs: this.nowMs }, plan);
+    const now =
+      'startedAtMs' in event ? { ...event, startedAtMs: this.living.get(event.child) ?? event.startedAtMs } : event;
+    const [state, ...effects] = next(this.state, { ...now, atMs: this.nowMs }, plan);
     this.state = state;
     if ('deadlines' in state) this.deadlines.add(JSON.stringify(state.deadlines));
     this.#perform(effects);
@@ -61,10 +88,17 @@ class World {
 
   #perform(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.do === 'spawn') this.spawned.push(effect.child);
-      if (effect.do === 'signal' && this.ended.has(effect.child)) this.signalledAfterEnd.push(effect.child);
+      if (effect.do === 'spawn') this.#spawn(effect.child);
+      if (effect.do === 'signal' && !this.living.has(effect.child)) this.signalledAfterEnd.push(effect.child);
+      if (effect.do === 'schedule' && effect.event.type === 'quiet-over') this.recycledAtMs.push(this.nowMs);
       if (effect.do === 'sweep') this.sweeps += 1;
     }
+  }
+
+  #spawn(child: string): void {
+    if (this.living.has(child)) this.spawnedWhileAlive.push(child);
+    if (this.state.phase !== 'running') this.spawnedWhileStopping.push(child);
+    this.living.set(child, this.nowMs);
   }
 }
 
@@ -79,11 +113,13 @@ function play(history: readonly (readonly [Event, number])[]): World {
 
 const runs = { numRuns: 5000 };
 
-test('no child is spawned twice, none is signalled after its end, the deadline never moves', () => {
+test('no child is spawned while it lives or while the dyno stops, none is signalled after its end, the deadline never moves, and recycles lie ten minutes apart', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       const world = play(history);
-      expect(new Set(world.spawned).size).toBe(world.spawned.length);
+      expect([world.spawnedWhileAlive, world.spawnedWhileStopping]).toEqual([[], []]);
+      const apart = world.recycledAtMs.slice(1).map((atMs, index) => atMs - (world.recycledAtMs[index] ?? 0));
+      expect(apart.filter((ms) => ms < 600_000)).toEqual([]);
       expect(world.signalledAfterEnd).toEqual([]);
       expect(world.deadlines.size).toBeLessThanOrEqual(1);
       expect(world.sweeps).toBeLessThanOrEqual(1);
@@ -97,12 +133,15 @@ test('once all children have ended, the dyno is done after the sweep, and never 
     fc.property(anyHistory, (history) => {
       const world = play(history);
       const budgetOver = history.some(([{ type }]) => type === 'budget-over');
-      const living = world.spawned.filter((name) => !world.ended.has(name));
+      const living = [...world.living.keys()];
       if (world.state.phase === 'done') expect(budgetOver || living.length === 0).toBe(true);
-      for (const name of living) world.play({ type: 'child-exited', child: name, status: toStatus(0), atMs: 0 });
+      // One that was being recycled is started again, once: its end after that is a crash.
+      for (let name = living[0]; name !== undefined; name = [...world.living.keys()][0]) {
+        world.play({ type: 'child-exited', child: name, status: toStatus(0), atMs: 0 });
+      }
       world.nowMs += 250;
       world.play({ type: 'broadcast-over', atMs: 0 });
-      if (world.spawned.length === world.ended.size) expect(['sweeping', 'done']).toContain(world.state.phase);
+      if (world.living.size === 0) expect(['sweeping', 'done']).toContain(world.state.phase);
       world.play({ type: 'swept', leftovers: { ended: [], killed: [] }, atMs: 0 });
       expect(world.state.phase).toBe('done');
     }),

@@ -65,6 +65,11 @@ function words(effects: readonly Effect[]): string[] {
         return effect.signal === 'SIGCONT' ? [] : [`${effect.signal} ${effect.child}`];
       case 'kill-all':
         return ['kill-all'];
+      case 'kill-tree':
+      case 'watch-idle':
+        return [`${effect.do} ${effect.child}`];
+      case 'end-process':
+        return [`end ${effect.id.pid} kill after ${effect.killAfterMs}`];
       case 'look':
         return [];
       case 'sweep':

@@ -1,15 +1,23 @@
 import { expect, test } from 'vitest';
+import type { Cancel } from '../../src/host/host.ts';
 import type { Fact } from '../../src/facts.ts';
-import { supervise } from '../../src/supervisor/supervise.ts';
+import { supervise, type Measures } from '../../src/supervisor/supervise.ts';
 import { settled } from '../fakes/clock.ts';
 import { FakeHost } from '../fakes/host.ts';
 import { web } from '../fakes/plan.ts';
 import { toStatus } from './replay.ts';
 
-function run(): { host: FakeHost; facts: Fact[]; ended: ReturnType<typeof supervise>; told: () => string[] } {
+const nothing = (): Cancel => () => {};
+
+function run(take: Measures = nothing): {
+  host: FakeHost;
+  facts: Fact[];
+  ended: ReturnType<typeof supervise>;
+  told: () => string[];
+} {
   const host = new FakeHost();
   const facts: Fact[] = [];
-  const ended = supervise(web, host, (fact) => void facts.push(fact));
+  const ended = supervise(web, host, (fact) => void facts.push(fact), take);
   return { host, facts, ended, told: () => facts.map(({ fact }) => fact) };
 }
 

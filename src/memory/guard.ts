@@ -1,0 +1,140 @@
+import type { Fact, Tell } from '../facts.ts';
+import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessId } from '../host/host.ts';
+import type { Measure } from '../measures.ts';
+import type { ChildName, ServePlan } from '../plan/spec.ts';
+import { idOf } from './transients.ts';
+import { logLine } from './log-line.ts';
+import { NOTHING_YET, type Limits, type Memory, type Verdict } from './memory.ts';
+import { pauseMs, wantsExact, type Exact } from './pace.ts';
+import { judge } from './verdict.ts';
+import { view, type View } from './view.ts';
+
+export type GuardOptions = {
+  plan: ServePlan;
+  reader: MemoryReader;
+  clock: Clock;
+  tell: Tell;
+  /** Has a measure taken. */
+  take: (measure: Measure) => void;
+  /** Offers a process to the kernel, should that have to choose. */
+  sacrifice: (id: ProcessId) => void;
+  /** Writes a line as it is. */
+  print: (line: string) => void;
+  /** The name of this run. */
+  dyno: string;
+};
+
+/** Looks at the memory of a dyno on the clock, and has done what the verdicts say. */
+export class Guard {
+  readonly #options: GuardOptions;
+  readonly #limits: Limits | null;
+  readonly #up = new Set<ChildName>();
+  #offered = new Set<string>();
+  #memory: Memory = NOTHING_YET;
+  #last: { reading: MemoryReading; exact: Exact | null } | null = null;
+  #printedAtMs: number;
+  #said = new Set<string>();
+  #cancel: Cancel = () => {};
+  readonly #forgetShortage: Cancel;
+
+  constructor(options: GuardOptions) {
+    const { plan, reader, clock } = options;
+    this.#options = options;
+    this.#limits = plan.memory.guard === 'off' ? null : plan.memory.quota;
+    this.#printedAtMs = clock.now();
+    this.#forgetShortage = reader.onShortage(() => this.#look(true));
+    this.#look(false);
+  }
+
+  /** What happens to the children: who is up. */
+  hear(fact: Fact): void {
+    if (fact.fact === 'ready' || fact.fact === 'not-watched') this.#up.add(fact.child);
+    if (fact.fact === 'started' || fact.fact === 'ended') this.#up.delete(fact.child);
+  }
+
+  close(): void {
+    this.#cancel();
+    this.#forgetShortage();
+  }
+
+  #look(isShort: boolean): void {
+    this.#cancel();
+    const { clock, reader } = this.#options;
+    const quick = reader.read(false);
+    const seen = view(quick, this.#last?.reading ?? null);
+    this.#offer(seen);
+    const look = { ...seen, helpers: seen.helpers.length };
+    const last = this.#last?.exact ?? null;
+    const limits = this.#limits;
+    if (isShort || this.#isTimeToPrint() || (limits !== null && wantsExact(look, last, limits))) this.#readExactly();
+    else this.#last = { reading: quick, exact: last };
+    this.#cancel = clock.after(limits === null ? this.#untilPrint() : pauseMs(look, limits), () => this.#look(false));
+  }
+
+  #readExactly(): void {
+    const reading = this.#options.reader.read(true);
+    const seen = view(reading, this.#last?.reading ?? null);
+    const { atMs, costMs } = reading;
+    this.#last = { reading, exact: { atMs, costMs, totalBytes: seen.totalBytes } };
+    if (this.#isTimeToPrint()) this.#print(reading);
+    if (this.#limits !== null) this.#judge(seen, this.#limits);
+  }
+
+  #judge(seen: View, limits: Limits): void {
+    const [memory, ...verdicts] = judge(this.#memory, seen, this.#up, this.#options.plan.children, limits);
+    this.#memory = memory;
+    if (seen.totalBytes < limits.thresholds.relieve) this.#said.clear();
+    for (const verdict of verdicts) this.#carryOut(verdict, seen, limits);
+  }
+
+  #carryOut(verdict: Verdict, { totalBytes }: View, { bytes }: Limits): void {
+    const { plan, tell, take } = this.#options;
+    const fact = { fact: 'memory', usedBytes: totalBytes, quotaBytes: bytes } as const;
+    if (verdict.type === 'say') return tell({ ...fact, level: verdict.level, text: verdict.text });
+    if (plan.memory.guard === 'on') return take(verdict);
+    const would = inWords(verdict);
+    if (!this.#said.has(would)) tell({ ...fact, level: 'warn', text: `${verdict.why}; would ${would}` });
+    this.#said.add(would);
+  }
+
+  /** Each helper once. */
+  #offer({ helpers }: View): void {
+    if (this.#limits === null) return;
+    const ids = new Set(helpers.map(({ use }) => idOf(use)));
+    for (const { use } of helpers) if (!this.#offered.has(idOf(use))) this.#options.sacrifice(use);
+    this.#offered = ids;
+  }
+
+  #print(reading: MemoryReading): void {
+    const { plan, print, dyno } = this.#options;
+    this.#printedAtMs += Math.max(plan.memory.logEveryMs ?? 0, -this.#untilPrint());
+    print(
+      logLine(
+        reading,
+        plan.children.map(({ name }) => name),
+        plan.memory,
+        dyno,
+      ),
+    );
+  }
+
+  #isTimeToPrint(): boolean {
+    return this.#options.plan.memory.logEveryMs !== null && this.#untilPrint() <= 0;
+  }
+
+  #untilPrint(): number {
+    const { plan, clock } = this.#options;
+    return this.#printedAtMs + (plan.memory.logEveryMs ?? Infinity) - clock.now();
+  }
+}
+
+function inWords(measure: Measure): string {
+  switch (measure.type) {
+    case 'recycle':
+      return `recycle ${measure.child}`;
+    case 'save':
+      return measure.child === null ? 'stop the dyno' : `restart ${measure.child} at once`;
+    case 'end-process':
+      return `${measure.killAfterMs === 0 ? 'kill' : 'end'} ${measure.name} (pid ${measure.id.pid})`;
+  }
+}

@@ -1,0 +1,92 @@
+import type { ChildName, Recycle, ServePlan } from '../plan/spec.ts';
+import { specOf } from './children.ts';
+import type { Children, ChildState, Effect, EventOf, Incarnation, Phase, Step } from './state.ts';
+
+type Running = Phase<'running'>;
+
+/** From the begin of a recycle to the begin of the next, whoever it is: a dyno that has to recycle more often has another
+ * problem, and each one costs a boot of sidekiq. */
+export const RECYCLE_APART_MS = 600_000;
+
+/** A recycle: quiet, until it is idle or has had its time; TERM; and start it again. */
+export function recycle(state: Running, event: EventOf<'recycle'>, plan: ServePlan): Step {
+  const { child, why, atMs } = event;
+  const how = specOf(plan, child)?.memory.recycle;
+  const not = whyNot(state, child, atMs);
+  if (!how || not !== null) return [state, tellNot(child, not ?? 'it cannot be')];
+  return begin(state, child, how, why, atMs);
+}
+
+/** A recycle without need, by time. It is put off, not left out. */
+export function recycleDue(state: Running, event: EventOf<'recycle-due'>, plan: ServePlan): Step {
+  const how = specOf(plan, event.child)?.memory.recycle;
+  if (!how || isNow(state, event)?.is !== 'up') return [state];
+  const not = whyNot(state, event.child, event.atMs);
+  if (not === null) return begin(state, event.child, how, 'it has run long enough', event.atMs);
+  const again = { ...event, atMs: event.atMs + RECYCLE_APART_MS };
+  return [state, { do: 'schedule', event: again }, tellNot(event.child, not)];
+}
+
+/** A quiet child is idle, or had its time: TERM. */
+export function quietOver(state: Running, event: EventOf<'idle' | 'quiet-over'>, plan: ServePlan): Step {
+  if (isNow(state, event)?.is !== 'quiet') return [state];
+  const fact = { fact: 'restarting', child: event.child, idle: event.type === 'idle' } as const;
+  return restart(state, event, plan, [{ do: 'tell', fact }]);
+}
+
+export function restartOver(state: Running, event: EventOf<'restart-over'>): Step {
+  if (isNow(state, event)?.is !== 'restarting') return [state];
+  return [
+    state,
+    { do: 'kill-tree', child: event.child },
+    { do: 'tell', fact: { fact: 'killing', children: [event.child] } },
+  ];
+}
+
+/** The state of exactly this incarnation; a timer of an earlier one means nothing. */
+export function isNow(state: Running, { child, startedAtMs }: Incarnation): ChildState | null {
+  const now = state.children.get(child);
+  return now !== undefined && 'startedAtMs' in now && now.startedAtMs === startedAtMs ? now : null;
+}
+
+function begin(state: Running, child: ChildName, how: Recycle, why: string, atMs: number): Step {
+  const now = state.children.get(child);
+  if (now?.is !== 'up') return [state];
+  const { startedAtMs } = now;
+  return [
+    { ...state, children: new Map(state.children).set(child, { is: 'quiet', startedAtMs }), recycledAtMs: atMs },
+    { do: 'signal', child, signal: how.quiet },
+    { do: 'watch-idle', child, startedAtMs },
+    { do: 'schedule', event: { type: 'quiet-over', child, startedAtMs, atMs: atMs + how.quietMs } },
+    { do: 'tell', fact: { fact: 'recycling', child, why, quietMs: how.quietMs } },
+  ];
+}
+
+export function restart(state: Running, event: Incarnation & { atMs: number }, plan: ServePlan, told: Effect[]): Step {
+  const { child, startedAtMs, atMs } = event;
+  const overAtMs = atMs + plan.stop.killAfterMs;
+  return [
+    { ...state, children: new Map(state.children).set(child, { is: 'restarting', startedAtMs }) },
+    { do: 'look' },
+    { do: 'signal', child, signal: 'SIGTERM' },
+    { do: 'signal', child, signal: 'SIGCONT' },
+    { do: 'schedule', event: { type: 'restart-over', child, startedAtMs, atMs: overAtMs } },
+    ...told,
+  ];
+}
+
+export function whyNot({ children, recycledAtMs }: Running, child: ChildName, atMs: number): string | null {
+  if (children.get(child)?.is !== 'up') return 'it is not up';
+  const under = underWay(children);
+  if (under !== null) return `${under} is being recycled`;
+  return recycledAtMs !== null && atMs - recycledAtMs < RECYCLE_APART_MS ? 'the last recycle is too fresh' : null;
+}
+
+export function underWay(children: Children): ChildName | null {
+  const found = [...children].find(([, { is }]) => is === 'quiet' || is === 'restarting' || is === 'returning');
+  return found?.[0] ?? null;
+}
+
+function tellNot(child: ChildName, why: string): Effect {
+  return { do: 'tell', fact: { fact: 'not-recycling', child, why } };
+}

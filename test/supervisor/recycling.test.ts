@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'vitest';
+import type { ServePlan } from '../../src/plan/spec.ts';
+import { RECYCLE_APART_MS } from '../../src/supervisor/recycling.ts';
+import { RETURN_WITHIN_MS } from '../../src/supervisor/returning.ts';
+import type { Event } from '../../src/supervisor/state.ts';
+import { child, servePlan } from '../fakes/plan.ts';
+import { codeOf, end, exited, ready, replay, signal, swept } from './replay.ts';
+
+const plan = servePlan(child('puma'), child('sidekiq-1'), child('sidekiq-2'));
+const up = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => ready(name, 100));
+const T = 1_000_000;
+
+const recycle = (name: string, atMs: number): Event => ({ type: 'recycle', child: name, why: 'it holds much', atMs });
+const save = (name: string | null, atMs: number, atOnce = false): Event => ({
+  type: 'save',
+  child: name,
+  why: 'memory at 190 % of 512 MB',
+  atOnce,
+  atMs,
+});
+const about = (type: 'idle' | 'quiet-over' | 'restart-over' | 'return-over' | 'recycle-due') => {
+  return (name: string, startedAtMs: number, atMs: number): Event => ({ type, child: name, startedAtMs, atMs });
+};
+const [idle, quietOver, restartOver, returnOver, recycleDue] = [
+  about('idle'),
+  about('quiet-over'),
+  about('restart-over'),
+  about('return-over'),
+  about('recycle-due'),
+] as const;
+const unwatched = (name: string, atMs: number): Event => ({ type: 'unwatched', child: name, atMs });
+const endProcess: Event = {
+  type: 'end-process',
+  id: { pid: 7, started: '1' },
+  name: 'convert',
+  killAfterMs: 2000,
+  why: '',
+  atMs: T,
+};
+
+/** What each event after all are up led to. */
+function after(...events: Event[]): string[][] {
+  return replay(plan, ...up, ...events).did.slice(1 + up.length);
+}
+function phaseAfter(...events: Event[]): string {
+  return replay(plan, ...up, ...events).state.phase;
+}
+const QUIET = ['SIGTSTP sidekiq-1', 'watch-idle sidekiq-1', `quiet-over at ${T + 60_000}`];
+const back = (name: string, atMs: number): string[] => [
+  `kill-tree ${name}`,
+  `spawn ${name}`,
+  `return-over at ${atMs + RETURN_WITHIN_MS}`,
+];
+
+describe('a recycle', () => {
+  test('quiet; TERM when idle; started again when it has ended; ready', () => {
+    const events = [
+      recycle('sidekiq-1', T),
+      idle('sidekiq-1', 0, T + 5000),
+      exited('sidekiq-1', 0, T + 6000),
+      ready('sidekiq-1', T + 9000),
+    ];
+    expect(after(...events)).toEqual([
+      QUIET,
+      ['SIGTERM sidekiq-1', `restart-over at ${T + 5000 + 28_500}`],
+      back('sidekiq-1', T + 6000),
+      [],
+    ]);
+    expect(phaseAfter(...events)).toBe('running');
+  });
+
+  test('not idle in time: TERM all the same, and it gives its jobs back; KILL when it does not end', () => {
+    const events = [
+      recycle('sidekiq-1', T),
+      quietOver('sidekiq-1', 0, T + 60_000),
+      restartOver('sidekiq-1', 0, T + 88_500),
+      exited('sidekiq-1', 'SIGKILL', T + 88_501),
+    ];
+    expect(after(...events).slice(1)).toEqual([
+      ['SIGTERM sidekiq-1', `restart-over at ${T + 88_500}`],
+      ['kill-tree sidekiq-1'],
+      back('sidekiq-1', T + 88_501),
+    ]);
+  });
+
+  test('idle and the end of its time together: one TERM', () => {
+    const events = [recycle('sidekiq-1', T), idle('sidekiq-1', 0, T + 60_000), quietOver('sidekiq-1', 0, T + 60_000)];
+    expect(after(...events).slice(2)).toEqual([[]]);
+  });
+
+  test.each([
+    ['one that is not there', recycle('sidekiq-9', T)],
+    ['puma, which cannot be', recycle('puma', T)],
+  ])('%s: nothing', (_, event) => {
+    expect(after(event)).toEqual([[]]);
+  });
+
+  test('one that is not up: nothing, since it would end by its signal', () => {
+    expect(replay(plan, recycle('sidekiq-1', T)).last).toEqual([]);
+  });
+
+  test('one at a time', () => {
+    expect(after(recycle('sidekiq-1', T), recycle('sidekiq-2', T + 1), recycle('sidekiq-1', T + 2)).slice(1)).toEqual([
+      [],
+      [],
+    ]);
+  });
+
+  test('never two within ten minutes, whoever it is', () => {
+    const first = [
+      recycle('sidekiq-1', T),
+      idle('sidekiq-1', 0, T + 1),
+      exited('sidekiq-1', 0, T + 2),
+      ready('sidekiq-1', T + 3),
+    ];
+    expect(after(...first, recycle('sidekiq-2', T + RECYCLE_APART_MS - 1)).at(-1)).toEqual([]);
+    expect(after(...first, recycle('sidekiq-2', T + RECYCLE_APART_MS)).at(-1)?.[0]).toBe('SIGTSTP sidekiq-2');
+  });
+});
+
+describe('an end during a recycle', () => {
+  const quiet = recycle('sidekiq-1', T);
+
+  test.each([0, 1, 'SIGKILL', 'SIGSEGV'] as const)(
+    'of a quiet one (%s): what was wanted anyway; it starts again',
+    (how) => {
+      expect(after(quiet, exited('sidekiq-1', how, T + 10)).at(-1)).toEqual(back('sidekiq-1', T + 10));
+    },
+  );
+
+  test.each([0, 1, 'SIGTERM', 'SIGKILL'] as const)('of one that had its TERM (%s): it starts again', (how) => {
+    expect(after(quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', how, T + 10)).at(-1)).toEqual(
+      back('sidekiq-1', T + 10),
+    );
+  });
+
+  test('of one that was to come back: a crash of the dyno, with its code', () => {
+    const events = [
+      quiet,
+      idle('sidekiq-1', 0, T + 9),
+      exited('sidekiq-1', 0, T + 10),
+      exited('sidekiq-1', 3, T + 500),
+    ];
+    const others = [exited('puma', 0, T + 600), exited('sidekiq-2', 0, T + 600), swept(T + 601)];
+    expect(phaseAfter(...events)).toBe('stopping');
+    expect(codeOf(plan, ...up, ...events, ...others)).toBe(3);
+  });
+
+  test.each(['puma', 'sidekiq-2'])('of %s: a crash as ever, and the one that is recycled stops too', (other) => {
+    for (const state of [[quiet], [quiet, idle('sidekiq-1', 0, T + 9)]]) {
+      const last = after(...state, exited(other, 1, T + 10)).at(-1);
+      expect(last).toContain('SIGTERM sidekiq-1');
+      expect(last).not.toContain(`SIGTERM ${other}`);
+    }
+  });
+
+  test('not back in time: the dyno stops, and says so', () => {
+    const events = [quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10)];
+    const late = returnOver('sidekiq-1', T + 10, T + 10 + RETURN_WITHIN_MS);
+    expect(phaseAfter(...events, late)).toBe('stopping');
+    const ends = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => exited(name, 0, late.atMs + 1));
+    expect(end(plan, ...up, ...events, late, ...ends, swept(late.atMs + 2))).toMatchObject({
+      code: 1,
+      reason: 'sidekiq-1 was recycled and was not back 3 min later',
+    });
+  });
+
+  test('back in time, or nobody can see it: no crash', () => {
+    const events = [quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10)];
+    const late = returnOver('sidekiq-1', T + 10, T + 10 + RETURN_WITHIN_MS);
+    expect(phaseAfter(...events, ready('sidekiq-1', T + 400), late)).toBe('running');
+    expect(phaseAfter(...events, unwatched('sidekiq-1', T + 10), late)).toBe('running');
+  });
+});
+
+describe('a stop during a recycle', () => {
+  const quiet = recycle('sidekiq-1', T);
+  const states: [string, Event[]][] = [
+    ['quiet', [quiet]],
+    ['restarting', [quiet, idle('sidekiq-1', 0, T + 9)]],
+    ['returning', [quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10)]],
+  ];
+
+  test.each(states)('%s: TERM to all, and nothing is started again', (_, events) => {
+    const stop = [...events, signal('SIGTERM', T + 20)];
+    expect(
+      after(...stop)
+        .at(-1)
+        ?.slice(0, 3),
+    ).toEqual(['SIGTERM puma', 'SIGTERM sidekiq-1', 'SIGTERM sidekiq-2']);
+    expect(after(...stop, exited('sidekiq-1', 0, T + 30)).at(-1)).toEqual([]);
+  });
+
+  test('every measure and every timer of a recycle while stopping: nothing, but helpers can still be ended', () => {
+    const stop = signal('SIGTERM', T);
+    const events = [recycle('sidekiq-1', T), save('sidekiq-1', T), save(null, T, true), unwatched('sidekiq-1', T)];
+    const timers = [idle, quietOver, restartOver, returnOver, recycleDue].map((one) => one('sidekiq-1', 0, T));
+    for (const event of [...events, ...timers]) expect(after(stop, event).at(-1)).toEqual([]);
+    expect(after(stop, endProcess).at(-1)).toEqual(['end 7 kill after 2000']);
+  });
+});
+
+describe('saving the dyno', () => {
+  test('a sidekiq that is up: TERM without waiting for idle, and again when it has ended', () => {
+    expect(after(save('sidekiq-1', T), exited('sidekiq-1', 0, T + 10))).toEqual([
+      ['SIGTERM sidekiq-1', `restart-over at ${T + 28_500}`],
+      back('sidekiq-1', T + 10),
+    ]);
+  });
+
+  test('a second verdict while it stops: nothing; at the last moment: KILL', () => {
+    expect(after(save('sidekiq-1', T), save('sidekiq-1', T + 200), save('sidekiq-2', T + 400, true)).slice(1)).toEqual([
+      [],
+      ['kill-tree sidekiq-1'],
+    ]);
+  });
+
+  test('one that is being recycled is hurried, whoever was named', () => {
+    expect(after(recycle('sidekiq-1', T), save('sidekiq-2', T + 1)).at(-1)?.[0]).toBe('SIGTERM sidekiq-1');
+    expect(after(recycle('sidekiq-1', T), save(null, T + 1, true)).at(-1)).toEqual(['kill-tree sidekiq-1']);
+  });
+
+  test('nobody to restart, or restarted just before: the dyno stops in good order and says so', () => {
+    const again = [
+      save('sidekiq-1', T),
+      exited('sidekiq-1', 0, T + 10),
+      ready('sidekiq-1', T + 5000),
+      save('sidekiq-1', T + 6000),
+    ];
+    for (const events of [[save(null, T)], again, [save('sidekiq-9', T)]])
+      expect(phaseAfter(...events)).toBe('stopping');
+    const ends = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => exited(name, 0, T + 7000));
+    expect(end(plan, ...up, save(null, T), ...ends, swept(T + 7001))).toEqual({
+      code: 75,
+      cause: 'memory',
+      reason: 'memory at 190 % of 512 MB; stopped before that',
+    });
+  });
+});
+
+describe('a recycle by time', () => {
+  const recycled = { ...child('sidekiq').memory.recycle, everyMs: 3_600_000 } as const;
+  const everyHour: ServePlan = servePlan(
+    child('puma'),
+    child('sidekiq', {
+      memory: { ...child('sidekiq').memory, recycle: { ...recycled, quiet: 'SIGTSTP', idleTitle: '', quietMs: 1000 } },
+    }),
+  );
+  const ups = [ready('puma', 100), ready('sidekiq', 100)];
+
+  test('is counted from each readiness', () => {
+    const { did } = replay(
+      everyHour,
+      ...ups,
+      recycleDue('sidekiq', 0, T),
+      idle('sidekiq', 0, T),
+      exited('sidekiq', 0, T),
+      ready('sidekiq', T + 50),
+    );
+    expect(did[2]).toEqual(['recycle-due at 3600100']);
+    expect(did[3]?.[0]).toBe('SIGTSTP sidekiq');
+    expect(did.at(-1)).toEqual([`recycle-due at ${T + 50 + 3_600_000}`]);
+  });
+
+  test('is put off while another was recycled just before, and forgotten with its incarnation', () => {
+    const busy = [recycle('sidekiq', T), idle('sidekiq', 0, T), exited('sidekiq', 0, T), ready('sidekiq', T)];
+    expect(replay(everyHour, ...ups, ...busy, recycleDue('sidekiq', 0, T + 1)).last).toEqual([]);
+    expect(replay(everyHour, ...ups, ...busy, recycleDue('sidekiq', T, T + 1)).last).toEqual([
+      `recycle-due at ${T + 1 + RECYCLE_APART_MS}`,
+    ]);
+  });
+});
+
+test('timers of an earlier incarnation mean nothing', () => {
+  const events = [recycle('sidekiq-1', T), idle('sidekiq-1', 0, T), exited('sidekiq-1', 0, T), ready('sidekiq-1', T)];
+  const later = recycle('sidekiq-1', T + RECYCLE_APART_MS);
+  for (const stale of [idle, quietOver, restartOver, returnOver]) {
+    expect(after(...events, later, stale('sidekiq-1', 0, later.atMs + 1)).at(-1)).toEqual([]);
+  }
+});
