@@ -1,14 +1,17 @@
 import { parseCommandLine, USAGE, type Command, type Role } from './cli.ts';
 import { ConfigError, UsageError } from './errors.ts';
 import { EXIT } from './exit-status.ts';
+import { readCgroups } from './host/cgroup.ts';
 import { clock } from './host/clock.ts';
 import { withEnvFile } from './host/env-file.ts';
 import { Output } from './host/output.ts';
 import { newRunId, readPlace } from './host/place.ts';
 import { readParent, type Parent } from './host/parent-shell.ts';
 import { listenToSignals, type Signals } from './host/signals.ts';
+import { findQuota } from './memory/quota.ts';
 import { makePlan } from './plan/plan.ts';
-import type { Environment } from './plan/settings.ts';
+import type { Place } from './plan/place.ts';
+import { readSettings, type Environment } from './plan/settings.ts';
 import { runDyno } from './run-dyno.ts';
 
 declare const __VERSION__: string;
@@ -58,16 +61,24 @@ async function obey(command: Command, env: Environment, start: Start): Promise<n
 }
 
 function run(role: Role, env: Environment, start: Start): Promise<number> {
-  const place = readPlace(newRunId());
+  const place = placeFor(env);
   return runDyno(makePlan(role, env, place), { env, place, ...start });
 }
 
 async function printPlans(roles: readonly Role[], env: Environment, json: boolean): Promise<number> {
   const { describePlan, planAsData } = await import('./plan/describe.ts');
-  const plans = roles.map((role) => makePlan(role, env, readPlace(newRunId())));
+  const plans = roles.map((role) => makePlan(role, env, placeFor(env)));
   if (!json) return print(1, plans.map(describePlan).join('\n'));
   const data = plans.map(planAsData);
   return print(1, `${JSON.stringify(data.length === 1 ? data[0] : data, null, 2)}\n`);
+}
+
+/** Where we are, seen with what this environment says of it. */
+function placeFor(env: Environment): Place {
+  const { settings } = readSettings(env);
+  const jemalloc = { enabled: settings.JEMALLOC_ENABLED === 'true', file: settings.SUPERVISE_JEMALLOC };
+  const quota = findQuota({ quota: settings.SUPERVISE_MEMORY_QUOTA, dyno: env.DYNO }, readCgroups());
+  return { ...readPlace(newRunId(), jemalloc), quota };
 }
 
 function settled(env: Environment, { envFile }: { envFile: string | null }): Environment | Promise<Environment> {

@@ -8,12 +8,13 @@ import { Output } from './host/output.ts';
 import { whenParentShellEnds, type Parent } from './host/parent-shell.ts';
 import type { Signals } from './host/signals.ts';
 import { isTerminal } from './host/terminal.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog } from './log.ts';
 import { describeInShort } from './plan/in-short.ts';
 import type { Place } from './plan/place.ts';
 import { readSettings, type Environment } from './plan/settings.ts';
 import type { Plan } from './plan/spec.ts';
 import { supervise } from './supervisor/supervise.ts';
+import { watchMemory, type Around } from './watch-memory.ts';
 
 type Surroundings = { env: Environment; place: Place; parent: Parent; signals: Signals };
 /** leaveAtMs: when we must be gone, at the latest. */
@@ -34,7 +35,8 @@ export async function runDyno(plan: Plan, { env, place, parent, signals }: Surro
   const prefixed = settings.SUPERVISE_LOG_PREFIX === 'true' ? { stdout, stderr } : null;
   const host = new NodeHost({ env, folder: place.folder, runId: place.runId, signals, prefixed });
 
-  const ending = carryOut(plan, host, log, env, place);
+  const around: Around = { host, log, print: (line) => void stdout.write(line), dyno: place.runId };
+  const ending = carryOut(plan, around, env, place);
   const forgetShell = whenParentShellEnds(parent, () => signals.post('SIGTERM'));
   const { leaveAtMs, ...outcome } = await ending;
   forgetShell();
@@ -46,10 +48,11 @@ export async function runDyno(plan: Plan, { env, place, parent, signals }: Surro
   return outcome.code;
 }
 
-async function carryOut(plan: Plan, host: NodeHost, log: Log, env: Environment, place: Place): Promise<Ending> {
+async function carryOut(plan: Plan, around: Around, env: Environment, place: Place): Promise<Ending> {
+  const { host, log } = around;
   log.tell({ fact: 'plan', text: describeInShort(plan) });
   for (const text of plan.warnings) log.tell({ fact: 'warning', text });
-  const running = missingCommand(plan, env, place) ?? start(plan, host, log);
+  const running = missingCommand(plan, env, place) ?? start(plan, around);
   for (const text of limitsOfThisMachine(host.guarded)) log.tell({ fact: 'warning', text });
   return running;
 }
@@ -68,17 +71,19 @@ function missingCommand(plan: Plan, env: Environment, { folder }: Place): Ending
   return null;
 }
 
-async function start(plan: Plan, host: NodeHost, log: Log): Promise<Ending> {
-  const { tell } = log;
+async function start(plan: Plan, around: Around): Promise<Ending> {
+  const { host, log } = around;
   switch (plan.kind) {
     case 'nothing':
       return { code: EXIT.ok, reason: plan.reason, cause: 'done', leaveAtMs: Infinity };
     case 'release': {
       const { release } = await import('./release/release.ts');
-      return release(plan, host, tell);
+      return release(plan, host, log.tell);
     }
-    case 'serve':
-      return supervise(plan, host, tell);
+    case 'serve': {
+      const watched = watchMemory(plan, around);
+      return supervise(plan, host, watched.tell, watched.measures);
+    }
   }
 }
 

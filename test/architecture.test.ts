@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'main.ts': 'everything',
   'run-dyno.ts': 'everything',
   'guard-dyno.ts': 'everything',
+  'watch-memory.ts': 'everything',
   'cli.ts': ['errors.ts'],
   'errors.ts': [],
   'exit-status.ts': ['node:os'],

@@ -35,14 +35,17 @@ export class Guard {
   #printedAtMs: number;
   #said = new Set<string>();
   #cancel: Cancel = () => {};
-  readonly #forgetShortage: Cancel;
+  #forgetShortage: Cancel = () => {};
 
   constructor(options: GuardOptions) {
-    const { plan, reader, clock } = options;
+    const { memory } = options.plan;
     this.#options = options;
-    this.#limits = plan.memory.guard === 'off' ? null : plan.memory.quota;
-    this.#printedAtMs = clock.now();
-    this.#forgetShortage = reader.onShortage(() => this.#look(true));
+    this.#limits = memory.guard === 'off' ? null : memory.quota;
+    this.#printedAtMs = options.clock.now();
+  }
+
+  start(): void {
+    this.#forgetShortage = this.#options.reader.onShortage(() => this.#look(true));
     this.#look(false);
   }
 

@@ -40,23 +40,35 @@ export const relieve: Choose = (memory, view, up, specs, limits) => {
   return worker(view, up, specs, now) ?? despair(memory, view, limits);
 };
 
-/** Above `save`: the helper that grows fastest; else the sidekiq that holds most; else the whole dyno. */
-export const savings: Choose = (memory, view, up, specs, limits) => {
-  const { bytes, thresholds } = limits;
-  const kills = `the platform kills at ${percent(thresholds.kill, bytes)} %`;
-  const now = `${level(view.totalBytes, bytes)}, ${kills}`;
-  const counting = view.helpers.filter(({ use }) => use.bytes > HELPER_THAT_COUNTS * bytes);
-  if (counting.some(({ use }) => memory.ending.get(idOf(use)) === 'KILL')) return null; // gone in a moment
+/** The helper that grows fastest, else the biggest: KILL at once. */
+export const killGrowing: Choose = (memory, view, _, __, limits) => {
+  const { bytes } = limits;
+  const counting = view.helpers.filter(
+    ({ use }) => use.bytes > HELPER_THAT_COUNTS * bytes && memory.ending.get(idOf(use)) !== 'KILL',
+  );
   const helper = most(counting, ({ growth, use }) => (growth > 0 ? 1e15 + growth : use.bytes));
-  if (helper) {
-    const grows = helper.growth > 0 ? ` and grows by ${megabytes(helper.growth)} a second` : '';
-    return endHelper(helper, `${now}, and ${said(helper)} holds ${megabytes(helper.use.bytes)}${grows}`, 'KILL');
-  }
+  if (!helper) return null;
+  const grows = helper.growth > 0 ? ` and grows by ${megabytes(helper.growth)} a second` : '';
+  const why = `${danger(view, limits)}, and ${said(helper)} holds ${megabytes(helper.use.bytes)}${grows}`;
+  return endHelper(helper, why, 'KILL');
+};
+
+/** Above `save`: such a helper; else the sidekiq that holds most; else the whole dyno. */
+export const savings: Choose = (memory, view, up, specs, limits) => {
+  if (view.helpers.some(({ use }) => memory.ending.get(idOf(use)) === 'KILL')) return null; // gone in a moment
+  const helper = killGrowing(memory, view, up, specs, limits);
+  if (helper) return helper;
+  const { save, kill } = limits.thresholds;
+  const atOnce = view.totalBytes >= (save + kill) / 2;
   const sidekiq = most(allGrown(memory, view, up, specs, limits), ({ held }) => held);
-  const atOnce = view.totalBytes >= (thresholds.save + thresholds.kill) / 2;
-  const why = sidekiq ? `${now}, and ${sidekiq.name} holds ${megabytes(sidekiq.held)}` : now;
+  const more = sidekiq ? `, and ${sidekiq.name} holds ${megabytes(sidekiq.held)}` : '';
+  const why = `${danger(view, limits)}${more}`;
   return { verdict: { type: 'save', child: sidekiq?.name ?? null, why, atOnce }, ending: null, waitMs: null };
 };
+
+function danger({ totalBytes }: View, { bytes, thresholds }: Limits): string {
+  return `${level(totalBytes, bytes)}, the platform kills at ${percent(thresholds.kill, bytes)} %`;
+}
 
 function endHelper({ use }: Helper, why: string, how: 'TERM' | 'KILL'): Choice {
   const { pid, started, name } = use;

@@ -2,10 +2,11 @@ import type { ChildName, ChildSpec } from '../plan/spec.ts';
 import { level, megabytes } from './amounts.ts';
 import { idOf } from './transients.ts';
 import type { Limits, Memory, Verdict } from './memory.ts';
-import { relieve, savings, type Choice } from './relief.ts';
+import { killGrowing, relieve, savings, type Choice } from './relief.ts';
 import type { View } from './view.ts';
 
-/** From this much time before the platform's kill on, at the present growth, the dyno is saved: two of the quick looks. */
+/** A helper that would take us to the platform's kill within this time, at the present growth, gets no TERM first: two of
+ * the quick looks. */
 const FORESIGHT_S = 0.4;
 
 /** What one exact reading means. `up`: the children that are ready. */
@@ -23,8 +24,10 @@ export function judge(
   const said = [...warnings, ...fitting];
   if (total < thresholds.relieve) return [{ ...memory, nextReliefAtMs: 0, despaired: false }, ...said];
   if (memory.fits !== 'yes') return [memory, ...said];
-  const inDanger = total >= thresholds.save || total + FORESIGHT_S * view.growth >= thresholds.kill;
-  const choice = (inDanger ? savings : relieve)(memory, view, up, specs, limits);
+  const about = [memory, view, up, specs, limits] as const;
+  const isClose = total + FORESIGHT_S * view.growth >= thresholds.kill;
+  const choice =
+    total >= thresholds.save ? savings(...about) : ((isClose ? killGrowing(...about) : null) ?? relieve(...about));
   return choice === null ? [memory, ...said] : [after(memory, choice, view.atMs), ...said, choice.verdict];
 }
 
@@ -67,10 +70,7 @@ function warn(memory: Memory, view: View, { bytes, thresholds }: Limits): readon
 function biggest({ children, helpers, otherBytes }: View): string {
   const all = [
     ...children,
-    ...helpers.map(({ use }): [string, number] => [
-      `${use.name} in the tree of ${use.child}`,
-      use.bytes,
-    ]),
+    ...helpers.map(({ use }): [string, number] => [`${use.name} in the tree of ${use.child}`, use.bytes]),
     ['what is not ours', otherBytes] as const,
   ];
   const [name, held] = all.reduce((one, other) => (other[1] > one[1] ? other : one));

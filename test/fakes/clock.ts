@@ -30,6 +30,11 @@ export class FakeClock implements Clock {
     await settled();
   }
 
+  /** As a machine that was asleep wakes up: the time has passed, and no timer has run yet. */
+  leap(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Timers that nobody cancelled. */
   get left(): number {
     return this.#timers.size;

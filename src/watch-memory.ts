@@ -1,0 +1,43 @@
+import type { Fact, Tell } from './facts.ts';
+import type { NodeHost } from './host/node-host.ts';
+import type { Log } from './log.ts';
+import type { Guard } from './memory/guard.ts';
+import type { ServePlan } from './plan/spec.ts';
+import type { Measures } from './supervisor/supervise.ts';
+
+/** What the supervisor tells, and where it gets measures from. */
+type Watched = { tell: Tell; measures: Measures };
+/** print: takes a line as it is. dyno: the name of this run. */
+export type Around = { host: NodeHost; log: Log; print: (line: string) => void; dyno: string };
+
+/** Joins a guard to a dyno: it hears what happens, and posts its measures. Its code is loaded when the children have started
+ * and the log is there; what was told until then it hears afterwards. */
+export function watchMemory(plan: ServePlan, { host, log, print, dyno }: Around): Watched {
+  const { guard: wish, quota, logEveryMs } = plan.memory;
+  if ((wish === 'off' || quota === null) && logEveryMs === null) return { tell: log.tell, measures: () => () => {} };
+  const heard: Fact[] = [];
+  let hear: Tell = (fact) => void heard.push(fact);
+  const load = async (take: Parameters<Measures>[0]): Promise<Guard | null> => {
+    await log.written();
+    const { guardDyno } = await import('./guard-dyno.ts');
+    const guard = guardDyno(host, { plan, tell: log.tell, take, print, dyno });
+    for (const fact of heard) guard?.hear(fact);
+    hear = (fact) => guard?.hear(fact);
+    return guard;
+  };
+  return {
+    tell(fact) {
+      log.tell(fact);
+      hear(fact);
+    },
+    measures(take) {
+      const loaded = load(take);
+      let isOver = false;
+      void loaded.then((guard) => isOver || guard?.start());
+      return () => {
+        isOver = true;
+        void loaded.then((guard) => guard?.close());
+      };
+    },
+  };
+}

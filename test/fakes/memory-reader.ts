@@ -1,0 +1,34 @@
+import type { Cancel, MemoryReader, MemoryReading, ProcessUse } from '../../src/host/host.ts';
+import type { FakeClock } from './clock.ts';
+
+/** A machine whose memory the test says, and which counts how often it was read. */
+export class FakeReader implements MemoryReader {
+  processes: readonly ProcessUse[] = [];
+  cgroupBytes: number | null = null;
+  readonly reads = { quick: 0, exact: 0 };
+  readonly #clock: FakeClock;
+  #listener: (() => void) | null = null;
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+  }
+
+  read(exact: boolean): MemoryReading {
+    this.reads[exact ? 'exact' : 'quick'] += 1;
+    const { processes, cgroupBytes } = this;
+    return { atMs: this.#clock.now(), exact, processes, ownBytes: 0, cgroupBytes, costMs: 1 };
+  }
+
+  onShortage(listener: () => void): Cancel {
+    this.#listener = listener;
+    return () => (this.#listener = null);
+  }
+
+  beShort(): void {
+    this.#listener?.();
+  }
+
+  get isHeard(): boolean {
+    return this.#listener !== null;
+  }
+}

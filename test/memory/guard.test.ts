@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import type { Fact } from '../../src/facts.ts';
+import type { ProcessUse } from '../../src/host/host.ts';
+import { Guard } from '../../src/memory/guard.ts';
+import type { Measure } from '../../src/measures.ts';
+import type { MemoryPlan } from '../../src/plan/spec.ts';
+import { FakeClock } from '../fakes/clock.ts';
+import { FakeReader } from '../fakes/memory-reader.ts';
+import { web } from '../fakes/plan.ts';
+import { atRest, limits, use } from './readings.ts';
+
+const quota = { ...limits, source: 'SUPERVISE_MEMORY_QUOTA', killsAtPercent: 200, cgroup: null };
+
+/** A guard over a dyno at rest; its children are up. */
+function guarded(memory: Partial<MemoryPlan> = {}) {
+  const clock = new FakeClock();
+  const reader = new FakeReader(clock);
+  const [facts, taken, offered, printed]: [Fact[], Measure[], number[], string[]] = [[], [], [], []];
+  const plan = { ...web, memory: { ...web.memory, quota, ...memory } };
+  const guard = new Guard({
+    plan,
+    reader,
+    clock,
+    tell: (fact) => void facts.push(fact),
+    take: (measure) => void taken.push(measure),
+    sacrifice: ({ pid }) => void offered.push(pid),
+    print: (line) => void printed.push(line),
+    dyno: 'run-7',
+  });
+  for (const child of ['puma', 'sidekiq']) guard.hear({ fact: 'ready', child, afterMs: 1 });
+  holds(reader);
+  guard.start();
+  return { guard, clock, reader, facts, taken, offered, printed };
+}
+
+function holds(reader: FakeReader, ...more: ProcessUse[]): void {
+  reader.processes = [...atRest(0).processes, ...more];
+}
+const convert = (megabytes: number): ProcessUse => use('sidekiq', 'convert', megabytes);
+
+test('at rest: a quick look each second, an exact one every 15 s', async () => {
+  const { clock, reader, facts, taken } = guarded();
+  await clock.advance(60_000);
+  expect(reader.reads).toEqual({ quick: 61, exact: 5 });
+  expect([facts, taken]).toEqual([[], []]);
+});
+
+test('a helper is looked at closely, is offered to the kernel once, and ended when it is too big', async () => {
+  const { clock, reader, facts, taken, offered } = guarded();
+  await clock.advance(1000);
+  holds(reader, convert(100));
+  await clock.advance(2000);
+  expect(reader.reads.quick).toBe(2 + 1 + 5);
+  holds(reader, convert(400));
+  await clock.advance(1000);
+  holds(reader, convert(430));
+  await clock.advance(2000);
+  expect(offered).toEqual([21]);
+  expect(taken).toMatchObject([{ type: 'end-process', id: { pid: 21 }, killAfterMs: 2000 }]);
+  expect(facts).toMatchObject([{ fact: 'memory', level: 'warn', usedBytes: 780 * 2 ** 20 }]);
+});
+
+test('nobody is judged by a quick look', async () => {
+  const { clock, reader, taken } = guarded();
+  const exact = reader.read.bind(reader);
+  reader.read = (isExact) => {
+    holds(reader, ...(isExact ? [] : [convert(900)]));
+    return exact(isExact);
+  };
+  await clock.advance(10_000);
+  expect(taken).toEqual([]);
+});
+
+test('the kernel says that memory is short: an exact reading at once', async () => {
+  const { clock, reader, taken } = guarded();
+  await clock.advance(500);
+  holds(reader, convert(450));
+  reader.beShort();
+  expect(taken).toHaveLength(1);
+});
+
+test('a child is up from its readiness to its end, or from when nobody can see that', async () => {
+  const { guard, clock, reader, taken } = guarded();
+  await clock.advance(1000);
+  guard.hear({ fact: 'ended', child: 'sidekiq', status: { kind: 'exited', code: 0 }, afterMs: 1 });
+  guard.hear({ fact: 'started', child: 'sidekiq', command: ['sidekiq'], pid: 20 });
+  reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 580)];
+  await clock.advance(1000);
+  expect(taken).toEqual([]);
+  guard.hear({ fact: 'not-watched', child: 'sidekiq', why: 'no space' });
+  reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 200)];
+  await clock.advance(1000);
+  reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 580)];
+  await clock.advance(1000);
+  expect(taken).toMatchObject([{ type: 'recycle', child: 'sidekiq' }]);
+});
+
+describe('SUPERVISE_MEMORY_GUARD', () => {
+  test('warn: says once what it would do, and does nothing', async () => {
+    const { clock, reader, facts, taken } = guarded({ guard: 'warn' });
+    holds(reader, convert(600));
+    await clock.advance(3000);
+    expect(taken).toEqual([]);
+    expect(facts.map((fact) => fact.fact === 'memory' && fact.text)).toEqual([
+      'memory at 186 % of 512 MB: the biggest is convert in the tree of sidekiq with 600 MB',
+      'memory at 186 % of 512 MB, the platform kills at 200 %, and convert in the tree of sidekiq holds 600 MB and grows by 600 MB a second; would kill convert (pid 21)',
+    ]);
+  });
+
+  test('off: only the lines that were asked for', async () => {
+    const { clock, reader, facts, taken, offered, printed } = guarded({ guard: 'off', logEveryMs: 20_000 });
+    holds(reader, convert(900));
+    await clock.advance(60_000);
+    expect([facts, taken, offered]).toEqual([[], [], []]);
+    expect(printed).toHaveLength(3);
+  });
+});
+
+test('SUPERVISE_MEMORY_LOG: lines as log-runtime-metrics writes them, also without a quota', async () => {
+  const { clock, reader, printed } = guarded({ logEveryMs: 20_000 });
+  reader.cgroupBytes = 400 * 2 ** 20;
+  await clock.advance(20_000);
+  expect(printed).toEqual([
+    'source=web.1 dyno=run-7 sample#memory_total=400.00MB sample#memory_puma=200.00MB sample#memory_sidekiq=150.00MB sample#memory_supervise=0.00MB sample#memory_quota=512.00MB\n',
+  ]);
+  const without = guarded({ quota: null, logEveryMs: 1000 });
+  await without.clock.advance(1000);
+  expect(without.printed[0]).toMatch(/memory_supervise=0.00MB\n$/);
+});
+
+test('a time that was slept through is made up for by one line, not by all that were missed', async () => {
+  const { clock, reader, printed } = guarded({ logEveryMs: 1000 });
+  clock.leap(3_600_000);
+  reader.beShort();
+  await clock.advance(1000);
+  expect(printed).toHaveLength(2);
+});
+
+test('closed: no timer and no listener is left', async () => {
+  const { guard, clock, reader } = guarded();
+  await clock.advance(5000);
+  guard.close();
+  expect([clock.left, reader.isHeard]).toEqual([0, false]);
+});

@@ -1,0 +1,267 @@
+import { describe, expect, test } from 'vitest';
+import type { MemoryReading } from '../../src/host/host.ts';
+import { NOTHING_YET, type Limits, type Verdict } from '../../src/memory/memory.ts';
+import { judge } from '../../src/memory/verdict.ts';
+import { view } from '../../src/memory/view.ts';
+import type { ChildSpec } from '../../src/plan/spec.ts';
+import { child } from '../fakes/plan.ts';
+import { atRest, everyone, limits, limitsOf, reading, specs, use } from './readings.ts';
+
+type How = { up?: ReadonlySet<string>; limits?: Limits; specs?: readonly ChildSpec[] };
+
+/** What was said and done about each reading of a history. */
+function judged(readings: readonly MemoryReading[], how: How = {}): Verdict[][] {
+  let memory = NOTHING_YET;
+  let before: MemoryReading | null = null;
+  return readings.map((one) => {
+    const seen = view(one, before);
+    before = one;
+    const [after, ...verdicts] = judge(memory, seen, how.up ?? everyone, how.specs ?? specs, how.limits ?? limits);
+    memory = after;
+    return verdicts;
+  });
+}
+
+function inShort(readings: readonly MemoryReading[], how: How = {}): string[][] {
+  return judged(readings, how).map((verdicts) => verdicts.map(words));
+}
+
+function words(verdict: Verdict): string {
+  switch (verdict.type) {
+    case 'say':
+      return verdict.text.startsWith('memory')
+        ? verdict.text.replace(/^memory at (\d+) % of \d+ MB/, '$1 %')
+        : verdict.text;
+    case 'recycle':
+      return `recycle ${verdict.child}`;
+    case 'save':
+      return `save ${verdict.child ?? 'the dyno'}${verdict.atOnce ? ' at once' : ''}`;
+    case 'end-process':
+      return `end ${verdict.name} ${verdict.id.pid} after ${verdict.killAfterMs}`;
+  }
+}
+
+/** puma, sidekiq and a convert below sidekiq with so many MB each. */
+function held(atMs: number, puma: number, sidekiq: number, convert = 0): MemoryReading {
+  const helper = convert === 0 ? [] : [use('sidekiq', 'convert', convert)];
+  return reading(atMs, use('puma', 'ruby3.1', puma), use('sidekiq', 'ruby3.1', sidekiq), ...helper);
+}
+const rest = atRest(0);
+
+describe('warn', () => {
+  test('once, naming the biggest; again only after a fall below the lower mark', () => {
+    const sizes = [350, 500, 513, 600, 480, 600, 455, 520].map((all, index) => held(1000 * index, 200, all - 200));
+    expect(inShort(sizes)).toEqual([
+      [],
+      [],
+      ['100 %: the biggest is sidekiq with 313 MB'],
+      [],
+      [],
+      [],
+      [],
+      ['102 %: the biggest is sidekiq with 320 MB'],
+    ]);
+  });
+
+  test('a helper is named with the child that it works for, and so is what is not ours', () => {
+    expect(inShort([rest, held(1, 100, 100, 400)])[1]).toEqual([
+      '117 %: the biggest is convert in the tree of sidekiq with 400 MB',
+    ]);
+    expect(inShort([{ ...held(1, 100, 100), cgroupBytes: limits.bytes }])[0]).toEqual([
+      '100 %: the biggest is what is not ours with 312 MB',
+    ]);
+  });
+});
+
+describe('relieve', () => {
+  test('a helper of more than a quarter of the quota: TERM, KILL 2 s later, and it is told once', () => {
+    const verdicts = judged([rest, held(1000, 200, 150, 430), held(1200, 200, 150, 440)]);
+    expect(verdicts[1]?.at(-1)).toEqual({
+      type: 'end-process',
+      id: { pid: 21, started: '5' },
+      name: 'convert',
+      killAfterMs: 2000,
+      why: 'memory at 152 % of 512 MB, and convert in the tree of sidekiq holds 430 MB',
+    });
+    expect(verdicts[2]).toEqual([]);
+  });
+
+  test('a helper of a quarter or less is not to blame', () => {
+    const full = held(1000, 200, 450, 128);
+    expect(inShort([rest, full])[1]?.slice(1)).toEqual(['recycle sidekiq']);
+  });
+
+  test('the biggest of several, then the next', () => {
+    const two = (atMs: number, ...sizes: number[]): MemoryReading =>
+      reading(
+        atMs,
+        ...rest.processes,
+        ...sizes.map((size, index) => use('sidekiq', 'ffmpeg', size, { pid: 30 + index, parent: 20 })),
+      );
+    expect(
+      inShort([rest, two(60_000, 200, 300), two(60_200, 200, 300), two(63_500, 450)]).map((one) => one.at(-1)),
+    ).toEqual([undefined, 'end ffmpeg 31 after 2000', undefined, 'end ffmpeg 30 after 2000']);
+  });
+
+  test('another helper with the pid of one that has ended', () => {
+    const again = reading(9000, ...rest.processes, use('sidekiq', 'convert', 450, { started: '99' }));
+    expect(
+      inShort([rest, held(1000, 200, 150, 430), atRest(5000), again])
+        .at(-1)
+        ?.at(-1),
+    ).toBe('end convert 21 after 2000');
+  });
+
+  test('else the sidekiq that holds most beyond its rest', () => {
+    const both = [child('puma'), child('sidekiq-1'), child('sidekiq-2')];
+    const all = (atMs: number, one: number, other: number): MemoryReading =>
+      reading(
+        atMs,
+        use('puma', 'ruby3.1', 200),
+        use('sidekiq-1', 'ruby3.1', one),
+        use('sidekiq-2', 'ruby3.1', other, { pid: 22 }),
+      );
+    const up = new Set(['puma', 'sidekiq-1', 'sidekiq-2']);
+    const verdicts = judged([all(0, 250, 100), all(1000, 310, 300)], { specs: both, up });
+    expect(verdicts[1]?.at(-1)).toEqual({
+      type: 'recycle',
+      child: 'sidekiq-2',
+      why: 'memory at 158 % of 512 MB, and sidekiq-2 holds 300 MB, 200 MB more than at rest',
+    });
+  });
+
+  test('a restart that gives back less than a tenth of the quota is not worth it', () => {
+    expect(inShort([held(0, 200, 400), held(60_000, 330, 450)])[1]?.at(-1)).toMatch(/nobody can be spared/);
+  });
+
+  test('a recycle is given its time, then asked for again', () => {
+    const high = [1000, 2000, 180_000, 181_001].map((atMs) => held(atMs, 200, 600));
+    expect(inShort([rest, ...high]).map((one) => one.includes('recycle sidekiq'))).toEqual([
+      false,
+      true,
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  test('else the biggest worker of a puma cluster, TERM only, one a minute', () => {
+    const cluster = [child('puma', { memory: { ...child('puma').memory, workers: 2 } }), child('sidekiq')];
+    const workers = (atMs: number, ...sizes: number[]): MemoryReading =>
+      reading(
+        atMs,
+        ...rest.processes,
+        ...sizes.map((size, index) => use('puma', 'ruby3.1', size, { pid: 11 + index, parent: 10 })),
+      );
+    const history = [rest, workers(60_000, 250, 260), workers(61_000, 250, 260), workers(120_001, 430)];
+    expect(inShort(history, { specs: cluster }).map((one) => one.at(-1))).toEqual([
+      undefined,
+      'end puma worker 12 after null',
+      undefined,
+      'end puma worker 11 after null',
+    ]);
+  });
+
+  test('a puma in single mode: nothing, and that is said once', () => {
+    const said = inShort([rest, held(1000, 700, 150), held(2000, 710, 150), atRest(3000), held(4000, 700, 150)]);
+    const nobody = 'nobody can be spared: puma holds 700 MB. Fewer threads or a larger dyno would help';
+    expect(said.map((one) => one.filter((text) => text.includes('spared')))).toEqual([
+      [],
+      [`166 %, and ${nobody}`],
+      [],
+      [],
+      [`166 %, and ${nobody}`],
+    ]);
+  });
+});
+
+describe('save', () => {
+  test('the fastest grower among the helpers: KILL at once', () => {
+    const two = (atMs: number, one: number, other: number): MemoryReading =>
+      reading(
+        atMs,
+        ...rest.processes,
+        use('sidekiq', 'convert', one, { pid: 30, parent: 20 }),
+        use('puma', 'ffmpeg', other, { pid: 31, parent: 10 }),
+      );
+    const verdicts = judged([rest, two(1000, 300, 50), two(1200, 320, 280)]);
+    expect(verdicts[2]?.at(-1)).toMatchObject({ id: { pid: 31 }, killAfterMs: 0 });
+    expect(verdicts[2]?.at(-1)).toHaveProperty(
+      'why',
+      'memory at 186 % of 512 MB, the platform kills at 200 %, and ffmpeg in the tree of puma holds 280 MB and grows by 1150 MB a second',
+    );
+  });
+
+  test('one that had its TERM gets its KILL now; one that had its KILL is waited for', () => {
+    const history = [rest, held(1000, 200, 150, 430), held(1200, 200, 150, 600), held(1400, 200, 150, 610)];
+    expect(inShort(history).map((one) => one.at(-1))).toEqual([
+      undefined,
+      'end convert 21 after 2000',
+      'end convert 21 after 0',
+      undefined,
+    ]);
+  });
+
+  test('growth that would reach the kill before the next looks is enough', () => {
+    expect(
+      inShort([rest, held(900, 200, 150, 300), held(1000, 200, 150, 430)])
+        .at(-1)
+        ?.at(-1),
+    ).toBe('end convert 21 after 0');
+  });
+
+  test('growth alone is no reason to restart or to stop', () => {
+    expect(
+      inShort([rest, held(100, 200, 600)])
+        .at(-1)
+        ?.at(-1),
+    ).toBe('recycle sidekiq');
+    expect(
+      inShort([rest, held(100, 650, 150)])
+        .at(-1)
+        ?.at(-1),
+    ).toMatch(/nobody can be spared/);
+  });
+
+  test('a small helper is not to blame: the sidekiq that holds most', () => {
+    expect(inShort([rest, held(60_000, 200, 730, 30)])[1]?.at(-1)).toBe('save sidekiq');
+  });
+
+  test('halfway from there to the kill: at once', () => {
+    expect(inShort([rest, held(60_000, 200, 790)])[1]?.at(-1)).toBe('save sidekiq at once');
+  });
+
+  test('nobody to restart: the dyno, again at every reading, since the supervisor decides', () => {
+    const full = [60_000, 60_200].map((atMs) => held(atMs, 810, 150));
+    expect(inShort([rest, ...full]).map((one) => one.at(-1))).toEqual([undefined, 'save the dyno', 'save the dyno']);
+  });
+});
+
+describe('no wrong end', () => {
+  test('a quota that is smaller than one child: said once, and nobody is ended', () => {
+    const small = { limits: limitsOf(64) };
+    const said = inShort([atRest(0), atRest(1000), held(2000, 200, 150, 100), held(3000, 200, 350)], small);
+    expect(said).toEqual([
+      [
+        '547 %: the biggest is puma with 200 MB',
+        '547 % with nothing at work: the quota is wrong or too small for this dyno; nothing will be ended for memory',
+      ],
+      [],
+      [],
+      [],
+    ]);
+  });
+
+  test('while children start nobody is ended, whatever they need for it', () => {
+    const boot = [held(0, 900, 100), held(1000, 1000, 100, 300)];
+    expect(inShort(boot, { up: new Set(['puma']) }).flat()).toEqual(['195 %: the biggest is puma with 900 MB']);
+  });
+
+  test('a clock that stands still or steps back', () => {
+    expect(inShort([atRest(5000), held(5000, 200, 150, 430), held(4000, 200, 150, 100)]).flat()).toHaveLength(2);
+  });
+
+  test('an empty reading', () => {
+    expect(inShort([reading(0), reading(1)])).toEqual([[], []]);
+  });
+});
