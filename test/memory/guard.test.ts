@@ -57,7 +57,7 @@ test('a helper is looked at closely, is offered to the kernel once, and ended wh
   await clock.advance(2000);
   expect(offered).toEqual([21]);
   expect(taken).toMatchObject([{ type: 'end-process', id: { pid: 21 }, killAfterMs: 2000 }]);
-  expect(facts).toMatchObject([{ fact: 'memory', level: 'warn', usedBytes: 780 * 2 ** 20 }]);
+  expect(facts).toMatchObject([{ fact: 'memory', level: 'warn', usedBytes: 750 * 2 ** 20 }]);
 });
 
 test('nobody is judged by a quick look', async () => {
