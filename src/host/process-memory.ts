@@ -1,0 +1,88 @@
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { numberAfter, readShort } from './short-read.ts';
+
+/** What /proc/PID/status says of a process; memory in bytes. */
+export type Use = {
+  name: string;
+  parent: number;
+  /** Of it alone, or shared with a fork that has not written to it since. */
+  anonBytes: number;
+  fileBytes: number;
+  shmemBytes: number;
+  swapBytes: number;
+};
+
+/** A quick look at what a process uses, 0.02 ms; null when it has ended, reaped or not. */
+export function readUse(pid: number): Use | null {
+  return parseStatus(readShort(`/proc/${pid}/status`));
+}
+
+/** The text of /proc/PID/status. A zombie and a thread of the kernel have no memory, and no such lines. */
+export function parseStatus(text: string): Use | null {
+  const [anon, file] = [numberAfter(text, 'RssAnon:'), numberAfter(text, 'RssFile:')];
+  const [shmem, swap] = [numberAfter(text, 'RssShmem:'), numberAfter(text, 'VmSwap:')];
+  const parent = numberAfter(text, 'PPid:');
+  const name = /^Name:\t(.*)$/m.exec(text)?.[1];
+  if (name === undefined || Number.isNaN(parent + anon + file + shmem)) return null;
+  return {
+    name: name.replace(/\\([\\n])/g, (_, letter) => (letter === 'n' ? '\n' : '\\')),
+    parent,
+    anonBytes: anon * 1024,
+    fileBytes: file * 1024,
+    shmemBytes: shmem * 1024,
+    swapBytes: (swap || 0) * 1024, // a kernel without swap has no such line
+  };
+}
+
+/** An estimate from the quick look, bytes: too high where a fork shares its memory, too low by the files it has mapped. */
+export function estimate({ anonBytes, shmemBytes, swapBytes }: Use): number {
+  return anonBytes + shmemBytes + swapBytes;
+}
+
+/** Its own memory and its part of what it shares, in memory or swapped out, in bytes: PSS + SwapPss of smaps_rollup, for
+ * which the kernel goes through every page (2.8 ms at 300 MB). null where that is not ours to read, or the kernel is older
+ * than 4.14. */
+export function readExact(pid: number): number | null {
+  return parseRollup(readShort(`/proc/${pid}/smaps_rollup`));
+}
+
+/** The text of /proc/PID/smaps_rollup. */
+export function parseRollup(text: string): number | null {
+  const pss = numberAfter(text, 'Pss:');
+  return Number.isNaN(pss) ? null : (pss + (numberAfter(text, 'SwapPss:') || 0)) * 1024;
+}
+
+/** The file that a process runs, without folders: `ruby3.1`, also when it was replaced on the disk; null where that is not
+ * ours to read. */
+export function programOf(pid: number): string | null {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ''));
+  } catch {
+    return null;
+  }
+}
+
+/** The pid that was given last, to a process or a thread: while it stays, there is no new process. null where
+ * /proc/loadavg does not tell. */
+export function lastPid(): number | null {
+  return parseLoad(readShort('/proc/loadavg'));
+}
+
+/** The text of /proc/loadavg: `0.30 0.25 1.14 1/84 14392`. */
+export function parseLoad(text: string): number | null {
+  const pid = Number(/^\S+ \S+ \S+ \d+\/\d+ (\d{1,10})$/.exec(text.trimEnd())?.[1] ?? 0);
+  return pid > 0 ? pid : null;
+}
+
+/** How often the process has been given a page without a read of the disk, its own copy of a shared one included, since it
+ * started; NaN when it has ended. */
+export function readFaults(pid: number): number {
+  return parseFaults(readShort(`/proc/${pid}/stat`));
+}
+
+/** A line of /proc/PID/stat; the name in parentheses may hold anything. */
+export function parseFaults(text: string): number {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ', 8);
+  return numberAfter(fields[7] ?? '', '');
+}
