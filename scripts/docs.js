@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Set by the platform, not by an admin. */
 const OF_THE_PLATFORM = ['PORT', 'BIND', 'SOCKET'];
 /** What a new instance on one small dyno starts with. */
-const FIRST_VALUES = { RUN_WORKER: 'true', WEB_CONCURRENCY: '1' };
+const FIRST_VALUES = { RUN_WORKER: 'true', WEB_CONCURRENCY: '0', MAX_THREADS: '3', SIDEKIQ_THREADS: '2' };
 
 const BEGIN = '<!-- settings -->';
 const END = '<!-- /settings -->';

@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { CannotRun, quietly, root } from './quietly.js';
 
-const packages = 'ruby puma ruby-sidekiq redis-server ruby-rails ruby-pg bundler postgresql util-linux procps'.split(
-  ' ',
-);
-const programs = 'ruby puma sidekiq redis-server rails bundle postgres setpriv ps'.split(' ');
+const packages = [
+  ...'ruby puma ruby-sidekiq redis-server ruby-rails ruby-pg bundler postgresql util-linux procps'.split(' '),
+  ...'imagemagick libvips-tools libjemalloc2'.split(' '),
+];
+const programs = 'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips'.split(' ');
 
 /** Throws CannotRun, naming what is missing, where it may not install. */
 export async function installPackages() {

@@ -1,23 +1,40 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import type { Place } from '../plan/place.ts';
+
+type Jemalloc = { enabled: boolean; file: string | null };
+const NO_JEMALLOC: Jemalloc = { enabled: false, file: null };
+
+/** How Debian calls this machine's architecture. */
+const TRIPLET = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+/** What gaffneyc/heroku-buildpack-jemalloc and heroku-community/apt bring, Debian's package, and the usual places. */
+const JEMALLOC_PLACES = [
+  '/app/vendor/jemalloc/lib/libjemalloc.so.2',
+  '/app/vendor/jemalloc/lib/libjemalloc.so',
+  `/app/.apt/usr/lib/${TRIPLET}/libjemalloc.so.2`,
+  `/usr/lib/${TRIPLET}/libjemalloc.so.2`,
+  '/usr/lib64/libjemalloc.so.2',
+  '/usr/lib/libjemalloc.so.2',
+  '/usr/local/lib/libjemalloc.so.2',
+];
 
 /** A random name for a run, with our pid in it: by that a ready file is known to be nobody's any more. */
 export function newRunId(): string {
   return `mstdn-supervise-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
 }
 
-/** Looks at the folder that we were started in.
- * @throws ConfigError when it is gone. */
-export function readPlace(runId: string): Place {
+/** Looks at the folder that we were started in, and for jemalloc where it is enabled: in `file`, or in the known places.
+ * The quota is somebody else's to find.
+ * @throws ConfigError when the folder is gone. */
+export function readPlace(runId: string, jemalloc = NO_JEMALLOC): Place {
   const folder = currentFolder();
   const has = (path: string): boolean => existsSync(join(folder, path));
   return {
     folder,
     runId,
     jitter: Math.random(),
-    jemalloc: null,
+    jemalloc: jemalloc.enabled ? findJemalloc(jemalloc.file) : null,
     quota: null,
     has: {
       'config/puma.rb': has('config/puma.rb'),
@@ -26,6 +43,12 @@ export function readPlace(runId: string): Place {
     },
     sidekiqYml: readText(join(folder, 'config/sidekiq.yml')),
   };
+}
+
+/** `file` alone where it is named. For the loader a name needs a slash: others it would look up by itself. */
+function findJemalloc(file: string | null): string | null {
+  const places = file === null ? JEMALLOC_PLACES : [resolve(file)];
+  return places.find((place) => existsSync(place)) ?? null;
 }
 
 function currentFolder(): string {

@@ -1,9 +1,11 @@
-import { connections } from './budget.ts';
+import { pumaMemory, sidekiqMemory, streamingMemory } from './child-memory.ts';
+import { databaseConnections, pumaThreads, redisConnections } from './connections.ts';
 import type { Place } from './place.ts';
 import type { Words } from './parsers.ts';
-import type { ChildKind, ChildSpec, EnvironmentChange, Readiness, Step, StopTimes } from './spec.ts';
+import type { ChildKind, ChildSpec, EnvironmentChange, Readiness, Step, StopTimes, Thrift } from './spec.ts';
 import { queueArguments, readSidekiqYml, SCHEDULER, withWeights, type Queue, type SidekiqProcess } from './queues.ts';
 import type { SettingName, Settings } from './settings.ts';
+import { environmentOf, thriftOf } from './thrift.ts';
 
 /** Sidekiq's worst case after TERM beyond `-t`: 3 s for ensure blocks, and Redis. Measured: `-t 25` ends within 28.5 s. */
 const SIDEKIQ_BEYOND_TIMEOUT_MS = 3500;
@@ -13,39 +15,42 @@ const SIDEKIQ_LEAST_TIMEOUT_S = 3;
 /** Mastodon's sidekiq touches the file of this name in tmp/ when it is ready (upstream's config/initializers/sidekiq.rb). */
 const READY_VARIABLE = 'MASTODON_SIDEKIQ_READY_FILENAME';
 
-export function pumaSpec(settings: Settings): ChildSpec {
+export function pumaSpec(settings: Settings, place: Place): ChildSpec {
+  const thrift = thriftOf('puma', settings, place, false);
   return {
     name: 'puma',
     kind: 'puma',
     command: settings.PUMA_COMMAND,
-    env: { ...bind(settings), ...pool(settings.PUMA_DB_POOL) },
+    env: { ...bind(settings), ...pool(settings.PUMA_DB_POOL), ...environmentOf(thrift) },
+    thrift,
     start: 'at-once',
     ready: answers(settings, 3000, '/health'),
     forwards: ['SIGUSR1', 'SIGUSR2'],
-    threads: settings.MAX_THREADS ?? 5,
+    threads: pumaThreads(settings),
     queues: null,
-    databaseConnections: connections('puma', settings),
-    redisConnections: 0,
-    thrift: [],
-    memory: { expectedBytes: 0, oomScoreAdj: 0, recycle: null },
+    databaseConnections: databaseConnections('puma', settings, place.quota),
+    redisConnections: redisConnections('puma', settings, place.quota),
+    memory: pumaMemory(settings, place),
   };
 }
 
-export function streamingSpec(settings: Settings): ChildSpec {
+/** isAlone: nothing else runs in this dyno. */
+export function streamingSpec(settings: Settings, place: Place, isAlone: boolean): ChildSpec {
+  const thrift = thriftOf('streaming', settings, place, isAlone);
   return {
     name: 'streaming',
     kind: 'streaming',
     command: settings.STREAMING_COMMAND,
-    env: { ...bind(settings), ...pool(settings.STREAMING_DB_POOL) },
+    env: { ...bind(settings), ...pool(settings.STREAMING_DB_POOL), ...environmentOf(thrift) },
+    thrift,
     start: 'at-once',
     ready: answers(settings, 4000, '/api/v1/streaming/health'),
     forwards: [],
     threads: null,
     queues: null,
-    databaseConnections: connections('streaming', settings),
-    redisConnections: 0,
-    thrift: [],
-    memory: { expectedBytes: 0, oomScoreAdj: 0, recycle: null },
+    databaseConnections: databaseConnections('streaming', settings, place.quota),
+    redisConnections: redisConnections('streaming', settings, place.quota),
+    memory: streamingMemory(),
   };
 }
 
@@ -57,6 +62,7 @@ export function sidekiqSpecs(
 ): ChildSpec[] {
   const processes = sidekiqProcesses(settings, place);
   const seconds = timeoutSeconds(stop);
+  const thrift = thriftOf('sidekiq', settings, place, false);
   return processes.map(({ threads, queues }, index) => {
     const name = processes.length === 1 ? 'sidekiq' : `sidekiq-${index + 1}`;
     const readyFile = `${place.runId}-${name}.ready`;
@@ -64,16 +70,16 @@ export function sidekiqSpecs(
       name,
       kind: 'sidekiq',
       command: words(settings.SIDEKIQ_COMMAND, '-c', `${threads}`, '-t', `${seconds}`, ...queueArguments(queues)),
-      env: { ...pool(settings.SIDEKIQ_DB_POOL), [READY_VARIABLE]: readyFile },
+      env: { ...pool(settings.SIDEKIQ_DB_POOL), [READY_VARIABLE]: readyFile, ...environmentOf(thrift) },
+      thrift,
       start,
       ready: { by: 'file', variable: READY_VARIABLE, name: readyFile },
       forwards: ['SIGTTIN'],
       threads,
       queues: queues ?? queuesOf(place),
-      databaseConnections: connections('sidekiq', settings, threads),
-      redisConnections: 0,
-      thrift: [],
-      memory: { expectedBytes: 0, oomScoreAdj: 0, recycle: null },
+      databaseConnections: databaseConnections('sidekiq', settings, place.quota, threads),
+      redisConnections: redisConnections('sidekiq', settings, place.quota, threads),
+      memory: sidekiqMemory(settings, place, threads, index),
     };
   });
 }
@@ -104,8 +110,8 @@ export function sidekiqProcesses(settings: Settings, place: Place): readonly Sid
 }
 
 /** Migrations run without PORT: nothing in a release may take a dyno's port for its own. */
-export function releaseSteps(settings: Settings): Step[] {
-  const env: EnvironmentChange = { PORT: null };
+export function releaseSteps(settings: Settings, thrift: readonly Thrift[]): Step[] {
+  const env: EnvironmentChange = { PORT: null, ...environmentOf(thrift) };
   return [
     { name: 'migrate', command: settings.MIGRATE_COMMAND, env },
     { name: 'after-migrate', command: settings.AFTER_MIGRATE_COMMAND, env },

@@ -1,8 +1,7 @@
-import { totalConnections } from './budget.ts';
-import { counted } from './in-short.ts';
+import { describeBudget, needs } from './describe-budget.ts';
 import { redact } from './redact.ts';
 import type { Queue } from './queues.ts';
-import type { ChildSpec, EnvironmentChange, Plan, Readiness, ReleasePlan, ServePlan } from './spec.ts';
+import type { ChildSpec, EnvironmentChange, Plan, Readiness, Thrift } from './spec.ts';
 import { joinWords } from './words.ts';
 
 /** The variable that the host adds (src/host/node-host.ts, which decides). */
@@ -18,10 +17,11 @@ export function describePlan(plan: Plan): string {
 export function planAsData(plan: Plan): unknown {
   const text = JSON.stringify(plan, (_, value: unknown) => (typeof value === 'string' ? redact(value) : value));
   const data = JSON.parse(text) as object;
-  return plan.kind === 'serve'
-    ? { ...data, databaseConnections: totalConnections(plan.children), marker: MARKER }
-    : data;
+  return plan.kind === 'serve' ? { ...data, databaseConnections: plan.budget.database.most, marker: MARKER } : data;
 }
+
+type ServePlan = Extract<Plan, { kind: 'serve' }>;
+type ReleasePlan = Extract<Plan, { kind: 'release' }>;
 
 function body(plan: Plan): string[] {
   switch (plan.kind) {
@@ -34,13 +34,11 @@ function body(plan: Plan): string[] {
   }
 }
 
-function serveBody(plan: ServePlan): string[] {
-  const total = totalConnections(plan.children);
-  const { budgetMs, killAfterMs } = plan.stop;
+function serveBody({ children, stop, memory, budget }: ServePlan): string[] {
   return [
-    ...plan.children.flatMap(describeChild),
-    `  stops within ${budgetMs / 1000} s: TERM to all at the same time, KILL after ${killAfterMs / 1000} s`,
-    `  database connections: ${total}, and ${2 * total} while an old and a new dyno overlap`,
+    ...children.flatMap(describeChild),
+    `  stops within ${stop.budgetMs / 1000} s: TERM to all at the same time, KILL after ${stop.killAfterMs / 1000} s`,
+    ...describeBudget(children, memory, budget),
     `  every child gets ${MARKER} with a random id, by which its descendants are known`,
   ];
 }
@@ -48,7 +46,7 @@ function serveBody(plan: ServePlan): string[] {
 function describeChild(child: ChildSpec): string[] {
   return [
     `  ${child.name}: ${joinWords(child.command.map(redact))}`,
-    ...environment(child.env),
+    ...environment(child.env, child.thrift),
     `    starts ${child.start === 'at-once' ? 'at once' : `when ${child.start.afterReady} is ready, after ${child.start.atMostMs / 1000} s at the latest`}`,
     `    ready when ${readyWhen(child)}`,
     ...(child.kind === 'sidekiq'
@@ -56,7 +54,7 @@ function describeChild(child: ChildSpec): string[] {
           `    queues: ${child.queues === null ? 'as config/sidekiq.yml says' : child.queues.map(describeQueue).join(', ')}`,
         ]
       : []),
-    `    ${child.threads === null ? '' : `${counted(child.threads, 'thread')}, `}${counted(child.databaseConnections, 'database connection')}`,
+    `    ${needs(child)}`,
   ];
 }
 
@@ -65,18 +63,27 @@ function releaseBody(plan: ReleasePlan): string[] {
   return [
     ...plan.steps.flatMap(({ name, command, env }) => [
       `  ${name}: ${joinWords(command.map(redact))}`,
-      ...environment(env),
+      ...environment(env, plan.thrift),
     ]),
     '  in this order; the first failure ends the release with its exit code',
     `  stops within ${budgetMs / 1000} s: TERM to the step at work, KILL after ${killAfterMs / 1000} s`,
   ];
 }
 
-function environment(env: EnvironmentChange): string[] {
-  const changes = Object.entries(env).map(([name, value]) =>
-    value === null ? `no ${name}` : `${name}=${redact(value)}`,
-  );
-  return changes.length === 0 ? [] : [`    environment: ${changes.join(' ')}`];
+/** What is in `thrift` gets lines of its own. */
+function environment(env: EnvironmentChange, thrift: readonly Thrift[]): string[] {
+  const changes = Object.entries(env)
+    .filter(([name]) => thrift.every(({ variable }) => variable !== name))
+    .map(([name, value]) => (value === null ? `no ${name}` : `${name}=${redact(value)}`));
+  return [
+    ...(changes.length === 0 ? [] : [`    environment: ${changes.join(' ')}`]),
+    ...thrift.map(({ variable, value, why }) => `    sets ${variable}=${hidden(value)} unless you do: ${why}`),
+  ];
+}
+
+/** Word by word: what follows an address is hidden with it. */
+function hidden(value: string): string {
+  return value.split(' ').map(redact).join(' ');
 }
 
 function readyWhen({ ready }: ChildSpec): string {

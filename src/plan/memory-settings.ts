@@ -72,19 +72,19 @@ export const MEMORY_SETTINGS = {
   MAGICK_MEMORY_LIMIT: setting(
     magickSize,
     'half the quota',
-    'heap of one ImageMagick process, bytes or `256MiB`-like, handed to every child',
+    'heap of one ImageMagick process of puma or sidekiq, bytes or `256MiB`-like; the rest of an image is on disk',
   ),
-  MAGICK_MAP_LIMIT: setting(magickSize, 'half the quota', 'mapped memory of one ImageMagick process'),
-  VIPS_CONCURRENCY: setting(wholeNumber(1, 1024, null), '1 where a quota is known', 'threads of a libvips pipeline'),
+  MAGICK_MAP_LIMIT: setting(magickSize, 'half the quota', 'what of that rest is mapped'),
+  VIPS_CONCURRENCY: setting(wholeNumber(0, 1024, null), '1 where a quota is known', 'threads of a libvips pipeline'),
   VIPS_DISC_THRESHOLD: setting(
     anyText,
-    'a fifth of the quota, at most the 100m of libvips',
-    'size of a decoded image from which on libvips keeps it on disk',
+    "a tenth of the quota, where that is less than libvips' own 100m",
+    'bytes, or `50m`-like: a decoded image that is larger is kept on disk by libvips',
   ),
   NODE_OPTIONS: setting(
     anyText,
-    '`--max-old-space-size` in proportion to the quota, for streaming',
-    'options of Node; what limits the heap there counts',
+    'for streaming `--max-old-space-size`: half the quota where it is alone, else a quarter',
+    'options of Node; that one is added unless it is there',
   ),
   SUPERVISE_DB_CONNECTIONS: setting(
     wholeNumber(1, 100_000, 20),

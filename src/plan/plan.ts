@@ -5,40 +5,61 @@ import { placeProblems } from './place-checks.ts';
 import type { Place } from './place.ts';
 import { nearMisses } from './near-misses.ts';
 import { queueProblems, queueWarnings } from './queue-checks.ts';
-import { poolWarnings } from './budget.ts';
+import { allocator, allocatorWarnings } from './allocator.ts';
+import { budgetOf, budgetWarnings } from './budget.ts';
+import { poolWarnings } from './connections.ts';
+import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
 import { readSettings, type Environment, type Settings } from './settings.ts';
-import type { ChildSpec, MemoryPlan, Plan, StopTimes } from './spec.ts';
+import type { ChildSpec, Plan, StopTimes } from './spec.ts';
 
 /** What this process type runs with these variables in this place.
  * @throws ConfigError with everything that is wrong, before anything is started. */
 export function makePlan(role: Role, env: Environment, place: Place): Plan {
   const { settings, problems } = readSettings(env);
-  const plan = outline(role, settings, place, nearMisses(env));
+  const plan = outline(role, settings, env, place);
   problems.push(...placeProblems(plan, settings, env, place));
-  if (plan.kind === 'serve') problems.push(...queueProblems(plan, settings, place));
+  if (plan.kind === 'serve') problems.push(...queueProblems(plan, settings, place), ...memoryProblems(settings, place));
   if (problems.length > 0) throw new ConfigError(problems);
   return plan;
 }
 
-function outline(role: Role, settings: Settings, place: Place, misses: readonly string[]): Plan {
+function outline(role: Role, settings: Settings, env: Environment, place: Place): Plan {
   const stop = stopTimes(settings.SUPERVISE_STOP_TIMEOUT);
-  if (role === 'release') {
-    if (settings.RUN_STREAMING) return { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses };
-    return { kind: 'release', role, steps: releaseSteps(settings), stop, warnings: misses };
-  }
+  if (role !== 'release') return servePlan(role, settings, env, place, stop);
+  const misses = nearMisses(env);
+  if (settings.RUN_STREAMING) return { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses };
+  const thrift = allocator(settings, place);
+  const warnings = [...misses, ...allocatorWarnings(settings, place)];
+  return { kind: 'release', role, steps: releaseSteps(settings, thrift), stop, thrift, warnings };
+}
+
+function servePlan(role: Role, settings: Settings, env: Environment, place: Place, stop: StopTimes): Plan {
   const children = role === 'web' ? webChildren(settings, place, stop) : sidekiqSpecs(settings, place, stop, 'at-once');
+  const budget = budgetOf(children, settings, place.quota);
   const warnings = [
-    ...misses,
+    ...nearMisses(env),
     ...poolWarnings(children, settings),
     ...queueWarnings(children, settings, place),
     ...stopWarnings(children, stop),
+    ...(children.some(({ kind }) => kind !== 'streaming') ? allocatorWarnings(settings, place) : []),
+    ...memoryWarnings(env, place.quota),
+    ...budgetWarnings(budget),
   ];
-  const memory: MemoryPlan = { quota: null, guard: 'off', logEveryMs: null, source: '' };
-  return { kind: 'serve', role, children, stop, memory, warnings };
+  return {
+    kind: 'serve',
+    role,
+    children,
+    stop,
+    memory: memoryPlan(role, settings, env, place.quota),
+    budget,
+    warnings,
+  };
 }
 
 function webChildren(settings: Settings, place: Place, stop: StopTimes): ChildSpec[] {
-  const first = settings.RUN_STREAMING ? streamingSpec(settings) : pumaSpec(settings);
+  const first = settings.RUN_STREAMING
+    ? streamingSpec(settings, place, !settings.RUN_WORKER)
+    : pumaSpec(settings, place);
   if (!settings.RUN_WORKER) return [first];
   const start = { afterReady: first.name, atMostMs: settings.SUPERVISE_START_TIMEOUT };
   return [first, ...sidekiqSpecs(settings, place, stop, start)];

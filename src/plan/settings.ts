@@ -34,7 +34,11 @@ export const SETTINGS = {
     '',
     'several sidekiq processes in one dyno, `THREADS[:queue[,queue…]]` separated by spaces: `10 5:default` is one for all queues with 10 threads and one for `default` with 5. Weights as `default*8`. Overrides SIDEKIQ_THREADS',
   ),
-  WEB_CONCURRENCY: setting(wholeNumber(0, 999, null), "puma's: 2", 'worker processes of puma; 0 is a single process'),
+  WEB_CONCURRENCY: setting(
+    wholeNumber(0, 999, null),
+    "0 where the quota is 512M or less, else puma's: 2",
+    'worker processes of puma; 0 is a single process',
+  ),
   MAX_THREADS: setting(wholeNumber(1, 999, null), "puma's: 5", 'threads of a puma process'),
   PORT: setting(
     wholeNumber(1, 65535, null),

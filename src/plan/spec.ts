@@ -81,6 +81,16 @@ export type ServePlan = {
   memory: MemoryPlan;
   warnings: readonly string[];
 };
+/** What the children of a dyno need against what there is. */
+export type Budget = {
+  /** ownBytes: of these, what we ourselves take. quotaBytes: null where it is not known. */
+  memory: { expectedBytes: number; ownBytes: number; quotaBytes: number | null };
+  database: Connections;
+  redis: Connections;
+};
+/** most: of this dyno; overlap: of it and of the one that it replaces; limit: what the plan allows. */
+export type Connections = { most: number; overlap: number; limit: number };
+
 export type Step = { name: string; command: Words; env: EnvironmentChange };
 export type ReleasePlan = {
   kind: 'release';
@@ -90,4 +100,5 @@ export type ReleasePlan = {
   warnings: readonly string[];
 };
 export type NothingToDo = { kind: 'nothing'; role: Role; reason: string; warnings: readonly string[] };
-export type Plan = ServePlan | ReleasePlan | NothingToDo;
+/** With what is only told: nothing that runs asks for it. thrift: what stands in the env of each step too. */
+export type Plan = (ServePlan & { budget: Budget }) | (ReleasePlan & { thrift: readonly Thrift[] }) | NothingToDo;

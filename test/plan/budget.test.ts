@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
 import { totalConnections } from '../../src/plan/budget.ts';
 import type { Environment } from '../../src/plan/settings.ts';
-import { serving, warningsOf } from './checkout.ts';
+import { checkout, child, quota, serving, warningsOf } from './checkout.ts';
 
 /** Connections of each child of a dyno. */
 function connections(role: Role, env: Environment): Record<string, number> {
@@ -83,5 +83,91 @@ describe('poolWarnings', () => {
 
   test('streaming has no threads to wait for one another', () => {
     expect(warningsOf('web', { RUN_STREAMING: 'true', DB_POOL: '1', STREAMING_DB_POOL: '1' })).toEqual([]);
+  });
+});
+
+describe('a small dyno', () => {
+  const place = checkout({ quota: quota('512M') });
+
+  test.each<[Environment, number, number]>([
+    [{}, 5, 15],
+    [{ WEB_CONCURRENCY: '0' }, 5, 15],
+    [{ WEB_CONCURRENCY: '2' }, 10, 30],
+    [{ MAX_THREADS: '3' }, 3, 9],
+    [{ DB_POOL: '6' }, 6, 15],
+  ])('puma with %o: connections follow its single mode', (env, databaseConnections, redisConnections) => {
+    expect(child(serving('web', env, place), 'puma')).toMatchObject({ databaseConnections, redisConnections });
+  });
+});
+
+describe('Redis connections', () => {
+  test.each<[Role, Environment, Record<string, number>]>([
+    ['web', {}, { puma: 30 }],
+    ['web', { WEB_CONCURRENCY: '0', MAX_THREADS: '3', RUN_WORKER: 'true' }, { puma: 9, sidekiq: 16 }],
+    ['web', { RUN_STREAMING: 'true' }, { streaming: 2 }],
+    ['worker', { SIDEKIQ_THREADS: '1' }, { sidekiq: 4 }],
+    ['worker', { SIDEKIQ_PROCESSES: '2 1:default' }, { 'sidekiq-1': 7, 'sidekiq-2': 4 }],
+  ])('%s with %o', (role, env, expected) => {
+    const { children } = serving(role, env);
+    expect(Object.fromEntries(children.map((spec) => [spec.name, spec.redisConnections]))).toEqual(expected);
+  });
+
+  test('while two dynos overlap, the new one has those that it does not wait with', () => {
+    const overlap = (role: Role, env: Environment): unknown => serving(role, env).budget.redis;
+    expect(overlap('web', { WEB_CONCURRENCY: '0' })).toEqual({ most: 15, overlap: 15, limit: 20 });
+    expect(overlap('worker', {})).toEqual({ most: 16, overlap: 22, limit: 20 });
+    expect(overlap('web', { RUN_STREAMING: 'true' })).toEqual({ most: 2, overlap: 4, limit: 20 });
+  });
+});
+
+describe('expected memory', () => {
+  const MB = 2 ** 20;
+  const inAll = (role: Role, env: Environment): number => serving(role, env).budget.memory.expectedBytes / MB;
+
+  test('of processes and threads, and ourselves', () => {
+    const pumas = [0, 1, 2, 3].map((count) => inAll('web', { WEB_CONCURRENCY: `${count}` }));
+    expect(pumas).toEqual([200, 267, 372, 477]);
+    const sidekiqs = ['1', '5', '25'].map((SIDEKIQ_THREADS) => Math.round(inAll('worker', { SIDEKIQ_THREADS })));
+    expect(sidekiqs).toEqual([361, 367, 395]);
+    expect(inAll('web', { RUN_STREAMING: 'true', RUN_WORKER: 'true' })).toBeCloseTo(123 + 357 + 10, 3);
+  });
+});
+
+describe('budgetWarnings', () => {
+  const small = checkout({ quota: quota('512M') });
+  const both = { RUN_WORKER: 'true' };
+  const limits = (database: number, redis: number): Environment => ({
+    SUPERVISE_DB_CONNECTIONS: `${database}`,
+    SUPERVISE_REDIS_CONNECTIONS: `${redis}`,
+  });
+  const memory = '557 MB of memory are expected, more than the 512 MB of the quota';
+
+  test.each<[string, Environment, string[]]>([
+    ['memory alone', limits(20, 37), [memory]],
+    [
+      'the overlap alone',
+      limits(19, 36),
+      [
+        memory,
+        'up to 20 database connections while an old and a new dyno overlap, more than SUPERVISE_DB_CONNECTIONS=19',
+        'up to 37 Redis connections while an old and a new dyno overlap, more than SUPERVISE_REDIS_CONNECTIONS=36',
+      ],
+    ],
+    [
+      'one dyno already',
+      limits(9, 30),
+      [
+        memory,
+        'up to 10 database connections, more than SUPERVISE_DB_CONNECTIONS=9',
+        'up to 31 Redis connections, more than SUPERVISE_REDIS_CONNECTIONS=30',
+      ],
+    ],
+  ])('%s', (_, env, warnings) => {
+    expect(warningsOf('web', { ...both, ...env }, small)).toEqual(warnings);
+  });
+
+  test('a dyno that has it all', () => {
+    expect(warningsOf('web', { ...both, ...limits(20, 37), WEB_CONCURRENCY: '0' })).toEqual([]);
+    expect(warningsOf('web', limits(10, 15), small)).toEqual([]);
   });
 });

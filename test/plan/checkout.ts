@@ -1,9 +1,11 @@
 import type { Role } from '../../src/cli.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { Place } from '../../src/plan/place.ts';
+import type { Place, Quota } from '../../src/plan/place.ts';
 import { makePlan } from '../../src/plan/plan.ts';
 import type { Environment } from '../../src/plan/settings.ts';
-import type { ChildSpec, ServePlan } from '../../src/plan/spec.ts';
+import type { ChildSpec, Plan } from '../../src/plan/spec.ts';
+
+type ServePlan = Extract<Plan, { kind: 'serve' }>;
 
 /** A config/sidekiq.yml with what upstream's has: ERB, seven queues with and without weights, and a schedule below. */
 export const SIDEKIQ_YML = `---
@@ -31,10 +33,19 @@ export const SIDEKIQ_YML = `---
       queue: scheduler
 `;
 
-/** A Mastodon checkout at /app. */
+const SIZES = { '256M': 2 ** 28, '512M': 2 ** 29, '1G': 2 ** 30, '2.5G': 2.5 * 2 ** 30 };
+
+/** A dyno of this size on a platform that lets it swap, as Heroku does. */
+export function quota(size: keyof typeof SIZES, killsAtPercent = 200): Quota {
+  return { bytes: SIZES[size], source: 'SUPERVISE_MEMORY_QUOTA', killsAtPercent, cgroup: null };
+}
+
+const ENOUGH = { SUPERVISE_DB_CONNECTIONS: '1000', SUPERVISE_REDIS_CONNECTIONS: '1000' } as const;
+
+/** A Mastodon checkout at /app, in a dyno with room for anything. */
 export function checkout(changes: Partial<Place> = {}): Place {
   const has = { 'config/puma.rb': true, 'config/environment.rb': true, streaming: true };
-  const rest = { runId: 'run', jitter: 0.5, jemalloc: null, quota: null };
+  const rest = { runId: 'run', jitter: 0.5, jemalloc: null, quota: quota('2.5G') };
   return { folder: '/app', has, sidekiqYml: SIDEKIQ_YML, ...rest, ...changes };
 }
 
@@ -68,6 +79,7 @@ export function problemsOf(role: Role, env: Environment, place = checkout()): re
   }
 }
 
+/** With connections enough for anything, unless `env` says else. */
 export function warningsOf(role: Role, env: Environment, place = checkout()): readonly string[] {
-  return makePlan(role, env, place).warnings;
+  return makePlan(role, { ...ENOUGH, ...env }, place).warnings;
 }

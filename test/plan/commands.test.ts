@@ -4,11 +4,15 @@ import type { Environment } from '../../src/plan/settings.ts';
 import type { ChildSpec, Readiness } from '../../src/plan/spec.ts';
 import { checkout, child, serving, warningsOf } from './checkout.ts';
 
-const puma = (env: Environment): ChildSpec => child(serving('web', env), 'puma');
+/** A dyno in which we set nothing: where memory is not known, and the allocator is chosen. */
+const place = checkout({ quota: null });
+const CHOSEN = { MALLOC_ARENA_MAX: '4' };
+const puma = (env: Environment): ChildSpec => child(serving('web', { ...CHOSEN, ...env }, place), 'puma');
 const streaming = (env: Environment): ChildSpec =>
-  child(serving('web', { RUN_STREAMING: 'true', ...env }), 'streaming');
-const sidekiqs = (env: Environment): readonly ChildSpec[] => serving('worker', env).children;
-const sidekiq = (env: Environment): ChildSpec => child(serving('worker', env), 'sidekiq');
+  child(serving('web', { RUN_STREAMING: 'true', ...env }, place), 'streaming');
+const sidekiqs = (env: Environment): readonly ChildSpec[] => serving('worker', { ...CHOSEN, ...env }, place).children;
+const sidekiq = (env: Environment): ChildSpec => child(serving('worker', { ...CHOSEN, ...env }, place), 'sidekiq');
+const MB = 2 ** 20;
 
 describe('puma', () => {
   test('as upstream starts it', () => {
@@ -20,9 +24,12 @@ describe('puma', () => {
       start: 'at-once',
       ready: { by: 'http', at: { host: '127.0.0.1', port: 3000 }, path: '/health' },
       forwards: ['SIGUSR1', 'SIGUSR2'],
+      thrift: [],
       threads: 5,
       queues: null,
       databaseConnections: 10,
+      redisConnections: 30,
+      memory: { expectedBytes: 362 * MB, oomScoreAdj: 100, workers: 2, recycle: null },
     });
   });
 
@@ -50,9 +57,12 @@ describe('streaming', () => {
       start: 'at-once',
       ready: { by: 'http', at: { host: '127.0.0.1', port: 4000 }, path: '/api/v1/streaming/health' },
       forwards: [],
+      thrift: [],
       threads: null,
       queues: null,
       databaseConnections: 10,
+      redisConnections: 2,
+      memory: { expectedBytes: 123 * MB, oomScoreAdj: 200, workers: 0, recycle: null },
     });
   });
 
@@ -108,7 +118,15 @@ describe('sidekiq', () => {
       forwards: ['SIGTTIN'],
       threads: 5,
       queues: ['default*8', 'push*6', 'ingress*4', 'mailers*2', 'pull', 'scheduler', 'fasp'].map(queue),
+      thrift: [],
       databaseConnections: 5,
+      redisConnections: 16,
+      memory: {
+        expectedBytes: 357 * MB,
+        oomScoreAdj: 300,
+        workers: 0,
+        recycle: { quiet: 'SIGTSTP', idleTitle: expect.any(String) as string, quietMs: 60_000, everyMs: null },
+      },
     });
   });
 
@@ -191,7 +209,7 @@ describe('sidekiq', () => {
 
 describe('release', () => {
   test('migrates, then clears the cache, without a port', () => {
-    expect(makePlan('release', { PORT: '5006' }, checkout())).toEqual({
+    expect(makePlan('release', { PORT: '5006', ...CHOSEN }, checkout())).toEqual({
       kind: 'release',
       role: 'release',
       steps: [
@@ -203,6 +221,7 @@ describe('release', () => {
         },
       ],
       stop: { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 },
+      thrift: [],
       warnings: [],
     });
   });

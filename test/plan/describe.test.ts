@@ -3,8 +3,7 @@ import type { Role } from '../../src/cli.ts';
 import { describePlan, planAsData } from '../../src/plan/describe.ts';
 import { makePlan } from '../../src/plan/plan.ts';
 import type { Environment } from '../../src/plan/settings.ts';
-import type { ServePlan } from '../../src/plan/spec.ts';
-import { checkout, serving } from './checkout.ts';
+import { checkout, quota, serving } from './checkout.ts';
 
 function told(role: Role, env: Environment, place = checkout()): string {
   return describePlan(makePlan(role, env, place));
@@ -16,15 +15,24 @@ function data(role: Role, env: Environment): unknown {
 
 describe('describePlan', () => {
   test('web', () => {
-    expect(told('web', {})).toMatchInlineSnapshot(`
+    expect(told('web', {}, checkout({ quota: quota('512M') }))).toMatchInlineSnapshot(`
       "web:
         puma: bundle exec puma -C config/puma.rb
           environment: BIND=0.0.0.0
+          sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets WEB_CONCURRENCY=0 unless you do: one process serves a small dyno: a cluster is two or three
+          sets MAGICK_MEMORY_LIMIT=256MiB unless you do: half the quota for one image, the rest of it on disk
+          sets MAGICK_MAP_LIMIT=256MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
+          sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
+          sets VIPS_DISC_THRESHOLD=51m unless you do: a decoded image over a tenth of the quota goes to disk
           starts at once
           ready when http://127.0.0.1:3000/health answers
-          5 threads, 10 database connections
+          5 threads, 5 database connections, 15 Redis connections, 190 MB
         stops within 30 s: TERM to all at the same time, KILL after 28.5 s
-        database connections: 10, and 20 while an old and a new dyno overlap
+        memory: 200 MB expected (puma 190 MB, ourselves 10 MB) of 512 MB (SUPERVISE_MEMORY_QUOTA)
+        memory guard: warns at 512 MB, relieves at 768 MB, saves the dyno at 947 MB, before the platform ends it at 1024 MB
+        database connections: 5, and 10 while an old and a new dyno overlap, of 20 (SUPERVISE_DB_CONNECTIONS)
+        Redis connections: 15, and 15 while an old and a new dyno overlap, of 20 (SUPERVISE_REDIS_CONNECTIONS)
         every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
       "
     `);
@@ -45,17 +53,28 @@ describe('describePlan', () => {
       "web:
         puma: bundle exec puma -C config/puma.rb
           environment: DB_POOL=1
+          sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
+          sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
+          sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
           starts at once
           ready when http://[::1]:5006/health answers
-          1 thread, 1 database connection
+          1 thread, 1 database connection, 3 Redis connections, 190 MB
         sidekiq: bundle exec sidekiq -c 1 -t 25
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq.ready
+          sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
+          sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
+          sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
           starts when puma is ready, after 12.5 s at the latest
           ready when it touches tmp/run-sidekiq.ready
           queues: default*8, push*6, ingress*4, mailers*2, pull, scheduler, fasp
-          1 thread, 1 database connection
+          1 thread, 1 database connection, 4 Redis connections, 351 MB
         stops within 30 s: TERM to all at the same time, KILL after 28.5 s
-        database connections: 2, and 4 while an old and a new dyno overlap
+        memory: 551 MB expected (puma 190 MB, sidekiq 351 MB, ourselves 10 MB) of 2560 MB (SUPERVISE_MEMORY_QUOTA)
+        memory guard: warns at 2560 MB, relieves at 3840 MB, saves the dyno at 4736 MB, before the platform ends it at 5120 MB
+        database connections: 2, and 4 while an old and a new dyno overlap, of 20 (SUPERVISE_DB_CONNECTIONS)
+        Redis connections: 7, and 9 while an old and a new dyno overlap, of 20 (SUPERVISE_REDIS_CONNECTIONS)
         every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
       "
     `);
@@ -67,16 +86,19 @@ describe('describePlan', () => {
       SOCKET: '/tmp/streaming.sock',
       STREAMING_COMMAND: `node --title='my streaming' .`,
     };
-    expect(told('web', env)).toMatchInlineSnapshot(`
+    expect(told('web', env, checkout({ quota: null }))).toMatchInlineSnapshot(`
       "web:
         streaming: node '--title=my streaming' .
           environment: BIND=0.0.0.0
           starts at once
           ready when unix:/tmp/streaming.sock/api/v1/streaming/health answers
-          10 database connections
+          10 database connections, 2 Redis connections, 123 MB
         stops within 30 s: TERM to all at the same time, KILL after 28.5 s
-        database connections: 10, and 20 while an old and a new dyno overlap
+        memory: 133 MB expected (streaming 123 MB, ourselves 10 MB), no quota known
+        database connections: 10, and 20 while an old and a new dyno overlap, of 20 (SUPERVISE_DB_CONNECTIONS)
+        Redis connections: 2, and 4 while an old and a new dyno overlap, of 20 (SUPERVISE_REDIS_CONNECTIONS)
         every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
+        warning: nobody says what memory there is, so nothing watches it: set SUPERVISE_MEMORY_QUOTA, such as 512M
       "
     `);
   });
@@ -92,21 +114,34 @@ describe('describePlan', () => {
       "worker:
         sidekiq-1: bundle exec sidekiq -c 10 -t 55
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-1.ready
+          sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
+          sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
+          sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
           starts at once
           ready when it touches tmp/run-sidekiq-1.ready
           queues: default*8, push*6, ingress*4, mailers*2, pull, scheduler, fasp
-          10 threads, 7 database connections
+          10 threads, 7 database connections, 31 Redis connections, 364 MB
         sidekiq-2: bundle exec sidekiq -c 5 -t 55 -q default,8 -q push,6
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-2.ready
+          sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
+          sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
+          sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
           starts at once
           ready when it touches tmp/run-sidekiq-2.ready
           queues: default*8, push*6
-          5 threads, 7 database connections
+          5 threads, 7 database connections, 16 Redis connections, 357 MB
         stops within 60 s: TERM to all at the same time, KILL after 58.5 s
-        database connections: 14, and 28 while an old and a new dyno overlap
+        memory: 731 MB expected (sidekiq-1 364 MB, sidekiq-2 357 MB, ourselves 10 MB) of 2560 MB (SUPERVISE_MEMORY_QUOTA)
+        memory guard: warns at 2560 MB, relieves at 3840 MB, saves the dyno at 4736 MB, before the platform ends it at 5120 MB
+        database connections: 14, and 28 while an old and a new dyno overlap, of 20 (SUPERVISE_DB_CONNECTIONS)
+        Redis connections: 47, and 64 while an old and a new dyno overlap, of 20 (SUPERVISE_REDIS_CONNECTIONS)
         every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
         warning: SIDEKIQ_THREAD is not a variable that anything here reads: did you mean SIDEKIQ_THREADS?
         warning: DB_POOL=7 is less than the 10 threads of sidekiq-1, which will wait for database connections
+        warning: up to 28 database connections while an old and a new dyno overlap, more than SUPERVISE_DB_CONNECTIONS=20
+        warning: up to 47 Redis connections, more than SUPERVISE_REDIS_CONNECTIONS=20
       "
     `);
   });
@@ -120,13 +155,30 @@ describe('describePlan', () => {
       "release:
         migrate: bundle exec rails db:migrate
           environment: no PORT
+          sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
         after-migrate: bundle exec rails runner Rails.cache.clear
           environment: no PORT
+          sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
         in this order; the first failure ends the release with its exit code
         stops within 30 s: TERM to the step at work, KILL after 28.5 s
         warning: SKIP_POST_DEPLOYMENT_MIGRATIONS=false: Mastodon skips them when this is set to anything; unset it
       "
     `);
+  });
+
+  test('what is switched off is not told, and what is done about memory is', () => {
+    const env = { MALLOC_ARENA_MAX: '2', MAGICK_MEMORY_LIMIT: '64MiB', VIPS_CONCURRENCY: '2' };
+    const text = told('worker', env, checkout({ quota: quota('512M') }));
+    expect(text.match(/sets \S+/g)).toEqual(['sets MAGICK_MAP_LIMIT=256MiB', 'sets VIPS_DISC_THRESHOLD=51m']);
+    const guard = (value: string): string | undefined =>
+      /memory guard: .*/.exec(told('worker', { SUPERVISE_MEMORY_GUARD: value }))?.[0];
+    expect(guard('off')).toBe('memory guard: off');
+    expect(guard('warn')).toMatch(/^memory guard: warns at \d+ MB, would relieve at /);
+  });
+
+  test('an address in NODE_OPTIONS is hidden, the limit after it is not', () => {
+    const env = { RUN_STREAMING: 'true', NODE_OPTIONS: '--import=http://me:s3cret@host/x' };
+    expect(told('web', env)).toContain('sets NODE_OPTIONS=--import=http://[hidden] --max-old-space-size=1280 unless');
   });
 
   test('release of an app that runs streaming', () => {
@@ -141,9 +193,14 @@ describe('describePlan', () => {
 describe('planAsData', () => {
   test('serve: the plan, and the connections in total', () => {
     const env = { RUN_WORKER: 'true', DB_POOL: '4' };
-    const plan: ServePlan = serving('web', env);
-    expect(plan.warnings).toHaveLength(2);
+    const plan = serving('web', env);
+    expect(plan.warnings).toHaveLength(4);
     expect(data('web', env)).toEqual({ ...plan, databaseConnections: 12, marker: 'MSTDN_SUPERVISE_RUN' });
+    expect(data('web', env)).toMatchObject({
+      budget: { memory: { quotaBytes: 2.5 * 2 ** 30 }, database: { most: 12, overlap: 24, limit: 20 } },
+      memory: { guard: 'on', source: 'web.1' },
+      children: [{ thrift: expect.arrayContaining([expect.objectContaining({ value: '2' })]) as unknown }, {}],
+    });
   });
 
   test('release and nothing: the plan', () => {

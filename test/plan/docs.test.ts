@@ -55,7 +55,7 @@ describe('app.json', () => {
     const { env } = appJson();
     const values = Object.fromEntries(Object.entries(env).map(([name, { value }]) => [name, value]));
     expect(readSettings(values).problems).toEqual([]);
-    expect(readSettings(values).settings).toMatchObject({ RUN_WORKER: true, WEB_CONCURRENCY: 1 });
+    expect(readSettings(values).settings).toMatchObject({ RUN_WORKER: true, WEB_CONCURRENCY: 0 });
     expect(warningsOf('web', values)).toEqual([]);
   });
 

@@ -21,6 +21,35 @@ const POOL: Row = {
   bad: ['0', '1000', '-1', '+5', '1.5', '5 ', ' 5', '1e3', '0x10', 'five', '५', '99999999999999999999'],
   expected: 'a whole number from 1 to 999',
 };
+const PERCENT: Row = {
+  byDefault: null,
+  good: [
+    ['1', 1],
+    ['100', 100],
+    ['1000', 1000],
+  ],
+  bad: ['0', '1001', '100%', '0.9', '-1', 'never'],
+  expected: 'a whole number from 1 to 1000',
+};
+const CONNECTIONS: Row = {
+  byDefault: 20,
+  good: [
+    ['1', 1],
+    ['40', 40],
+    ['100000', 100_000],
+  ],
+  bad: ['0', '100001', '-1', 'many', '20.5'],
+  expected: 'a whole number from 1 to 100000',
+};
+const MAGICK: Row = {
+  byDefault: null,
+  good: ['0', '268435456', '256MiB', '256MB', '256M', '256Mi', '64KiB', '64kB', '1.5GiB', '1TiB', '512B'].map(
+    (text) => [text, text],
+  ),
+  bad: ['256 MiB', '256mib', '-1', 'MiB', '256MiBs', '1.GiB', '.5GiB', 'half', '1,5GiB', '256MiB '],
+  expected: 'a number of bytes, or a size like 256MiB',
+};
+const TEXT: Row = { byDefault: null, good: [['any text', 'any text']], bad: [] };
 const BY_SHELL = ['"unclosed', "it's", 'ends with \\'];
 
 const TABLE: Record<SettingName, Row> = {
@@ -102,14 +131,6 @@ const TABLE: Record<SettingName, Row> = {
   PUMA_DB_POOL: POOL,
   SIDEKIQ_DB_POOL: POOL,
   STREAMING_DB_POOL: POOL,
-  MAGICK_MEMORY_LIMIT: {
-    byDefault: null,
-    good: ['0', '268435456', '256MiB', '256MB', '256M', '256Mi', '64KiB', '64kB', '1.5GiB', '1TiB', '512B'].map(
-      (text) => [text, text],
-    ),
-    bad: ['256 MiB', '256mib', '-1', 'MiB', '256MiBs', '1.GiB', '.5GiB', 'half', '1,5GiB', '256MiB '],
-    expected: 'a number of bytes, or a size like 256MiB',
-  },
   PUMA_COMMAND: commandRow(['bundle', 'exec', 'puma', '-C', 'config/puma.rb']),
   SIDEKIQ_COMMAND: commandRow(['bundle', 'exec', 'sidekiq']),
   STREAMING_COMMAND: commandRow(['node', './streaming']),
@@ -137,6 +158,100 @@ const TABLE: Record<SettingName, Row> = {
     bad: ['-1', '3600.001', 'never', '1m'],
     expected: 'a number of seconds from 0 to 3600',
   },
+  SUPERVISE_MEMORY_QUOTA: {
+    byDefault: null,
+    good: [
+      ['512M', 512 * 2 ** 20],
+      ['512m', 512 * 2 ** 20],
+      ['512MB', 512 * 2 ** 20],
+      ['512MiB', 512 * 2 ** 20],
+      ['2.5G', 2.5 * 2 ** 30],
+      ['524288K', 512 * 2 ** 20],
+      ['536870912', 512 * 2 ** 20],
+      ['16M', 16 * 2 ** 20],
+    ],
+    bad: ['512', '15.999M', '0', '-512M', '512 M', 'half', '1,5G', '.5G', '1T', '512Mi B', '9007199254740993', 'max'],
+    expected: 'an amount of memory like 512M or 1G, at least 16M',
+  },
+  SUPERVISE_MEMORY_GUARD: {
+    byDefault: 'on',
+    good: ['on', 'warn', 'off'].map((word) => [word, word]),
+    bad: ['true', 'false', 'On', '0', 'warning'],
+    expected: 'on or warn or off',
+  },
+  SUPERVISE_MEMORY_KILLS_AT: {
+    byDefault: null,
+    good: [
+      ['50', 50],
+      ['200', 200],
+      ['1000', 1000],
+    ],
+    bad: ['49', '1001', '200%', '2x', '100.5', '-100'],
+    expected: 'a whole number from 50 to 1000',
+  },
+  SUPERVISE_MEMORY_WARN_AT: PERCENT,
+  SUPERVISE_MEMORY_RELIEVE_AT: PERCENT,
+  SUPERVISE_MEMORY_SAVE_AT: PERCENT,
+  SUPERVISE_MEMORY_LOG: {
+    byDefault: null,
+    good: [
+      ['1', 1000],
+      ['20', 20_000],
+      ['86400', 86_400_000],
+    ],
+    bad: ['0', '0.999', '86401', '20s', 'true', '-1'],
+    expected: 'a number of seconds from 1 to 86400',
+  },
+  SUPERVISE_RECYCLE_QUIET: {
+    byDefault: 60_000,
+    good: [
+      ['0', 0],
+      ['2.5', 2500],
+      ['3600', 3_600_000],
+    ],
+    bad: ['-1', '3601', '60s', 'never'],
+    expected: 'a number of seconds from 0 to 3600',
+  },
+  SUPERVISE_RECYCLE_EVERY: {
+    byDefault: null,
+    good: [
+      ['6h', 21_600_000],
+      ['1.5h', 5_400_000],
+      ['90m', 5_400_000],
+      ['21600', 21_600_000],
+      ['21600s', 21_600_000],
+      ['600', 600_000],
+      ['7d', 604_800_000],
+    ],
+    bad: ['599', '9m', '8d', '0', '-6h', '6 h', '6H', 'daily', '1w', '6h30m', '.5h'],
+    expected: 'a time like 90s, 30m or 6h, from 10m to 7d',
+  },
+  JEMALLOC_ENABLED: {
+    byDefault: 'false',
+    good: ['true', 'false'].map((word) => [word, word]),
+    bad: ['1', 'True', 'yes', 'true '],
+    expected: 'true or false',
+  },
+  SUPERVISE_JEMALLOC: TEXT,
+  LD_PRELOAD: TEXT,
+  MALLOC_ARENA_MAX: TEXT,
+  MALLOC_CONF: TEXT,
+  MAGICK_MEMORY_LIMIT: MAGICK,
+  MAGICK_MAP_LIMIT: MAGICK,
+  VIPS_CONCURRENCY: {
+    byDefault: null,
+    good: [
+      ['0', 0],
+      ['1', 1],
+      ['1024', 1024],
+    ],
+    bad: ['-1', '1025', 'all', '1.5'],
+    expected: 'a whole number from 0 to 1024',
+  },
+  VIPS_DISC_THRESHOLD: TEXT,
+  NODE_OPTIONS: TEXT,
+  SUPERVISE_DB_CONNECTIONS: CONNECTIONS,
+  SUPERVISE_REDIS_CONNECTIONS: CONNECTIONS,
   SUPERVISE_LOG_FORMAT: {
     byDefault: null,
     good: [

@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import type { Role } from '../../src/cli.ts';
+import type { Place } from '../../src/plan/place.ts';
+import { makePlan } from '../../src/plan/plan.ts';
+import type { Environment } from '../../src/plan/settings.ts';
+import { checkout, child, quota, serving, warningsOf } from './checkout.ts';
+
+const JEMALLOC = '/usr/lib/x86_64-linux-gnu/libjemalloc.so.2';
+const small = checkout({ quota: quota('512M'), jemalloc: JEMALLOC });
+const unknown = checkout({ quota: null, jemalloc: JEMALLOC });
+
+/** What we set for a child, as NAME=value. */
+function set(role: Role, name: string, env: Environment, place: Place): string[] {
+  const { thrift, env: given } = child(serving(role, env, place), name);
+  expect(given).toMatchObject(Object.fromEntries(thrift.map(({ variable, value }) => [variable, value])));
+  return thrift.map(({ variable, value }) => `${variable}=${value}`);
+}
+
+const IMAGES = [
+  'MAGICK_MEMORY_LIMIT=256MiB',
+  'MAGICK_MAP_LIMIT=256MiB',
+  'VIPS_CONCURRENCY=1',
+  'VIPS_DISC_THRESHOLD=51m',
+];
+const TUNED = 'MALLOC_CONF=narenas:2,dirty_decay_ms:1000';
+
+test('of a small dyno', () => {
+  expect(set('web', 'puma', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', 'WEB_CONCURRENCY=0', ...IMAGES]);
+  expect(set('worker', 'sidekiq', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...IMAGES]);
+  expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, small)).toEqual(['NODE_OPTIONS=--max-old-space-size=256']);
+});
+
+test('of a dyno whose quota nobody knows: what needs none', () => {
+  expect(set('web', 'puma', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2']);
+  expect(set('worker', 'sidekiq', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2']);
+  expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
+});
+
+test('every sidekiq process of several', () => {
+  const { children } = serving('worker', { SIDEKIQ_PROCESSES: '5 1:default' }, small);
+  expect(children.map(({ thrift }) => thrift.map(({ variable }) => variable))).toEqual(
+    [0, 1].map(() => ['MALLOC_ARENA_MAX', ...IMAGES.map((text) => text.split('=')[0])]),
+  );
+});
+
+test('each has a reason', () => {
+  const env = { RUN_WORKER: 'true', JEMALLOC_ENABLED: 'true' };
+  const all = [env, { RUN_STREAMING: 'true' }, {}].flatMap((one) =>
+    serving('web', one, small).children.flatMap(({ thrift }) => thrift),
+  );
+  expect(new Set(all.map(({ variable }) => variable)).size).toBe(9);
+  expect(all.filter(({ why }) => !/^.{15,}[^.]$/.test(why))).toEqual([]);
+});
+
+describe('what is set stays as it is, an empty value is none', () => {
+  test.each([
+    ['MALLOC_ARENA_MAX', '0'],
+    ['WEB_CONCURRENCY', '3'],
+    ['MAGICK_MEMORY_LIMIT', '64MiB'],
+    ['MAGICK_MAP_LIMIT', '0'],
+    ['VIPS_CONCURRENCY', '4'],
+    ['VIPS_DISC_THRESHOLD', '1g'],
+  ])('%s=%s', (variable, value) => {
+    const whole = set('web', 'puma', {}, small);
+    const left = set('web', 'puma', { [variable]: value }, small);
+    expect(left).toEqual(whole.filter((text) => !text.startsWith(`${variable}=`)));
+    expect(left).toHaveLength(whole.length - 1);
+    expect(child(serving('web', { [variable]: value }, small), 'puma').env).not.toHaveProperty(variable);
+    expect(set('web', 'puma', { [variable]: '' }, small)).toEqual(whole);
+  });
+});
+
+describe('WEB_CONCURRENCY', () => {
+  test.each([
+    [2 ** 24, true],
+    [512 * 2 ** 20, true],
+    [512 * 2 ** 20 + 1, false],
+    [2 ** 30, false],
+  ])('a quota of %i bytes: single mode is %s', (bytes, single) => {
+    const place = checkout({ quota: { ...quota('512M'), bytes } });
+    expect(set('web', 'puma', {}, place).includes('WEB_CONCURRENCY=0')).toBe(single);
+    expect(child(serving('web', {}, place), 'puma').memory.workers).toBe(single ? 0 : 2);
+  });
+
+  test('says how many workers there are', () => {
+    expect(child(serving('web', { WEB_CONCURRENCY: '3' }, small), 'puma').memory.workers).toBe(3);
+  });
+});
+
+describe('images', () => {
+  test.each<['256M' | '512M' | '1G' | '2.5G', string[]]>([
+    [
+      '256M',
+      ['MAGICK_MEMORY_LIMIT=128MiB', 'MAGICK_MAP_LIMIT=128MiB', 'VIPS_CONCURRENCY=1', 'VIPS_DISC_THRESHOLD=25m'],
+    ],
+    ['512M', IMAGES],
+    ['1G', ['MAGICK_MEMORY_LIMIT=512MiB', 'MAGICK_MAP_LIMIT=512MiB', 'VIPS_CONCURRENCY=1']],
+    ['2.5G', ['MAGICK_MEMORY_LIMIT=1280MiB', 'MAGICK_MAP_LIMIT=1280MiB', 'VIPS_CONCURRENCY=1']],
+  ])('with a quota of %s', (size, expected) => {
+    const place = checkout({ quota: quota(size) });
+    expect(set('worker', 'sidekiq', { MALLOC_ARENA_MAX: '2' }, place)).toEqual(expected);
+  });
+});
+
+describe('allocator', () => {
+  test.each<[string, Environment, string | null, string[]]>([
+    ['glibc', {}, JEMALLOC, ['MALLOC_ARENA_MAX=2']],
+    ['glibc, asked for', { JEMALLOC_ENABLED: 'false' }, JEMALLOC, ['MALLOC_ARENA_MAX=2']],
+    ['arenas of one’s own', { MALLOC_ARENA_MAX: '4' }, JEMALLOC, []],
+    ['jemalloc', { JEMALLOC_ENABLED: 'true' }, JEMALLOC, [`LD_PRELOAD=${JEMALLOC}`, TUNED]],
+    ['options of one’s own', { JEMALLOC_ENABLED: 'true', MALLOC_CONF: 'x:1' }, JEMALLOC, [`LD_PRELOAD=${JEMALLOC}`]],
+    ['no jemalloc there', { JEMALLOC_ENABLED: 'true' }, null, ['MALLOC_ARENA_MAX=2']],
+    ['something preloaded', { LD_PRELOAD: '/lib/libtcmalloc.so' }, JEMALLOC, []],
+    ['something preloaded, and jemalloc wanted', { LD_PRELOAD: '/lib/x.so', JEMALLOC_ENABLED: 'true' }, JEMALLOC, []],
+    ['preloaded by hand', { LD_PRELOAD: '/opt/libjemalloc.so' }, null, []],
+    [
+      'preloaded by the buildpack, which tunes nothing',
+      { LD_PRELOAD: '/app/vendor/jemalloc/lib/libjemalloc.so', JEMALLOC_ENABLED: 'true' },
+      null,
+      [TUNED],
+    ],
+  ])('%s', (_, env, jemalloc, expected) => {
+    const place = checkout({ quota: null, jemalloc });
+    expect(set('web', 'puma', env, place)).toEqual(expected);
+    expect(set('worker', 'sidekiq', env, place)).toEqual(expected);
+    expect(set('web', 'streaming', { RUN_STREAMING: 'true', ...env }, place)).toEqual([]);
+    expect(makePlan('release', env, place)).toMatchObject({
+      thrift: expected.map((text) => ({ variable: text.split('=')[0] })),
+      steps: [0, 1].map(() => ({ env: { PORT: null, ...fromText(expected) } })),
+    });
+  });
+
+  test('not found is a warning that names where was looked, for who would have it', () => {
+    const wanted = { JEMALLOC_ENABLED: 'true' };
+    const nowhere =
+      'JEMALLOC_ENABLED=true, but there is no jemalloc in the places of the known buildpacks and of Debian: set SUPERVISE_JEMALLOC to its file';
+    expect(warningsOf('web', wanted)).toEqual([nowhere]);
+    expect(warningsOf('worker', wanted)).toEqual([nowhere]);
+    expect(warningsOf('release', wanted)).toEqual([nowhere]);
+    expect(warningsOf('web', { ...wanted, SUPERVISE_JEMALLOC: '/opt/j.so' })).toEqual([
+      'JEMALLOC_ENABLED=true, but there is no jemalloc in /opt/j.so',
+    ]);
+    expect(warningsOf('web', { ...wanted, RUN_STREAMING: 'true' })).toEqual([]);
+    expect(warningsOf('web', { ...wanted, LD_PRELOAD: '/lib/x.so' })).toEqual([]);
+    expect(warningsOf('web', wanted, checkout({ jemalloc: JEMALLOC }))).toEqual([]);
+    expect(warningsOf('web', { SUPERVISE_JEMALLOC: '/opt/j.so' })).toEqual([]);
+  });
+
+  function fromText(assignments: readonly string[]): Record<string, string | undefined> {
+    return Object.fromEntries(assignments.map((text) => text.split(/=(.*)/).slice(0, 2)) as [string, string][]);
+  }
+});
+
+describe('the heap of streaming', () => {
+  const options = (env: Environment, size: '256M' | '512M' = '512M'): string | null | undefined =>
+    child(serving('web', { RUN_STREAMING: 'true', ...env }, checkout({ quota: quota(size) })), 'streaming').env
+      .NODE_OPTIONS;
+
+  test.each<[Environment, string | undefined]>([
+    [{}, '--max-old-space-size=256'],
+    [{ RUN_WORKER: 'true' }, '--max-old-space-size=128'],
+    [{ NODE_OPTIONS: '--no-warnings' }, '--no-warnings --max-old-space-size=256'],
+    [{ NODE_OPTIONS: '--max-old-space-size=100' }, undefined],
+    [{ NODE_OPTIONS: '--no-warnings --max_old_space_size=100' }, undefined],
+    [{ NODE_OPTIONS: '--max-old-space-size-percentage=20' }, undefined],
+    [{ NODE_OPTIONS: '' }, '--max-old-space-size=256'],
+  ])('with %o', (env, expected) => {
+    expect(options(env)).toBe(expected);
+  });
+
+  test('follows the quota', () => {
+    expect(options({}, '256M')).toBe('--max-old-space-size=128');
+  });
+});
