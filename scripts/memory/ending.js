@@ -18,7 +18,7 @@ export function endAll() {
 
 /** A folder that goes with the run. */
 export function temporaryFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-memory-'));
+  const folder = mkdtempSync(join(tmpdir(), 'memory-of-a-dyno-'));
   atEnd(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }

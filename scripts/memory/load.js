@@ -1,10 +1,11 @@
-// A steady load of requests, each on a connection of its own, as visitors come.
+// A steady load of requests, each on a connection of its own; several at once, as a page asks for what it shows.
 import { get } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { clearInterval } from 'node:timers';
 
 /** What the edge waits for the first byte (H12). */
 const PATIENCE_MS = 30_000;
+const AT_ONCE = 5;
 
 export class Load {
   #timer;
@@ -16,7 +17,12 @@ export class Load {
   failuresMs = [];
 
   constructor(port, perSecond, path = '/timeline') {
-    this.#timer = setInterval(() => this.#send(port, path), 1000 / perSecond);
+    this.#timer = setInterval(
+      () => {
+        for (let index = 0; index < AT_ONCE; index += 1) this.#send(port, path);
+      },
+      (1000 * AT_ONCE) / perSecond,
+    );
   }
 
   /** Resolves when the last request has its answer or has failed. */

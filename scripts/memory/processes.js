@@ -30,7 +30,7 @@ export function kindOf(pid) {
   const name = read(pid, 'comm').trim();
   const line = read(pid, 'cmdline').replaceAll('\0', ' ');
   if (name === 'bash' || name === 'sh') return 'shell';
-  if (line.includes('mstdn-supervise')) return 'supervisor';
+  if (line.includes('mstdn-supervise.js')) return 'supervisor';
   return ['sidekiq', 'puma', 'streaming'].find((kind) => line.includes(kind)) ?? name;
 }
 

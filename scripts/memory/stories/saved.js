@@ -1,17 +1,15 @@
 // A job runs the real `convert` on a picture that takes three times the quota: under the shell line the platform kills
 // the dyno, under us only `convert` goes.
+import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
+import { atWork } from '../at-work.js';
 import { shellLine, supervised } from '../dyno.js';
 import { temporaryFolder } from '../ending.js';
-import { MIB, largest, mb, secondsOf } from '../figures.js';
-import { isUp, makeInstance } from '../instance.js';
-import { Ledger } from '../ledger.js';
-import { Load } from '../load.js';
-import { findConvert, makePicture, withoutLimits } from '../picture.js';
-import { Platform } from '../platform.js';
-import { plot } from '../plot.js';
+import { MIB, mb, secondsOf } from '../figures.js';
 import { momentsOf } from '../moments.js';
+import { findConvert, makePicture, withoutLimits } from '../picture.js';
+import { plot } from '../plot.js';
 
 const QUOTA = 512 * MIB;
 const LIMITS = { quota: QUOTA, killsAt: 2 * QUOTA };
@@ -35,32 +33,18 @@ export async function saved(say) {
 }
 
 async function run(what, picture, guard, say) {
-  const instance = await makeInstance();
-  Object.assign(instance.env, SAME, withoutLimits(instance.folder), { CONVERT: findConvert() }, guard);
-  const platform = new Platform(what, instance, LIMITS);
-  await isUp(instance);
-  say(`${what.name}: is up`);
-  const ledger = new Ledger(instance.redis);
-  const load = new Load(instance.port, 20);
-  ledger.keepEnqueueing(500, 2, 'RecordedWorker', 1);
-  await pause(BEFORE_MS);
-  const convertMs = performance.now();
-  await ledger.enqueue(1, 'ConvertWorker', picture);
-  await pause(AFTER_MS);
-  ledger.stop();
-  const [jobs] = await Promise.all([ledger.settle(), pause(2000)]);
-  await load.stop();
-  await platform.stop();
-  const { samples } = platform.meter;
-  const { ends, facts, overQuotaMs } = platform;
-  say(`${what.name}: ${ends.map(({ how }) => how).join(', ') || 'lives'}`);
-  const peak = largest(samples.map(({ pss }) => pss));
-  return { name: what.name, jobs, load: requests(load), ends, facts, overQuotaMs, peak, convertMs, samples };
-}
-
-function requests({ sent, answered, slowestMs, failuresMs }) {
-  const outageMs = failuresMs.length === 0 ? 0 : failuresMs.at(-1) - failuresMs[0];
-  return { sent, answered, failed: failuresMs.length, slowestMs, outageMs };
+  const env = { ...SAME, ...withoutLimits(dirname(picture)), CONVERT: findConvert(), ...guard };
+  const jobs = { everyMs: 500, count: 2, worker: 'RecordedWorker', argument: 1 };
+  const result = await atWork({ what, env, jobs, limits: LIMITS }, async ({ ledger }) => {
+    say(`${what.name}: is at work`);
+    await pause(BEFORE_MS);
+    const convertMs = performance.now();
+    await ledger.enqueue(1, 'ConvertWorker', picture);
+    await pause(AFTER_MS);
+    return { convertMs };
+  });
+  say(`${what.name}: ${result.ends.map(({ how }) => how).join(', ') || 'lives'}`);
+  return result;
 }
 
 function rowsOf(runs) {
@@ -90,7 +74,7 @@ function claimsOf({ ends, load, jobs }) {
 }
 
 function drawing(runs) {
-  const panels = runs.map(({ name, samples, convertMs, ends, facts }) => ({
+  const panels = runs.map(({ name, samples, seen: { convertMs }, ends, facts }) => ({
     title: name,
     zeroMs: convertMs,
     samples: samples.filter(({ atMs }) => atMs > convertMs - BEFORE_MS && atMs < convertMs + AFTER_MS),
