@@ -66,10 +66,16 @@ export function sidekiqSpecs(
   return processes.map(({ threads, queues }, index) => {
     const name = processes.length === 1 ? 'sidekiq' : `sidekiq-${index + 1}`;
     const readyFile = `${place.runId}-${name}.ready`;
+    const size = ['-c', `${threads}`, '-t', `${seconds}`];
     return {
       name,
       kind: 'sidekiq',
-      command: words(settings.SIDEKIQ_COMMAND, '-c', `${threads}`, '-t', `${seconds}`, ...queueArguments(queues)),
+      command: words(
+        settings.SIDEKIQ_COMMAND,
+        ...size,
+        ...tag(settings.SIDEKIQ_COMMAND, name),
+        ...queueArguments(queues),
+      ),
       env: { ...pool(settings.SIDEKIQ_DB_POOL), [READY_VARIABLE]: readyFile, ...environmentOf(thrift) },
       thrift,
       start,
@@ -82,6 +88,12 @@ export function sidekiqSpecs(
       memory: sidekiqMemory(settings, place, threads, index),
     };
   });
+}
+
+/** Sidekiq writes what it does over its command line, and only as much as fits in there. Its tag, which is the name of the
+ * folder by default, comes first: a long one hides how busy it is, one from the command line brings its own space. */
+function tag(command: Words, name: string): string[] {
+  return command.some((word) => /^(-g|--tag)/.test(word)) ? [] : ['-g', name];
 }
 
 /** Sidekiq's `-t`: room for its worst case, and never so little that jobs get lost as long as there is time at all. */

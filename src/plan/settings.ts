@@ -63,7 +63,7 @@ export const SETTINGS = {
   SIDEKIQ_COMMAND: setting(
     command('bundle exec sidekiq'),
     '`bundle exec sidekiq`',
-    'the command of sidekiq; `-c`, `-t` and `-q` are added to it',
+    'the command of sidekiq; `-c`, `-t`, `-g` and `-q` are added to it',
   ),
   STREAMING_COMMAND: setting(command('node ./streaming'), '`node ./streaming`', 'the command of streaming'),
   MIGRATE_COMMAND: setting(

@@ -111,7 +111,7 @@ describe('sidekiq', () => {
     expect(sidekiq({})).toEqual({
       name: 'sidekiq',
       kind: 'sidekiq',
-      command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25'],
+      command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25', '-g', 'sidekiq'],
       env: { MASTODON_SIDEKIQ_READY_FILENAME: 'run-sidekiq.ready' },
       start: 'at-once',
       ready: { by: 'file', variable: 'MASTODON_SIDEKIQ_READY_FILENAME', name: 'run-sidekiq.ready' },
@@ -142,7 +142,7 @@ describe('sidekiq', () => {
     ['5', 2],
     ['2', 0],
   ])('a budget of %s s leaves its jobs %i s', (SUPERVISE_STOP_TIMEOUT, seconds) => {
-    expect(sidekiq({ SUPERVISE_STOP_TIMEOUT }).command.slice(5)).toEqual(['-t', `${seconds}`]);
+    expect(sidekiq({ SUPERVISE_STOP_TIMEOUT }).command.slice(5, 7)).toEqual(['-t', `${seconds}`]);
   });
 
   test('a budget too short for its worst case is a warning', () => {
@@ -153,27 +153,29 @@ describe('sidekiq', () => {
   });
 
   test.each<[Environment, string[]]>([
-    [{ SIDEKIQ_THREADS: '1' }, ['bundle exec sidekiq -c 1 -t 25']],
-    [{ SIDEKIQ_COMMAND: 'sidekiq -e test' }, ['sidekiq -e test -c 5 -t 25']],
+    [{ SIDEKIQ_THREADS: '1' }, ['bundle exec sidekiq -c 1 -t 25 -g sidekiq']],
+    [{ SIDEKIQ_COMMAND: 'sidekiq -e test' }, ['sidekiq -e test -c 5 -t 25 -g sidekiq']],
+    [{ SIDEKIQ_COMMAND: 'sidekiq -g mine' }, ['sidekiq -g mine -c 5 -t 25']],
+    [{ SIDEKIQ_COMMAND: 'sidekiq --tag=mine' }, ['sidekiq --tag=mine -c 5 -t 25']],
     [
       { RUN_SCHEDULE: 'false' },
-      ['bundle exec sidekiq -c 5 -t 25 -q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp'],
+      ['bundle exec sidekiq -c 5 -t 25 -g sidekiq -q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp'],
     ],
-    [{ SIDEKIQ_PROCESSES: '7' }, ['bundle exec sidekiq -c 7 -t 25']],
-    [{ SIDEKIQ_PROCESSES: '7', SIDEKIQ_THREADS: '3' }, ['bundle exec sidekiq -c 7 -t 25']],
+    [{ SIDEKIQ_PROCESSES: '7' }, ['bundle exec sidekiq -c 7 -t 25 -g sidekiq']],
+    [{ SIDEKIQ_PROCESSES: '7', SIDEKIQ_THREADS: '3' }, ['bundle exec sidekiq -c 7 -t 25 -g sidekiq']],
     [
       { SIDEKIQ_PROCESSES: '10 5:default' },
-      ['bundle exec sidekiq -c 10 -t 25', 'bundle exec sidekiq -c 5 -t 25 -q default'],
+      ['bundle exec sidekiq -c 10 -t 25 -g sidekiq-1', 'bundle exec sidekiq -c 5 -t 25 -g sidekiq-2 -q default'],
     ],
     [
       { SIDEKIQ_PROCESSES: '10 5:push,default', RUN_SCHEDULE: 'false' },
       [
-        'bundle exec sidekiq -c 10 -t 25 -q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp',
-        'bundle exec sidekiq -c 5 -t 25 -q push,6 -q default,8',
+        'bundle exec sidekiq -c 10 -t 25 -g sidekiq-1 -q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp',
+        'bundle exec sidekiq -c 5 -t 25 -g sidekiq-2 -q push,6 -q default,8',
       ],
     ],
-    [{ SIDEKIQ_PROCESSES: '5:push*2,default' }, ['bundle exec sidekiq -c 5 -t 25 -q push,2 -q default']],
-    [{ SIDEKIQ_PROCESSES: '5:mine,yours' }, ['bundle exec sidekiq -c 5 -t 25 -q mine -q yours']],
+    [{ SIDEKIQ_PROCESSES: '5:push*2,default' }, ['bundle exec sidekiq -c 5 -t 25 -g sidekiq -q push,2 -q default']],
+    [{ SIDEKIQ_PROCESSES: '5:mine,yours' }, ['bundle exec sidekiq -c 5 -t 25 -g sidekiq -q mine -q yours']],
   ])('with %o', (env, commands) => {
     expect(sidekiqs(env).map(({ command }) => command.join(' '))).toEqual(commands);
   });
@@ -198,7 +200,10 @@ describe('sidekiq', () => {
 
   test('queues that nobody can tell are left to it', () => {
     const [spec] = serving('worker', {}, checkout({ sidekiqYml: null })).children;
-    expect(spec).toMatchObject({ queues: null, command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25'] });
+    expect(spec).toMatchObject({
+      queues: null,
+      command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25', '-g', 'sidekiq'],
+    });
   });
 
   function queue(text: string): { name: string; weight: number | null } {

@@ -60,7 +60,7 @@ describe('describePlan', () => {
           starts at once
           ready when http://[::1]:5006/health answers
           1 thread, 1 database connection, 3 Redis connections, 190 MB
-        sidekiq: bundle exec sidekiq -c 1 -t 25
+        sidekiq: bundle exec sidekiq -c 1 -t 25 -g sidekiq
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq.ready
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
           sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
@@ -112,7 +112,7 @@ describe('describePlan', () => {
     };
     expect(told('worker', env)).toMatchInlineSnapshot(`
       "worker:
-        sidekiq-1: bundle exec sidekiq -c 10 -t 55
+        sidekiq-1: bundle exec sidekiq -c 10 -t 55 -g sidekiq-1
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-1.ready
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
           sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
@@ -122,7 +122,7 @@ describe('describePlan', () => {
           ready when it touches tmp/run-sidekiq-1.ready
           queues: default*8, push*6, ingress*4, mailers*2, pull, scheduler, fasp
           10 threads, 7 database connections, 31 Redis connections, 364 MB
-        sidekiq-2: bundle exec sidekiq -c 5 -t 55 -q default,8 -q push,6
+        sidekiq-2: bundle exec sidekiq -c 5 -t 55 -g sidekiq-2 -q default,8 -q push,6
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-2.ready
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
           sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk

@@ -13,6 +13,7 @@ export function readOptions(): SidekiqOptions {
       config: { type: 'string', short: 'C' },
       environment: { type: 'string', short: 'e' },
       require: { type: 'string', short: 'r' },
+      tag: { type: 'string', short: 'g' },
     },
   });
   if (values.config !== undefined && !existsSync(values.config)) throw new Error(`No such file ${values.config}`);
