@@ -16,10 +16,10 @@ export function startAgain(state: Running, event: EventOf<'child-exited'>): Step
   const { told } = endOf(state.children, event);
   return [
     { ...state, children: new Map(state.children).set(child, { is: 'returning', startedAtMs: atMs }) },
+    told,
     { do: 'kill-tree', child },
     { do: 'spawn', child },
     { do: 'schedule', event: { type: 'return-over', child, startedAtMs: atMs, atMs: atMs + RETURN_WITHIN_MS } },
-    told,
   ];
 }
 

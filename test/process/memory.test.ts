@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Dyno, DynoOptions } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+import { nodes } from '../harness/nodes.ts';
+import { alive } from '../harness/processes.ts';
+import { freePort } from '../simulator/free-port.ts';
+import { facts, lastLine, startWeb } from './tiny.ts';
+
+/** Far from any platform's kill, so that only what is tested is reached. */
+const MARKS = { SUPERVISE_MEMORY_QUOTA: '200M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_RELIEVE_AT: '150' };
+const RELIEVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_SAVE_AT: '900' };
+/** Relieve and save lie close together. */
+const SAVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_SAVE_AT: '151' };
+
+/** A dyno of tiny children, both ready, with a guard that has seen it at rest. */
+async function startGuarded(puma: string, sidekiq: string, env: Record<string, string>, more: DynoOptions = {}) {
+  const port = await freePort();
+  const options = { ...more, env: { PORT: `${port}`, SUPERVISE_MEMORY_LOG: '1', ...env } };
+  const dyno = startWeb(`listen=${port} ${puma}`, `ready ${sidekiq}`, options);
+  await dyno.says(/puma is ready[^]*sidekiq is ready|sidekiq is ready[^]*puma is ready/);
+  await dyno.says(/is ready[^]*is ready[^]*memory_sidekiq=[1-9][^]*memory_sidekiq=[1-9]/);
+  return { dyno, puma: await pidOf(dyno, 'puma'), sidekiq: await pidOf(dyno, 'sidekiq') };
+}
+
+async function pidOf(dyno: Dyno, child: string): Promise<number> {
+  return Number((await dyno.says(new RegExp(`${child} up (\\d+)`)))[1]);
+}
+
+function told(dyno: Dyno, fact: string): Record<string, unknown>[] {
+  return facts(dyno).filter((one) => one.fact === fact);
+}
+
+async function stopped(dyno: Dyno): Promise<void> {
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  await dyno.gone();
+}
+
+describe.each(nodes)('on node $major', ({ path: node }) => {
+  test('a helper that grows is ended, with its name and why; nothing else is', async () => {
+    const { dyno, sidekiq } = await startGuarded('', 'helper=300', RELIEVE, { node });
+    process.kill(sidekiq, 'SIGUSR2');
+    await dyno.says(/helper ended SIGTERM/);
+    expect(told(dyno, 'ending').map(({ level, msg }) => [level, String(msg).replace(/\d+/g, 'N')])).toEqual([
+      ['warn', 'memory at N % of N MB, and perl in the tree of sidekiq holds N MB; ending perl (pid N)'],
+    ]);
+    await stopped(dyno);
+  });
+
+  test('sidekiq that grows is recycled: quiet, idle, TERM, started again; puma never hears of it', async () => {
+    const { dyno, sidekiq } = await startGuarded('', 'grow=300', RELIEVE, { node });
+    process.kill(sidekiq, 'SIGUSR2');
+    await dyno.says(/sidekiq SIGTSTP[^]*sidekiq SIGTERM[^]*sidekiq up/);
+    await dyno.says(/(sidekiq is ready[^]*){2}/);
+    expect(dyno.output).not.toMatch(/puma SIG/);
+    const story = facts(dyno).filter(({ child }) => child === 'sidekiq');
+    expect(story.map(({ fact }) => fact)).toEqual([
+      'not-waiting',
+      'started',
+      'ready',
+      'recycling',
+      'restarting',
+      'ended',
+      'started',
+      'ready',
+    ]);
+    await stopped(dyno);
+  });
+});
+
+test('a helper that ignores TERM is killed two seconds later', async () => {
+  const { dyno, puma } = await startGuarded('helper=300 stubborn', '', RELIEVE);
+  process.kill(puma, 'SIGUSR2');
+  await dyno.says(/helper up/);
+  await dyno.says(/helper ended SIGKILL/);
+  expect(told(dyno, 'ending')).toHaveLength(1);
+  await stopped(dyno);
+});
+
+test('at the save threshold a helper gets no TERM first', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'helper=300', SAVE);
+  process.kill(sidekiq, 'SIGUSR2');
+  await dyno.says(/helper ended SIGKILL/);
+  expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(/the platform kills at 1000 %, and perl .*; killing perl/);
+  await stopped(dyno);
+});
+
+test('at the save threshold sidekiq is restarted without waiting until it is idle', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', SAVE);
+  process.kill(sidekiq, 'SIGUSR2');
+  await dyno.says(/(sidekiq is ready[^]*){2}/);
+  expect(dyno.output).not.toMatch(/sidekiq SIGTSTP/);
+  expect(told(dyno, 'saving')).toHaveLength(1);
+  await stopped(dyno);
+});
+
+test('nobody can be spared at the save threshold: the dyno stops in good order, 75', async () => {
+  const { dyno, puma } = await startGuarded('grow=300', '', SAVE);
+  process.kill(puma, 'SIGUSR2');
+  expect(await dyno.exited).toEqual({ code: 75, signal: null });
+  expect(lastLine(dyno)).toMatch(
+    /^memory at \d+ % of 200 MB, the platform kills at 1000 %; stopped before that; exit code 75$/,
+  );
+  expect(dyno.output).toMatch(/sidekiq SIGTERM/);
+  await dyno.gone();
+});
+
+test('a sidekiq that stays busy gets its TERM when its time is over', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', { ...RELIEVE, SUPERVISE_RECYCLE_QUIET: '0.5' });
+  process.kill(sidekiq, 'SIGUSR2');
+  await dyno.says(/(sidekiq is ready[^]*){2}/);
+  expect(told(dyno, 'restarting')).toMatchObject([{ idle: false }]);
+  await stopped(dyno);
+});
+
+test('TERM in the middle of a recycle: the dyno stops, and starts nothing', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', RELIEVE);
+  process.kill(sidekiq, 'SIGUSR2');
+  await dyno.says(/sidekiq SIGTSTP/);
+  await stopped(dyno);
+  expect(dyno.output.match(/sidekiq up/g)).toHaveLength(1);
+});
+
+test('a stranger of the same name that holds as much is not ours: not counted, not signalled', async () => {
+  const stranger = spawn('perl', ['-e', `my $held = 'x' x (300 << 20); $| = 1; print "up\\n"; sleep 1000`]);
+  onTestFinished(() => void stranger.kill('SIGKILL'));
+  await new Promise((resolve) => stranger.stdout.once('data', resolve));
+  const { dyno, sidekiq } = await startGuarded('', 'helper=300', RELIEVE);
+  process.kill(sidekiq, 'SIGUSR2');
+  await dyno.says(/helper ended SIGTERM/);
+  await stopped(dyno);
+  expect([stranger.exitCode, stranger.signalCode, alive(stranger.pid ?? 0)]).toEqual([null, null, true]);
+});
+
+test('warn: told what would be done, and nothing is done', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'helper=300', { ...RELIEVE, SUPERVISE_MEMORY_GUARD: 'warn' });
+  process.kill(sidekiq, 'SIGUSR2');
+  await dyno.says(/would end perl/);
+  expect(dyno.output).not.toMatch(/helper ended/);
+  dyno.signal('SIGTERM');
+  await dyno.exited;
+});
+
+test('a quota smaller than one child: said, and the dyno lives', async () => {
+  const { dyno } = await startGuarded('', '', { SUPERVISE_MEMORY_QUOTA: '16M' });
+  await dyno.says(/the quota is wrong or too small for this dyno/);
+  await dyno.says(/(memory_total[^]*){4}/);
+  await stopped(dyno);
+});
+
+test('the kernel would take sidekiq before puma, and puma before us; what sidekiq starts goes first', async () => {
+  const { dyno, puma, sidekiq } = await startGuarded('', 'helper=20', RELIEVE);
+  process.kill(sidekiq, 'SIGUSR2');
+  const helper = Number((await dyno.says(/helper up (\d+)/))[1]);
+  await eventually(() => {
+    const scores = [dyno.pid, puma, sidekiq, helper].map(scoreOf);
+    expect(scores).toEqual([...scores].sort((one, other) => one - other));
+    expect(new Set(scores).size).toBe(4);
+  });
+  await stopped(dyno);
+});
+
+test('SUPERVISE_MEMORY_LOG: a line for drains, as it is', async () => {
+  const { dyno } = await startGuarded('', '', { SUPERVISE_MEMORY_QUOTA: '512M', DYNO: 'web.7' });
+  await dyno.says(
+    /^source=web\.7 dyno=\S+ sample#memory_total=[\d.]+MB sample#memory_puma=[\d.]+MB sample#memory_sidekiq=[\d.]+MB sample#memory_supervise=[\d.]+MB sample#memory_quota=512\.00MB$/m,
+  );
+  await stopped(dyno);
+});
+
+function scoreOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
+}
