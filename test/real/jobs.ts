@@ -4,11 +4,17 @@ import { eventually } from '../harness/eventually.ts';
 import type { Redis } from './services.ts';
 
 /** Puts jobs into a queue as Sidekiq's client does; gives their ids. */
-export function enqueue(redis: Redis, count: number, worker: string, seconds: number, queue = 'default'): string[] {
+export function enqueue(
+  redis: Redis,
+  count: number,
+  worker: string,
+  argument: number | string,
+  queue = 'default',
+): string[] {
   const ids = Array.from({ length: count }, () => randomBytes(12).toString('hex'));
   const now = Date.now() / 1000;
   const jobs = ids.map((jid) =>
-    JSON.stringify({ class: worker, args: [seconds], jid, queue, retry: true, created_at: now, enqueued_at: now }),
+    JSON.stringify({ class: worker, args: [argument], jid, queue, retry: true, created_at: now, enqueued_at: now }),
   );
   redis.ask('sadd', 'queues', queue);
   redis.ask('lpush', `queue:${queue}`, ...jobs);
