@@ -1,16 +1,15 @@
 import type { Cgroup } from '../plan/place.ts';
 import { readUsage } from './cgroup-usage.ts';
-import { growTrees, type Member } from './family-tree.ts';
 import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessUse } from './host.ts';
 import { lastPid, readUse } from './process-memory.ts';
-import { Weighed } from './scales.ts';
+import { Weighed, type Member } from './scales.ts';
 import { onShortage } from './shortage.ts';
 
 /** When our children together have moved fewer pages than this since they were counted, a megabyte, counting them again
  * would say the same: at rest, an exact reading then costs little more than a quick one. */
 const STILL_PAGES = 256;
 
-/** Reads what our trees use; null where there is no /proc for it. family: who is known to be ours now. */
+/** Reads what our trees use; null where there is no /proc for it. family: walks the trees, and says who of ours lives. */
 export function memoryReader(
   family: () => readonly Member[],
   cgroup: Cgroup | null,
@@ -63,8 +62,7 @@ class ProcReader implements MemoryReader {
     const pid = this.#newestPid();
     const isQuiet = this.#trustsLastPid && pid !== null && pid === this.#lastPid;
     if (isQuiet && !exact) return;
-    const known = [...this.#weighed.values()].map(({ member }) => member);
-    const members = growTrees([...this.#family(), ...known]);
+    const members = this.#family();
     if (isQuiet && members.some((member) => this.#known(member) === null) && this.#newestPid() === pid) {
       this.#trustsLastPid = false;
     }

@@ -1,22 +1,28 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import type { Words } from '../plan/parsers.ts';
 import type { Environment } from '../plan/settings.ts';
-import type { ChildSpec, EnvironmentChange, Step } from '../plan/spec.ts';
+import type { ChildName, ChildSpec, EnvironmentChange, Step } from '../plan/spec.ts';
 import { spawnChild } from './child.ts';
 import { clock } from './clock.ts';
-import type { Cancel, Child, Host, Leftovers, Process } from './host.ts';
+import { Copies } from './copies.ts';
+import type { Member } from './family-tree.ts';
+import type { Cancel, Child, Host, Leftovers, Process, ProcessId } from './host.ts';
+import { whenTitled } from './idle.ts';
 import { killTree } from './kill-tree.ts';
+import { raiseOomScore } from './oom-score.ts';
 import { startOneShot } from './one-shot.ts';
 import type { Output } from './output.ts';
 import { parentDeathPrefix } from './parent-death.ts';
-import { copyWithPrefix } from './prefix.ts';
+import { readProcess } from './processes.ts';
 import { prepareWatch } from './readiness.ts';
 import type { Signals } from './signals.ts';
-import { Sweeper } from './sweep.ts';
+import { send, Sweeper } from './sweep.ts';
 
 /** Every child carries this variable with the id of our run: what escapes is known by it. */
 export const MARKER = 'MSTDN_SUPERVISE_RUN';
+
+/** Added to our own oom_score_adj for a process that is to go before any child; thousandths of all memory. */
+const SACRIFICED = 600;
 
 export type NodeHostOptions = {
   env: Environment;
@@ -35,8 +41,11 @@ export class NodeHost implements Host {
   readonly #guard: readonly string[];
   readonly #sweeper: Sweeper;
   readonly #stopWatching: Cancel;
-  readonly #living = new Set<number>();
-  readonly #copies = new Map<Readable, Promise<void>>();
+  /** pid -> the child that it is; '' for a one-shot command. */
+  readonly #living = new Map<number, ChildName>();
+  /** Kills that are still to come. */
+  readonly #kills = new Set<Cancel>();
+  readonly #copies = new Copies(clock);
 
   constructor(options: NodeHostOptions) {
     this.#options = options;
@@ -54,34 +63,62 @@ export class NodeHost implements Host {
   spawn(spec: ChildSpec): Child {
     const { folder, prefixed } = this.#options;
     const watch = prepareWatch(spec, folder, clock);
-    const output = prefixed === null ? 'inherit' : (child: ChildProcess) => this.#copyLines(spec.name, child, prefixed);
+    const output =
+      prefixed === null ? 'inherit' : (child: ChildProcess) => this.#copies.add(spec.name, child, prefixed);
     const env = this.#environment(watch.env);
-    return watch.of(this.#keep(spawnChild(this.#guarded(spec.command), { env, folder, output })));
+    const started = this.#keep(spawnChild(this.#guarded(spec.command), { env, folder, output }), spec.name);
+    const { oomScoreAdj } = spec.memory;
+    if (started.pid !== null && oomScoreAdj > 0) raiseOomScore(started.pid, oomScoreAdj);
+    return watch.of(started);
   }
 
   async run({ command, env }: Step): Promise<Process> {
     const { folder } = this.#options;
-    return this.#keep(await startOneShot(this.#guarded(command), { env: this.#environment(env), folder }));
+    return this.#keep(await startOneShot(this.#guarded(command), { env: this.#environment(env), folder }), '');
   }
 
   look(): void {
     this.#sweeper.glance();
   }
 
-  whenIdle(): Cancel {
-    return () => {};
+  /** The processes of the children that live now, found by a walk through their trees. */
+  family(): Member[] {
+    return this.#sweeper.glance().filter(({ child }) => child !== '');
   }
 
-  killTree(): void {}
+  whenIdle({ name, memory }: ChildSpec, idle: () => void): Cancel {
+    const row = readProcess(this.#pidOf(name) ?? 0);
+    if (row === null || memory.recycle === null) return () => {};
+    return whenTitled(row, new RegExp(memory.recycle.idleTitle), clock, idle);
+  }
 
-  end(): void {}
+  killTree(child: ChildName): void {
+    const pid = this.#pidOf(child);
+    this.#sweeper.killTree(child); // first, while parents tell whose child a daemon is
+    if (pid === null) return;
+    killGroup(pid);
+    if (process.platform !== 'linux') void killTree(pid);
+  }
 
-  sacrifice(): void {}
+  end(target: ProcessId, killAfterMs: number): void {
+    this.#signal(target, killAfterMs <= 0 ? ['SIGKILL'] : ['SIGTERM', 'SIGCONT']);
+    if (killAfterMs <= 0) return;
+    const cancel = clock.after(killAfterMs, () => {
+      this.#kills.delete(cancel);
+      this.#signal(target, ['SIGKILL']);
+    });
+    this.#kills.add(cancel);
+  }
+
+  sacrifice(target: ProcessId): void {
+    if (this.#sweeper.has(target)) raiseOomScore(target.pid, SACRIFICED);
+  }
 
   killAll(): string[] {
-    const killed = this.#sweeper.kill(this.#living);
-    for (const pid of this.#living) killGroup(pid);
-    if (process.platform !== 'linux') for (const pid of this.#living) void killTree(pid);
+    const pids = new Set(this.#living.keys());
+    const killed = this.#sweeper.kill(pids);
+    for (const pid of pids) killGroup(pid);
+    if (process.platform !== 'linux') for (const pid of pids) void killTree(pid);
     return killed;
   }
 
@@ -92,16 +129,13 @@ export class NodeHost implements Host {
   /** Lets go of everything; the last lines of the children get this long. */
   async close(atMostMs: number): Promise<void> {
     this.#stopWatching();
-    let cancel: Cancel = () => {};
-    const timeOver = new Promise<void>((resolve) => (cancel = clock.after(atMostMs, resolve)));
-    await Promise.race([Promise.all(this.#copies.values()), timeOver]);
-    cancel();
-    for (const stream of this.#copies.keys()) stream.destroy();
+    for (const cancel of this.#kills) cancel();
+    await this.#copies.close(atMostMs);
   }
 
-  #copyLines(name: string, { stdout, stderr }: ChildProcess, to: { stdout: Output; stderr: Output }): void {
-    if (stdout) this.#copies.set(stdout, copyWithPrefix(stdout, name, to.stdout));
-    if (stderr) this.#copies.set(stderr, copyWithPrefix(stderr, name, to.stderr));
+  /** Nobody is signalled who is not ours at this moment, whatever the pid and the name. */
+  #signal(target: ProcessId, signals: readonly NodeJS.Signals[]): void {
+    if (this.#sweeper.has(target)) for (const signal of signals) send(target.pid, signal);
   }
 
   #environment(change: EnvironmentChange): NodeJS.ProcessEnv {
@@ -114,13 +148,17 @@ export class NodeHost implements Host {
     return [file, ...args];
   }
 
-  #keep(started: Process): Process {
+  #keep(started: Process, child: ChildName): Process {
     const { pid } = started;
     if (pid === null) return started;
-    this.#sweeper.add(pid);
-    this.#living.add(pid);
+    this.#sweeper.add(pid, child);
+    this.#living.set(pid, child);
     void started.exited.then(() => this.#living.delete(pid));
     return started;
+  }
+
+  #pidOf(child: ChildName): number | null {
+    return [...this.#living].find(([, name]) => name === child)?.[0] ?? null;
   }
 }
 

@@ -46,6 +46,11 @@ export function commandLine(pid: number): string[] {
   return readWhole(pid, 'cmdline').split('\0').slice(0, -1);
 }
 
+/** The command line as a title, in one line: a process may have written over it, and left NULs behind. */
+export function titleOf(pid: number): string {
+  return readShort(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
+}
+
 /** A line of /proc/PID/stat; the name stands in parentheses and may hold anything. */
 export function parseStat(text: string): ProcessRow | null {
   const match = /^(\d+) \(([^]*)\) (.+)$/m.exec(text.trimEnd());

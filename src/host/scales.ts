@@ -1,7 +1,10 @@
-import type { Member } from './family-tree.ts';
+import type { ChildName } from '../plan/spec.ts';
+import type { ProcessId } from './host.ts';
 import { estimate, programOf, readExact, readFaults, readUse, type Use } from './process-memory.ts';
 
 const PAGE_BYTES = 4096;
+
+export type Member = ProcessId & { child: ChildName };
 
 /** A process on the scales, and what it weighed when its pages were last counted. */
 export class Weighed {

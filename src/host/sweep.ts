@@ -1,6 +1,8 @@
-import type { Cancel, Clock, Leftovers } from './host.ts';
-import { findKin, remember, type Known } from './kin.ts';
-import { carries, readDescendants, readProcess, readProcesses, type ProcessRow } from './processes.ts';
+import type { ChildName } from '../plan/spec.ts';
+import { Families } from './families.ts';
+import type { Member } from './family-tree.ts';
+import type { Cancel, Clock, Leftovers, ProcessId } from './host.ts';
+import type { ProcessRow } from './processes.ts';
 
 /** How long a process that outlived the children has to follow our TERM. */
 const LEFTOVER_GRACE_MS = 1000;
@@ -9,45 +11,66 @@ const KILL_TAKES_MS = 700;
 const POLL_MS = 20;
 const FIRST_LOOK_MS = 100;
 const LOOK_EVERY_MS = 5000;
-/** So many are remembered before the ended ones are sorted out, which takes a look at every process of the dyno. */
-const KNOWN_MOST = 256;
+/** Who forks while its tree is killed leaves somebody to the next round. */
+const ROUNDS = 5;
 
 /** Keeps track of every process that comes from our children, and ends them. Only Linux has the /proc for it. */
 export class Sweeper {
-  readonly #marker: string;
+  readonly #families: Families;
   readonly #clock: Clock;
-  #known: Known = new Map();
 
   constructor(marker: string, clock: Clock) {
-    this.#marker = marker;
+    this.#families = new Families(marker);
     this.#clock = clock;
   }
 
-  /** A child that we started: it leads a session of its own. */
-  add(pid: number): void {
-    const row = readProcess(pid);
-    if (row !== null) this.#known = new Map(this.#known).set(pid, row.started);
+  /** What we started: it leads a session of its own. child: '' for a one-shot command. */
+  add(pid: number, child: ChildName = ''): void {
+    this.#families.add(pid, child);
   }
 
   /** Remembers the descendants while their parents live, soon and then every few seconds, until cancelled. */
-  watch(everyMs = FIRST_LOOK_MS): Cancel {
-    let cancel: Cancel = () => {};
-    const timer = setTimeout(() => {
-      this.glance();
-      cancel = this.watch(Math.min(LOOK_EVERY_MS, 2 * everyMs));
-    }, everyMs);
-    timer.unref();
-    return () => {
-      clearTimeout(timer);
-      cancel();
+  watch(): Cancel {
+    let timer: NodeJS.Timeout;
+    const again = (everyMs: number): void => {
+      timer = setTimeout(() => {
+        this.glance();
+        again(Math.min(LOOK_EVERY_MS, 2 * everyMs));
+      }, everyMs);
+      timer.unref();
     };
+    again(FIRST_LOOK_MS);
+    return () => clearTimeout(timer);
+  }
+
+  /** Remembers the descendants that live now; gives everything that lives. */
+  glance(): Member[] {
+    return this.#families.glance();
   }
 
   /** @returns what was killed beside these children, as `name (pid 12)` */
   kill(children: ReadonlySet<number>): string[] {
-    const left = this.#left();
+    const left = this.#families.living();
     for (const { pid } of left) send(pid, 'SIGKILL');
     return left.filter(({ pid }) => !children.has(pid)).map(describe);
+  }
+
+  /** SIGKILL for what lives of one child. */
+  killTree(child: ChildName): void {
+    const killed = new Set<number>();
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const left = this.#families.livingOf(child).filter(({ pid }) => !killed.has(pid));
+      if (left.length === 0) return;
+      for (const { pid } of left) {
+        killed.add(pid);
+        send(pid, 'SIGKILL');
+      }
+    }
+  }
+
+  /** Whether this very process lives and is one of ours. */
+  has(target: ProcessId): boolean {
+    return this.#families.has(target);
   }
 
   async end(untilMs: number): Promise<Leftovers> {
@@ -55,59 +78,28 @@ export class Sweeper {
     const killed = new Map<number, ProcessRow>();
     const killAtMs = Math.min(untilMs, this.#clock.now() + LEFTOVER_GRACE_MS);
     const giveUpAtMs = Math.max(untilMs, this.#clock.now()) + KILL_TAKES_MS;
-    for (let left = this.#left(); left.length > 0 && this.#clock.now() < giveUpAtMs; left = this.#left()) {
+    const living = (): ProcessRow[] => this.#families.living();
+    for (let left = living(); left.length > 0 && this.#clock.now() < giveUpAtMs; left = living()) {
       const late = this.#clock.now() >= killAtMs;
-      for (const row of left) if (late || !termed.has(row.pid)) this.#end(row, late ? killed : termed, late);
+      for (const row of left) if (late || !termed.has(row.pid)) end(row, late ? killed : termed, late);
       await new Promise<void>((resolve) => this.#clock.after(POLL_MS, resolve));
     }
     for (const pid of killed.keys()) termed.delete(pid);
     return { ended: [...termed.values()].map(describe), killed: [...killed.values()].map(describe) };
   }
+}
 
-  #end(row: ProcessRow, list: Map<number, ProcessRow>, late: boolean): void {
-    list.set(row.pid, row);
-    send(row.pid, late ? 'SIGKILL' : 'SIGTERM');
-    if (!late) send(row.pid, 'SIGCONT');
-  }
-
-  glance(): void {
-    if (this.#known.size > KNOWN_MOST) this.#look(() => false);
-    const rows = [...this.#known.keys()].flatMap((pid) =>
-      this.#isKnown(readProcess(pid)) ? readDescendants(pid) : [],
-    );
-    this.#known = new Map([...this.#known, ...rows.map(({ pid, started }): [number, string] => [pid, started])]);
-  }
-
-  #isKnown(row: ProcessRow | null): boolean {
-    return row !== null && this.#known.get(row.pid) === row.started;
-  }
-
-  /** Looks twice before it says that nobody is left: one that forks and ends while we read /proc hands on what a single
-   * look may miss. */
-  #left(): ProcessRow[] {
-    const known = this.#known;
-    const left = this.#living();
-    if (left.length > 0) return left;
-    this.#known = known;
-    return this.#living();
-  }
-
-  #living(): ProcessRow[] {
-    return this.#look((pid) => carries(pid, this.#marker)).filter(({ zombie }) => !zombie);
-  }
-
-  #look(marked: (pid: number) => boolean): ProcessRow[] {
-    const kin = findKin(readProcesses(), this.#known, marked, process.pid);
-    this.#known = remember(this.#known, kin);
-    return kin;
-  }
+function end(row: ProcessRow, list: Map<number, ProcessRow>, late: boolean): void {
+  list.set(row.pid, row);
+  send(row.pid, late ? 'SIGKILL' : 'SIGTERM');
+  if (!late) send(row.pid, 'SIGCONT');
 }
 
 function describe({ name, pid }: ProcessRow): string {
   return `${name} (pid ${pid})`;
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

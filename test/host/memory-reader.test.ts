@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { clock } from '../../src/host/clock.ts';
-import { growTrees, type Member } from '../../src/host/family-tree.ts';
+import { Families } from '../../src/host/families.ts';
 import type { MemoryReader, MemoryReading } from '../../src/host/host.ts';
 import { memoryReader } from '../../src/host/memory-reader.ts';
 import { readUse } from '../../src/host/process-memory.ts';
@@ -14,12 +14,11 @@ import { Family, SLEEPER } from './family.ts';
 
 const MB = 2 ** 20;
 
-function member(child: string, pid: number): Member {
-  return { child, pid, started: readProcess(pid)?.started ?? '' };
-}
-
-function readerOf(members: readonly Member[], newestPid?: () => number | null): MemoryReader {
-  const reader = memoryReader(() => members, null, clock, newestPid);
+/** A reader of the trees of these children, by their pids. */
+function readerOf(children: Record<string, number>, newestPid?: () => number | null): MemoryReader {
+  const families = new Families('');
+  for (const [child, pid] of Object.entries(children)) families.add(pid, child);
+  const reader = memoryReader(() => families.glance(), null, clock, newestPid);
   if (reader === null) throw new Error('no /proc here');
   return reader;
 }
@@ -49,7 +48,7 @@ test('forks that share their memory: counted once, where RSS counts it five time
   const child = family.start(`exec perl -e '$n = ${60 * MB}; $x = "x" x $n; ${fork} ${tells('all')} ${idle}'`);
   const pids = [child.pid, ...(await Promise.all(['1', '2', '3', '4'].map((name) => family.pidOf(name))))];
   await family.pidOf('all');
-  const reader = readerOf([member('puma', child.pid)]);
+  const reader = readerOf({ puma: child.pid });
   const quick = reader.read(false);
   const exact = reader.read(true);
   expect(pidsOf(exact)).toEqual(pids.sort((a, b) => a - b));
@@ -68,7 +67,7 @@ test('after an exact reading the quick ones follow what grows, and a fork that w
   const fork = `fork or do { ${waitsFor('grow')} ${grow} ${tells('grown')} ${waitsFor('write')} substr($x, 4096 * $_, 1) = "z" for 0..(length($x) / 4096 - 1); ${tells('written')} sleep 1000 };`;
   const child = family.start(`exec perl -e '$n = ${60 * MB}; $x = "x" x $n; ${fork} ${tells('all')} sleep 1000'`);
   await family.pidOf('all');
-  const reader = readerOf([member('puma', child.pid)]);
+  const reader = readerOf({ puma: child.pid });
   await eventually(() => expect(pidsOf(reader.read(true))).toHaveLength(2));
   const before = sum(reader.read(true));
   writeFileSync(join(family.folder, 'grow'), '');
@@ -86,10 +85,7 @@ test('each process with its child, its parent, its name and the file that it run
   const sidekiq = family.start(`exec perl -e '$0 = "sidekiq [0 of 5 busy]"; ${tells('s')} sleep 1000'`);
   const pid = await family.pid('a');
   await family.pidOf('s');
-  const { processes, ownBytes, cgroupBytes, costMs } = readerOf([
-    member('puma', puma.pid),
-    member('sidekiq', sidekiq.pid),
-  ]).read(true);
+  const { processes, ownBytes, cgroupBytes, costMs } = readerOf({ puma: puma.pid, sidekiq: sidekiq.pid }).read(true);
   const a = processes.find((one) => one.pid === pid);
   expect(a).toMatchObject({ child: 'puma', parent: puma.pid, name: 'sleep', program: 'sleep' });
   expect(a?.started).toBe(readProcess(pid)?.started);
@@ -107,7 +103,7 @@ test('who comes is seen by the next quick reading, and who becomes another progr
     `exec perl -e '$n = ${60 * MB}; $x = "x" x $n; ${tells('a')} ${waitsFor('fork')} fork or do { ${becomes} }; sleep 1000'`,
   );
   await family.pidOf('a');
-  const reader = readerOf([member('sidekiq', child.pid)]);
+  const reader = readerOf({ sidekiq: child.pid });
   expect(pidsOf(reader.read(false))).toEqual([child.pid]);
   writeFileSync(join(family.folder, 'fork'), '');
   const pid = await family.pidOf('b');
@@ -125,7 +121,7 @@ test('a last pid that stands still is believed until an exact reading finds some
   const family = new Family();
   const later = (name: string): string => `while [ ! -e go-${name} ]; do sleep 0.01; done; ${SLEEPER} ${name} &`;
   const child = family.start(`${later('b')} ${later('c')} wait`);
-  const reader = readerOf([member('puma', child.pid)], () => 7);
+  const reader = readerOf({ puma: child.pid }, () => 7);
   reader.read(false);
   writeFileSync(join(family.folder, 'go-b'), '');
   const b = await family.pid('b');
@@ -139,7 +135,7 @@ test('a last pid that stands still is believed until an exact reading finds some
 test('without a last pid every reading looks for itself', async () => {
   const family = new Family();
   const child = family.start(`while [ ! -e go ]; do sleep 0.01; done; ${SLEEPER} b & wait`);
-  const reader = readerOf([member('puma', child.pid)], () => null);
+  const reader = readerOf({ puma: child.pid }, () => null);
   reader.read(false);
   writeFileSync(join(family.folder, 'go'), '');
   const b = await family.pid('b');
@@ -150,7 +146,7 @@ test('who was seen once stays ours, though its parent is gone and its session is
   const family = new Family();
   const child = family.start(`setsid ${SLEEPER} daemon & while [ ! -e go ]; do sleep 0.01; done`);
   const daemon = await family.pid('daemon');
-  const reader = readerOf([member('sidekiq', child.pid)]);
+  const reader = readerOf({ sidekiq: child.pid });
   reader.read(false);
   writeFileSync(join(family.folder, 'go'), '');
   await child.exited;
@@ -159,20 +155,12 @@ test('who was seen once stays ours, though its parent is gone and its session is
   }
 });
 
-test('a pid that somebody else has now is not counted', async () => {
-  const family = new Family();
-  const child = family.start(`exec ${SLEEPER} a`);
-  await family.pid('a');
-  const { started } = member('puma', child.pid);
-  expect(readerOf([{ child: 'puma', pid: child.pid, started: `${started}0` }]).read(true).processes).toEqual([]);
-});
-
 test('many that come and go while it reads: nobody is made up, nothing is thrown', async () => {
   const family = new Family();
   const busy = family.start('exec 2>/dev/null; while :; do sh -c "true & true" & true; done');
   const quiet = family.start(`${SLEEPER} a & wait`);
   const a = await family.pid('a');
-  const reader = readerOf([member('sidekiq', busy.pid), member('puma', quiet.pid)]);
+  const reader = readerOf({ sidekiq: busy.pid, puma: quiet.pid });
   for (let turn = 0; turn < 100; turn += 1) {
     const { processes } = reader.read(turn % 20 === 0);
     expect(processes.every(({ bytes, parent }) => Number.isSafeInteger(bytes + parent) && bytes >= 0)).toBe(true);
@@ -180,18 +168,6 @@ test('many that come and go while it reads: nobody is made up, nothing is thrown
     const ofPuma = processes.filter(({ child }) => child === 'puma').map(({ pid }) => pid);
     expect(ofPuma.sort()).toEqual([quiet.pid, a].sort());
   }
-});
-
-test('where the kernel lists no children every process is looked at, and the same are found', async () => {
-  const family = new Family();
-  const puma = family.start(`${SLEEPER} a & sh -c "${SLEEPER.replaceAll('$', '\\$')} b; :" & wait`);
-  const sidekiq = family.start(`${SLEEPER} c & wait`);
-  for (const name of ['a', 'b', 'c']) await family.pid(name);
-  const from = [member('puma', puma.pid), member('sidekiq', sidekiq.pid), member('sidekiq', await family.pid('c'))];
-  const both = [true, false].map((hasChildren) => growTrees(from, hasChildren).sort((a, b) => a.pid - b.pid));
-  expect(both[0]).toHaveLength(6);
-  expect(both[1]).toEqual(both[0]);
-  expect(growTrees([{ ...from[0], started: 'x' } as Member], false)).toEqual([]);
 });
 
 test('the cgroup counts for itself', () => {

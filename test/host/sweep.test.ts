@@ -151,3 +151,38 @@ test('new ones that come while it ends the old ones are ended as well, generatio
   await sweeper.end(later());
   expect(processTable().filter(({ pid, zombie }) => !zombie && environment(pid).includes(family.marker))).toEqual([]);
 });
+
+test('kills the tree of one child, its daemons included, and no sibling', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const puma = family.start(`${SLEEPER} sibling & setsid ${SLEEPER} far-sibling & wait`);
+  const sidekiq = family.start(`trap '' TERM; ${SLEEPER} a & setsid ${SLEEPER} b & wait`);
+  sweeper.add(puma.pid, 'puma');
+  sweeper.add(sidekiq.pid, 'sidekiq');
+  const pids = [await family.pid('a'), await family.pid('b')];
+  const siblings = [puma.pid, await family.pid('sibling'), await family.pid('far-sibling')];
+  sweeper.killTree('nobody');
+  sweeper.killTree('');
+  expect([...pids, ...siblings].filter(alive)).toHaveLength(5);
+  sweeper.killTree('sidekiq');
+  expect(await sidekiq.exited).toEqual({ kind: 'signaled', signal: 'SIGKILL' });
+  for (const pid of pids) await family.gone(pid);
+  expect(siblings.filter(alive)).toEqual(siblings);
+});
+
+test('what outlived a child is killed with its tree: known from before, or in its session', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const child = family.start(`setsid ${SLEEPER} known & ${SLEEPER} member & while [ ! -e go ]; do sleep 0.01; done`);
+  sweeper.add(child.pid, 'sidekiq');
+  const [known, member] = [await family.pid('known'), await family.pid('member')];
+  sweeper.glance();
+  writeFileSync(join(family.folder, 'go'), '');
+  await child.exited;
+  sweeper.glance();
+  const next = family.start(`exec ${SLEEPER} next`);
+  sweeper.add(next.pid, 'puma');
+  sweeper.killTree('sidekiq');
+  for (const pid of [known, member]) await family.gone(pid);
+  expect(alive(await family.pid('next'))).toBe(true);
+});

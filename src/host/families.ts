@@ -1,0 +1,93 @@
+import type { ChildName } from '../plan/spec.ts';
+import { growTrees, memberOf, type Member } from './family-tree.ts';
+import type { ProcessId } from './host.ts';
+import { findKin, remember, type Known } from './kin.ts';
+import { carries, readProcess, readProcesses, type ProcessRow } from './processes.ts';
+
+/** So many ended leaders are remembered before those are sorted out whose sessions are empty, which takes a look at every
+ * process of the dyno. */
+const ENDED_MOST = 16;
+
+/** Who is ours, and from which child: remembered while it lives, so that it is known again without its parent. */
+export class Families {
+  readonly #marker: string;
+  #known: ReadonlyMap<number, Member> = new Map();
+
+  constructor(marker: string) {
+    this.#marker = marker;
+  }
+
+  /** What we started ourselves; a second process of the same child belongs to the same family. */
+  add(pid: number, child: ChildName): void {
+    const row = readProcess(pid);
+    if (row !== null) this.#known = new Map(this.#known).set(pid, memberOf(row, child));
+  }
+
+  /** Remembers who has come and forgets who has gone; gives the living. */
+  glance(): Member[] {
+    const living = growTrees(this.#known.values());
+    const ended = [...this.#known.values()].filter(({ pid, leads }) => leads && !living.has(pid));
+    this.#known = new Map([...ended.map((member): [number, Member] => [member.pid, member]), ...living]);
+    if (ended.length > ENDED_MOST) this.#look(() => false);
+    return [...living.values()];
+  }
+
+  /** Everything of ours that lives, found by the marker too. Looks twice before it says that nobody is left: one that forks
+   * and ends while we read /proc hands on what a single look may miss. */
+  living(): ProcessRow[] {
+    const known = this.#known;
+    const marked = (pid: number): boolean => carries(pid, this.#marker);
+    const living = this.#look(marked);
+    if (living.length > 0) return living;
+    this.#known = known;
+    return this.#look(marked);
+  }
+
+  /** What lives of this child and comes from it, the members of its sessions and of its descendants' included. */
+  livingOf(child: ChildName): ProcessRow[] {
+    const kin = findKin(readProcesses(), this.#starts(child), () => false, process.pid);
+    const living = kin.filter(({ zombie }) => !zombie);
+    this.#known = new Map([...this.#known, ...living.map((row): [number, Member] => [row.pid, memberOf(row, child)])]);
+    return living;
+  }
+
+  /** Whether this very process lives and comes from one of us: known itself, or its parents or the leader of its session
+   * are. Asked before a single process is signalled. */
+  has({ pid, started }: ProcessId): boolean {
+    let row = readProcess(pid);
+    if (row === null || row.zombie || row.started !== started) return false;
+    for (; row !== null && row.pid !== process.pid; row = row.parent > 1 ? readProcess(row.parent) : null) {
+      if (this.#isKnown(row) || this.#isKnown(readProcess(row.session))) return true;
+    }
+    return false;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  #isKnown(row: ProcessRow | null): boolean {
+    return row !== null && this.#known.get(row.pid)?.started === row.started;
+  }
+
+  #look(marked: (pid: number) => boolean): ProcessRow[] {
+    const rows = readProcesses();
+    const kin = findKin(rows, this.#starts(), marked, process.pid);
+    const children = new Set([...this.#known.values()].map(({ child }) => child));
+    const childOf = new Map<number, ChildName>();
+    for (const child of children) {
+      for (const { pid } of findKin(rows, this.#starts(child), () => false, process.pid)) childOf.set(pid, child);
+    }
+    const found = new Map(kin.map((row) => [row.pid, memberOf(row, childOf.get(row.pid) ?? '')]));
+    const kept = [...remember(this.#starts(), kin).keys()].flatMap(
+      (pid) => found.get(pid) ?? this.#known.get(pid) ?? [],
+    );
+    this.#known = new Map(kept.map((member) => [member.pid, member]));
+    return kin.filter(({ zombie }) => !zombie);
+  }
+
+  #starts(child?: ChildName): Known {
+    const members = [...this.#known.values()].filter((member) => child === undefined || member.child === child);
+    return new Map(members.map(({ pid, started }) => [pid, started]));
+  }
+}
