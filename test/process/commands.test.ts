@@ -43,7 +43,7 @@ describe('--env-file', () => {
     const env = { SIDEKIQ_COMMAND: tiny('sidekiq'), SIDEKIQ_THREADS: undefined };
     const dyno = startDyno({ args: ['worker', '--env-file', 'my.env'], cwd: folder, env });
     const [, pid] = await dyno.says(/sidekiq up (\d+)/);
-    expect(facts(dyno)[1]?.command).toEqual(expect.arrayContaining(['-c', '7']));
+    expect(facts(dyno).find(({ fact }) => fact === 'started')?.command).toEqual(expect.arrayContaining(['-c', '7']));
     expect(environment(Number(pid))).toContain('FROM_FILE=a b');
     dyno.signal('SIGTERM');
     await dyno.exited;
