@@ -58,9 +58,9 @@ test('a sidekiq that leaks is recycled while it works: every job runs once, and 
 /** Asks puma again and again until `done` has come true; gives the status of every answer. */
 async function askUntil({ port }: Instance, done: () => Promise<unknown>): Promise<(number | undefined)[]> {
   const answers: (number | undefined)[] = [];
-  let isDone = false;
-  const finished = done().finally(() => (isDone = true));
-  while (!isDone) answers.push((await get(port, '/health')).status);
+  const over = new AbortController();
+  const finished = done().finally(() => over.abort());
+  while (!over.signal.aborted) answers.push((await get(port, '/health')).status);
   await finished;
   return answers;
 }
