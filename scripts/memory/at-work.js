@@ -10,22 +10,22 @@ const REQUESTS_PER_SECOND = 20;
 /** Time for a request to fail that is on its way when the last job is done. */
 const LAST_REQUESTS_MS = 2000;
 
-/** Boots `what` with `env`, keeps `jobs` ({ everyMs, count, worker, argument }) and requests coming while `act(run)` takes,
- * then waits until nothing moves any more, and ends it all. Gives what was seen, and what `act` gave as `seen`. */
-export async function atWork({ what, env, jobs: { everyMs, ...job }, limits }, act) {
+/** Boots `what` with `env`, keeps requests and `jobs`, if any ({ everyMs, count, worker, argument }), coming while `act(run)`
+ * takes, then waits until nothing moves any more, and ends it all. Gives what was seen, and what `act` gave as `seen`. */
+export async function atWork({ what, env, jobs, ...watch }, act) {
   const instance = await makeInstance();
   Object.assign(instance.env, env);
-  const platform = new Platform(what, instance, limits);
+  const platform = new Platform(what, instance, watch);
   await isUp(instance);
   const ledger = new Ledger(instance.redis);
   const load = new Load(instance.port, REQUESTS_PER_SECOND);
-  ledger.keepEnqueueing(everyMs, job.count, job.worker, job.argument);
+  if (jobs) ledger.keepEnqueueing(jobs.everyMs, jobs.count, jobs.worker, jobs.argument);
   const seen = await act({ ledger, platform });
   ledger.stop();
-  const [jobs] = await Promise.all([ledger.settle(), pause(LAST_REQUESTS_MS)]);
+  const [settled] = await Promise.all([ledger.settle(), pause(LAST_REQUESTS_MS)]);
   await load.stop();
   await platform.stop();
-  return { name: what.name, seen, jobs, load: requests(load), ...sightsOf(platform) };
+  return { name: what.name, seen, jobs: settled, load: requests(load), ...sightsOf(platform) };
 }
 
 function requests({ sent, answered, slowestMs, failuresMs }) {

@@ -17,6 +17,10 @@ export class Ledger {
     this.#redis.ask('sadd', 'queues', 'default');
   }
 
+  get enqueued() {
+    return this.#ids.length;
+  }
+
   /** Puts jobs into the queue as Sidekiq's client does. */
   enqueue(count, worker, argument) {
     const ids = Array.from({ length: count }, () => randomBytes(12).toString('hex'));
@@ -58,7 +62,7 @@ export class Ledger {
     const [isDone, isQueued, isRetried] = [new Set(done), ids(queue), ids(retries)];
     const lost = this.#ids.filter((id) => !isDone.has(id) && !isQueued.has(id) && !isRetried.has(id));
     const [queued, retried] = [isQueued.size, isRetried.size];
-    return { enqueued: this.#ids.length, done: isDone.size, queued, retried, lost: lost.length };
+    return { enqueued: this.enqueued, done: isDone.size, queued, retried, lost: lost.length };
   }
 }
 

@@ -3,16 +3,14 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { kindOf, memoryOf } from './processes.js';
 
-const EVERY_MS = 100;
-
 export class Meter {
   #isRunning = true;
-  /** { atMs, pss, rss, kinds: { puma: bytes, … } }, bytes, one every 100 ms. */
+  /** { atMs, pss, rss, kinds: { puma: bytes, … } }, bytes. */
   samples = [];
 
-  /** `look` gives the pids that count now; `each` is called with each sample. */
-  constructor(look, each = () => {}) {
-    this.done = this.#run(look, each);
+  /** Every `everyMs`; `look` gives the pids that count now; `each` is called with each sample. */
+  constructor(everyMs, look, each) {
+    this.done = this.#run(everyMs, look, each);
   }
 
   stop() {
@@ -20,19 +18,13 @@ export class Meter {
     return this.done;
   }
 
-  /** The samples of the last `ms`. */
-  last(ms) {
-    const from = (this.samples.at(-1)?.atMs ?? 0) - ms;
-    return this.samples.filter(({ atMs }) => atMs >= from);
-  }
-
-  async #run(look, each) {
+  async #run(everyMs, look, each) {
     while (this.#isRunning) {
       const startedMs = performance.now();
       const sample = readingOf(look(), startedMs);
       this.samples.push(sample);
       each(sample);
-      await pause(Math.max(5, EVERY_MS - (performance.now() - startedMs)));
+      await pause(Math.max(5, everyMs - (performance.now() - startedMs)));
     }
   }
 }

@@ -15,10 +15,11 @@ export class Platform {
   facts = [];
 
   /** `killsAt` is bytes, or Infinity for a platform that only looks. `quota` is bytes. */
-  constructor(what, instance, { quota = Infinity, killsAt = Infinity } = {}) {
+  constructor(what, instance, { quota = Infinity, killsAt = Infinity, samplesMs = 100 } = {}) {
     this.#make = () => new Dyno(what, instance);
     this.#start();
     this.meter = new Meter(
+      samplesMs,
       () => this.dyno.look(),
       (sample) => this.#judge(sample, quota, killsAt),
     );

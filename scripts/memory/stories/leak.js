@@ -31,7 +31,7 @@ export async function leak(say) {
 }
 
 function run(env, jobs, act, limits) {
-  return atWork({ what: supervised, env, jobs, limits }, act);
+  return atWork({ what: supervised, env, jobs, ...limits }, act);
 }
 
 /** And some time longer; gives when the new sidekiq was ready, undefined if there was none. */

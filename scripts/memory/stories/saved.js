@@ -35,7 +35,7 @@ export async function saved(say) {
 async function run(what, picture, guard, say) {
   const env = { ...SAME, ...withoutLimits(dirname(picture)), CONVERT: findConvert(), ...guard };
   const jobs = { everyMs: 500, count: 2, worker: 'RecordedWorker', argument: 1 };
-  const result = await atWork({ what, env, jobs, limits: LIMITS }, async ({ ledger }) => {
+  const result = await atWork({ what, env, jobs, ...LIMITS }, async ({ ledger }) => {
     say(`${what.name}: is at work`);
     await pause(BEFORE_MS);
     const convertMs = performance.now();

@@ -1,44 +1,70 @@
 // What the whole dyno takes, puma and sidekiq at work: under the shell line, under us, and what each saving is worth.
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { atWork } from '../at-work.js';
 import { shellLine, supervised } from '../dyno.js';
+import { temporaryFolder } from '../ending.js';
 import { mb, median, times } from '../figures.js';
 
-/** In each burst one job for each thread, so that all allocate at the same time. */
-const JOBS = { everyMs: 1000, count: 5, worker: 'AllocatingWorker', argument: 60 };
-const WORK_MS = 35_000;
-const LAST_MS = 12_000;
+/** In each burst one job for each thread, so that all allocate at the same time; the next when all are done. */
+const BURST = [5, 'AllocatingWorker', 20];
+const BURSTS = 24;
+const LAST_BURSTS = 8;
+const BURST_MS = 1250;
+const SAMPLES_MS = 250;
 const GOAL = 0.6;
 const QUOTA = { SUPERVISE_MEMORY_QUOTA: '512M' };
-const RUNS = [
-  { name: 'the shell line', what: shellLine, env: {} },
-  { name: 'mstdn-supervise', what: supervised, env: QUOTA },
-  { name: 'without MALLOC_ARENA_MAX=2', what: supervised, env: { ...QUOTA, MALLOC_ARENA_MAX: '0' } },
-  { name: 'without WEB_CONCURRENCY=0', what: supervised, env: { ...QUOTA, WEB_CONCURRENCY: '2' } },
-];
 
 export async function whole(say) {
   const results = [];
-  for (const { name, what, env } of RUNS) {
-    const run = await atWork({ what, env, jobs: JOBS }, () => pause(WORK_MS));
+  for (const { name, what, env } of runs()) {
+    const run = await atWork({ what, env, samplesMs: SAMPLES_MS }, work);
     results.push({ ...run, name, ...lastPartOf(run) });
     say(`${name}: ${mb(results.at(-1).pss)}`);
   }
   const [shell, ours] = results;
-  const holds = ours.pss <= GOAL * shell.pss;
   return {
-    title: `The whole dyno at work, PSS of everything, median of the last ${LAST_MS / 1000} s`,
+    title: 'The whole dyno at work, PSS of everything, median of the last third',
     rows: rowsOf(results, shell),
     claims: [
-      { text: `at most ${GOAL}x of the shell line: ${times(ours.pss, shell.pss)}`, holds },
-      { text: 'the same work is done', holds: results.every(isAllDone) },
+      {
+        text: `at most ${GOAL}x of the shell line: ${times(ours.pss, shell.pss)}`,
+        holds: ours.pss <= GOAL * shell.pss,
+      },
+      { text: 'the same jobs are done, every request is answered', holds: results.every(isAllDone) },
     ],
   };
 }
 
-function lastPartOf({ samples }) {
-  const from = samples.at(-1).atMs - LAST_MS;
-  const last = samples.filter(({ atMs }) => atMs > from);
+function runs() {
+  const node = join(temporaryFolder(), 'node');
+  copyFileSync(supervised.command[0], node);
+  // A node of its own: the pages of one that runs elsewhere as well, as here, would count in part only.
+  const what = { ...supervised, command: [node, ...supervised.command.slice(1)] };
+  return [
+    { name: 'the shell line', what: shellLine, env: {} },
+    { name: 'mstdn-supervise', what, env: QUOTA },
+    { name: 'without MALLOC_ARENA_MAX=2', what, env: { ...QUOTA, MALLOC_ARENA_MAX: '0' } },
+    { name: 'without WEB_CONCURRENCY=0', what, env: { ...QUOTA, WEB_CONCURRENCY: '2' } },
+  ];
+}
+
+/** The same number of jobs, however busy the machine is. */
+async function work({ ledger }) {
+  let fromMs;
+  for (let burst = 0; burst < BURSTS; burst += 1) {
+    if (burst === BURSTS - LAST_BURSTS) fromMs = performance.now();
+    await ledger.enqueue(...BURST);
+    await pause(BURST_MS);
+    while ((await ledger.count()).done < ledger.enqueued) await pause(50);
+  }
+  return { fromMs, toMs: performance.now() };
+}
+
+function lastPartOf({ samples, seen: { fromMs, toMs } }) {
+  const last = samples.filter(({ atMs }) => atMs > fromMs && atMs < toMs);
   const part = (kind) => median(last.map(({ kinds }) => kinds[kind] ?? 0));
   const own = part('shell') + part('supervisor');
   return { pss: median(last.map(({ pss }) => pss)), puma: part('puma'), sidekiq: part('sidekiq'), own };
