@@ -102,6 +102,7 @@ async function ourMemory() {
     PUMA_COMMAND: `${node} -e "${server}"`,
     SIDEKIQ_COMMAND: `/bin/sh -c '${worker}'`,
     SIDEKIQ_PROCESSES: '1 1',
+    SUPERVISE_MEMORY_QUOTA: process.env.QUOTA ?? '512M',
   });
   let output = '';
   dyno.stdout.setEncoding('utf8').on('data', (text) => (output += text));
