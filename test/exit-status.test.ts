@@ -46,6 +46,7 @@ test('EXIT names the codes of ours', () => {
     unasked: 1,
     usage: 64,
     internal: 70,
+    memory: 75,
     config: 78,
     notExecutable: 126,
     notFound: 127,

@@ -100,9 +100,10 @@ export class NodeHost implements Host {
     if (process.platform !== 'linux') void killTree(pid);
   }
 
-  end(target: ProcessId, killAfterMs: number): void {
-    this.#signal(target, killAfterMs <= 0 ? ['SIGKILL'] : ['SIGTERM', 'SIGCONT']);
-    if (killAfterMs <= 0) return;
+  end(target: ProcessId, killAfterMs: number | null): void {
+    const atOnce = killAfterMs !== null && killAfterMs <= 0;
+    this.#signal(target, atOnce ? ['SIGKILL'] : ['SIGTERM', 'SIGCONT']);
+    if (killAfterMs === null || atOnce) return;
     const cancel = clock.after(killAfterMs, () => {
       this.#kills.delete(cancel);
       this.#signal(target, ['SIGKILL']);

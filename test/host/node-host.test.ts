@@ -136,6 +136,18 @@ describe('ending one process', () => {
     expect(existsSync(join(family.folder, 'termed'))).toBe(false);
   });
 
+  test('TERM and no KILL, as for a worker of puma, which drains in its own time', async () => {
+    const family = new Family();
+    const host = hostIn(family);
+    const other = deaf.replaceAll('deaf.pid', 'other.pid').replaceAll('termed', 'too');
+    host.spawn(shell('puma', `${deaf} & ${other} & wait`));
+    const [pid, later] = [await family.pidOf('deaf'), await family.pidOf('other')];
+    host.end(idOf(pid), null);
+    host.end(idOf(later), 50); // its KILL comes after one of the first would have come
+    await family.gone(later);
+    expect([alive(pid), existsSync(join(family.folder, 'termed'))]).toEqual([true, true]);
+  });
+
   test('nobody who is not ours, whatever the name, and nobody else under a pid of ours', async () => {
     const [family, strangers] = [new Family(), new Family()];
     const host = hostIn(family);
