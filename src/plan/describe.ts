@@ -1,3 +1,4 @@
+import { budgetWarnings } from './budget.ts';
 import { describeBudget, needs } from './describe-budget.ts';
 import { redact } from './redact.ts';
 import type { Queue } from './queues.ts';
@@ -9,15 +10,22 @@ const MARKER = 'MSTDN_SUPERVISE_RUN';
 
 /** What would run, for a person. */
 export function describePlan(plan: Plan): string {
-  const lines = [`${plan.role}:`, ...body(plan), ...plan.warnings.map((warning) => `  warning: ${warning}`)];
+  const lines = [`${plan.role}:`, ...body(plan), ...warningsOf(plan).map((warning) => `  warning: ${warning}`)];
   return `${lines.join('\n')}\n`;
 }
 
 /** What would run, as data; without what must not be printed. */
 export function planAsData(plan: Plan): unknown {
-  const text = JSON.stringify(plan, (_, value: unknown) => (typeof value === 'string' ? redact(value) : value));
+  const text = JSON.stringify({ ...plan, warnings: warningsOf(plan) }, (_, value: unknown) =>
+    typeof value === 'string' ? redact(value) : value,
+  );
   const data = JSON.parse(text) as object;
   return plan.kind === 'serve' ? { ...data, databaseConnections: plan.budget.database.most, marker: MARKER } : data;
+}
+
+/** Here what may not be enough is said as well; a boot log has no need to say it every day. */
+function warningsOf(plan: Plan): readonly string[] {
+  return plan.kind === 'serve' ? [...plan.warnings, ...budgetWarnings(plan.budget)] : plan.warnings;
 }
 
 type ServePlan = Extract<Plan, { kind: 'serve' }>;

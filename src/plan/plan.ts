@@ -6,7 +6,7 @@ import type { Place } from './place.ts';
 import { nearMisses } from './near-misses.ts';
 import { queueProblems, queueWarnings } from './queue-checks.ts';
 import { allocator, allocatorWarnings } from './allocator.ts';
-import { budgetOf, budgetWarnings } from './budget.ts';
+import { budgetOf } from './budget.ts';
 import { poolWarnings } from './connections.ts';
 import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
 import { readSettings, type Environment, type Settings } from './settings.ts';
@@ -43,7 +43,6 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
     ...stopWarnings(children, stop),
     ...(children.some(({ kind }) => kind !== 'streaming') ? allocatorWarnings(settings, place) : []),
     ...memoryWarnings(env, place.quota),
-    ...budgetWarnings(budget),
   ];
   return {
     kind: 'serve',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
-import { totalConnections } from '../../src/plan/budget.ts';
+import { budgetWarnings, totalConnections } from '../../src/plan/budget.ts';
 import type { Environment } from '../../src/plan/settings.ts';
 import { checkout, child, quota, serving, warningsOf } from './checkout.ts';
 
@@ -163,11 +163,11 @@ describe('budgetWarnings', () => {
       ],
     ],
   ])('%s', (_, env, warnings) => {
-    expect(warningsOf('web', { ...both, ...env }, small)).toEqual(warnings);
+    expect(budgetWarnings(serving('web', { ...both, ...env }, small).budget)).toEqual(warnings);
   });
 
   test('a dyno that has it all', () => {
-    expect(warningsOf('web', { ...both, ...limits(20, 37), WEB_CONCURRENCY: '0' })).toEqual([]);
-    expect(warningsOf('web', limits(10, 15), small)).toEqual([]);
+    expect(budgetWarnings(serving('web', { ...both, ...limits(20, 37), WEB_CONCURRENCY: '0' }).budget)).toEqual([]);
+    expect(budgetWarnings(serving('web', limits(10, 15), small).budget)).toEqual([]);
   });
 });
