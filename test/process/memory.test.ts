@@ -70,6 +70,18 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
   });
 });
 
+test('a worker of a puma cluster that grows gets its TERM, drains, and its master boots another', async () => {
+  const { dyno, puma } = await startGuarded('worker=300', '', { ...RELIEVE, WEB_CONCURRENCY: '1' });
+  const worker = Number((await dyno.says(/worker up (\d+)/))[1]);
+  process.kill(worker, 'SIGUSR2');
+  await dyno.says(/worker ended 0[^]*worker up/);
+  expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(
+    /and a worker of puma holds .*; its master boots another; ending puma worker/,
+  );
+  expect(alive(puma)).toBe(true);
+  await stopped(dyno);
+});
+
 test('a helper that ignores TERM is killed two seconds later', async () => {
   const { dyno, puma } = await startGuarded('helper=300 stubborn', '', RELIEVE);
   process.kill(puma, 'SIGUSR2');
