@@ -3,7 +3,7 @@
 import { MIB, largest } from './figures.js';
 
 const WIDTH = 760;
-const PANEL = { left: 64, right: 150, top: 46, height: 190, below: 44 };
+const PANEL = { left: 64, right: 130, top: 66, height: 190, below: 58 };
 const PLOT_WIDTH = WIDTH - PANEL.left - PANEL.right;
 const POINTS = 240;
 const GREY = '#77808a';
@@ -40,11 +40,11 @@ function drawPanel(panel, lines, scale) {
   const kinds = kindsOf(panel.samples);
   const points = thinned(panel.samples);
   return [
-    text(0, -26, panel.title, 'font-size="15" font-weight="600"'),
+    text(0, -44, panel.title, 'font-size="15" font-weight="600"'),
     ...areas(points, kinds, scale),
     ...lines.map(({ bytes, text: words }) => level(scale.y(bytes), words)),
     ...panel.marks.map(({ atMs, text: words }, index) => mark(scale.x(atMs), words, index)),
-    ...kinds.map((kind, index) => legend(kind, kinds.length - 1 - index)),
+    ...kinds.map(legend),
     axis(panel, scale),
   ].join('\n');
 }
@@ -68,8 +68,8 @@ function mark(x, words, index) {
 }
 
 function legend(kind, place) {
-  const y = PANEL.height - 12 - 20 * place;
-  return `<rect x="${PLOT_WIDTH + 10}" y="${y - 10}" width="12" height="12" fill="${COLOURS[kind] ?? OTHER}"/>${text(PLOT_WIDTH + 28, y, kind)}`;
+  const [x, y] = [110 * place, PANEL.height + 42];
+  return `<rect x="${x}" y="${y - 11}" width="12" height="12" fill="${COLOURS[kind] ?? OTHER}"/>${text(x + 18, y, kind)}`;
 }
 
 function axis({ samples, zeroMs }, { x }) {

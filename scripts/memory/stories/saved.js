@@ -18,6 +18,7 @@ const GUARD = { SUPERVISE_MEMORY_QUOTA: '512M', SUPERVISE_MEMORY_KILLS_AT: '200'
 const SAME = { WEB_CONCURRENCY: '0', MALLOC_ARENA_MAX: '2', SIDEKIQ_THREADS: '5' };
 const BEFORE_MS = 6000;
 const AFTER_MS = 20_000;
+const DRAWN_MS = { before: 3000, after: 8000 };
 
 export async function saved(say) {
   const picture = makePicture(temporaryFolder(), 12_000, 10_000);
@@ -77,8 +78,10 @@ function drawing(runs) {
   const panels = runs.map(({ name, samples, seen: { convertMs }, ends, facts }) => ({
     title: name,
     zeroMs: convertMs,
-    samples: samples.filter(({ atMs }) => atMs > convertMs - BEFORE_MS && atMs < convertMs + AFTER_MS),
-    marks: [{ atMs: convertMs, text: 'the job starts' }, ...momentsOf(facts, ends)],
+    samples: samples.filter(({ atMs }) => atMs > convertMs - DRAWN_MS.before && atMs < convertMs + DRAWN_MS.after),
+    marks: [{ atMs: convertMs, text: 'the job starts' }, ...momentsOf(facts, ends)].filter(
+      ({ atMs }) => atMs < convertMs + DRAWN_MS.after,
+    ),
   }));
   const lines = [
     { bytes: QUOTA, text: `${mb(QUOTA)}, R14` },
