@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import type { CgroupLimits, MemoryFacts } from './host.ts';
-import { numberAfter, readShort } from './short-read.ts';
+import { numberAfter, readBytes, readShort } from './short-read.ts';
 
 /** Where the kernel shows itself; the tests have trees of their own. */
 const ROOTS = { proc: '/proc', cgroup: '/sys/fs/cgroup' };
@@ -9,9 +9,10 @@ const ROOTS = { proc: '/proc', cgroup: '/sys/fs/cgroup' };
 /** What the kernel says of the memory that we may have. Runs before the first child starts: a dozen short reads. */
 export function readCgroups(roots = ROOTS): MemoryFacts {
   const own = readShort(join(roots.proc, 'self/cgroup'), true);
-  const meminfo = readShort(join(roots.proc, 'meminfo'));
+  const cgroups = [...unified(roots.cgroup, own), ...memoryAlone(roots.cgroup, own)];
+  const meminfo = readBytes(join(roots.proc, 'meminfo'));
   return {
-    cgroups: [...unified(roots.cgroup, own), ...memoryAlone(roots.cgroup, own)],
+    cgroups,
     memTotalBytes: kilobytes(meminfo, 'MemTotal:'),
     swapTotalBytes: kilobytes(meminfo, 'SwapTotal:'),
   };
@@ -53,7 +54,7 @@ function textOf(folder: string, file: string): string | null {
   return text === '' ? null : text;
 }
 
-function kilobytes(meminfo: string, word: string): number | null {
+function kilobytes(meminfo: Buffer, word: string): number | null {
   const kilo = numberAfter(meminfo, word);
   return Number.isNaN(kilo) ? null : kilo * 1024;
 }

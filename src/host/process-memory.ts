@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { numberAfter, readShort } from './short-read.ts';
+import { numberAfter, readBytes, readShort } from './short-read.ts';
 
 /** What /proc/PID/status says of a process; memory in bytes. */
 export type Use = {
@@ -15,24 +15,29 @@ export type Use = {
 
 /** A quick look at what a process uses, 0.02 ms; null when it has ended, reaped or not. */
 export function readUse(pid: number): Use | null {
-  return parseStatus(readShort(`/proc/${pid}/status`));
+  return parseStatus(readBytes(`/proc/${pid}/status`));
 }
 
-/** The text of /proc/PID/status. A zombie and a thread of the kernel have no memory, and no such lines. */
-export function parseStatus(text: string): Use | null {
-  const [anon, file] = [numberAfter(text, 'RssAnon:'), numberAfter(text, 'RssFile:')];
-  const [shmem, swap] = [numberAfter(text, 'RssShmem:'), numberAfter(text, 'VmSwap:')];
-  const parent = numberAfter(text, 'PPid:');
-  const name = /^Name:\t(.*)$/m.exec(text)?.[1];
-  if (name === undefined || Number.isNaN(parent + anon + file + shmem)) return null;
+/** /proc/PID/status. A zombie and a thread of the kernel have no memory, and no such lines. */
+export function parseStatus(status: Buffer): Use | null {
+  const [anon, file] = [numberAfter(status, 'RssAnon:'), numberAfter(status, 'RssFile:')];
+  const [shmem, swap] = [numberAfter(status, 'RssShmem:'), numberAfter(status, 'VmSwap:')];
+  const parent = numberAfter(status, 'PPid:');
+  if (Number.isNaN(parent + anon + file + shmem)) return null;
   return {
-    name: name.replace(/\\([\\n])/g, (_, letter) => (letter === 'n' ? '\n' : '\\')),
+    name: nameIn(status),
     parent,
     anonBytes: anon * 1024,
     fileBytes: file * 1024,
     shmemBytes: shmem * 1024,
     swapBytes: (swap || 0) * 1024, // a kernel without swap has no such line
   };
+}
+
+/** On the first line; the kernel writes a newline in a name as `\\n`, and a backslash as two. */
+function nameIn(status: Buffer): string {
+  const name = status.toString('latin1', 'Name:\t'.length, status.indexOf('\n'));
+  return name.includes('\\') ? name.replace(/\\([\\n])/g, (_, letter) => (letter === 'n' ? '\n' : '\\')) : name;
 }
 
 /** An estimate from the quick look, bytes: too high where a fork shares its memory, too low by the files it has mapped. */
@@ -44,13 +49,12 @@ export function estimate({ anonBytes, shmemBytes, swapBytes }: Use): number {
  * which the kernel goes through every page (2.8 ms at 300 MB). null where that is not ours to read, or the kernel is older
  * than 4.14. */
 export function readExact(pid: number): number | null {
-  return parseRollup(readShort(`/proc/${pid}/smaps_rollup`));
+  return parseRollup(readBytes(`/proc/${pid}/smaps_rollup`));
 }
 
-/** The text of /proc/PID/smaps_rollup. */
-export function parseRollup(text: string): number | null {
-  const pss = numberAfter(text, 'Pss:');
-  return Number.isNaN(pss) ? null : (pss + (numberAfter(text, 'SwapPss:') || 0)) * 1024;
+export function parseRollup(rollup: Buffer): number | null {
+  const pss = numberAfter(rollup, 'Pss:');
+  return Number.isNaN(pss) ? null : (pss + (numberAfter(rollup, 'SwapPss:') || 0)) * 1024;
 }
 
 /** The file that a process runs, without folders: `ruby3.1`, also when it was replaced on the disk; null where that is not
@@ -83,6 +87,6 @@ export function readFaults(pid: number): number {
 
 /** A line of /proc/PID/stat; the name in parentheses may hold anything. */
 export function parseFaults(text: string): number {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ', 8);
-  return numberAfter(fields[7] ?? '', '');
+  const faults = text.slice(text.lastIndexOf(')') + 2).split(' ', 8)[7];
+  return faults !== undefined && /^\d{1,15}$/.test(faults) ? Number(faults) : NaN;
 }

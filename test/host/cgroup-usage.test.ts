@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readUsage, usageOfV1, usageOfV2 } from '../../src/host/cgroup-usage.ts';
+import { readUsage } from '../../src/host/cgroup-usage.ts';
 import { readCgroups } from '../../src/host/cgroup.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -12,6 +12,15 @@ const MB = 2 ** 20;
 const STAT2 = 'anon 70\nfile 90\nshmem 10\ninactive_file 20\nactive_file 30\nslab_reclaimable 5\nslab 9\n';
 const STAT1 =
   'cache 9\ninactive_file 1\nactive_file 1\nswap 1\ntotal_inactive_file 20\ntotal_active_file 30\ntotal_swap 7\n';
+
+/** What is read of a cgroup with these files; one without a text is not there. */
+function usage(version: 1 | 2, files: Record<string, string>, folder = tempFolder()): number | null {
+  for (const [name, text] of Object.entries(files)) {
+    if (text === '') rmSync(join(folder, name), { force: true });
+    else writeFileSync(join(folder, name), text);
+  }
+  return readUsage({ version, folder });
+}
 
 test.each<[string, string, string, string, number | null]>([
   ['all there', '200\n', STAT2, '7\n', 200 - 55 + 7],
@@ -29,7 +38,7 @@ test.each<[string, string, string, string, number | null]>([
   ['a row without a figure', '200\n', 'inactive_file \nactive_file 30\n', '0\n', null],
   ['words that only begin alike', '200\n', 'inactive_file_x 2\nxinactive_file 20\nactive_file 30\n', '0\n', null],
 ])('version 2, %s', (_, current, stat, swap, bytes) => {
-  expect(usageOfV2(current, stat, swap)).toBe(bytes);
+  expect(usage(2, { 'memory.current': current, 'memory.stat': stat, 'memory.swap.current': swap })).toBe(bytes);
 });
 
 test.each<[string, string, string, number | null]>([
@@ -39,8 +48,8 @@ test.each<[string, string, string, number | null]>([
   ['less than its files', '42\n', STAT1, null],
   ['no count', '', STAT1, null],
   ['swap in words', '200\n', STAT1.replace('swap 7', 'swap seven'), null],
-])('version 1, %s', (_, usage, stat, bytes) => {
-  expect(usageOfV1(usage, stat)).toBe(bytes);
+])('version 1, %s', (_, all, stat, bytes) => {
+  expect(usage(1, { 'memory.usage_in_bytes': all, 'memory.stat': stat })).toBe(bytes);
 });
 
 test('no text makes it throw, or say what is no number of bytes', () => {
@@ -53,32 +62,26 @@ test('no text makes it throw, or say what is no number of bytes', () => {
     fc.string(),
   );
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.nat().map(String));
+  const folder = tempFolder();
   fc.assert(
     fc.property(text, stat, text, (all, rows, swap) => {
-      for (const bytes of [usageOfV2(all, rows, swap), usageOfV1(all, rows)]) {
+      const files = { 'memory.current': all, 'memory.usage_in_bytes': all, 'memory.stat': rows };
+      for (const version of [1, 2] as const) {
+        const bytes = usage(version, { ...files, 'memory.swap.current': swap }, folder);
         expect(bytes === null || (Number.isSafeInteger(bytes) && bytes >= 0)).toBe(true);
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
-test('reads the files of version 2; a long memory.stat to its end', () => {
-  const folder = tempFolder();
-  expect(readUsage({ version: 2, folder })).toBeNull();
-  writeFileSync(join(folder, 'memory.current'), '200\n');
-  writeFileSync(join(folder, 'memory.stat'), `${'workingset_refault_anon 0\n'.repeat(400)}${STAT2}`);
-  expect(readUsage({ version: 2, folder })).toBe(145);
-  writeFileSync(join(folder, 'memory.swap.current'), '7\n');
-  expect(readUsage({ version: 2, folder })).toBe(152);
+test('no files at all', () => {
+  expect([usage(1, {}), usage(2, {})]).toEqual([null, null]);
 });
 
-test('reads the files of version 1', () => {
-  const folder = tempFolder();
-  expect(readUsage({ version: 1, folder })).toBeNull();
-  writeFileSync(join(folder, 'memory.usage_in_bytes'), '200\n');
-  writeFileSync(join(folder, 'memory.stat'), STAT1);
-  expect(readUsage({ version: 1, folder })).toBe(157);
+test('a memory.stat that is longer than one read', () => {
+  const stat = `${'workingset_refault_anon 0\n'.repeat(400)}${STAT2}`;
+  expect(usage(2, { 'memory.current': '200\n', 'memory.stat': stat })).toBe(145);
 });
 
 /** A cgroup of the kernel's own below ours; null where we may not make one. */

@@ -32,7 +32,7 @@ const USE = { name: 'convert', parent: 11, anonBytes: 61_440, fileBytes: 30_720,
 
 describe('status', () => {
   test('what it says', () => {
-    expect(parseStatus(STATUS)).toEqual(USE);
+    expect(parseStatus(Buffer.from(STATUS))).toEqual(USE);
     expect(estimate(USE)).toBe(77 * 1024);
   });
 
@@ -54,7 +54,7 @@ describe('status', () => {
     ['nothing', '', null],
     ['noise', '\0\n:\n', null],
   ])('%s', (_, text, use) => {
-    expect(parseStatus(text)).toEqual(use);
+    expect(parseStatus(Buffer.from(text))).toEqual(use);
   });
 });
 
@@ -73,7 +73,7 @@ SwapPss:              40 kB
     ['a figure that is none', ROLLUP.replace('458', 'x'), null],
     ['nothing', '', null],
   ])('%s', (_, text, bytes) => {
-    expect(parseRollup(text)).toBe(bytes);
+    expect(parseRollup(Buffer.from(text))).toBe(bytes);
   });
 });
 
@@ -111,8 +111,8 @@ test('no text makes anything throw, or say what is no number', () => {
     .map((all) => all.map(([name, value]) => `${name}:\t${value}`).join('\n'));
   fc.assert(
     fc.property(fc.oneof(rows, fc.string({ unit: 'binary' })), (text) => {
-      const use = parseStatus(text);
-      const figures = [use === null ? 0 : estimate(use), parseRollup(text) ?? 0, parseLoad(text) ?? 0];
+      const use = parseStatus(Buffer.from(text));
+      const figures = [use === null ? 0 : estimate(use), parseRollup(Buffer.from(text)) ?? 0, parseLoad(text) ?? 0];
       expect(figures.every((figure) => Number.isSafeInteger(figure) && figure >= 0)).toBe(true);
       expect(parseFaults(text)).not.toBeLessThan(0);
     }),
