@@ -32,8 +32,8 @@ export class Meter {
 export function readingOf(pids, atMs = performance.now()) {
   const sample = { atMs, pss: 0, rss: 0, kinds: {} };
   for (const pid of pids) {
-    const { pss, rss } = memoryOf(pid);
     const kind = kindOf(pid);
+    const { pss, rss } = memoryOf(pid);
     sample.pss += pss;
     sample.rss += rss;
     sample.kinds[kind] = (sample.kinds[kind] ?? 0) + pss;
