@@ -1,6 +1,7 @@
 import { EXIT, toExitCode, type ExitStatus } from './exit-status.ts';
 import type { Because } from './facts.ts';
 import { clock } from './host/clock.ts';
+import { favourMemory } from './host/favour-memory.ts';
 import { findCommand } from './host/find-command.ts';
 import { limitsOfThisMachine } from './host/limits.ts';
 import { NodeHost } from './host/node-host.ts';
@@ -25,6 +26,9 @@ const LAST_LINES_MS = 5000;
 /** What is kept of the time between leaving and the platform's KILL. */
 const AFTER_LEAVING_MS = 100;
 
+/** By then everything that a dyno at work needs of us is loaded. */
+const SETTLED_AFTER_MS = 1000;
+
 /** Runs a plan to its end and says why it ended. Gives the exit code. */
 export async function runDyno(plan: Plan, { env, place, parent, signals }: Surroundings): Promise<number> {
   const { settings } = readSettings(env);
@@ -37,9 +41,11 @@ export async function runDyno(plan: Plan, { env, place, parent, signals }: Surro
 
   const around: Around = { host, log, print: (line) => void stdout.write(line), dyno: place.runId };
   const ending = carryOut(plan, around, env, place);
+  const cancelFavour = clock.after(SETTLED_AFTER_MS, favourMemory);
   const forgetShell = whenParentShellEnds(parent, () => signals.post('SIGTERM'));
   const { leaveAtMs, ...outcome } = await ending;
   forgetShell();
+  cancelFavour();
   const patience = (): number => Math.max(0, Math.min(LAST_LINES_MS, leaveAtMs + AFTER_LEAVING_MS - clock.now()));
   await host.close(patience());
   log.tell({ fact: 'outcome', ...outcome });
