@@ -7,7 +7,7 @@ import { installParts } from '../parts.js';
 import { CannotRun } from '../quietly.js';
 import { writeDocs } from './docs.js';
 import { endAll } from './ending.js';
-import { markdownTable } from './figures.js';
+import { markdownTable, secondsOf } from './figures.js';
 import { STORIES } from './stories.js';
 
 const options = { json: { type: 'boolean' }, docs: { type: 'boolean' } };
@@ -21,7 +21,7 @@ try {
   await installParts();
   const results = {};
   for (const name of names) results[name] = await tell(name, values.json);
-  if (values.json) console.log(JSON.stringify(results, leaveOutImages, 2));
+  if (values.json) console.log(JSON.stringify(results, leaveOutBulk, 2));
   if (values.docs) await writeDocs(results);
 } catch (error) {
   if (!(error instanceof CannotRun) && !String(error.code).startsWith('ERR_PARSE_ARGS')) throw error;
@@ -41,11 +41,13 @@ async function tell(name, isQuiet) {
   }
 }
 
-function show({ title, rows, notes = [], claims }) {
+/** With what the supervisor said where something does not hold. */
+function show({ title, rows, notes = [], claims, facts = [] }) {
   const verdicts = claims.map(({ text, holds }) => `${holds ? 'holds' : 'DOES NOT HOLD'}: ${text}`);
-  console.log([`\n${title}\n`, markdownTable(rows), '', ...notes, ...verdicts, ''].join('\n'));
+  const said = claims.every(({ holds }) => holds) ? [] : facts.map(({ atMs, msg }) => `${secondsOf(atMs)}: ${msg}`);
+  console.log([`\n${title}\n`, markdownTable(rows), '', ...notes, ...verdicts, '', ...said].join('\n'));
 }
 
-function leaveOutImages(key, value) {
-  return key === 'images' ? undefined : value;
+function leaveOutBulk(key, value) {
+  return key === 'images' || key === 'facts' ? undefined : value;
 }

@@ -26,6 +26,7 @@ export async function leak(say) {
     title: `A sidekiq that leaks ${LEAK.argument / 1024} MB a job, quota ${mb(quota)}`,
     rows: rowsOf(result, restBytes, quota),
     claims: claimsOf(result),
+    facts: result.facts,
     images: { 'memory-leak.svg': drawing(result, quota) },
   };
 }

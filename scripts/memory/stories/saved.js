@@ -29,6 +29,7 @@ export async function saved(say) {
     title: `A job's convert that takes three times the quota of ${mb(QUOTA)}`,
     rows: [['', ...runs.map(({ name }) => name)], ...rowsOf(runs)],
     claims: claimsOf(withUs),
+    facts: withUs.facts,
     images: { 'memory-saved.svg': drawing(runs) },
   };
 }
