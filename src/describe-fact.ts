@@ -18,12 +18,12 @@ export function describeFact(fact: Fact): Line {
       return info(`${fact.child} started: ${joinWords(fact.command.map(redact))} (pid ${fact.pid})`);
     case 'ready':
       return info(`${fact.child} is ready after ${describeDuration(fact.afterMs)}`);
-    case 'not-waiting': {
-      const waited = describeDuration(fact.afterMs);
-      return warn(`${fact.notReady} is not ready after ${waited}; starting ${fact.child} anyway`);
-    }
+    case 'not-waiting':
+      return warn(notWaiting(fact.notReady, fact.child, fact.afterMs));
     case 'not-watched':
       return warn(`cannot see when ${fact.child} is ready: ${fact.why}`);
+    case 'taken-as-up':
+      return info(`${fact.child} was not seen ready within ${describeDuration(fact.afterMs)}; it counts as up`);
     case 'ended':
       return info(ended(fact.child, describeStatus(fact.status, fact.byUs), fact.status, fact.afterMs));
     case 'stopping':
@@ -45,6 +45,10 @@ export function describeFact(fact: Fact): Line {
     case 'outcome':
       return { level: fact.code === 0 ? 'info' : 'error', message: `${redact(fact.reason)}; exit code ${fact.code}` };
   }
+}
+
+function notWaiting(notReady: string, child: string, afterMs: number): string {
+  return `${notReady} is not ready after ${describeDuration(afterMs)}; starting ${child} anyway`;
 }
 
 function ended(name: string, said: string, status: ExitStatus, afterMs: number): string {

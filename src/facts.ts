@@ -10,6 +10,7 @@ export type Fact =
   | { fact: 'ready'; child: ChildName; afterMs: number }
   | { fact: 'not-waiting'; child: ChildName; notReady: ChildName; afterMs: number }
   | { fact: 'not-watched'; child: ChildName; why: string }
+  | { fact: 'taken-as-up'; child: ChildName; afterMs: number }
   /** byUs: our SIGKILL was under way. */
   | { fact: 'ended'; child: ChildName; status: ExitStatus; afterMs: number; byUs?: boolean }
   /** because: the signal that we got, or the child that ended unasked. */

@@ -21,6 +21,7 @@ export function watchMemory(plan: ServePlan, { host, log, print, dyno }: Around)
     await log.written();
     const { guardDyno } = await import('./guard-dyno.ts');
     const guard = guardDyno(host, { plan, tell: log.tell, take, print, dyno });
+    if (guard === null) log.tell({ fact: 'warning', text: 'no /proc to read here: memory is not watched' });
     for (const fact of heard) guard?.hear(fact);
     hear = (fact) => guard?.hear(fact);
     return guard;

@@ -96,6 +96,9 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
       [{ signal: 'SIGUSR1', children: ['puma'] }, 'info', 'SIGUSR1 handed on to puma'],
       [{ signal: 'SIGUSR2', children: [] }, 'info', 'SIGUSR2 is for nobody here'],
     ],
+    'taken-as-up': [
+      [{ child: 'sidekiq', afterMs: 60_000 }, 'info', 'sidekiq was not seen ready within 1 min; it counts as up'],
+    ],
     recycling: [
       [
         { child: 'sidekiq', why: 'it has run long enough', quietMs: 60_000 },

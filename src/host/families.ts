@@ -26,9 +26,11 @@ export class Families {
   /** Remembers who has come and forgets who has gone; gives the living. */
   glance(): Member[] {
     const living = growTrees(this.#known.values());
-    const ended = [...this.#known.values()].filter(({ pid, leads }) => leads && !living.has(pid));
+    const ended = [...this.#known.values()].filter(
+      (member) => member.leads && !living.has(member.pid) && !isReused(member),
+    );
     this.#known = new Map([...ended.map((member): [number, Member] => [member.pid, member]), ...living]);
-    if (ended.length > ENDED_MOST) this.#look(() => false);
+    if (ended.length > ENDED_MOST) this.prune();
     return [...living.values()];
   }
 
@@ -49,6 +51,11 @@ export class Families {
     const living = kin.filter(({ zombie }) => !zombie);
     this.#known = new Map([...this.#known, ...living.map((row): [number, Member] => [row.pid, memberOf(row, child)])]);
     return living;
+  }
+
+  /** Forgets the ended leaders whose sessions are empty: a stranger may get their pids. */
+  prune(): void {
+    this.#look(() => false);
   }
 
   /** Whether this very process lives and comes from one of us: known itself, or its parents or the leader of its session
@@ -90,4 +97,10 @@ export class Families {
     const members = [...this.#known.values()].filter((member) => child === undefined || member.child === child);
     return new Map(members.map(({ pid, started }) => [pid, started]));
   }
+}
+
+/** A stranger has its pid, and may lead a session under that number. */
+function isReused({ pid, started }: Member): boolean {
+  const row = readProcess(pid);
+  return row !== null && row.started !== started;
 }

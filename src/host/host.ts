@@ -96,8 +96,10 @@ export type Host = {
   look(): void;
   /** Calls back once this child has nothing in hand any more, its quiet signal sent; never where that cannot be seen. */
   whenIdle(spec: ChildSpec, idle: () => void): Cancel;
-  /** SIGKILL for a child and its whole tree; what of it outlives the child counts too. */
+  /** SIGKILL for a child that lives, and its whole tree. */
   killTree(child: ChildName): void;
+  /** Ends what outlived a child that has ended: TERM, and KILL at `killAtMs`. */
+  clearTree(child: ChildName, killAtMs: number): Promise<Leftovers>;
   /** Ends one process in the tree of a child: TERM, and KILL when `killAfterMs` have passed (0: KILL at once, null: never). Nothing
    * happens to a process that is not ours, or not the same any more. */
   end(process: ProcessId, killAfterMs: number | null): void;

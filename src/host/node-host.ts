@@ -100,6 +100,10 @@ export class NodeHost implements Host {
     if (process.platform !== 'linux') void killTree(pid);
   }
 
+  clearTree(child: ChildName, killAtMs: number): Promise<Leftovers> {
+    return this.#sweeper.clear(child, killAtMs);
+  }
+
   end(target: ProcessId, killAfterMs: number | null): void {
     const atOnce = killAfterMs !== null && killAfterMs <= 0;
     this.#signal(target, atOnce ? ['SIGKILL'] : ['SIGTERM', 'SIGCONT']);

@@ -73,12 +73,23 @@ export class Sweeper {
     return this.#families.has(target);
   }
 
-  async end(untilMs: number): Promise<Leftovers> {
+  /** Ends everything of ours: TERM, a second later KILL, KILL at once when `untilMs` is over. */
+  end(untilMs: number): Promise<Leftovers> {
+    const now = this.#clock.now();
+    const killAtMs = Math.min(untilMs, now + LEFTOVER_GRACE_MS);
+    return this.#empty(() => this.#families.living(), killAtMs, Math.max(untilMs, now) + KILL_TAKES_MS);
+  }
+
+  /** Ends what outlived one child: TERM, and KILL at `killAtMs`. Its pid is nobody's then. */
+  async clear(child: ChildName, killAtMs: number): Promise<Leftovers> {
+    const leftovers = await this.#empty(() => this.#families.livingOf(child), killAtMs, killAtMs + KILL_TAKES_MS);
+    this.#families.prune();
+    return leftovers;
+  }
+
+  async #empty(living: () => ProcessRow[], killAtMs: number, giveUpAtMs: number): Promise<Leftovers> {
     const termed = new Map<number, ProcessRow>();
     const killed = new Map<number, ProcessRow>();
-    const killAtMs = Math.min(untilMs, this.#clock.now() + LEFTOVER_GRACE_MS);
-    const giveUpAtMs = Math.max(untilMs, this.#clock.now()) + KILL_TAKES_MS;
-    const living = (): ProcessRow[] => this.#families.living();
     for (let left = living(); left.length > 0 && this.#clock.now() < giveUpAtMs; left = living()) {
       const late = this.#clock.now() >= killAtMs;
       for (const row of left) if (late || !termed.has(row.pid)) end(row, late ? killed : termed, late);

@@ -6,7 +6,7 @@ import { idOf } from './transients.ts';
 import { logLine } from './log-line.ts';
 import { NOTHING_YET, type Limits, type Memory, type Verdict } from './memory.ts';
 import { pauseMs, wantsExact, type Exact } from './pace.ts';
-import { judge } from './verdict.ts';
+import { glimpse, isCalm, judge } from './verdict.ts';
 import { view, type View } from './view.ts';
 
 export type GuardOptions = {
@@ -24,12 +24,18 @@ export type GuardOptions = {
   dyno: string;
 };
 
+const HURRY_AT_MOST_EVERY_MS = 200;
+const FRESH_FOR_MS = 60_000;
+
 /** Looks at the memory of a dyno on the clock, and has done what the verdicts say. */
 export class Guard {
   readonly #options: GuardOptions;
   readonly #limits: Limits | null;
   readonly #up = new Set<ChildName>();
-  #offered = new Set<string>();
+  /** Somebody has come up: what it holds now is its rest. */
+  #isNew = false;
+  /** The helpers, and since when they are known. */
+  #helpers: ReadonlyMap<string, number> = new Map();
   #memory: Memory = NOTHING_YET;
   #last: { reading: MemoryReading; exact: Exact | null } | null = null;
   #printedAtMs: number;
@@ -45,13 +51,16 @@ export class Guard {
   }
 
   start(): void {
-    this.#forgetShortage = this.#options.reader.onShortage(() => this.#look(true));
+    this.#forgetShortage = this.#options.reader.onShortage(() => this.#hurry());
     this.#look(false);
   }
 
   /** What happens to the children: who is up. */
   hear(fact: Fact): void {
-    if (fact.fact === 'ready' || fact.fact === 'not-watched') this.#up.add(fact.child);
+    if (fact.fact === 'ready' || fact.fact === 'taken-as-up') {
+      this.#up.add(fact.child);
+      this.#isNew = true;
+    }
     if (fact.fact === 'started' || fact.fact === 'ended') this.#up.delete(fact.child);
   }
 
@@ -60,21 +69,33 @@ export class Guard {
     this.#forgetShortage();
   }
 
+  /** The kernel may say so a hundred times a second. */
+  #hurry(): void {
+    const { clock } = this.#options;
+    this.#cancel();
+    const waitMs = (this.#last?.reading.atMs ?? 0) + HURRY_AT_MOST_EVERY_MS - clock.now();
+    if (waitMs <= 0) this.#look(true);
+    else this.#cancel = clock.after(waitMs, () => this.#look(true));
+  }
+
   #look(isShort: boolean): void {
     this.#cancel();
-    const { clock, reader } = this.#options;
+    const { clock, reader, plan } = this.#options;
     const quick = reader.read(false);
     const seen = view(quick, this.#last?.reading ?? null);
     this.#offer(seen);
-    const look = { ...seen, helpers: seen.helpers.length };
+    const look = { ...seen, helpers: this.#fresh(seen) };
     const last = this.#last?.exact ?? null;
     const limits = this.#limits;
-    if (isShort || this.#isTimeToPrint() || (limits !== null && wantsExact(look, last, limits))) this.#readExactly();
+    if (limits !== null) this.#memory = glimpse(this.#memory, seen, this.#up, plan.children, limits);
+    const isWanted = limits !== null && (this.#isNew || wantsExact(look, last, limits, isShort));
+    if (isWanted || this.#isTimeToPrint()) this.#readExactly();
     else this.#last = { reading: quick, exact: last };
     this.#cancel = clock.after(limits === null ? this.#untilPrint() : pauseMs(look, limits), () => this.#look(false));
   }
 
   #readExactly(): void {
+    this.#isNew = false;
     const reading = this.#options.reader.read(true);
     const seen = view(reading, this.#last?.reading ?? null);
     const { atMs, costMs } = reading;
@@ -86,7 +107,7 @@ export class Guard {
   #judge(seen: View, limits: Limits): void {
     const [memory, ...verdicts] = judge(this.#memory, seen, this.#up, this.#options.plan.children, limits);
     this.#memory = memory;
-    if (seen.totalBytes < limits.thresholds.relieve) this.#said.clear();
+    if (isCalm(seen.totalBytes, limits)) this.#said.clear();
     for (const verdict of verdicts) this.#carryOut(verdict, seen, limits);
   }
 
@@ -101,11 +122,16 @@ export class Guard {
   }
 
   /** Each helper once. */
-  #offer({ helpers }: View): void {
-    if (this.#limits === null) return;
-    const ids = new Set(helpers.map(({ use }) => idOf(use)));
-    for (const { use } of helpers) if (!this.#offered.has(idOf(use))) this.#options.sacrifice(use);
-    this.#offered = ids;
+  #offer({ helpers, atMs }: View): void {
+    const known = this.#helpers;
+    this.#helpers = new Map(helpers.map(({ use }) => [idOf(use), known.get(idOf(use)) ?? atMs]));
+    if (this.#limits === null || this.#options.plan.memory.guard !== 'on') return;
+    for (const { use } of helpers) if (!known.has(idOf(use))) this.#options.sacrifice(use);
+  }
+
+  /** Helpers that may still do something unforeseen: one that has run for long does not. */
+  #fresh({ helpers, atMs }: View): number {
+    return helpers.filter(({ use }) => atMs - (this.#helpers.get(idOf(use)) ?? atMs) < FRESH_FOR_MS).length;
   }
 
   #print(reading: MemoryReading): void {

@@ -2,6 +2,8 @@ import type { Measure } from '../measures.ts';
 import type { ChildName, Thresholds } from '../plan/spec.ts';
 
 export type Verdict = Measure | { type: 'say'; level: 'info' | 'warn' | 'error'; text: string };
+/** atMs: when it was told. */
+export type Ending = { by: 'TERM' | 'KILL'; atMs: number };
 export type Limits = { bytes: number; thresholds: Thresholds };
 
 /** What the guard remembers from one judgement to the next. */
@@ -13,8 +15,12 @@ export type Memory = {
   /** Whether the children alone were ever below `relieve` with all of them up. A dyno that never fitted has a wrong quota
    * or is too small: to end parts of it helps nobody. */
   fits: 'unknown' | 'yes' | 'no';
-  /** Helpers that were told to end, and how. */
-  ending: ReadonlyMap<string, 'TERM' | 'KILL'>;
+  /** Since when they did not: a backlog right after the boot is no wrong quota. */
+  tooBigSinceMs: number | null;
+  /** The least that each worker of puma held. */
+  workers: ReadonlyMap<string, number>;
+  /** Helpers that were told to end, how, and when. */
+  ending: ReadonlyMap<string, Ending>;
   /** A measure needs this long to show what it does. */
   nextReliefAtMs: number;
   /** That nothing can be done. */
@@ -25,6 +31,8 @@ export const NOTHING_YET: Memory = {
   warned: false,
   rest: new Map(),
   fits: 'unknown',
+  tooBigSinceMs: null,
+  workers: new Map(),
   ending: new Map(),
   nextReliefAtMs: 0,
   despaired: false,

@@ -19,14 +19,16 @@ const NEAR = 0.05;
 const CALM_SHARE = 50;
 const URGENT_SHARE = 10;
 
-/** Whether shared pages have to be counted now: from time to time, and before anybody is judged. */
-export function wantsExact(look: Look, last: Exact | null, limits: Limits): boolean {
+/** Whether shared pages have to be counted now: from time to time, before anybody is judged, and when the kernel says that
+ * memory is short. */
+export function wantsExact(look: Look, last: Exact | null, limits: Limits, isShort = false): boolean {
   if (last === null) return true;
   const sinceMs = look.atMs - last.atMs;
   const { relieve } = limits.thresholds;
-  const isUrgent = look.totalBytes >= relieve;
+  const isUrgent = isShort || look.totalBytes >= relieve;
   if (sinceMs < last.costMs * (isUrgent ? URGENT_SHARE : CALM_SHARE)) return false;
   if (sinceMs >= EXACT_EVERY_MS || bandOf(look.totalBytes, limits) !== bandOf(last.totalBytes, limits)) return true;
+  if (isShort) return true;
   const hasChanged = Math.abs(look.totalBytes - last.totalBytes) > CHANGE * limits.bytes;
   if (isUrgent) return hasChanged || sinceMs >= LOOK_EVERY_MS;
   return hasChanged && isNear(look.totalBytes, limits);

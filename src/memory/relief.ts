@@ -1,15 +1,16 @@
 import type { ChildName, ChildSpec } from '../plan/spec.ts';
 import { level, megabytes, percent } from './amounts.ts';
-import { idOf, workersOf } from './transients.ts';
+import { idOf } from './transients.ts';
 import type { Limits, Memory, Verdict } from './memory.ts';
-import type { Helper, View } from './view.ts';
+import { biggest, type Helper, type View } from './view.ts';
 
 /** ending: the helper it is about. waitMs: no other relief for so long; null: the next reading may bring one. */
-export type Choice = { verdict: Verdict; ending: readonly [string, 'TERM' | 'KILL'] | null; waitMs: number | null };
+export type Choice = { verdict: Verdict; ending: { id: string; by: 'TERM' | 'KILL' } | null; waitMs: number | null };
 
 const HELPER_KILL_AFTER_MS = 2000;
-/** A helper of less is not what fills a dyno; parts of the quota. */
-const BIG_HELPER = 1 / 4;
+const KILL_TAKES_MS = 3000;
+/** What fills a dyno, and a helper that has part in it; parts of the quota. */
+const MANY_HELPERS = 1 / 4;
 const HELPER_THAT_COUNTS = 1 / 16;
 /** A restart that gives back less is not worth it; part of the quota. */
 const WORTH_A_RESTART = 1 / 10;
@@ -24,28 +25,24 @@ type Choose = (
   limits: Limits,
 ) => Choice | null;
 
-/** Above `relieve`: a big helper; else the sidekiq that gained most; else a worker of puma; else only words. */
+/** Above `relieve`: a big helper; else the sidekiq that gained most; else the worker of puma that did; else only words. */
 export const relieve: Choose = (memory, view, up, specs, limits) => {
   const now = level(view.totalBytes, limits.bytes);
-  const big = view.helpers.filter(({ use }) => use.bytes > BIG_HELPER * limits.bytes);
-  if (big.some(({ use }) => memory.ending.has(idOf(use)))) return null; // its KILL follows
-  const helper = most(big, ({ use }) => use.bytes);
+  if (view.helpers.some((helper) => isAwaited(helper, memory, view.atMs))) return null;
+  const helper = bigHelper(memory, view, limits);
   if (helper) return endHelper(helper, `${now}, and ${said(helper)} holds ${megabytes(helper.use.bytes)}`, 'TERM');
   if (view.atMs < memory.nextReliefAtMs) return null;
-  const gainer = grown(memory, view, up, specs, limits);
+  const gainer = most(allGrown(memory, view, up, specs, limits), ({ gain }) => gain);
   if (gainer) {
     const why = `${now}, and ${gainer.name} holds ${megabytes(gainer.held)}, ${megabytes(gainer.gain)} more than at rest`;
     return { verdict: { type: 'recycle', child: gainer.name, why }, ending: null, waitMs: RECYCLE_TAKES_MS };
   }
-  return worker(view, up, specs, now) ?? despair(memory, view, limits);
+  return worker(memory, view, now, limits) ?? despair(memory, view, limits);
 };
 
 /** The helper that grows fastest, else the biggest: KILL at once. */
 export const killGrowing: Choose = (memory, view, _, __, limits) => {
-  const { bytes } = limits;
-  const counting = view.helpers.filter(
-    ({ use }) => use.bytes > HELPER_THAT_COUNTS * bytes && memory.ending.get(idOf(use)) !== 'KILL',
-  );
+  const counting = countingHelpers(view, limits).filter(({ use }) => memory.ending.get(idOf(use))?.by !== 'KILL');
   const helper = most(counting, ({ growth, use }) => (growth > 0 ? 1e15 + growth : use.bytes));
   if (!helper) return null;
   const grows = helper.growth > 0 ? ` and grows by ${megabytes(helper.growth)} a second` : '';
@@ -55,7 +52,8 @@ export const killGrowing: Choose = (memory, view, _, __, limits) => {
 
 /** Above `save`: such a helper; else the sidekiq that holds most; else the whole dyno. */
 export const savings: Choose = (memory, view, up, specs, limits) => {
-  if (view.helpers.some(({ use }) => memory.ending.get(idOf(use)) === 'KILL')) return null; // gone in a moment
+  const killed = view.helpers.filter(({ use }) => memory.ending.get(idOf(use))?.by === 'KILL');
+  if (killed.some((helper) => isAwaited(helper, memory, view.atMs))) return null;
   const helper = killGrowing(memory, view, up, specs, limits);
   if (helper) return helper;
   const { save, kill } = limits.thresholds;
@@ -66,6 +64,24 @@ export const savings: Choose = (memory, view, up, specs, limits) => {
   return { verdict: { type: 'save', child: sidekiq?.name ?? null, why, atOnce }, ending: null, waitMs: null };
 };
 
+/** The biggest, when helpers hold more than a quarter of the quota, alone or together. */
+function bigHelper(memory: Memory, view: View, limits: Limits): Helper | null {
+  const counting = countingHelpers(view, limits).filter(({ use }) => !memory.ending.has(idOf(use)));
+  const held = counting.reduce((sum, { use }) => sum + use.bytes, 0);
+  return held > MANY_HELPERS * limits.bytes ? most(counting, ({ use }) => use.bytes) : null;
+}
+
+function countingHelpers({ helpers }: View, { bytes }: Limits): Helper[] {
+  return helpers.filter(({ use }) => use.bytes > HELPER_THAT_COUNTS * bytes);
+}
+
+/** It was told to end, and is given the time for it; one that even a KILL does not end (it hangs in a disk) is not waited
+ * for. */
+function isAwaited({ use }: Helper, memory: Memory, atMs: number): boolean {
+  const ending = memory.ending.get(idOf(use));
+  return ending !== undefined && atMs - ending.atMs < (ending.by === 'TERM' ? HELPER_KILL_AFTER_MS : 0) + KILL_TAKES_MS;
+}
+
 function danger({ totalBytes }: View, { bytes, thresholds }: Limits): string {
   return `${level(totalBytes, bytes)}, the platform kills at ${percent(thresholds.kill, bytes)} %`;
 }
@@ -75,16 +91,12 @@ function endHelper({ use }: Helper, why: string, how: 'TERM' | 'KILL'): Choice {
   const killAfterMs = how === 'KILL' ? 0 : HELPER_KILL_AFTER_MS;
   return {
     verdict: { type: 'end-process', id: { pid, started }, name, killAfterMs, why },
-    ending: [idOf(use), how],
+    ending: { id: idOf(use), by: how },
     waitMs: null,
   };
 }
 
 type Grown = { name: ChildName; held: number; gain: number };
-
-function grown(...about: Parameters<Choose>): Grown | null {
-  return most(allGrown(...about), ({ gain }) => gain);
-}
 
 /** The sidekiqs that are up and would give back something by a restart. */
 function allGrown(...[memory, view, up, specs, { bytes }]: Parameters<Choose>): Grown[] {
@@ -97,27 +109,21 @@ function allGrown(...[memory, view, up, specs, { bytes }]: Parameters<Choose>): 
     .filter(({ gain }) => gain >= WORTH_A_RESTART * bytes);
 }
 
-function worker(view: View, up: ReadonlySet<ChildName>, specs: readonly ChildSpec[], now: string): Choice | null {
-  const clusters = specs.filter(({ name, memory }) => memory.workers > 0 && up.has(name));
-  const workers = clusters.flatMap(({ name }) => workersOf(name, view.processes));
-  const biggest = most(workers, ({ bytes }) => bytes);
-  if (!biggest) return null;
-  const { pid, started, child } = biggest;
-  const why = `${now}, and a worker of ${child} holds ${megabytes(biggest.bytes)}; its master boots another`;
-  const verdict = {
-    type: 'end-process',
-    id: { pid, started },
-    name: `${child} worker`,
-    killAfterMs: null,
-    why,
-  } as const;
+/** The worker that holds most beyond its least. */
+function worker({ workers }: Memory, { processes }: View, now: string, { bytes }: Limits): Choice | null {
+  const grown = processes.filter((one) => one.bytes - (workers.get(idOf(one)) ?? one.bytes) >= WORTH_A_RESTART * bytes);
+  const one = most(grown, (use) => use.bytes);
+  if (!one) return null;
+  const { pid, started, child } = one;
+  const why = `${now}, and a worker of ${child} holds ${megabytes(one.bytes)}; its master boots another`;
+  const name = `${child} worker`;
+  const verdict = { type: 'end-process', id: { pid, started }, name, killAfterMs: null, why } as const;
   return { verdict, ending: null, waitMs: WORKER_TAKES_MS };
 }
 
 function despair(memory: Memory, view: View, { bytes }: Limits): Choice | null {
   if (memory.despaired) return null;
-  const [name, held] = most([...view.children], ([, one]) => one) ?? ['', 0];
-  const text = `${level(view.totalBytes, bytes)}, and nobody can be spared: ${name} holds ${megabytes(held)}. Fewer threads or a larger dyno would help`;
+  const text = `${level(view.totalBytes, bytes)}, and nobody can be spared: the biggest is ${biggest(view)}. Fewer threads or a larger dyno would help`;
   return { verdict: { type: 'say', level: 'warn', text }, ending: null, waitMs: null };
 }
 

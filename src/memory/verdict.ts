@@ -1,13 +1,22 @@
 import type { ChildName, ChildSpec } from '../plan/spec.ts';
-import { level, megabytes } from './amounts.ts';
-import { idOf } from './transients.ts';
+import { level } from './amounts.ts';
+import { idOf, workersOf } from './transients.ts';
 import type { Limits, Memory, Verdict } from './memory.ts';
 import { killGrowing, relieve, savings, type Choice } from './relief.ts';
-import type { View } from './view.ts';
+import { biggest, type View } from './view.ts';
 
 /** A helper that would take us to the platform's kill within this time, at the present growth, gets no TERM first: two of
  * the quick looks. */
 const FORESIGHT_S = 0.4;
+
+/** So long above `relieve` with nothing at work before it counts as the dyno's own size. */
+const TOO_BIG_FOR_MS = 60_000;
+/** So far below `relieve` everything begins anew; part of the quota. */
+const CALM = 0.1;
+
+export function isCalm(totalBytes: number, { bytes, thresholds }: Limits): boolean {
+  return totalBytes < thresholds.relieve - CALM * bytes;
+}
 
 /** What one exact reading means. `up`: the children that are ready. */
 export function judge(
@@ -22,7 +31,8 @@ export function judge(
   const [known, ...fitting] = learn(before, view, up, specs, limits);
   const [memory, ...warnings] = warn(known, view, limits);
   const said = [...warnings, ...fitting];
-  if (total < thresholds.relieve) return [{ ...memory, nextReliefAtMs: 0, despaired: false }, ...said];
+  if (isCalm(total, limits)) return [{ ...memory, despaired: false }, ...said];
+  if (total < thresholds.relieve) return [memory, ...said];
   if (memory.fits !== 'yes') return [memory, ...said];
   const about = [memory, view, up, specs, limits] as const;
   const isClose = total + FORESIGHT_S * view.growth >= thresholds.kill;
@@ -31,30 +41,58 @@ export function judge(
   return choice === null ? [memory, ...said] : [after(memory, choice, view.atMs), ...said, choice.verdict];
 }
 
-function learn(
+/** What any look tells, a quick one too, since its figures are rather too high: that the dyno fits its quota. */
+export function glimpse(
   memory: Memory,
   view: View,
   up: ReadonlySet<ChildName>,
   specs: readonly ChildSpec[],
-  { bytes, thresholds }: Limits,
+  limits: Limits,
+): Memory {
+  if (memory.fits === 'yes' || !specs.every(({ name }) => up.has(name))) return memory;
+  return withoutHelpers(view) < limits.thresholds.relieve ? { ...memory, fits: 'yes', tooBigSinceMs: null } : memory;
+}
+
+function learn(
+  before: Memory,
+  view: View,
+  up: ReadonlySet<ChildName>,
+  specs: readonly ChildSpec[],
+  limits: Limits,
 ): readonly [Memory, ...Verdict[]] {
-  const rest = new Map<ChildName, number>();
-  for (const [child, held] of view.children) {
-    if (up.has(child)) rest.set(child, Math.min(held, memory.rest.get(child) ?? Infinity));
-  }
-  const living = new Set(view.processes.map(idOf));
-  const ending = new Map([...memory.ending].filter(([id]) => living.has(id)));
-  const base = view.helpers.reduce((sum, { use }) => sum - use.bytes, view.totalBytes);
-  const isFit = base < thresholds.relieve;
-  const known = { ...memory, rest, ending };
-  if (memory.fits === 'yes' || !specs.every(({ name }) => up.has(name))) return [known];
-  if (isFit) return [{ ...known, fits: 'yes' }];
-  if (memory.fits === 'no') return [known];
-  const text = `${level(base, bytes)} with nothing at work: the quota is wrong or too small for this dyno; nothing will be ended for memory`;
+  const known = { ...glimpse(before, view, up, specs, limits), ...least(before, view, up, specs) };
+  if (known.fits !== 'unknown' || !specs.every(({ name }) => up.has(name))) return [known];
+  const tooBigSinceMs = known.tooBigSinceMs ?? view.atMs;
+  if (view.atMs - tooBigSinceMs < TOO_BIG_FOR_MS) return [{ ...known, tooBigSinceMs }];
+  const now = level(withoutHelpers(view), limits.bytes);
+  const text = `${now} ever since all were up: the quota is wrong or too small for this dyno; nothing will be ended for memory`;
   return [
     { ...known, fits: 'no' },
     { type: 'say', level: 'warn', text },
   ];
+}
+
+/** The least that each has held, and the helpers that are still there. */
+function least(
+  memory: Memory,
+  view: View,
+  up: ReadonlySet<ChildName>,
+  specs: readonly ChildSpec[],
+): Pick<Memory, 'rest' | 'workers' | 'ending'> {
+  const held = [...view.children].filter(([child]) => up.has(child));
+  const workers = specs
+    .filter((spec) => spec.memory.workers > 0)
+    .flatMap(({ name }) => workersOf(name, view.processes));
+  const living = new Set(view.processes.map(idOf));
+  return {
+    rest: new Map(held.map(([child, bytes]) => [child, Math.min(bytes, memory.rest.get(child) ?? Infinity)])),
+    workers: new Map(workers.map((one) => [idOf(one), Math.min(one.bytes, memory.workers.get(idOf(one)) ?? Infinity)])),
+    ending: new Map([...memory.ending].filter(([id]) => living.has(id))),
+  };
+}
+
+function withoutHelpers({ helpers, totalBytes }: View): number {
+  return helpers.reduce((sum, { use }) => sum - use.bytes, totalBytes);
 }
 
 function warn(memory: Memory, view: View, { bytes, thresholds }: Limits): readonly [Memory, ...Verdict[]] {
@@ -67,20 +105,10 @@ function warn(memory: Memory, view: View, { bytes, thresholds }: Limits): readon
   ];
 }
 
-function biggest({ children, helpers, otherBytes }: View): string {
-  const all = [
-    ...children,
-    ...helpers.map(({ use }): [string, number] => [`${use.name} in the tree of ${use.child}`, use.bytes]),
-    ['what is not ours', otherBytes] as const,
-  ];
-  const [name, held] = all.reduce((one, other) => (other[1] > one[1] ? other : one));
-  return `${name} with ${megabytes(held)}`;
-}
-
 function after(memory: Memory, { verdict, ending, waitMs }: Choice, atMs: number): Memory {
   return {
     ...memory,
-    ending: ending === null ? memory.ending : new Map(memory.ending).set(...ending),
+    ending: ending === null ? memory.ending : new Map(memory.ending).set(ending.id, { by: ending.by, atMs }),
     nextReliefAtMs: waitMs === null ? memory.nextReliefAtMs : atMs + waitMs,
     despaired: memory.despaired || verdict.type === 'say',
   };

@@ -1,5 +1,6 @@
 import type { MemoryReading, ProcessUse } from '../host/host.ts';
 import type { ChildName } from '../plan/spec.ts';
+import { megabytes } from './amounts.ts';
 import { idOf, transientHelpers } from './transients.ts';
 
 /** A reading with what it means. Sizes in bytes, growth in bytes a second since the reading before. */
@@ -46,4 +47,15 @@ function trees(processes: readonly ProcessUse[], helpers: ReadonlySet<ProcessUse
     if (!helpers.has(use)) sums.set(use.child, (sums.get(use.child) ?? 0) + use.bytes);
   }
   return sums;
+}
+
+/** `sidekiq with 300 MB` */
+export function biggest({ children, helpers, otherBytes }: View): string {
+  const all = [
+    ...children,
+    ...helpers.map(({ use }): [string, number] => [`${use.name} in the tree of ${use.child}`, use.bytes]),
+    ['what is not ours', otherBytes] as const,
+  ];
+  const [name, held] = all.reduce((one, other) => (other[1] > one[1] ? other : one));
+  return `${name} with ${megabytes(held)}`;
 }

@@ -25,12 +25,17 @@ export function environmentOf(thrift: readonly Thrift[]): EnvironmentChange {
   return Object.fromEntries(thrift.map(({ variable, value }) => [variable, value]));
 }
 
+/** Under it streaming would not even start. */
+const LEAST_HEAP_MB = 64;
+
 /** V8 takes its limit from the machine's memory, which is not the dyno's: it would collect garbage only after the dyno
  * has begun to swap. MB, as Node counts them. */
 function heapLimit({ NODE_OPTIONS }: Settings, quota: Quota | null, isAlone: boolean): Thrift[] {
   if (quota === null || /--max[-_]old[-_]space[-_]size/.test(NODE_OPTIONS ?? '')) return [];
   const [part, share] = isAlone ? [2, 'half'] : [4, 'a quarter of'];
-  const limit = `--max-old-space-size=${Math.floor(quota.bytes / part / 2 ** 20)}`;
+  const megabytes = Math.floor(quota.bytes / part / 2 ** 20);
+  const limit = `--max-old-space-size=${megabytes}`;
+  if (megabytes < LEAST_HEAP_MB) return [];
   const value = NODE_OPTIONS === null ? limit : `${NODE_OPTIONS} ${limit}`;
   return [{ variable: 'NODE_OPTIONS', value, why: `${share} the quota for its heap` }];
 }

@@ -3,7 +3,9 @@ import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
 import type { Children, ChildState, Effect, EventOf } from './state.ts';
 
 export function alive(children: Children): ChildName[] {
-  return [...children].filter(([, { is }]) => is !== 'waiting' && is !== 'ended').map(([name]) => name);
+  return [...children]
+    .filter(([, { is }]) => is !== 'waiting' && is !== 'ended' && is !== 'clearing')
+    .map(([name]) => name);
 }
 
 /** The children after this end, and what to tell of it. byUs: we were killing. */
@@ -33,19 +35,14 @@ export function specOf(plan: ServePlan, name: ChildName): ChildSpec | undefined 
   return plan.children.find((child) => child.name === name);
 }
 
-/** A child that is not known to be ready is taken to hear signals after this time: before its traps are set, USR1 and USR2
- * end puma, and TTIN stops sidekiq for good. */
-const HEARS_AFTER_MS = 60_000;
+/** A child that was not seen ready by then counts as up. Before its traps are set, USR1 and USR2 end puma, and TTIN and TSTP
+ * stop sidekiq for good. */
+const BOOT_AT_MOST_MS = 60_000;
 
 /** A signal that is for a kind of child, not for the dyno. */
-export function handOn(
-  children: Children,
-  event: EventOf<'signal'>,
-  signal: HandedOnSignal,
-  plan: ServePlan,
-): Effect[] {
+export function handOn(children: Children, signal: HandedOnSignal, plan: ServePlan): Effect[] {
   const takers = [...children]
-    .filter(([name, child]) => specOf(plan, name)?.forwards.includes(signal) === true && hears(child, event.atMs))
+    .filter(([name, child]) => specOf(plan, name)?.forwards.includes(signal) === true && hears(child))
     .map(([name]) => name);
   return [
     ...takers.map((child): Effect => ({ do: 'signal', child, signal })),
@@ -53,9 +50,16 @@ export function handOn(
   ];
 }
 
-function hears(child: ChildState, atMs: number): boolean {
-  if (child.is === 'up' || child.is === 'quiet') return true;
-  return child.is === 'starting' && atMs - child.startedAtMs >= HEARS_AFTER_MS;
+function hears({ is }: ChildState): boolean {
+  return is === 'up' || is === 'quiet';
+}
+
+/** Every start of a child. */
+export function start(child: ChildName, atMs: number): Effect[] {
+  return [
+    { do: 'spawn', child },
+    { do: 'schedule', event: { type: 'boot-over', child, startedAtMs: atMs, atMs: atMs + BOOT_AT_MOST_MS } },
+  ];
 }
 
 export function isStop(signal: StopSignal | HandedOnSignal): signal is StopSignal {

@@ -1,9 +1,9 @@
 import type { ChildName, ServePlan } from '../plan/spec.ts';
-import { endOf, handOn, isStop, startedAt, starting } from './children.ts';
+import { endOf, handOn, isStop, start, startedAt, starting } from './children.ts';
 import { quietOver, recycle, recycleDue, restartOver } from './recycling.ts';
-import { returnOver, startAgain, unwatched } from './returning.ts';
+import { clear, cleared, returnOver, unwatched } from './returning.ts';
 import { save } from './saving.ts';
-import { ready, startAnyway } from './starting.ts';
+import { bootOver, ready, startAnyway } from './starting.ts';
 import { kill, leave, settle, signalWhileStopping, stop, sweepOnceAllEnded } from './stopping.ts';
 import type { Children, Effect, Event, EventOf, Phase, State, Step } from './state.ts';
 
@@ -11,9 +11,9 @@ export function begin(plan: ServePlan, atMs: number): Step {
   const children: Children = new Map(
     plan.children.map(({ name, start }) => [name, start === 'at-once' ? starting(atMs) : { is: 'waiting' }]),
   );
-  const effects = plan.children.map(({ name, start }): Effect => {
-    if (start === 'at-once') return { do: 'spawn', child: name };
-    return { do: 'schedule', event: { type: 'start-over', child: name, atMs: atMs + start.atMostMs } };
+  const effects = plan.children.flatMap(({ name, start: when }): Effect[] => {
+    if (when === 'at-once') return start(name, atMs);
+    return [{ do: 'schedule', event: { type: 'start-over', child: name, atMs: atMs + when.atMostMs } }];
   });
   return [{ phase: 'running', children, recycledAtMs: null }, ...effects];
 }
@@ -41,7 +41,7 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
     case 'start-over':
       return startAnyway(state, event, plan);
     case 'child-exited':
-      return isBeingRecycled(state.children, event.child) ? startAgain(state, event) : crash(state, event, plan);
+      return isBeingRecycled(state.children, event.child) ? clear(state, event, plan) : crash(state, event, plan);
     case 'recycle':
       return recycle(state, event, plan);
     case 'recycle-due':
@@ -55,12 +55,16 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
       return returnOver(state, event, plan);
     case 'unwatched':
       return unwatched(state, event);
+    case 'boot-over':
+      return bootOver(state, event, plan);
+    case 'cleared':
+      return cleared(state, event);
     case 'save':
       return save(state, event, plan);
     case 'end-process':
       return [state, ...endProcess(event)];
     case 'signal':
-      if (!isStop(event.signal)) return [state, ...handOn(state.children, event, event.signal, plan)];
+      if (!isStop(event.signal)) return [state, ...handOn(state.children, event.signal, plan)];
       return stop(state.children, { kind: 'signal', signal: event.signal }, event.atMs, plan);
     case 'broadcast-over':
     case 'grace-over':
@@ -84,9 +88,9 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
       return kill(state);
     case 'budget-over':
       return leave(state);
-    // It may be what would have the platform kill those that still drain.
+    // A helper may be what would have the platform kill those that still drain; a worker drains with the others.
     case 'end-process':
-      return [state, ...endProcess(event)];
+      return event.killAfterMs === null ? [state] : [state, ...endProcess(event)];
     // No recycle while stopping; and one that was under way ends as the others do.
     case 'child-ready':
     case 'start-over':
@@ -98,6 +102,8 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
     case 'restart-over':
     case 'return-over':
     case 'unwatched':
+    case 'boot-over':
+    case 'cleared':
     case 'save':
       return [state];
   }
@@ -124,6 +130,8 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
     case 'restart-over':
     case 'return-over':
     case 'unwatched':
+    case 'boot-over':
+    case 'cleared':
     case 'save':
     case 'end-process':
       return [state];
@@ -151,6 +159,8 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
     case 'restart-over':
     case 'return-over':
     case 'unwatched':
+    case 'boot-over':
+    case 'cleared':
     case 'save':
     case 'end-process':
       return [state];
@@ -166,11 +176,11 @@ function crash(state: Phase<'running'>, event: EventOf<'child-exited'>, plan: Se
 
 function isBeingRecycled(children: Children, child: ChildName): boolean {
   const is = children.get(child)?.is;
-  return is === 'quiet' || is === 'restarting';
+  return is === 'quiet' || is === 'restarting' || is === 'killed';
 }
 
 function endProcess({ id, name, killAfterMs, why }: EventOf<'end-process'>): Effect[] {
-    return [
+  return [
     { do: 'end-process', id, killAfterMs },
     { do: 'tell', fact: { fact: 'ending', process: `${name} (pid ${id.pid})`, why, killAfterMs } },
   ];

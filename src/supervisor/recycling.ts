@@ -36,11 +36,13 @@ export function quietOver(state: Running, event: EventOf<'idle' | 'quiet-over'>,
 
 export function restartOver(state: Running, event: EventOf<'restart-over'>): Step {
   if (isNow(state, event)?.is !== 'restarting') return [state];
-  return [
-    state,
-    { do: 'kill-tree', child: event.child },
-    { do: 'tell', fact: { fact: 'killing', children: [event.child] } },
-  ];
+  const told = { do: 'tell', fact: { fact: 'killing', children: [event.child] } } as const;
+  return killOne(state, event, told);
+}
+
+export function killOne(state: Running, { child, startedAtMs }: Incarnation, told: Effect): Step {
+  const children = new Map(state.children).set(child, { is: 'killed', startedAtMs });
+  return [{ ...state, children }, { do: 'kill-tree', child }, told];
 }
 
 /** The state of exactly this incarnation; a timer of an earlier one means nothing. */
@@ -82,8 +84,10 @@ export function whyNot({ children, recycledAtMs }: Running, child: ChildName, at
   return recycledAtMs !== null && atMs - recycledAtMs < RECYCLE_APART_MS ? 'the last recycle is too fresh' : null;
 }
 
+const RECYCLED: readonly string[] = ['quiet', 'restarting', 'killed', 'clearing', 'returning'];
+
 export function underWay(children: Children): ChildName | null {
-  const found = [...children].find(([, { is }]) => is === 'quiet' || is === 'restarting' || is === 'returning');
+  const found = [...children].find(([, { is }]) => RECYCLED.includes(is));
   return found?.[0] ?? null;
 }
 

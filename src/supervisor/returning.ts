@@ -1,5 +1,6 @@
+import type { Leftovers } from '../host/host.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
-import { endOf, specOf } from './children.ts';
+import { endOf, specOf, start, startedAt } from './children.ts';
 import { isNow } from './recycling.ts';
 import { stop } from './stopping.ts';
 import type { Effect, EventOf, Phase, Step } from './state.ts';
@@ -9,17 +10,26 @@ type Running = Phase<'running'>;
 /** A recycled child that is not up by then is a crash. Boots that starve on a busy dyno were seen to take a minute. */
 export const RETURN_WITHIN_MS = 180_000;
 
-/** It ended as it was asked to, or a moment before it was: what it leaves goes, and it starts again. Its end is in the log
- * with its status, whatever that was. */
-export function startAgain(state: Running, event: EventOf<'child-exited'>): Step {
+/** It ended as it was asked to, or a moment before it was: what outlived it ends first, as long as a stop would give it. Its
+ * end is in the log with its status, whatever that was. */
+export function clear(state: Running, event: EventOf<'child-exited'>, plan: ServePlan): Step {
   const { child, atMs } = event;
   const { told } = endOf(state.children, event);
+  const startedAtMs = startedAt(state.children, event);
+  return [
+    { ...state, children: new Map(state.children).set(child, { is: 'clearing', startedAtMs }) },
+    told,
+    { do: 'clear-tree', child, killAtMs: atMs + plan.stop.killAfterMs },
+  ];
+}
+
+export function cleared(state: Running, { child, leftovers, atMs }: EventOf<'cleared'>): Step {
+  if (state.children.get(child)?.is !== 'clearing') return [state];
   return [
     { ...state, children: new Map(state.children).set(child, { is: 'returning', startedAtMs: atMs }) },
-    told,
-    { do: 'kill-tree', child },
-    { do: 'spawn', child },
+    ...start(child, atMs),
     { do: 'schedule', event: { type: 'return-over', child, startedAtMs: atMs, atMs: atMs + RETURN_WITHIN_MS } },
+    ...tellLeftovers(leftovers),
   ];
 }
 
@@ -40,4 +50,11 @@ export function scheduleRecycle(plan: ServePlan, child: ChildName, startedAtMs: 
   const everyMs = specOf(plan, child)?.memory.recycle?.everyMs ?? null;
   if (everyMs === null) return [];
   return [{ do: 'schedule', event: { type: 'recycle-due', child, startedAtMs, atMs: atMs + everyMs } }];
+}
+
+function tellLeftovers({ ended, killed }: Leftovers): Effect[] {
+  const tell = (process: string, how: 'ended' | 'killed'): Effect => {
+    return { do: 'tell', fact: { fact: 'leftover', process, how } };
+  };
+  return [...ended.map((one) => tell(one, 'ended')), ...killed.map((one) => tell(one, 'killed'))];
 }

@@ -1,36 +1,48 @@
 import type { ServePlan } from '../plan/spec.ts';
-import { specOf, starting } from './children.ts';
+import { specOf, start, starting } from './children.ts';
 import { scheduleRecycle } from './returning.ts';
-import type { Effect, EventOf, Phase, Step } from './state.ts';
+import type { EventOf, Phase, Step } from './state.ts';
 
 /** A child is ready: what waited for it starts. */
 export function ready(state: Phase<'running'>, event: EventOf<'child-ready'>, plan: ServePlan): Step {
   const child = state.children.get(event.child);
-  if (child?.is !== 'starting' && child?.is !== 'returning') return [state];
+  if (child?.is !== 'starting' && child?.is !== 'returning' && child?.is !== 'up') return [state];
   const children = new Map(state.children).set(event.child, { is: 'up', startedAtMs: child.startedAtMs });
   const followers = plan.children.filter(
-    ({ name, start }) =>
-      start !== 'at-once' && start.afterReady === event.child && state.children.get(name)?.is === 'waiting',
+    ({ name, start: when }) =>
+      when !== 'at-once' && when.afterReady === event.child && state.children.get(name)?.is === 'waiting',
   );
   for (const { name } of followers) children.set(name, starting(event.atMs));
   return [
     { ...state, children },
     { do: 'tell', fact: { fact: 'ready', child: event.child, afterMs: event.atMs - child.startedAtMs } },
     ...scheduleRecycle(plan, event.child, child.startedAtMs, event.atMs),
-    ...followers.map(({ name }): Effect => ({ do: 'spawn', child: name })),
+    ...followers.flatMap(({ name }) => start(name, event.atMs)),
   ];
 }
 
 /** What a child waited for is not ready in time: it starts all the same. */
 export function startAnyway(state: Phase<'running'>, event: EventOf<'start-over'>, plan: ServePlan): Step {
-  const start = specOf(plan, event.child)?.start;
-  if (state.children.get(event.child)?.is !== 'waiting' || start === undefined || start === 'at-once') return [state];
+  const when = specOf(plan, event.child)?.start;
+  if (state.children.get(event.child)?.is !== 'waiting' || when === undefined || when === 'at-once') return [state];
   return [
     { ...state, children: new Map(state.children).set(event.child, starting(event.atMs)) },
     {
       do: 'tell',
-      fact: { fact: 'not-waiting', child: event.child, notReady: start.afterReady, afterMs: start.atMostMs },
+      fact: { fact: 'not-waiting', child: event.child, notReady: when.afterReady, afterMs: when.atMostMs },
     },
-    { do: 'spawn', child: event.child },
+    ...start(event.child, event.atMs),
+  ];
+}
+
+/** It was not seen ready, and had the time: it counts as up, for signals and for what is done about memory. */
+export function bootOver(state: Phase<'running'>, event: EventOf<'boot-over'>, plan: ServePlan): Step {
+  const { child, startedAtMs, atMs } = event;
+  const now = state.children.get(child);
+  if (now?.is !== 'starting' || now.startedAtMs !== startedAtMs) return [state];
+  return [
+    { ...state, children: new Map(state.children).set(child, { is: 'up', startedAtMs }) },
+    { do: 'tell', fact: { fact: 'taken-as-up', child, afterMs: atMs - startedAtMs } },
+    ...scheduleRecycle(plan, child, startedAtMs, atMs),
   ];
 }

@@ -9,8 +9,9 @@ import type { Fact } from '../facts.ts';
 export type ChildState =
   | { is: 'waiting' }
   | { is: 'starting' | 'up'; startedAtMs: number }
-  /** Being recycled: takes no new work; had its TERM; started again and not up yet. */
-  | { is: 'quiet' | 'restarting' | 'returning'; startedAtMs: number }
+  /** Being recycled: takes no new work; had its TERM; had its KILL; has ended, and what outlived it ends; started again and
+   * not up yet. */
+  | { is: 'quiet' | 'restarting' | 'killed' | 'clearing' | 'returning'; startedAtMs: number }
   /** byUs: our SIGKILL was under way. */
   | { is: 'ended'; startedAtMs: number; status: ExitStatus; byUs: boolean };
 export type Children = ReadonlyMap<ChildName, ChildState>;
@@ -39,6 +40,10 @@ export type Event = { atMs: number } & (
   | Measure
   /** Nobody will see when it is ready. */
   | { type: 'unwatched'; child: ChildName }
+  /** It was not seen ready in the time that anything needs to boot. */
+  | ({ type: 'boot-over' } & Incarnation)
+  /** What outlived a child that was recycled has ended. */
+  | { type: 'cleared'; child: ChildName; leftovers: Leftovers }
   /** A quiet child has nothing in hand any more. */
   | ({ type: 'idle' } & Incarnation)
   /** It has run long enough. */
@@ -67,6 +72,8 @@ export type Effect =
   | ({ do: 'watch-idle' } & Incarnation)
   /** SIGKILL for this child and all that comes from it. */
   | { do: 'kill-tree'; child: ChildName }
+  /** End what outlived it, then post `cleared`. */
+  | { do: 'clear-tree'; child: ChildName; killAtMs: number }
   | { do: 'end-process'; id: ProcessId; killAfterMs: number | null }
   /** SIGKILL for everything that is ours. */
   | { do: 'kill-all' }

@@ -45,7 +45,7 @@ export function signalWhileStopping(state: Phase<'stopping'>, event: EventOf<'si
       if (state.interrupts >= 1) return kill(state);
       return [{ ...state, interrupts: state.interrupts + 1 }];
     case 'SIGTTIN':
-      return [state, ...handOn(state.children, event, event.signal, plan)];
+      return [state, ...handOn(state.children, event.signal, plan)];
     case 'SIGHUP':
     case 'SIGUSR1':
     case 'SIGUSR2':

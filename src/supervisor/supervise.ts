@@ -60,6 +60,11 @@ function carryOut(effect: Effect, running: Running): void {
       return watchIdle(effect.child, effect.startedAtMs, running);
     case 'kill-tree':
       return host.killTree(effect.child);
+    case 'clear-tree':
+      void host.clearTree(effect.child, effect.killAtMs).then((leftovers) => {
+        inbox.put({ type: 'cleared', child: effect.child, leftovers, atMs: host.clock.now() });
+      });
+      return;
     case 'end-process':
       return host.end(effect.id, effect.killAfterMs);
     case 'kill-all':

@@ -28,6 +28,7 @@ export class FakeHost implements Host {
   readonly listeners = new Set<Listener>();
   killedAll = 0;
   readonly killedTrees: string[] = [];
+  readonly clearedTrees: string[] = [];
   readonly sacrificed: number[] = [];
   readonly ended: [pid: number, killAfterMs: number | null][] = [];
   /** Who waits for which child to be idle. */
@@ -60,6 +61,11 @@ export class FakeHost implements Host {
 
   killTree(child: string): void {
     this.killedTrees.push(child);
+  }
+
+  clearTree(child: string): Promise<Leftovers> {
+    this.clearedTrees.push(child);
+    return Promise.resolve(this.leftovers);
   }
 
   end({ pid }: ProcessId, killAfterMs: number | null): void {

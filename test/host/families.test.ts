@@ -115,3 +115,15 @@ test('a pid that was used again is nobody we know', async () => {
   expect(families.has({ pid: 0, started: '' })).toBe(false);
   expect(families.has({ pid: 2 ** 22 + 1, started })).toBe(false);
 });
+
+test('once pruned, an ended leader without a session is nobody: a stranger may get its pid', async () => {
+  const family = new Family();
+  const families = new Families(family.marker);
+  const { pid, exited } = family.start(`exec ${SLEEPER} a`);
+  families.add(pid, 'sidekiq');
+  process.kill(await family.pid('a'), 'SIGKILL');
+  await exited;
+  expect([families.glance().length, families.size]).toEqual([0, 1]);
+  families.prune();
+  expect(families.size).toBe(0);
+});

@@ -79,7 +79,7 @@ test('the kernel says that memory is short: an exact reading at once', async () 
   expect(taken).toHaveLength(1);
 });
 
-test('a child is up from its readiness to its end, or from when nobody can see that', async () => {
+test('a child is up from its readiness to its end, or from when it counts as up', async () => {
   const { guard, clock, reader, taken } = guarded();
   await clock.advance(1000);
   guard.hear({ fact: 'ended', child: 'sidekiq', status: { kind: 'exited', code: 0 }, afterMs: 1 });
@@ -87,20 +87,51 @@ test('a child is up from its readiness to its end, or from when nobody can see t
   reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 580)];
   await clock.advance(1000);
   expect(taken).toEqual([]);
-  guard.hear({ fact: 'not-watched', child: 'sidekiq', why: 'no space' });
   reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 200)];
+  guard.hear({ fact: 'taken-as-up', child: 'sidekiq', afterMs: 60_000 });
   await clock.advance(1000);
   reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 580)];
   await clock.advance(1000);
   expect(taken).toMatchObject([{ type: 'recycle', child: 'sidekiq' }]);
 });
 
+test('a hundred such words a second: five readings', async () => {
+  const { clock, reader } = guarded();
+  await clock.advance(1000);
+  const before = reader.reads.exact;
+  for (let word = 0; word < 100; word += 1) {
+    reader.beShort();
+    await clock.advance(10);
+  }
+  expect(reader.reads.exact - before).toBe(5);
+});
+
+test('a backlog right after the boot: what was held at the readiness is the rest', async () => {
+  const { guard, clock, reader, taken, facts } = guarded();
+  guard.hear({ fact: 'ready', child: 'sidekiq', afterMs: 1 });
+  await clock.advance(1000);
+  reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 580)];
+  await clock.advance(1000);
+  expect(taken).toMatchObject([{ type: 'recycle', child: 'sidekiq' }]);
+  expect(facts).toHaveLength(1);
+});
+
+test('a helper that runs for long is no reason to look closely', async () => {
+  const { clock, reader } = guarded();
+  await clock.advance(1000);
+  holds(reader, convert(50));
+  await clock.advance(61_000);
+  const before = reader.reads.quick;
+  await clock.advance(10_000);
+  expect(reader.reads.quick - before).toBe(10);
+});
+
 describe('SUPERVISE_MEMORY_GUARD', () => {
   test('warn: says once what it would do, and does nothing', async () => {
-    const { clock, reader, facts, taken } = guarded({ guard: 'warn' });
+    const { clock, reader, facts, taken, offered } = guarded({ guard: 'warn' });
     holds(reader, convert(600));
     await clock.advance(3000);
-    expect(taken).toEqual([]);
+    expect([taken, offered]).toEqual([[], []]);
     expect(facts.map((fact) => fact.fact === 'memory' && fact.text)).toEqual([
       'memory at 186 % of 512 MB: the biggest is convert in the tree of sidekiq with 600 MB',
       'memory at 186 % of 512 MB, the platform kills at 200 %, and convert in the tree of sidekiq holds 600 MB and grows by 600 MB a second; would kill convert (pid 21)',

@@ -103,6 +103,22 @@ describe('relieve', () => {
     ).toEqual([undefined, 'end ffmpeg 31 after 2000', undefined, 'end ffmpeg 30 after 2000']);
   });
 
+  test('several that are no more than a quarter each, and together are', () => {
+    const four = (atMs: number, ...sizes: number[]): MemoryReading =>
+      reading(
+        atMs,
+        ...rest.processes,
+        ...sizes.map((size, index) => use('sidekiq', 'convert', size, { pid: 30 + index, parent: 20 })),
+      );
+    const all = [rest, four(60_000, 105, 110, 100, 110), four(60_200, 105, 110, 100, 110), four(65_001, 140, 140, 140)];
+    expect(inShort(all).map((one) => one.at(-1))).toEqual([
+      undefined,
+      'end convert 31 after 2000',
+      undefined,
+      'end convert 30 after 2000',
+    ]);
+  });
+
   test('another helper with the pid of one that has ended', () => {
     const again = reading(9000, ...rest.processes, use('sidekiq', 'convert', 450, { started: '99' }));
     expect(
@@ -153,18 +169,29 @@ describe('relieve', () => {
         ...rest.processes,
         ...sizes.map((size, index) => use('puma', 'ruby3.1', size, { pid: 11 + index, parent: 10 })),
       );
-    const history = [rest, workers(60_000, 250, 260), workers(61_000, 250, 260), workers(120_001, 430)];
+    const history = [
+      workers(0, 60, 60),
+      workers(60_000, 250, 260),
+      workers(61_000, 200, 210),
+      workers(61_400, 250, 260),
+      workers(120_001, 430, 20),
+    ];
     expect(inShort(history, { specs: cluster }).map((one) => one.at(-1))).toEqual([
       undefined,
       'end puma worker 12 after null',
       undefined,
+      undefined,
       'end puma worker 11 after null',
     ]);
+    const others = [workers(0, 60, 60), { ...workers(1000, 60, 60), cgroupBytes: 1.6 * limits.bytes }];
+    expect(inShort(others, { specs: cluster })[1]?.at(-1)).toMatch(
+      /nobody can be spared: the biggest is what is not ours/,
+    );
   });
 
   test('a puma in single mode: nothing, and that is said once', () => {
     const said = inShort([rest, held(1000, 700, 150), held(2000, 710, 150), atRest(3000), held(4000, 700, 150)]);
-    const nobody = 'nobody can be spared: puma holds 700 MB. Fewer threads or a larger dyno would help';
+    const nobody = 'nobody can be spared: the biggest is puma with 700 MB. Fewer threads or a larger dyno would help';
     expect(said.map((one) => one.filter((text) => text.includes('spared')))).toEqual([
       [],
       [`166 %, and ${nobody}`],
@@ -210,6 +237,16 @@ describe('save', () => {
     ).toBe('end convert 21 after 0');
   });
 
+  test('one that even a KILL does not end is not waited for', () => {
+    const stuck = [60_000, 62_000, 63_100].map((atMs) => held(atMs, 200, 450, 330));
+    expect(inShort([rest, ...stuck]).map((one) => one.at(-1))).toEqual([
+      undefined,
+      'end convert 21 after 0',
+      undefined,
+      'save sidekiq',
+    ]);
+  });
+
   test('growth alone is no reason to restart or to stop', () => {
     expect(
       inShort([rest, held(100, 200, 600)])
@@ -238,18 +275,30 @@ describe('save', () => {
 });
 
 describe('no wrong end', () => {
-  test('a quota that is smaller than one child: said once, and nobody is ended', () => {
+  test('a quota that is smaller than one child: said once, after a minute, and nobody is ended', () => {
     const small = { limits: limitsOf(64) };
-    const said = inShort([atRest(0), atRest(1000), held(2000, 200, 150, 100), held(3000, 200, 350)], small);
-    expect(said).toEqual([
-      [
-        '547 %: the biggest is puma with 200 MB',
-        '547 % with nothing at work: the quota is wrong or too small for this dyno; nothing will be ended for memory',
-      ],
+    const history = [atRest(0), held(59_000, 200, 150, 100), atRest(60_000), held(61_000, 200, 350), atRest(90_000)];
+    expect(inShort(history, small)).toEqual([
+      ['547 %: the biggest is puma with 200 MB'],
       [],
+      ['547 % ever since all were up: the quota is wrong or too small for this dyno; nothing will be ended for memory'],
       [],
       [],
     ]);
+  });
+
+  test('above relieve from the first reading on and below it a moment later: the quota is right', () => {
+    const history = [held(0, 200, 600), held(1000, 200, 150), held(2000, 200, 600)];
+    expect(inShort(history).at(-1)?.at(-1)).toBe('recycle sidekiq');
+  });
+
+  test('ups and downs at the mark are told once', () => {
+    const sizes = [768, 766, 770, 765, 772].map((all, index) => held(1000 * index + 1000, all - 150, 150));
+    expect(
+      inShort([rest, ...sizes])
+        .flat()
+        .filter((text) => text.includes('spared')),
+    ).toHaveLength(1);
   });
 
   test('while children start nobody is ended, whatever they need for it', () => {

@@ -6,7 +6,7 @@ import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
 import { alive } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { facts, lastLine, startWeb } from './tiny.ts';
+import { facts, lastLine, startWeb, tiny } from './tiny.ts';
 
 /** Far from any platform's kill, so that only what is tested is reached. */
 const MARKS = { SUPERVISE_MEMORY_QUOTA: '200M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_RELIEVE_AT: '150' };
@@ -155,10 +155,23 @@ test('warn: told what would be done, and nothing is done', async () => {
   await dyno.exited;
 });
 
-test('a quota smaller than one child: said, and the dyno lives', async () => {
-  const { dyno } = await startGuarded('', '', { SUPERVISE_MEMORY_QUOTA: '16M' });
-  await dyno.says(/the quota is wrong or too small for this dyno/);
-  await dyno.says(/(memory_total[^]*){4}/);
+test('a quota smaller than one child: the dyno lives, helpers and all', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'helper=20', { SUPERVISE_MEMORY_QUOTA: '16M' });
+  process.kill(sidekiq, 'SIGUSR2');
+  await dyno.says(/helper up[^]*(memory_total[^]*){4}/);
+  expect(dyno.output).not.toMatch(/helper ended|SIGT/);
+  await stopped(dyno);
+});
+
+test('a sidekiq behind a wrapper that ends before it: TERM for it too, and the next one starts when it has ended', async () => {
+  const { dyno } = await startGuarded('', 'grow=300', {
+    ...RELIEVE,
+    SUPERVISE_RECYCLE_QUIET: '0.5',
+    SIDEKIQ_COMMAND: `sh -c '${tiny('sidekiq', 'ready grow=300 after=300')} $0 "$@"; exit $?'`,
+  });
+  process.kill(await pidOf(dyno, 'sidekiq'), 'SIGUSR2');
+  await dyno.says(/sidekiq SIGTERM[^]*sidekiq up/);
+  await dyno.says(/node\S* \(pid \d+\) outlived the children and was ended/);
   await stopped(dyno);
 });
 

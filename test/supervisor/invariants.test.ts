@@ -41,6 +41,7 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
       'restart-over' as const,
       'return-over' as const,
       'recycle-due' as const,
+      'boot-over' as const,
     ),
     child: anyChild,
     /** That of the living incarnation, put in when it is played. */
@@ -48,6 +49,12 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     atMs: fc.constant(0),
   }),
   fc.record({ type: fc.constant('unwatched' as const), child: anyChild, atMs: fc.constant(0) }),
+  fc.record({
+    type: fc.constant('cleared' as const),
+    child: anyChild,
+    leftovers: fc.constant({ ended: [], killed: [] }),
+    atMs: fc.constant(0),
+  }),
 );
 
 /** Whatever comes, in any order, at any pace: children only end after they were started. Now and then a long time passes. */
@@ -135,9 +142,12 @@ test('once all children have ended, the dyno is done after the sweep, and never 
       const budgetOver = history.some(([{ type }]) => type === 'budget-over');
       const living = [...world.living.keys()];
       if (world.state.phase === 'done') expect(budgetOver || living.length === 0).toBe(true);
+      const leftovers = { ended: [], killed: [] };
+      for (const child of names) world.play({ type: 'cleared', child, leftovers, atMs: 0 });
       // One that was being recycled is started again, once: its end after that is a crash.
-      for (let name = living[0]; name !== undefined; name = [...world.living.keys()][0]) {
+      for (let name = [...world.living.keys()][0]; name !== undefined; name = [...world.living.keys()][0]) {
         world.play({ type: 'child-exited', child: name, status: toStatus(0), atMs: 0 });
+        for (const child of names) world.play({ type: 'cleared', child, leftovers, atMs: 0 });
       }
       world.nowMs += 250;
       world.play({ type: 'broadcast-over', atMs: 0 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { child, servePlan, web, worker } from '../fakes/plan.ts';
 import {
+  bootOver,
   broadcastOver,
   budgetOver,
   end,
@@ -162,7 +163,7 @@ describe('signals for a kind of child', () => {
 
   test('not before a child is ready, when it would end it, unless it has had a minute', () => {
     expect(replay(web, signal('SIGUSR2', 59_999)).last).toEqual([]);
-    expect(replay(web, signal('SIGUSR2', 60_000)).last).toEqual(['SIGUSR2 puma']);
+    expect(replay(web, bootOver('puma', 0, 60_000), signal('SIGUSR2', 60_001)).last).toEqual(['SIGUSR2 puma']);
   });
 
   test('nobody gets it who does not run', () => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { ServePlan } from '../../src/plan/spec.ts';
 import { RECYCLE_APART_MS } from '../../src/supervisor/recycling.ts';
+import { next } from '../../src/supervisor/lifecycle.ts';
 import { RETURN_WITHIN_MS } from '../../src/supervisor/returning.ts';
 import type { Event } from '../../src/supervisor/state.ts';
 import { child, servePlan } from '../fakes/plan.ts';
-import { codeOf, end, exited, ready, replay, signal, swept } from './replay.ts';
+import { bootOver, cleared, codeOf, end, exited, ready, replay, signal, swept } from './replay.ts';
 
 const plan = servePlan(child('puma'), child('sidekiq-1'), child('sidekiq-2'));
 const up = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => ready(name, 100));
@@ -46,23 +47,26 @@ function phaseAfter(...events: Event[]): string {
   return replay(plan, ...up, ...events).state.phase;
 }
 const QUIET = ['SIGTSTP sidekiq-1', 'watch-idle sidekiq-1', `quiet-over at ${T + 60_000}`];
-const back = (name: string, atMs: number): string[] => [
-  `kill-tree ${name}`,
-  `spawn ${name}`,
-  `return-over at ${atMs + RETURN_WITHIN_MS}`,
-];
+const clear = (name: string, atMs: number): string[] => [`clear-tree ${name} until ${atMs + 28_500}`];
+const back = (name: string, atMs: number): string[] => [`spawn ${name}`, `return-over at ${atMs + RETURN_WITHIN_MS}`];
+
+/** It ends, and so does what outlived it. */
+function gone(name: string, status: number | NodeJS.Signals, atMs: number): Event[] {
+  return [exited(name, status, atMs), cleared(name, atMs)];
+}
 
 describe('a recycle', () => {
   test('quiet; TERM when idle; started again when it has ended; ready', () => {
     const events = [
       recycle('sidekiq-1', T),
       idle('sidekiq-1', 0, T + 5000),
-      exited('sidekiq-1', 0, T + 6000),
+      ...gone('sidekiq-1', 0, T + 6000),
       ready('sidekiq-1', T + 9000),
     ];
     expect(after(...events)).toEqual([
       QUIET,
       ['SIGTERM sidekiq-1', `restart-over at ${T + 5000 + 28_500}`],
+      clear('sidekiq-1', T + 6000),
       back('sidekiq-1', T + 6000),
       [],
     ]);
@@ -74,11 +78,12 @@ describe('a recycle', () => {
       recycle('sidekiq-1', T),
       quietOver('sidekiq-1', 0, T + 60_000),
       restartOver('sidekiq-1', 0, T + 88_500),
-      exited('sidekiq-1', 'SIGKILL', T + 88_501),
+      ...gone('sidekiq-1', 'SIGKILL', T + 88_501),
     ];
     expect(after(...events).slice(1)).toEqual([
       ['SIGTERM sidekiq-1', `restart-over at ${T + 88_500}`],
       ['kill-tree sidekiq-1'],
+      clear('sidekiq-1', T + 88_501),
       back('sidekiq-1', T + 88_501),
     ]);
   });
@@ -110,7 +115,7 @@ describe('a recycle', () => {
     const first = [
       recycle('sidekiq-1', T),
       idle('sidekiq-1', 0, T + 1),
-      exited('sidekiq-1', 0, T + 2),
+      ...gone('sidekiq-1', 0, T + 2),
       ready('sidekiq-1', T + 3),
     ];
     expect(after(...first, recycle('sidekiq-2', T + RECYCLE_APART_MS - 1)).at(-1)).toEqual([]);
@@ -124,12 +129,15 @@ describe('an end during a recycle', () => {
   test.each([0, 1, 'SIGKILL', 'SIGSEGV'] as const)(
     'of a quiet one (%s): what was wanted anyway; it starts again',
     (how) => {
-      expect(after(quiet, exited('sidekiq-1', how, T + 10)).at(-1)).toEqual(back('sidekiq-1', T + 10));
+      expect(after(quiet, ...gone('sidekiq-1', how, T + 10)).slice(1)).toEqual([
+        clear('sidekiq-1', T + 10),
+        back('sidekiq-1', T + 10),
+      ]);
     },
   );
 
   test.each([0, 1, 'SIGTERM', 'SIGKILL'] as const)('of one that had its TERM (%s): it starts again', (how) => {
-    expect(after(quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', how, T + 10)).at(-1)).toEqual(
+    expect(after(quiet, idle('sidekiq-1', 0, T + 9), ...gone('sidekiq-1', how, T + 10)).at(-1)).toEqual(
       back('sidekiq-1', T + 10),
     );
   });
@@ -138,7 +146,7 @@ describe('an end during a recycle', () => {
     const events = [
       quiet,
       idle('sidekiq-1', 0, T + 9),
-      exited('sidekiq-1', 0, T + 10),
+      ...gone('sidekiq-1', 0, T + 10),
       exited('sidekiq-1', 3, T + 500),
     ];
     const others = [exited('puma', 0, T + 600), exited('sidekiq-2', 0, T + 600), swept(T + 601)];
@@ -155,7 +163,7 @@ describe('an end during a recycle', () => {
   });
 
   test('not back in time: the dyno stops, and says so', () => {
-    const events = [quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10)];
+    const events = [quiet, idle('sidekiq-1', 0, T + 9), ...gone('sidekiq-1', 0, T + 10)];
     const late = returnOver('sidekiq-1', T + 10, T + 10 + RETURN_WITHIN_MS);
     expect(phaseAfter(...events, late)).toBe('stopping');
     const ends = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => exited(name, 0, late.atMs + 1));
@@ -166,7 +174,7 @@ describe('an end during a recycle', () => {
   });
 
   test('back in time, or nobody can see it: no crash', () => {
-    const events = [quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10)];
+    const events = [quiet, idle('sidekiq-1', 0, T + 9), ...gone('sidekiq-1', 0, T + 10)];
     const late = returnOver('sidekiq-1', T + 10, T + 10 + RETURN_WITHIN_MS);
     expect(phaseAfter(...events, ready('sidekiq-1', T + 400), late)).toBe('running');
     expect(phaseAfter(...events, unwatched('sidekiq-1', T + 10), late)).toBe('running');
@@ -178,41 +186,52 @@ describe('a stop during a recycle', () => {
   const states: [string, Event[]][] = [
     ['quiet', [quiet]],
     ['restarting', [quiet, idle('sidekiq-1', 0, T + 9)]],
-    ['returning', [quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10)]],
+    ['clearing', [quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10)]],
+    ['returning', [quiet, idle('sidekiq-1', 0, T + 9), ...gone('sidekiq-1', 0, T + 10)]],
   ];
 
-  test.each(states)('%s: TERM to all, and nothing is started again', (_, events) => {
+  test.each(states)('%s: TERM to all that live, and nothing is started again', (name, events) => {
     const stop = [...events, signal('SIGTERM', T + 20)];
+    const living = ['puma', ...(name === 'clearing' ? [] : ['sidekiq-1']), 'sidekiq-2'];
     expect(
       after(...stop)
         .at(-1)
-        ?.slice(0, 3),
-    ).toEqual(['SIGTERM puma', 'SIGTERM sidekiq-1', 'SIGTERM sidekiq-2']);
-    expect(after(...stop, exited('sidekiq-1', 0, T + 30)).at(-1)).toEqual([]);
+        ?.filter((did) => did.startsWith('SIGTERM')),
+    ).toEqual(living.map((one) => `SIGTERM ${one}`));
+    expect(after(...stop, ...gone('sidekiq-1', 0, T + 30)).slice(-2)).toEqual([[], []]);
   });
 
   test('every measure and every timer of a recycle while stopping: nothing, but helpers can still be ended', () => {
     const stop = signal('SIGTERM', T);
     const events = [recycle('sidekiq-1', T), save('sidekiq-1', T), save(null, T, true), unwatched('sidekiq-1', T)];
     const timers = [idle, quietOver, restartOver, returnOver, recycleDue].map((one) => one('sidekiq-1', 0, T));
-    for (const event of [...events, ...timers]) expect(after(stop, event).at(-1)).toEqual([]);
+    for (const event of [...events, ...timers, cleared('sidekiq-1', T), bootOver('sidekiq-1', 0, T)])
+      expect(after(stop, event).at(-1)).toEqual([]);
     expect(after(stop, endProcess).at(-1)).toEqual(['end 7 kill after 2000']);
+    const worker = { ...endProcess, killAfterMs: null } as Event;
+    expect(after(stop, worker).at(-1)).toEqual([]);
   });
 });
 
 describe('saving the dyno', () => {
   test('a sidekiq that is up: TERM without waiting for idle, and again when it has ended', () => {
-    expect(after(save('sidekiq-1', T), exited('sidekiq-1', 0, T + 10))).toEqual([
+    expect(after(save('sidekiq-1', T), ...gone('sidekiq-1', 0, T + 10))).toEqual([
       ['SIGTERM sidekiq-1', `restart-over at ${T + 28_500}`],
+      clear('sidekiq-1', T + 10),
       back('sidekiq-1', T + 10),
     ]);
   });
 
   test('a second verdict while it stops: nothing; at the last moment: KILL', () => {
-    expect(after(save('sidekiq-1', T), save('sidekiq-1', T + 200), save('sidekiq-2', T + 400, true)).slice(1)).toEqual([
-      [],
-      ['kill-tree sidekiq-1'],
-    ]);
+    expect(
+      after(
+        save('sidekiq-1', T),
+        save('sidekiq-1', T + 200),
+        save('sidekiq-2', T + 400, true),
+        save(null, T + 600, true),
+      ).slice(1),
+    ).toEqual([[], ['kill-tree sidekiq-1'], []]);
+    expect(after(save('sidekiq-1', T), exited('sidekiq-1', 0, T + 1), save(null, T + 2, true)).at(-1)).toEqual([]);
   });
 
   test('one that is being recycled is hurried, whoever was named', () => {
@@ -223,7 +242,7 @@ describe('saving the dyno', () => {
   test('nobody to restart, or restarted just before: the dyno stops in good order and says so', () => {
     const again = [
       save('sidekiq-1', T),
-      exited('sidekiq-1', 0, T + 10),
+      ...gone('sidekiq-1', 0, T + 10),
       ready('sidekiq-1', T + 5000),
       save('sidekiq-1', T + 6000),
     ];
@@ -254,7 +273,7 @@ describe('a recycle by time', () => {
       ...ups,
       recycleDue('sidekiq', 0, T),
       idle('sidekiq', 0, T),
-      exited('sidekiq', 0, T),
+      ...gone('sidekiq', 0, T),
       ready('sidekiq', T + 50),
     );
     expect(did[2]).toEqual(['recycle-due at 3600100']);
@@ -263,7 +282,7 @@ describe('a recycle by time', () => {
   });
 
   test('is put off while another was recycled just before, and forgotten with its incarnation', () => {
-    const busy = [recycle('sidekiq', T), idle('sidekiq', 0, T), exited('sidekiq', 0, T), ready('sidekiq', T)];
+    const busy = [recycle('sidekiq', T), idle('sidekiq', 0, T), ...gone('sidekiq', 0, T), ready('sidekiq', T)];
     expect(replay(everyHour, ...ups, ...busy, recycleDue('sidekiq', 0, T + 1)).last).toEqual([]);
     expect(replay(everyHour, ...ups, ...busy, recycleDue('sidekiq', T, T + 1)).last).toEqual([
       `recycle-due at ${T + 1 + RECYCLE_APART_MS}`,
@@ -271,8 +290,51 @@ describe('a recycle by time', () => {
   });
 });
 
+describe('a child that is not seen ready', () => {
+  const unseen = servePlan(child('sidekiq'));
+
+  test('counts as up after a minute, and can be recycled', () => {
+    const { did } = replay(
+      unseen,
+      recycle('sidekiq', 50_000),
+      bootOver('sidekiq', 0, 60_000),
+      recycle('sidekiq', 70_000),
+    );
+    expect(did.map(([first]) => first)).toEqual(['spawn sidekiq', undefined, undefined, 'SIGTSTP sidekiq']);
+  });
+
+  test('is told to be ready when it is after all, and what waited for it starts', () => {
+    const start = { afterReady: 'puma', atMostMs: 600_000 };
+    const waits = servePlan(child('puma'), child('sidekiq', { start }));
+    expect(replay(waits, bootOver('puma', 0, 60_000), ready('puma', 90_000)).last).toEqual(['spawn sidekiq']);
+  });
+
+  test('a minute of an earlier incarnation, or of one that is up, quiet or awaited: nothing', () => {
+    expect(after(bootOver('sidekiq-1', 0, T)).at(-1)).toEqual([]);
+    expect(phaseAfter(recycle('sidekiq-1', T), bootOver('sidekiq-1', 0, T))).toBe('running');
+    const events = [
+      recycle('sidekiq-1', T),
+      ...gone('sidekiq-1', 0, T + 10),
+      bootOver('sidekiq-1', T + 10, T + 60_010),
+    ];
+    expect(phaseAfter(...events, returnOver('sidekiq-1', T + 10, T + 10 + RETURN_WITHIN_MS))).toBe('stopping');
+  });
+});
+
+test('what outlived a recycled sidekiq is named in the log', () => {
+  const [, ...effects] = next(
+    replay(plan, ...up, recycle('sidekiq-1', T), exited('sidekiq-1', 0, T + 1)).state,
+    cleared('sidekiq-1', T + 2, { ended: ['convert (pid 7)'], killed: ['ffmpeg (pid 8)'] }),
+    plan,
+  );
+  expect(effects.flatMap((effect) => (effect.do === 'tell' ? [effect.fact] : []))).toEqual([
+    { fact: 'leftover', process: 'convert (pid 7)', how: 'ended' },
+    { fact: 'leftover', process: 'ffmpeg (pid 8)', how: 'killed' },
+  ]);
+});
+
 test('timers of an earlier incarnation mean nothing', () => {
-  const events = [recycle('sidekiq-1', T), idle('sidekiq-1', 0, T), exited('sidekiq-1', 0, T), ready('sidekiq-1', T)];
+  const events = [recycle('sidekiq-1', T), idle('sidekiq-1', 0, T), ...gone('sidekiq-1', 0, T), ready('sidekiq-1', T)];
   const later = recycle('sidekiq-1', T + RECYCLE_APART_MS);
   for (const stale of [idle, quietOver, restartOver, returnOver]) {
     expect(after(...events, later, stale('sidekiq-1', 0, later.atMs + 1)).at(-1)).toEqual([]);

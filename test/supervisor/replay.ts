@@ -65,6 +65,8 @@ function words(effects: readonly Effect[]): string[] {
         return effect.signal === 'SIGCONT' ? [] : [`${effect.signal} ${effect.child}`];
       case 'kill-all':
         return ['kill-all'];
+      case 'clear-tree':
+        return [`clear-tree ${effect.child} until ${effect.killAtMs}`];
       case 'kill-tree':
       case 'watch-idle':
         return [`${effect.do} ${effect.child}`];
@@ -75,9 +77,23 @@ function words(effects: readonly Effect[]): string[] {
       case 'sweep':
         return [`sweep until ${effect.untilMs}`];
       case 'schedule':
-        return [`${effect.event.type} at ${effect.event.atMs}`];
+        return effect.event.type === 'boot-over' ? [] : [`${effect.event.type} at ${effect.event.atMs}`];
       case 'tell':
         return [];
     }
   });
 }
+
+/** What outlived a recycled child has ended. */
+export const cleared = (child: string, atMs: number, leftovers = {}): Event => ({
+  type: 'cleared',
+  child,
+  leftovers: { ended: [], killed: [], ...leftovers },
+  atMs,
+});
+export const bootOver = (child: string, startedAtMs: number, atMs: number): Event => ({
+  type: 'boot-over',
+  child,
+  startedAtMs,
+  atMs,
+});
