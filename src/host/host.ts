@@ -46,7 +46,7 @@ export type MemoryReading = {
   ownBytes: number;
   /** What the cgroup of the quota counts, without what the kernel can drop; null where only the sum is known. */
   cgroupBytes: number | null;
-  /** CPU time that the reading took. */
+  /** CPU time that the reading took, where it was exact; else 0. */
   costMs: number;
 };
 export type MemoryReader = {

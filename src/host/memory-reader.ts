@@ -39,17 +39,17 @@ class ProcReader implements MemoryReader {
   }
 
   read(exact: boolean): MemoryReading {
-    const before = process.cpuUsage();
+    const before = exact ? process.cpuUsage() : null;
     const atMs = this.#clock.now();
     this.#findProcesses(exact);
-    const all = [this.#self, ...this.#weighed.values()];
-    for (const weighed of all) weighed.look();
-    for (const { use, member } of all) if (use === null) this.#weighed.delete(member.pid);
+    for (const weighed of this.#weighed.values()) weighed.look();
+    for (const [pid, { use }] of this.#weighed) if (use === null) this.#weighed.delete(pid);
+    if (exact || this.#self.use === null) this.#self.look(); // we change little: a quick reading takes us as we were
     if (exact) this.#count();
     const processes = [...this.#weighed.values()].flatMap((weighed) => inReading(weighed) ?? []);
     const cgroupBytes = this.#cgroup === null ? null : readUsage(this.#cgroup);
-    const { user, system } = process.cpuUsage(before);
-    return { atMs, exact, processes, ownBytes: this.#self.bytes, cgroupBytes, costMs: (user + system) / 1000 };
+    const costMs = before === null ? 0 : cpuMsSince(before);
+    return { atMs, exact, processes, ownBytes: this.#self.bytes, cgroupBytes, costMs };
   }
 
   onShortage(listener: () => void): Cancel {
@@ -80,7 +80,7 @@ class ProcReader implements MemoryReader {
     const isSame = all.length === this.#countedProcesses;
     if (!isSame || !isStill(all)) for (const weighed of all) weighed.count();
     this.#countedProcesses = all.length;
-    if (!isStill([this.#self])) this.#self.count();
+    if (this.#self.grownPages >= STILL_PAGES) this.#self.count();
   }
 }
 
@@ -93,4 +93,9 @@ function inReading({ member, use, name, program, bytes }: Weighed): ProcessUse |
   if (use === null) return null;
   const { pid, started, child } = member;
   return { pid, started, parent: use.parent, name, program, child, bytes };
+}
+
+function cpuMsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }

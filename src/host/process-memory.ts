@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { numberAfter, readBytes, readShort } from './short-read.ts';
+import { keptOpen, numberAfter, readBytes, readShort } from './short-read.ts';
 
 /** What /proc/PID/status says of a process; memory in bytes. */
 export type Use = {
@@ -67,10 +67,12 @@ export function programOf(pid: number): string | null {
   }
 }
 
+const readLoad = keptOpen('/proc/loadavg');
+
 /** The pid that was given last, to a process or a thread: while it stays, there is no new process. null where
  * /proc/loadavg does not tell. */
 export function lastPid(): number | null {
-  return parseLoad(readShort('/proc/loadavg'));
+  return parseLoad(readLoad());
 }
 
 /** The text of /proc/loadavg: `0.30 0.25 1.14 1/84 14392`. */

@@ -31,11 +31,16 @@ export class Weighed {
   /** How many pages it has got, given back or made its own since its pages were counted. */
   get movedPages(): number {
     if (this.use === null || this.#then === null) return Infinity;
+    return this.grownPages + readFaults(this.member.pid) - this.#then.faults;
+  }
+
+  /** How many more or fewer pages it has since then: all there is to it for one that shares none with a fork. */
+  get grownPages(): number {
+    if (this.use === null || this.#then === null) return Infinity;
     const { use: now } = this;
-    const { use: then, faults } = this.#then;
+    const { use: then } = this.#then;
     const kinds = ['anonBytes', 'fileBytes', 'shmemBytes', 'swapBytes'] as const;
-    const moved = kinds.reduce((sum, kind) => sum + Math.abs(now[kind] - then[kind]), 0) / PAGE_BYTES;
-    return moved + (readFaults(this.member.pid) - faults);
+    return kinds.reduce((sum, kind) => sum + Math.abs(now[kind] - then[kind]), 0) / PAGE_BYTES;
   }
 
   count(): void {

@@ -37,6 +37,19 @@ function reading(path: string, read: (fd: number) => void): void {
   }
 }
 
+/** Reads a file of /proc that is read again and again, and never closed: each time from its beginning. */
+export function keptOpen(path: string): () => string {
+  let fd: number | null = null;
+  return () => {
+    try {
+      fd ??= openSync(path, 'r');
+      return SHORT.toString('latin1', 0, readSync(fd, SHORT, 0, SHORT.length, 0));
+    } catch {
+      return '';
+    }
+  };
+}
+
 const [NEWLINE, TAB, BLANK, ZERO, NINE] = [0x0a, 0x09, 0x20, 0x30, 0x39];
 /** More than that no machine has, and more than 2^53 no number holds. */
 const DIGITS_MOST = 15;

@@ -5,9 +5,9 @@ import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { idOf } from './transients.ts';
 import { logLine } from './log-line.ts';
 import { NOTHING_YET, type Limits, type Memory, type Verdict } from './memory.ts';
-import { pauseMs, wantsExact, type Exact } from './pace.ts';
+import { isStill, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
 import { glimpse, isCalm, judge } from './verdict.ts';
-import { view, type View } from './view.ts';
+import { totalOf, view, type View } from './view.ts';
 
 export type GuardOptions = {
   plan: ServePlan;
@@ -79,9 +79,12 @@ export class Guard {
   }
 
   #look(isShort: boolean): void {
-    this.#cancel();
     const { clock, reader, plan } = this.#options;
     const quick = reader.read(false);
+    if (!isShort && this.#isAtRest(quick)) {
+      this.#cancel = clock.after(LOOK_EVERY_MS, () => this.#look(false));
+      return;
+    }
     const seen = view(quick, this.#last?.reading ?? null);
     this.#offer(seen);
     const look = { ...seen, helpers: this.#fresh(seen) };
@@ -92,6 +95,15 @@ export class Guard {
     if (isWanted || this.#isTimeToPrint()) this.#readExactly();
     else this.#last = { reading: quick, exact: last };
     this.#cancel = clock.after(limits === null ? this.#untilPrint() : pauseMs(look, limits), () => this.#look(false));
+  }
+
+  /** Nobody new and nothing moved: nothing to think about, which costs more than to look. */
+  #isAtRest(quick: MemoryReading): boolean {
+    const { reading, exact } = this.#last ?? {};
+    if (this.#limits === null || !exact || this.#isNew || this.#helpers.size > 0 || this.#isTimeToPrint()) return false;
+    return (
+      quick.processes.length === reading?.processes.length && isStill(totalOf(quick), quick.atMs, exact, this.#limits)
+    );
   }
 
   #readExactly(): void {

@@ -5,7 +5,7 @@ export type Exact = { atMs: number; totalBytes: number; costMs: number };
 /** A quick look: the estimate, its growth in bytes a second, and how many helpers are at work. */
 export type Look = { atMs: number; totalBytes: number; growth: number; helpers: number };
 
-const LOOK_EVERY_MS = 1000;
+export const LOOK_EVERY_MS = 1000;
 /** 200 ms: a `convert` that takes half a gigabyte a second is seen five times before it has filled a small dyno. */
 const LOOK_CLOSELY_EVERY_MS = 200;
 const EXACT_EVERY_MS = 15_000;
@@ -32,6 +32,12 @@ export function wantsExact(look: Look, last: Exact | null, limits: Limits, isSho
   const hasChanged = Math.abs(look.totalBytes - last.totalBytes) > CHANGE * limits.bytes;
   if (isUrgent) return hasChanged || sinceMs >= LOOK_EVERY_MS;
   return hasChanged && isNear(look.totalBytes, limits);
+}
+
+/** Far from what needs a closer look, and as it was when it was last counted, not long ago. */
+export function isStill(totalBytes: number, atMs: number, last: Exact, { bytes, thresholds }: Limits): boolean {
+  if (totalBytes >= thresholds.relieve || atMs - last.atMs >= EXACT_EVERY_MS) return false;
+  return Math.abs(totalBytes - last.totalBytes) <= CHANGE * bytes;
 }
 
 /** Milliseconds until the next look. */
