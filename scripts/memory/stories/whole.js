@@ -24,7 +24,7 @@ export async function whole(say) {
     results.push({ ...run, name, ...lastPartOf(run) });
     say(`${name}: ${mb(results.at(-1).pss)}`);
   }
-  const [shell, ours] = results;
+  const [shell, ours, withJemalloc] = results;
   return {
     title: 'The whole dyno at work, PSS of everything, median of the last third',
     rows: rowsOf(results, shell),
@@ -32,6 +32,10 @@ export async function whole(say) {
       {
         text: `at most ${GOAL}x of the shell line: ${times(ours.pss, shell.pss)}`,
         holds: ours.pss <= GOAL * shell.pss,
+      },
+      {
+        text: `with JEMALLOC_ENABLED=true at most ${GOAL}x of it: ${times(withJemalloc.pss, shell.pss)}`,
+        holds: withJemalloc.pss <= GOAL * shell.pss,
       },
       { text: 'the same jobs are done, every request is answered', holds: results.every(isAllDone) },
     ],
@@ -46,6 +50,7 @@ function runs() {
   return [
     { name: 'the shell line', what: shellLine, env: {} },
     { name: 'mstdn-supervise', what, env: QUOTA },
+    { name: 'with JEMALLOC_ENABLED=true', what, env: { ...QUOTA, JEMALLOC_ENABLED: 'true' } },
     { name: 'without MALLOC_ARENA_MAX=2', what, env: { ...QUOTA, MALLOC_ARENA_MAX: '0' } },
     { name: 'without WEB_CONCURRENCY=0', what, env: { ...QUOTA, WEB_CONCURRENCY: '2' } },
   ];
