@@ -11,7 +11,7 @@ import { listenToSignals, type Signals } from './host/signals.ts';
 import { findQuota } from './memory/quota.ts';
 import { makePlan } from './plan/plan.ts';
 import type { Place } from './plan/place.ts';
-import { readSettings, type Environment } from './plan/settings.ts';
+import { readSettings, type Environment, type Settings } from './plan/settings.ts';
 import { runDyno } from './run-dyno.ts';
 
 declare const __VERSION__: string;
@@ -61,21 +61,21 @@ async function obey(command: Command, env: Environment, start: Start): Promise<n
 }
 
 function run(role: Role, env: Environment, start: Start): Promise<number> {
-  const place = placeFor(env);
-  return runDyno(makePlan(role, env, place), { env, place, ...start });
+  const { settings } = readSettings(env);
+  const place = placeFor(settings, env);
+  return runDyno(makePlan(role, env, place), { env, settings, place, ...start });
 }
 
 async function printPlans(roles: readonly Role[], env: Environment, json: boolean): Promise<number> {
   const { describePlan, planAsData } = await import('./plan/describe.ts');
-  const plans = roles.map((role) => makePlan(role, env, placeFor(env)));
+  const plans = roles.map((role) => makePlan(role, env, placeFor(readSettings(env).settings, env)));
   if (!json) return print(1, plans.map(describePlan).join('\n'));
   const data = plans.map(planAsData);
   return print(1, `${JSON.stringify(data.length === 1 ? data[0] : data, null, 2)}\n`);
 }
 
 /** Where we are, seen with what this environment says of it. */
-function placeFor(env: Environment): Place {
-  const { settings } = readSettings(env);
+function placeFor(settings: Settings, env: Environment): Place {
   const jemalloc = { enabled: settings.JEMALLOC_ENABLED === 'true', file: settings.SUPERVISE_JEMALLOC };
   const quota = findQuota({ quota: settings.SUPERVISE_MEMORY_QUOTA, dyno: env.DYNO }, readCgroups());
   return { ...readPlace(newRunId(), jemalloc), quota };

@@ -12,12 +12,12 @@ import { isTerminal } from './host/terminal.ts';
 import { createLog } from './log.ts';
 import { describeInShort } from './plan/in-short.ts';
 import type { Place } from './plan/place.ts';
-import { readSettings, type Environment } from './plan/settings.ts';
+import type { Environment, Settings } from './plan/settings.ts';
 import type { Plan } from './plan/spec.ts';
 import { supervise } from './supervisor/supervise.ts';
 import { watchMemory, type Around } from './watch-memory.ts';
 
-type Surroundings = { env: Environment; place: Place; parent: Parent; signals: Signals };
+type Surroundings = { env: Environment; settings: Settings; place: Place; parent: Parent; signals: Signals };
 /** leaveAtMs: when we must be gone, at the latest. */
 type Ending = { code: number; reason: string; leaveAtMs: number } & Because;
 
@@ -30,8 +30,7 @@ const AFTER_LEAVING_MS = 100;
 const SETTLED_AFTER_MS = 1000;
 
 /** Runs a plan to its end and says why it ended. Gives the exit code. */
-export async function runDyno(plan: Plan, { env, place, parent, signals }: Surroundings): Promise<number> {
-  const { settings } = readSettings(env);
+export async function runDyno(plan: Plan, { env, settings, place, parent, signals }: Surroundings): Promise<number> {
   const format = settings.SUPERVISE_LOG_FORMAT ?? (isTerminal(1) ? 'pretty' : 'json');
   const stdout = new Output(1, clock, droppedLine);
   const stderr = new Output(2, clock, droppedLine);

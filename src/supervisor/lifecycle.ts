@@ -75,6 +75,7 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
 }
 
 function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan): Step {
+  if (isOnlyForRunning(event)) return [state];
   switch (event.type) {
     case 'child-exited': {
       const { children, told } = endOf(state.children, event);
@@ -91,25 +92,13 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
     // A helper may be what would have the platform kill those that still drain; a worker drains with the others.
     case 'end-process':
       return event.killAfterMs === null ? [state] : [state, ...endProcess(event)];
-    // No recycle while stopping; and one that was under way ends as the others do.
-    case 'child-ready':
-    case 'start-over':
     case 'swept':
-    case 'recycle':
-    case 'recycle-due':
-    case 'idle':
-    case 'quiet-over':
-    case 'restart-over':
-    case 'return-over':
-    case 'unwatched':
-    case 'boot-over':
-    case 'cleared':
-    case 'save':
       return [state];
   }
 }
 
 function whileKilling(state: Phase<'killing'>, event: Event): Step {
+  if (isOnlyForRunning(event)) return [state];
   switch (event.type) {
     case 'child-exited': {
       const { children, told } = endOf(state.children, event, true);
@@ -118,27 +107,16 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
     case 'budget-over':
       return leave(state);
     case 'signal':
-    case 'child-ready':
-    case 'start-over':
     case 'broadcast-over':
     case 'grace-over':
     case 'swept':
-    case 'recycle':
-    case 'recycle-due':
-    case 'idle':
-    case 'quiet-over':
-    case 'restart-over':
-    case 'return-over':
-    case 'unwatched':
-    case 'boot-over':
-    case 'cleared':
-    case 'save':
     case 'end-process':
       return [state];
   }
 }
 
 function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
+  if (isOnlyForRunning(event)) return [state];
   switch (event.type) {
     case 'swept': {
       const { children, cause, deadlines } = state;
@@ -148,23 +126,32 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
       return leave(state);
     case 'child-exited':
     case 'signal':
-    case 'child-ready':
-    case 'start-over':
     case 'broadcast-over':
     case 'grace-over':
-    case 'recycle':
-    case 'recycle-due':
-    case 'idle':
-    case 'quiet-over':
-    case 'restart-over':
-    case 'return-over':
-    case 'unwatched':
-    case 'boot-over':
-    case 'cleared':
-    case 'save':
     case 'end-process':
       return [state];
   }
+}
+
+/** From these nothing follows once a dyno stops: there is no start and no recycle any more, and a recycle that was under way
+ * ends as the others do. */
+const ONLY_FOR_RUNNING = [
+  'child-ready',
+  'start-over',
+  'recycle',
+  'recycle-due',
+  'idle',
+  'quiet-over',
+  'restart-over',
+  'return-over',
+  'unwatched',
+  'boot-over',
+  'cleared',
+  'save',
+] as const satisfies readonly Event['type'][];
+
+function isOnlyForRunning(event: Event): event is EventOf<(typeof ONLY_FOR_RUNNING)[number]> {
+  return (ONLY_FOR_RUNNING as readonly string[]).includes(event.type);
 }
 
 function crash(state: Phase<'running'>, event: EventOf<'child-exited'>, plan: ServePlan): Step {
