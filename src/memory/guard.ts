@@ -3,8 +3,8 @@ import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessId } from '../h
 import type { Measure } from '../measures.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { idOf } from './transients.ts';
-import { logLine } from './log-line.ts';
-import { NOTHING_YET, type Limits, type Memory, type Verdict } from './memory.ts';
+import { logLine, MemoryLog } from './log-line.ts';
+import { NOTHING_YET, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
 import { isStill, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
 import { glimpse, isCalm, judge } from './verdict.ts';
 import { totalOf, view, type View } from './view.ts';
@@ -38,7 +38,7 @@ export class Guard {
   #helpers: ReadonlyMap<string, number> = new Map();
   #memory: Memory = NOTHING_YET;
   #last: { reading: MemoryReading; exact: Exact | null } | null = null;
-  #printedAtMs: number;
+  readonly #log: MemoryLog;
   #said = new Set<string>();
   #cancel: Cancel = () => {};
   #forgetShortage: Cancel = () => {};
@@ -47,7 +47,7 @@ export class Guard {
     const { memory } = options.plan;
     this.#options = options;
     this.#limits = memory.guard === 'off' ? null : memory.quota;
-    this.#printedAtMs = options.clock.now();
+    this.#log = new MemoryLog(memory.logEveryMs, options.clock);
   }
 
   start(): void {
@@ -79,7 +79,7 @@ export class Guard {
   }
 
   #look(isShort: boolean): void {
-    const { clock, reader, plan } = this.#options;
+    const { clock, reader } = this.#options;
     const quick = reader.read(false);
     if (!isShort && this.#isAtRest(quick)) {
       this.#cancel = clock.after(LOOK_EVERY_MS, () => this.#look(false));
@@ -90,17 +90,18 @@ export class Guard {
     const look = { ...seen, helpers: this.#fresh(seen) };
     const last = this.#last?.exact ?? null;
     const limits = this.#limits;
-    if (limits !== null) this.#memory = glimpse(this.#memory, seen, this.#up, plan.children, limits);
+    if (limits !== null) this.#memory = glimpse(this.#memory, this.#case(seen, limits));
     const isWanted = limits !== null && (this.#isNew || wantsExact(look, last, limits, isShort));
-    if (isWanted || this.#isTimeToPrint()) this.#readExactly();
+    if (isWanted || this.#log.dueInMs <= 0) this.#readExactly();
     else this.#last = { reading: quick, exact: last };
-    this.#cancel = clock.after(limits === null ? this.#untilPrint() : pauseMs(look, limits), () => this.#look(false));
+    this.#cancel = clock.after(limits === null ? this.#log.dueInMs : pauseMs(look, limits), () => this.#look(false));
   }
 
   /** Nobody new and nothing moved: nothing to think about, which costs more than to look. */
   #isAtRest(quick: MemoryReading): boolean {
     const { reading, exact } = this.#last ?? {};
-    if (this.#limits === null || !exact || this.#isNew || this.#helpers.size > 0 || this.#isTimeToPrint()) return false;
+    if (this.#limits === null || !exact || this.#isNew || this.#helpers.size > 0 || this.#log.dueInMs <= 0)
+      return false;
     return (
       quick.processes.length === reading?.processes.length && isStill(totalOf(quick), quick.atMs, exact, this.#limits)
     );
@@ -112,15 +113,19 @@ export class Guard {
     const seen = view(reading, this.#last?.reading ?? null);
     const { atMs, costMs } = reading;
     this.#last = { reading, exact: { atMs, costMs, totalBytes: seen.totalBytes } };
-    if (this.#isTimeToPrint()) this.#print(reading);
+    if (this.#log.dueInMs <= 0) this.#print(reading);
     if (this.#limits !== null) this.#judge(seen, this.#limits);
   }
 
   #judge(seen: View, limits: Limits): void {
-    const [memory, ...verdicts] = judge(this.#memory, seen, this.#up, this.#options.plan.children, limits);
+    const [memory, ...verdicts] = judge(this.#memory, this.#case(seen, limits));
     this.#memory = memory;
     if (isCalm(seen.totalBytes, limits)) this.#said.clear();
     for (const verdict of verdicts) this.#carryOut(verdict, seen, limits);
+  }
+
+  #case(view: View, limits: Limits): Case {
+    return { view, up: this.#up, specs: this.#options.plan.children, limits };
   }
 
   #carryOut(verdict: Verdict, { totalBytes }: View, { bytes }: Limits): void {
@@ -148,24 +153,9 @@ export class Guard {
 
   #print(reading: MemoryReading): void {
     const { plan, print, dyno } = this.#options;
-    this.#printedAtMs += Math.max(plan.memory.logEveryMs ?? 0, -this.#untilPrint());
-    print(
-      logLine(
-        reading,
-        plan.children.map(({ name }) => name),
-        plan.memory,
-        dyno,
-      ),
-    );
-  }
-
-  #isTimeToPrint(): boolean {
-    return this.#options.plan.memory.logEveryMs !== null && this.#untilPrint() <= 0;
-  }
-
-  #untilPrint(): number {
-    const { plan, clock } = this.#options;
-    return this.#printedAtMs + (plan.memory.logEveryMs ?? Infinity) - clock.now();
+    const children = plan.children.map(({ name }) => name);
+    this.#log.printed();
+    print(logLine(reading, children, plan.memory, dyno));
   }
 }
 

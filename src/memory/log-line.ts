@@ -1,5 +1,5 @@
 import type { ChildName, MemoryPlan } from '../plan/spec.ts';
-import type { MemoryReading } from '../host/host.ts';
+import type { Clock, MemoryReading } from '../host/host.ts';
 import { totalOf } from './view.ts';
 
 /** A line as Heroku's log-runtime-metrics prints it (devcenter.heroku.com/articles/log-runtime-metrics), helpers counted with
@@ -16,6 +16,27 @@ export function logLine(
   if (plan.quota) samples.push(['quota', plan.quota.bytes]);
   const words = samples.map(([name, bytes]) => `sample#memory_${name.replaceAll('-', '_')}=${inMegabytes(bytes)}`);
   return `source=${plan.source} dyno=${dyno} ${words.join(' ')}\n`;
+}
+
+/** Lines at their times. A time that was slept through is made up for by one. */
+export class MemoryLog {
+  readonly #everyMs: number;
+  readonly #clock: Clock;
+  #printedAtMs: number;
+
+  constructor(everyMs: number | null, clock: Clock) {
+    this.#everyMs = everyMs ?? Infinity;
+    this.#clock = clock;
+    this.#printedAtMs = clock.now();
+  }
+
+  get dueInMs(): number {
+    return this.#printedAtMs + this.#everyMs - this.#clock.now();
+  }
+
+  printed(): void {
+    this.#printedAtMs += Math.max(this.#everyMs, -this.dueInMs);
+  }
 }
 
 function inMegabytes(bytes: number): string {

@@ -1,5 +1,6 @@
 import type { Measure } from '../measures.ts';
-import type { ChildName, Thresholds } from '../plan/spec.ts';
+import type { View } from './view.ts';
+import type { ChildName, ChildSpec, Thresholds } from '../plan/spec.ts';
 
 export type Verdict = Measure | { type: 'say'; level: 'info' | 'warn' | 'error'; text: string };
 /** atMs: when it was told. */
@@ -37,3 +38,6 @@ export const NOTHING_YET: Memory = {
   nextReliefAtMs: 0,
   despaired: false,
 };
+
+/** What is to be judged. up: the children that are ready. */
+export type Case = { view: View; up: ReadonlySet<ChildName>; specs: readonly ChildSpec[]; limits: Limits };

@@ -1,7 +1,7 @@
-import type { ChildName, ChildSpec } from '../plan/spec.ts';
+import type { ChildName } from '../plan/spec.ts';
 import { level, megabytes, percent } from './amounts.ts';
 import { idOf } from './transients.ts';
-import type { Limits, Memory, Verdict } from './memory.ts';
+import type { Case, Limits, Memory, Verdict } from './memory.ts';
 import { biggest, type Helper, type View } from './view.ts';
 
 /** ending: the helper it is about. waitMs: no other relief for so long; null: the next reading may bring one. */
@@ -17,22 +17,17 @@ const WORTH_A_RESTART = 1 / 10;
 const RECYCLE_TAKES_MS = 180_000;
 const WORKER_TAKES_MS = 60_000;
 
-type Choose = (
-  memory: Memory,
-  view: View,
-  up: ReadonlySet<ChildName>,
-  specs: readonly ChildSpec[],
-  limits: Limits,
-) => Choice | null;
+type Choose = (memory: Memory, about: Case) => Choice | null;
 
 /** Above `relieve`: a big helper; else the sidekiq that gained most; else the worker of puma that did; else only words. */
-export const relieve: Choose = (memory, view, up, specs, limits) => {
+export const relieve: Choose = (memory, about) => {
+  const { view, limits } = about;
   const now = level(view.totalBytes, limits.bytes);
   if (view.helpers.some((helper) => isAwaited(helper, memory, view.atMs))) return null;
   const helper = bigHelper(memory, view, limits);
   if (helper) return endHelper(helper, `${now}, and ${said(helper)} holds ${megabytes(helper.use.bytes)}`, 'TERM');
   if (view.atMs < memory.nextReliefAtMs) return null;
-  const gainer = most(allGrown(memory, view, up, specs, limits), ({ gain }) => gain);
+  const gainer = most(allGrown(memory, about), ({ gain }) => gain);
   if (gainer) {
     const why = `${now}, and ${gainer.name} holds ${megabytes(gainer.held)}, ${megabytes(gainer.gain)} more than at rest`;
     return { verdict: { type: 'recycle', child: gainer.name, why }, ending: null, waitMs: RECYCLE_TAKES_MS };
@@ -41,7 +36,7 @@ export const relieve: Choose = (memory, view, up, specs, limits) => {
 };
 
 /** The helper that grows fastest, else the biggest: KILL at once. */
-export const killGrowing: Choose = (memory, view, _, __, limits) => {
+export const killGrowing: Choose = (memory, { view, limits }) => {
   const counting = countingHelpers(view, limits).filter(({ use }) => memory.ending.get(idOf(use))?.by !== 'KILL');
   const helper = most(counting, ({ growth, use }) => (growth > 0 ? 1e15 + growth : use.bytes));
   if (!helper) return null;
@@ -51,14 +46,15 @@ export const killGrowing: Choose = (memory, view, _, __, limits) => {
 };
 
 /** Above `save`: such a helper; else the sidekiq that holds most; else the whole dyno. */
-export const savings: Choose = (memory, view, up, specs, limits) => {
+export const savings: Choose = (memory, about) => {
+  const { view, limits } = about;
   const killed = view.helpers.filter(({ use }) => memory.ending.get(idOf(use))?.by === 'KILL');
   if (killed.some((helper) => isAwaited(helper, memory, view.atMs))) return null;
-  const helper = killGrowing(memory, view, up, specs, limits);
+  const helper = killGrowing(memory, about);
   if (helper) return helper;
   const { save, kill } = limits.thresholds;
   const atOnce = view.totalBytes >= (save + kill) / 2;
-  const sidekiq = most(allGrown(memory, view, up, specs, limits), ({ held }) => held);
+  const sidekiq = most(allGrown(memory, about), ({ held }) => held);
   const more = sidekiq ? `, and ${sidekiq.name} holds ${megabytes(sidekiq.held)}` : '';
   const why = `${danger(view, limits)}${more}`;
   return { verdict: { type: 'save', child: sidekiq?.name ?? null, why, atOnce }, ending: null, waitMs: null };
@@ -99,7 +95,7 @@ function endHelper({ use }: Helper, why: string, how: 'TERM' | 'KILL'): Choice {
 type Grown = { name: ChildName; held: number; gain: number };
 
 /** The sidekiqs that are up and would give back something by a restart. */
-function allGrown(...[memory, view, up, specs, { bytes }]: Parameters<Choose>): Grown[] {
+function allGrown(memory: Memory, { view, up, specs, limits: { bytes } }: Case): Grown[] {
   return specs
     .filter(({ name, memory: { recycle } }) => recycle !== null && up.has(name))
     .map(({ name }) => {

@@ -1,7 +1,6 @@
-import type { ChildName, ChildSpec } from '../plan/spec.ts';
 import { level } from './amounts.ts';
 import { idOf, workersOf } from './transients.ts';
-import type { Limits, Memory, Verdict } from './memory.ts';
+import type { Case, Limits, Memory, Verdict } from './memory.ts';
 import { killGrowing, relieve, savings, type Choice } from './relief.ts';
 import { biggest, type View } from './view.ts';
 
@@ -18,49 +17,34 @@ export function isCalm(totalBytes: number, { bytes, thresholds }: Limits): boole
   return totalBytes < thresholds.relieve - CALM * bytes;
 }
 
-/** What one exact reading means. `up`: the children that are ready. */
-export function judge(
-  before: Memory,
-  view: View,
-  up: ReadonlySet<ChildName>,
-  specs: readonly ChildSpec[],
-  limits: Limits,
-): readonly [Memory, ...Verdict[]] {
+/** What one exact reading means. */
+export function judge(before: Memory, about: Case): readonly [Memory, ...Verdict[]] {
+  const { view, limits } = about;
   const { thresholds } = limits;
   const { totalBytes: total } = view;
-  const [known, ...fitting] = learn(before, view, up, specs, limits);
+  const [known, ...fitting] = learn(before, about);
   const [memory, ...warnings] = warn(known, view, limits);
   const said = [...warnings, ...fitting];
   if (isCalm(total, limits)) return [{ ...memory, despaired: false }, ...said];
   if (total < thresholds.relieve) return [memory, ...said];
   if (memory.fits !== 'yes') return [memory, ...said];
-  const about = [memory, view, up, specs, limits] as const;
   const isClose = total + FORESIGHT_S * view.growth >= thresholds.kill;
   const choice =
-    total >= thresholds.save ? savings(...about) : ((isClose ? killGrowing(...about) : null) ?? relieve(...about));
+    total >= thresholds.save
+      ? savings(memory, about)
+      : ((isClose ? killGrowing(memory, about) : null) ?? relieve(memory, about));
   return choice === null ? [memory, ...said] : [after(memory, choice, view.atMs), ...said, choice.verdict];
 }
 
 /** What any look tells, a quick one too, since its figures are rather too high: that the dyno fits its quota. */
-export function glimpse(
-  memory: Memory,
-  view: View,
-  up: ReadonlySet<ChildName>,
-  specs: readonly ChildSpec[],
-  limits: Limits,
-): Memory {
+export function glimpse(memory: Memory, { view, up, specs, limits }: Case): Memory {
   if (memory.fits === 'yes' || !specs.every(({ name }) => up.has(name))) return memory;
   return withoutHelpers(view) < limits.thresholds.relieve ? { ...memory, fits: 'yes', tooBigSinceMs: null } : memory;
 }
 
-function learn(
-  before: Memory,
-  view: View,
-  up: ReadonlySet<ChildName>,
-  specs: readonly ChildSpec[],
-  limits: Limits,
-): readonly [Memory, ...Verdict[]] {
-  const known = { ...glimpse(before, view, up, specs, limits), ...least(before, view, up, specs) };
+function learn(before: Memory, about: Case): readonly [Memory, ...Verdict[]] {
+  const { view, up, specs, limits } = about;
+  const known = { ...glimpse(before, about), ...least(before, about) };
   if (known.fits !== 'unknown' || !specs.every(({ name }) => up.has(name))) return [known];
   const tooBigSinceMs = known.tooBigSinceMs ?? view.atMs;
   if (view.atMs - tooBigSinceMs < TOO_BIG_FOR_MS) return [{ ...known, tooBigSinceMs }];
@@ -73,12 +57,7 @@ function learn(
 }
 
 /** The least that each has held, and the helpers that are still there. */
-function least(
-  memory: Memory,
-  view: View,
-  up: ReadonlySet<ChildName>,
-  specs: readonly ChildSpec[],
-): Pick<Memory, 'rest' | 'workers' | 'ending'> {
+function least(memory: Memory, { view, up, specs }: Case): Pick<Memory, 'rest' | 'workers' | 'ending'> {
   const held = [...view.children].filter(([child]) => up.has(child));
   const workers = specs
     .filter((spec) => spec.memory.workers > 0)

@@ -16,7 +16,12 @@ function judged(readings: readonly MemoryReading[], how: How = {}): Verdict[][] 
   return readings.map((one) => {
     const seen = view(one, before);
     before = one;
-    const [after, ...verdicts] = judge(memory, seen, how.up ?? everyone, how.specs ?? specs, how.limits ?? limits);
+    const [after, ...verdicts] = judge(memory, {
+      view: seen,
+      up: how.up ?? everyone,
+      specs: how.specs ?? specs,
+      limits: how.limits ?? limits,
+    });
     memory = after;
     return verdicts;
   });
