@@ -1,4 +1,5 @@
 import { describeMemory, isAboutMemory } from './describe-memory.ts';
+import { describeRouter, isAboutRouter } from './describe-router.ts';
 import { describeDuration } from './duration.ts';
 import { describeStatus, type ExitStatus } from './exit-status.ts';
 import type { Fact } from './facts.ts';
@@ -9,6 +10,7 @@ import { joinWords } from './plan/words.ts';
 /** A fact as one line for a person, and how loud it is. */
 export function describeFact(fact: Fact): Line {
   if (isAboutMemory(fact)) return describeMemory(fact);
+  if (isAboutRouter(fact)) return describeRouter(fact);
   switch (fact.fact) {
     case 'plan':
       return info(fact.text);

@@ -28,6 +28,16 @@ export type Fact =
   /** It is restarted without waiting for its work, or killed. */
   | { fact: 'saving'; child: ChildName; why: string; killed: boolean }
   | { fact: 'ending'; process: string; why: string; killAfterMs: number | null }
+  /** The router takes connections there: `[::]:5006`. */
+  | { fact: 'listening'; at: string }
+  /** Nobody has wanted it for so long: it is asked to end. */
+  | { fact: 'resting'; child: ChildName; idleMs: number }
+  /** It ended unasked, or was not up in time; it starts again when it is wanted, after a pause. */
+  | { fact: 'fell'; child: ChildName; pauseMs: number }
+  /** It is wanted, and not started now. */
+  | { fact: 'not-woken'; child: ChildName; why: string }
+  /** What went wrong between a client and an upstream, `count` times since the last such line. */
+  | { fact: 'router-trouble'; child: ChildName; why: string; count: number }
   /** What memory there is, and what is done about it or would be. */
   | { fact: 'memory'; level: 'info' | 'warn' | 'error'; text: string; usedBytes: number; quotaBytes: number }
   | ({ fact: 'outcome'; code: number; reason: string } & Because);

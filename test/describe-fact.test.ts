@@ -148,6 +148,32 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
         'memory at 104 % of 512 MB',
       ],
     ],
+    listening: [[{ at: '[::]:5006' }, 'info', 'the router listens on [::]:5006']],
+    resting: [
+      [
+        { child: 'streaming', idleMs: 900_000 },
+        'info',
+        'nobody has wanted streaming for 15 min; stopping it until somebody does',
+      ],
+    ],
+    fell: [
+      [
+        { child: 'streaming', pauseMs: 2000 },
+        'warn',
+        'streaming starts again when it is wanted, in 2.0 s at the earliest',
+      ],
+    ],
+    'not-woken': [
+      [
+        { child: 'streaming', why: 'memory at 160 % of 512 MB' },
+        'warn',
+        'streaming is wanted and not started: memory at 160 % of 512 MB',
+      ],
+    ],
+    'router-trouble': [
+      [{ child: 'puma', why: 'ECONNREFUSED', count: 1 }, 'warn', 'puma: ECONNREFUSED'],
+      [{ child: 'puma', why: 'ECONNREFUSED', count: 3 }, 'warn', 'puma: ECONNREFUSED, 3 times'],
+    ],
     outcome: [
       [
         { code: 0, reason: 'asked to stop by SIGTERM; everything ended by itself', cause: 'done' },

@@ -1,6 +1,6 @@
 import type { Fact, Tell } from '../facts.ts';
 import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessId } from '../host/host.ts';
-import type { Measure } from '../measures.ts';
+import type { Relief } from '../measures.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { idOf } from './transients.ts';
 import { logLine, MemoryLog } from './log-line.ts';
@@ -15,7 +15,7 @@ export type GuardOptions = {
   clock: Clock;
   tell: Tell;
   /** Has a measure taken. */
-  take: (measure: Measure) => void;
+  take: (measure: Relief) => void;
   /** Offers a process to the kernel, should that have to choose. */
   sacrifice: (id: ProcessId) => void;
   /** Writes a line as it is. */
@@ -159,7 +159,7 @@ export class Guard {
   }
 }
 
-function inWords(measure: Measure): string {
+function inWords(measure: Relief): string {
   switch (measure.type) {
     case 'recycle':
       return `recycle ${measure.child}`;

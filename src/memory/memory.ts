@@ -1,8 +1,8 @@
-import type { Measure } from '../measures.ts';
+import type { Relief } from '../measures.ts';
 import type { View } from './view.ts';
 import type { ChildName, ChildSpec, Thresholds } from '../plan/spec.ts';
 
-export type Verdict = Measure | { type: 'say'; level: 'info' | 'warn' | 'error'; text: string };
+export type Verdict = Relief | { type: 'say'; level: 'info' | 'warn' | 'error'; text: string };
 /** atMs: when it was told. */
 export type Ending = { by: 'TERM' | 'KILL'; atMs: number };
 export type Limits = { bytes: number; thresholds: Thresholds };

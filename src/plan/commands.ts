@@ -31,6 +31,8 @@ export function pumaSpec(settings: Settings, place: Place): ChildSpec {
     databaseConnections: databaseConnections('puma', settings, place.quota),
     redisConnections: redisConnections('puma', settings, place.quota),
     memory: pumaMemory(settings, place),
+    socket: null,
+    drainMs: null,
   };
 }
 
@@ -51,6 +53,8 @@ export function streamingSpec(settings: Settings, place: Place, isAlone: boolean
     databaseConnections: databaseConnections('streaming', settings, place.quota),
     redisConnections: redisConnections('streaming', settings, place.quota),
     memory: streamingMemory(),
+    socket: null,
+    drainMs: null,
   };
 }
 
@@ -86,6 +90,8 @@ export function sidekiqSpecs(
       databaseConnections: databaseConnections('sidekiq', settings, place.quota, threads),
       redisConnections: redisConnections('sidekiq', settings, place.quota, threads),
       memory: sidekiqMemory(settings, place, threads, index),
+      socket: null,
+      drainMs: null,
     };
   });
 }

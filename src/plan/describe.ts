@@ -1,3 +1,4 @@
+import { describeDuration } from '../duration.ts';
 import { budgetWarnings } from './budget.ts';
 import { describeBudget, needs } from './describe-budget.ts';
 import { redact } from './redact.ts';
@@ -55,7 +56,7 @@ function describeChild(child: ChildSpec): string[] {
   return [
     `  ${child.name}: ${joinWords(child.command.map(redact))}`,
     ...environment(child.env, child.thrift),
-    `    starts ${child.start === 'at-once' ? 'at once' : `when ${child.start.afterReady} is ready, after ${child.start.atMostMs / 1000} s at the latest`}`,
+    `    starts ${startsWhen(child)}`,
     `    ready when ${readyWhen(child)}`,
     ...(child.kind === 'sidekiq'
       ? [
@@ -64,6 +65,13 @@ function describeChild(child: ChildSpec): string[] {
       : []),
     `    ${needs(child)}`,
   ];
+}
+
+function startsWhen({ start }: ChildSpec): string {
+  if (start === 'at-once') return 'at once';
+  if ('onDemand' in start)
+    return `when somebody wants it, and stops when nobody has for ${describeDuration(start.onDemand.idleMs)}`;
+  return `when ${start.afterReady} is ready, after ${start.atMostMs / 1000} s at the latest`;
 }
 
 function releaseBody(plan: ReleasePlan): string[] {

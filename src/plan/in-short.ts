@@ -22,7 +22,8 @@ export function counted(count: number, thing: string): string {
 }
 
 function startsLater({ start }: ChildSpec): string {
-  return start === 'at-once' ? '' : ` once ${start.afterReady} is ready`;
+  if (start === 'at-once') return '';
+  return 'onDemand' in start ? ' on demand' : ` once ${start.afterReady} is ready`;
 }
 
 function threads({ threads: count }: ChildSpec): string {

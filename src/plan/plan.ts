@@ -50,6 +50,7 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
     children,
     stop,
     memory: memoryPlan(role, settings, env, place.quota),
+    router: null,
     budget,
     warnings,
   };

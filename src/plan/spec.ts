@@ -25,7 +25,7 @@ export type ChildSpec = {
   /** What is in `thrift` stands here too. */
   env: EnvironmentChange;
   thrift: readonly Thrift[];
-  start: 'at-once' | { afterReady: ChildName; atMostMs: number };
+  start: 'at-once' | AfterReady | OnDemand;
   ready: Readiness;
   /** Signals to us that are handed on to it. */
   forwards: readonly NodeJS.Signals[];
@@ -35,7 +35,16 @@ export type ChildSpec = {
   databaseConnections: number;
   redisConnections: number;
   memory: ChildMemory;
+  /** Its own unix socket behind the router: removed before each start, so that a stale one is in nobody's way. */
+  socket: string | null;
+  /** How long its TERM waits at most, in milliseconds, for the router to have no request in flight to it; null: not at all. */
+  drainMs: number | null;
 };
+
+/** atMostMs: from the start of the dyno. */
+export type AfterReady = { afterReady: ChildName; atMostMs: number };
+/** Started when it is wanted, stopped when nobody has wanted it for `idleMs`. */
+export type OnDemand = { onDemand: { idleMs: number } };
 
 export type ChildMemory = {
   /** What it is expected to hold when it is at work, in bytes, shared pages counted once. */
@@ -79,8 +88,24 @@ export type ServePlan = {
   children: readonly ChildSpec[];
   stop: StopTimes;
   memory: MemoryPlan;
+  /** null: the children listen on the dyno's port themselves. */
+  router: RouterPlan | null;
   warnings: readonly string[];
 };
+
+/** One port before several children. */
+export type RouterPlan = {
+  port: number;
+  /** null: every address, those of IPv6 as well where there is IPv6. */
+  bind: string | null;
+  /** Made for this run, for us alone (0700), and removed at its end: the sockets of the upstreams are in it. */
+  folder: string;
+  puma: Upstream;
+  streaming: Upstream | null;
+};
+/** Who is behind the router, and on which unix socket. */
+export type Upstream = { child: ChildName; socket: string; onDemand: boolean };
+
 /** What the children of a dyno need against what there is. */
 export type Budget = {
   /** ownBytes: of these, what we ourselves take. quotaBytes: null where it is not known. */

@@ -13,6 +13,7 @@ export function begin(plan: ServePlan, atMs: number): Step {
   );
   const effects = plan.children.flatMap(({ name, start: when }): Effect[] => {
     if (when === 'at-once') return start(name, atMs);
+    if ('onDemand' in when) return [];
     return [{ do: 'schedule', event: { type: 'start-over', child: name, atMs: atMs + when.atMostMs } }];
   });
   return [{ phase: 'running', children, recycledAtMs: null }, ...effects];
@@ -35,6 +36,7 @@ export function next(state: State, event: Event, plan: ServePlan): Step {
 }
 
 function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): Step {
+  if (isOneOf(NOT_WHILE_RUNNING, event)) return [state];
   switch (event.type) {
     case 'child-ready':
       return ready(state, event, plan);
@@ -64,18 +66,17 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
     case 'end-process':
       return [state, ...endProcess(event)];
     case 'signal':
-      if (!isStop(event.signal)) return [state, ...handOn(state.children, event.signal, plan)];
-      return stop(state.children, { kind: 'signal', signal: event.signal }, event.atMs, plan);
-    case 'broadcast-over':
-    case 'grace-over':
-    case 'budget-over':
-    case 'swept':
-      return [state];
+      return signalWhileRunning(state, event, plan);
   }
 }
 
+function signalWhileRunning(state: Phase<'running'>, { signal, atMs }: EventOf<'signal'>, plan: ServePlan): Step {
+  if (!isStop(signal)) return [state, ...handOn(state.children, signal, plan)];
+  return stop(state.children, { kind: 'signal', signal }, atMs, plan);
+}
+
 function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan): Step {
-  if (isOnlyForRunning(event)) return [state];
+  if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
   switch (event.type) {
     case 'child-exited': {
       const { children, told } = endOf(state.children, event);
@@ -98,7 +99,7 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
 }
 
 function whileKilling(state: Phase<'killing'>, event: Event): Step {
-  if (isOnlyForRunning(event)) return [state];
+  if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
   switch (event.type) {
     case 'child-exited': {
       const { children, told } = endOf(state.children, event, true);
@@ -116,7 +117,7 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
 }
 
 function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
-  if (isOnlyForRunning(event)) return [state];
+  if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
   switch (event.type) {
     case 'swept': {
       const { children, cause, deadlines } = state;
@@ -148,10 +149,24 @@ const ONLY_FOR_RUNNING = [
   'boot-over',
   'cleared',
   'save',
+  'wanted',
+  'unwanted',
+  'drained',
 ] as const satisfies readonly Event['type'][];
 
-function isOnlyForRunning(event: Event): event is EventOf<(typeof ONLY_FOR_RUNNING)[number]> {
-  return (ONLY_FOR_RUNNING as readonly string[]).includes(event.type);
+/** These belong to a stop. */
+const NOT_WHILE_RUNNING = [
+  'broadcast-over',
+  'grace-over',
+  'budget-over',
+  'swept',
+  'wanted',
+  'unwanted',
+  'drained',
+] as const satisfies readonly Event['type'][];
+
+function isOneOf<T extends Event['type']>(types: readonly T[], event: Event): event is EventOf<T> {
+  return (types as readonly string[]).includes(event.type);
 }
 
 function crash(state: Phase<'running'>, event: EventOf<'child-exited'>, plan: ServePlan): Step {

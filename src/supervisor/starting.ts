@@ -10,7 +10,10 @@ export function ready(state: Phase<'running'>, event: EventOf<'child-ready'>, pl
   const children = new Map(state.children).set(event.child, { is: 'up', startedAtMs: child.startedAtMs });
   const followers = plan.children.filter(
     ({ name, start: when }) =>
-      when !== 'at-once' && when.afterReady === event.child && state.children.get(name)?.is === 'waiting',
+      when !== 'at-once' &&
+      'afterReady' in when &&
+      when.afterReady === event.child &&
+      state.children.get(name)?.is === 'waiting',
   );
   for (const { name } of followers) children.set(name, starting(event.atMs));
   return [
@@ -24,7 +27,13 @@ export function ready(state: Phase<'running'>, event: EventOf<'child-ready'>, pl
 /** What a child waited for is not ready in time: it starts all the same. */
 export function startAnyway(state: Phase<'running'>, event: EventOf<'start-over'>, plan: ServePlan): Step {
   const when = specOf(plan, event.child)?.start;
-  if (state.children.get(event.child)?.is !== 'waiting' || when === undefined || when === 'at-once') return [state];
+  if (
+    state.children.get(event.child)?.is !== 'waiting' ||
+    when === undefined ||
+    when === 'at-once' ||
+    'onDemand' in when
+  )
+    return [state];
   return [
     { ...state, children: new Map(state.children).set(event.child, starting(event.atMs)) },
     {

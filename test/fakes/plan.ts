@@ -20,6 +20,8 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
     databaseConnections: 5,
     redisConnections: 5,
     memory: { expectedBytes: 100 * MB, oomScoreAdj: 0, workers: 0, recycle: kind === 'sidekiq' ? recycle : null },
+    socket: null,
+    drainMs: null,
     ...more,
   };
 }
@@ -27,7 +29,7 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
 export function servePlan(...children: ChildSpec[]): ServePlan {
   const stop = { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 };
   const memory = { quota: null, guard: 'on', logEveryMs: null, source: 'web.1' } as const;
-  return { kind: 'serve', role: 'web', children, stop, memory, warnings: [] };
+  return { kind: 'serve', role: 'web', children, stop, memory, router: null, warnings: [] };
 }
 
 /** puma, and sidekiq once puma is ready, after 45 s at the latest. */

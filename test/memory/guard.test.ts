@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Fact } from '../../src/facts.ts';
 import type { ProcessUse } from '../../src/host/host.ts';
 import { Guard } from '../../src/memory/guard.ts';
-import type { Measure } from '../../src/measures.ts';
+import type { Relief } from '../../src/measures.ts';
 import type { MemoryPlan } from '../../src/plan/spec.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { FakeReader } from '../fakes/memory-reader.ts';
@@ -15,7 +15,7 @@ const quota = { ...limits, source: 'SUPERVISE_MEMORY_QUOTA', killsAtPercent: 200
 function guarded(memory: Partial<MemoryPlan> = {}) {
   const clock = new FakeClock();
   const reader = new FakeReader(clock);
-  const [facts, taken, offered, printed]: [Fact[], Measure[], number[], string[]] = [[], [], [], []];
+  const [facts, taken, offered, printed]: [Fact[], Relief[], number[], string[]] = [[], [], [], []];
   const plan = { ...web, memory: { ...web.memory, quota, ...memory } };
   const guard = new Guard({
     plan,

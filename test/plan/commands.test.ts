@@ -19,6 +19,8 @@ describe('puma', () => {
     expect(puma({})).toEqual({
       name: 'puma',
       kind: 'puma',
+      socket: null,
+      drainMs: null,
       command: ['bundle', 'exec', 'puma', '-C', 'config/puma.rb'],
       env: { BIND: '0.0.0.0' },
       start: 'at-once',
@@ -52,6 +54,8 @@ describe('streaming', () => {
     expect(streaming({})).toEqual({
       name: 'streaming',
       kind: 'streaming',
+      socket: null,
+      drainMs: null,
       command: ['node', './streaming'],
       env: { BIND: '0.0.0.0' },
       start: 'at-once',
@@ -111,6 +115,8 @@ describe('sidekiq', () => {
     expect(sidekiq({})).toEqual({
       name: 'sidekiq',
       kind: 'sidekiq',
+      socket: null,
+      drainMs: null,
       command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25', '-g', 'sidekiq'],
       env: { MASTODON_SIDEKIQ_READY_FILENAME: 'run-sidekiq.ready' },
       start: 'at-once',
