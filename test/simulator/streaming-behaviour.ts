@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocket, type RawData } from 'ws';
 import { tempFolder } from '../harness/dyno.ts';
 import { freePort, takenPort } from './free-port.ts';
 import { get, type Address } from './get.ts';
@@ -29,15 +31,53 @@ export function describeStreaming(label: string, streaming: Part): void {
       const socketPath = join(tempFolder(), 'streaming.sock');
       expect(await listening(await start({ SOCKET: socketPath }))).toEqual({ socketPath });
       expect(await get({ socketPath }, `${api}/health`)).toMatchObject({ status: 200, body: 'OK' });
+      expect(statSync(socketPath).mode & 0o777).toBe(0o666);
     });
 
-    it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s, a client or not', async (name) => {
+    it('tells its metrics to everyone', async () => {
+      expect(await get(await listening(await start()), '/metrics')).toMatchObject({ status: 200 });
+    });
+
+    it.each([`${api}?stream=user`, `${api}/`, '/', '/metrics'])('takes an upgrade of %s, and echoes', async (path) => {
+      const client = openSocket(await listening(await start()), path);
+      await once(client, 'open');
+      expect(client.protocol).toBe('a-token');
+      for (const said of ['hello', Buffer.from([0, 255])]) {
+        client.send(said);
+        const [data, isBinary] = (await once(client, 'message')) as [Buffer, boolean];
+        expect(isBinary ? data : data.toString()).toEqual(said);
+      }
+    });
+
+    it('counts for a client that asks for it', async () => {
+      const client = openSocket(await listening(await start()), api);
+      const heard: string[] = [];
+      const all = new Promise<void>((resolve) => {
+        client.on('message', (data: RawData) => heard.push((data as Buffer).toString()) === 5 && resolve());
+      });
+      await once(client, 'open');
+      client.send(JSON.stringify({ type: 'count', from: 3, to: 7, everyMs: 1 }));
+      await all;
+      expect(heard).toEqual([3, 4, 5, 6, 7].map((count) => `{"count":${count}}`));
+    });
+
+    it('refuses an upgrade with a wrong token', async () => {
+      const client = openSocket(await listening(await start()), `${api}?access_token=wrong`);
+      expect(await once(client, 'error')).toMatchObject([{ message: 'Unexpected server response: 401' }]);
+    });
+
+    it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s, clients or not', async (name) => {
       const dyno = await start();
-      const client = await openStream(await listening(dyno));
+      const address = await listening(dyno);
+      const client = await openStream(address);
       expect(client.firstBytes).toMatch(/^:\)/);
+      const webSocket = openSocket(address, api);
+      await once(webSocket, 'open');
+      const dropped = once(webSocket, 'close');
       dyno.signal(name);
       expect(await dyno.exited).toEqual(ok);
       await expect(client.ended).rejects.toThrow('aborted');
+      expect((await dropped)[0]).toBe(1006);
     });
 
     it('ends by TERM while it boots', async () => {
@@ -46,9 +86,9 @@ export function describeStreaming(label: string, streaming: Part): void {
       expect(await dyno.exited).toEqual({ code: null, signal: 'SIGTERM' });
     });
 
-    it('ends with 0 on an uncaught exception', async () => {
+    it.each(['/crash', `${api}/crash`])('ends with 0 on an uncaught exception, %s', async (path) => {
       const dyno = await start();
-      await expect(get(await listening(dyno), '/crash')).rejects.toThrow();
+      await expect(get(await listening(dyno), path)).rejects.toThrow();
       expect(await dyno.exited).toEqual(ok);
     });
 
@@ -79,4 +119,11 @@ function openStream(address: Address): Promise<{ firstBytes: string; ended: Prom
     });
     asked.once('error', reject).end();
   });
+}
+
+function openSocket(address: Address, path: string): WebSocket {
+  const at = 'socketPath' in address ? `ws+unix://${address.socketPath}:` : `ws://${address.host}:${address.port}`;
+  const client = new WebSocket(`${at}${path}`, 'a-token');
+  onTestFinished(() => client.terminate());
+  return client;
 }

@@ -1,12 +1,16 @@
-// Behaves as Mastodon's streaming server: server-sent events, no drain, exit 0 on TERM and on an uncaught exception.
+// Behaves as Mastodon's streaming server: server-sent events and WebSockets, no drain, exit 0 on TERM and on an uncaught
+// exception.
+import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { knobs } from './knobs.ts';
 import { listen } from './listen.ts';
 import { say } from './say.ts';
+import { takeWebSockets } from './web-sockets.ts';
 
 const api = '/api/v1/streaming';
 const server = createServer(answer);
+const dropWebSockets = takeWebSockets(server);
 
 await setTimeout(knobs.bootMs);
 // A socket or port in use is no special case: it ends here, with exit code 0, and the stale socket stays.
@@ -15,18 +19,22 @@ process.on('uncaughtException', (error) => {
   leave();
 });
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, leave);
-listen(server, 4000, (address) => say(`INFO: Streaming API (stand-in) now listening on ${address}`));
+listen(server, 4000, (address) => {
+  if (process.env.SOCKET) chmodSync(process.env.SOCKET, 0o666);
+  say(`INFO: Streaming API (stand-in) now listening on ${address}`);
+});
 
 function leave(): void {
   server.close();
   server.closeAllConnections();
+  dropWebSockets();
 }
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { pathname } = new URL(request.url ?? '/', 'http://stand-in');
   if (pathname === `${api}/health`) response.end('OK');
   else if (pathname === '/metrics') response.end('# a stand-in counts nothing\n');
-  else if (pathname === '/crash') crash();
+  else if (pathname === '/crash' || pathname === `${api}/crash`) crash();
   else if (pathname.startsWith(`${api}/`)) stream(response);
   else response.writeHead(404).end('Not found');
 }
