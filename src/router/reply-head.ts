@@ -1,0 +1,68 @@
+import { isHopByHop, namedIn } from './request-head.ts';
+
+/** How the body of a reply ends. */
+export type Framing = { by: 'length'; bytes: number } | { by: 'chunks' } | { by: 'close' } | { by: 'nothing' };
+export type ReplyHead = {
+  status: number;
+  reason: string;
+  /** Names and values by turns, without what concerned our connection to the upstream only. */
+  headers: string[];
+  framing: Framing;
+  /** The upstream keeps the connection open after it. */
+  keepsAlive: boolean;
+};
+
+/** Reads the head of a reply, without its last empty line. method: what was asked, since HEAD gets no body.
+ * @throws Error for what is no HTTP reply, or not one whose end can be told. */
+export function readReplyHead(text: string, method: string): ReplyHead {
+  const lines = text.split('\r\n');
+  const [, minor, code, reason = ''] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: (.*))?$/.exec(lines[0] ?? '') ?? [];
+  if (code === undefined) throw new Error('no HTTP reply');
+  const status = Number(code);
+  const all = lines.slice(1).map(pair);
+  const [length, coding, connection] = [
+    valueOf(all, 'content-length'),
+    valueOf(all, 'transfer-encoding'),
+    valueOf(all, 'connection'),
+  ];
+  const framing = framed(status, method, length, coding);
+  const dropped = namedIn(connection ?? undefined);
+  const headers: string[] = [];
+  for (const [name, value, lower] of all) {
+    if (isHopByHop(lower) || dropped?.has(lower) === true) continue;
+    headers.push(name, value);
+  }
+  const closes = minor === '0' ? !/keep-alive/i.test(connection ?? '') : /close/i.test(connection ?? '');
+  return { status, reason, headers, framing, keepsAlive: !closes && framing.by !== 'close' };
+}
+
+type Pair = readonly [name: string, value: string, lower: string];
+
+function pair(line: string): Pair {
+  const colon = line.indexOf(':');
+  const name = line.slice(0, colon);
+  if (colon < 1 || /[^\x21-\x7e]/.test(name)) throw new Error(`not a header: ${JSON.stringify(line.slice(0, 60))}`);
+  return [name, line.slice(colon + 1).trim(), name.toLowerCase()];
+}
+
+/** null without one. The same value twice is one. */
+function valueOf(all: readonly Pair[], name: string): string | null {
+  let found: string | null = null;
+  for (const [, value, lower] of all) {
+    if (lower !== name) continue;
+    if (name === 'connection') found = found === null ? value : `${found}, ${value}`;
+    else if (found !== null && found !== value) throw new Error(`${name} twice`);
+    else found = value;
+  }
+  return found;
+}
+
+function framed(status: number, method: string, length: string | null, coding: string | null): Framing {
+  if (length !== null && coding !== null) throw new Error('Content-Length and Transfer-Encoding');
+  if (length !== null && !/^\d{1,15}$/.test(length)) throw new Error(`Content-Length: ${length.slice(0, 20)}`);
+  if (coding !== null && coding.toLowerCase() !== 'chunked')
+    throw new Error(`Transfer-Encoding: ${coding.slice(0, 20)}`);
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return { by: 'nothing' };
+  if (coding !== null) return { by: 'chunks' };
+  return length === null ? { by: 'close' } : { by: 'length', bytes: Number(length) };
+}

@@ -1,0 +1,63 @@
+import type { IncomingMessage } from 'node:http';
+import { isTrusted, peerOf } from './peer.ts';
+
+/** The end of one connection's business: not for the next. `Trailer` announces what follows a chunked body and stays. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** A client may not have these taken away by naming them in its Connection header. */
+const KEPT = /^(host|cookie|authorization|expect|content-|x-forwarded-|x-request-|forwarded)/;
+
+/** How a request goes on: the text of its head and what follows it. */
+export type RequestHead = { text: string; body: 'none' | 'length' | 'chunked' };
+/** What is wrong with a request, and its status. */
+export type BadRequest = { status: 400 | 501; why: string };
+
+/** The head as the upstream gets it, CRLFs and all. isUpgrade: it asks to become a WebSocket. */
+export function requestHead(request: IncomingMessage, isUpgrade: boolean): RequestHead | BadRequest {
+  const { method = 'GET', url = '/', rawHeaders, headers } = request;
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return { status: 501, why: 'Transfer-Encoding' };
+  const dropped = namedIn(headers.connection);
+  let text = `${method} ${url} HTTP/1.1\r\n`;
+  let [hosts, forwarded] = [0, ''];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
+    const lower = name.toLowerCase();
+    if (HOP_BY_HOP.has(lower) || dropped?.has(lower) === true) continue;
+    if (lower === 'host') hosts += 1;
+    if (lower === 'x-forwarded-for') forwarded += forwarded === '' ? value : `, ${value}`;
+    else text += `${name}: ${value}\r\n`;
+  }
+  if (hosts > 1) return { status: 400, why: 'more than one Host' };
+  if (hosts === 0) text += 'Host: localhost\r\n'; // HTTP/1.0, as puma takes it by itself
+  text += forwardedFor(forwarded, peerOf(request.socket));
+  if (isUpgrade) return { text: `${text}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, body: 'none' };
+  if (coding !== undefined) return { text: `${text}Transfer-Encoding: chunked\r\n\r\n`, body: 'chunked' };
+  return { text: `${text}\r\n`, body: (headers['content-length'] ?? '0') === '0' ? 'none' : 'length' };
+}
+
+/** The client's address is added as the edge adds it, where that changes nothing of what Rails takes for the client's: Rails
+ * passes over private addresses from the right. An edge with a public address would be taken for every client. */
+function forwardedFor(so: string, peer: string): string {
+  const all = so === '' ? peer : isTrusted(peer) ? `${so}, ${peer}` : so;
+  return all === '' ? '' : `X-Forwarded-For: ${all}\r\n`;
+}
+
+/** The names in a Connection header that go no further; null for the usual ones. */
+export function namedIn(connection: string | undefined): ReadonlySet<string> | null {
+  if (connection === undefined || /^(keep-alive|close|upgrade)$/i.test(connection)) return null;
+  const names = connection.toLowerCase().split(',');
+  return new Set(names.map((name) => name.trim()).filter((name) => !KEPT.test(name)));
+}
+
+export function isHopByHop(lower: string): boolean {
+  return HOP_BY_HOP.has(lower);
+}

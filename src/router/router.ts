@@ -1,0 +1,116 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Fact } from '../facts.ts';
+import type { RouterPlan } from '../plan/spec.ts';
+import { answer, answerRaw } from './answers.ts';
+import { Exchange } from './exchange.ts';
+import { hearFact } from './hear-fact.ts';
+import { HEADERS_AT_MOST, HEADERS_WITHIN_MS, KEEP_ALIVE_MS } from './limits.ts';
+import { listen } from './listen.ts';
+import { requestHead } from './request-head.ts';
+import { isHealthCheck, route } from './route.ts';
+import type { RouterOptions } from './router-options.ts';
+import { SlowClients } from './slow-clients.ts';
+import { endTunnels } from './tunnel.ts';
+import { Trouble } from './trouble.ts';
+import { Upgrade } from './upgrade.ts';
+import { wayTo, type Way } from './way.ts';
+
+/** Node's own limits where it has them; a body has no time limit as a whole, see SlowClients. */
+const OPTIONS = {
+  maxHeaderSize: HEADERS_AT_MOST,
+  headersTimeout: HEADERS_WITHIN_MS,
+  requestTimeout: 0,
+  connectionsCheckingInterval: HEADERS_WITHIN_MS / 2,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  noDelay: true,
+} as const;
+
+/** One port before puma and streaming. Knows of them what facts say: who is up, who is not. */
+export class Router {
+  readonly #plan: RouterPlan;
+  readonly #server: Server;
+  readonly #slow: SlowClients;
+  readonly #ways: readonly Way[];
+  readonly #puma: Way;
+  readonly #streaming: Way | null;
+
+  constructor(options: RouterOptions) {
+    const { plan, clock, tell, mostConnections } = options;
+    this.#plan = plan;
+    this.#slow = new SlowClients(clock);
+    const way = (upstream: RouterPlan['puma']): Way => wayTo(upstream, this.#slow, options);
+    this.#puma = way(plan.puma);
+    this.#streaming = plan.streaming === null ? null : way(plan.streaming);
+    this.#ways = this.#streaming === null ? [this.#puma] : [this.#puma, this.#streaming];
+    this.#server = createServer(OPTIONS, (request, response) => this.#serve(request, response));
+    this.#server.maxConnections = mostConnections;
+    const crowd = new Trouble('router', clock, tell);
+    this.#server.on('drop', () => crowd.report(`${mostConnections} connections are open, one more was closed`));
+    this.#server.on('checkContinue', (request, response) => this.#serve(request, response));
+    this.#server.on('upgrade', (request, _, early) => this.#upgrade(request, early));
+  }
+
+  /** Takes connections from now on. Gives where, such as `[::]:5006`; rejects with the error of the port. */
+  listen(): Promise<string> {
+    return listen(this.#server, this.#plan.port, this.#plan.bind);
+  }
+
+  /** What happens to the children. */
+  hear(fact: Fact): void {
+    if (fact.fact === 'stopping') return this.#drain();
+    if (!('child' in fact)) return;
+    for (const way of this.#ways) if (way.child === fact.child) hearFact(fact, way.gate);
+  }
+
+  /** Nothing of it is left. */
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    endTunnels();
+    this.#slow.close();
+    for (const { pool } of this.#ways) pool.close();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const { method = 'GET', url = '/' } = request;
+    const way = this.#wayFor(route(method, url, null));
+    if (way.onDemand && !way.gate.isOpen && isHealthCheck(method, url)) return asleep(response);
+    const head = requestHead(request, false);
+    if ('status' in head) return void answer(response, { status: head.status, text: `${head.why}\n` }, true);
+    new Exchange(request, response, head, way).begin(!way.onDemand || !isHealthCheck(method, url));
+  }
+
+  #upgrade(request: IncomingMessage, early: Buffer): void {
+    const { method = 'GET', url = '/', headers, socket: client } = request;
+    const isFor = route(method, url, headers.upgrade ?? '');
+    if (isFor !== 'streaming' || this.#streaming === null) return reject(client, 'no upgrade here');
+    const head = requestHead(request, true);
+    if ('status' in head) return reject(client, head.why);
+    const upgrade = new Upgrade(client, early, head.text, method, this.#streaming);
+    this.#streaming.gate.admit(upgrade);
+  }
+
+  #wayFor(to: ReturnType<typeof route>): Way {
+    return to === 'streaming' && this.#streaming !== null ? this.#streaming : this.#puma;
+  }
+
+  /** No new connections; what is under way gets its answer. */
+  #drain(): void {
+    this.#server.close();
+    for (const way of this.#ways) {
+      way.isDraining = true;
+      way.gate.close();
+    }
+  }
+}
+
+/** Nobody is woken for a monitor's sake. */
+function asleep(response: ServerResponse): void {
+  answer(response, { status: 200, text: 'OK', headers: { 'X-Mstdn-Supervise': 'streaming is asleep' } });
+}
+
+function reject(client: Socket, text: string): void {
+  client.on('error', () => client.destroy());
+  answerRaw(client, { status: 400, text: `${text}\n` });
+}

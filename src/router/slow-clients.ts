@@ -1,0 +1,49 @@
+import type { Cancel, Clock } from '../host/host.ts';
+import { SLOWEST_BYTES, SLOWEST_MS, STALLED_REPLY_MS } from './limits.ts';
+
+/** A connection on which a client may be too slow. */
+export type Watched = {
+  /** Bytes of the request's body so far. */
+  readonly received: number;
+  /** It waits for the client's bytes, not for the upstream. */
+  readonly isReceiving: boolean;
+  /** The client takes nothing of the reply. */
+  readonly isStalled: boolean;
+  giveUp(): void;
+};
+type Since = { received: number; stalledForMs: number };
+
+/** Ends what clients keep open without using it: a thread of puma waits behind each. */
+export class SlowClients {
+  readonly #clock: Clock;
+  readonly #watched = new Map<Watched, Since>();
+  #cancel: Cancel | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  watch(one: Watched): void {
+    if (!this.#watched.has(one)) this.#watched.set(one, { received: one.received, stalledForMs: 0 });
+    this.#cancel ??= this.#clock.after(SLOWEST_MS, this.#look);
+  }
+
+  forget(one: Watched): void {
+    if (this.#watched.delete(one) && this.#watched.size === 0) this.close();
+  }
+
+  close(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  readonly #look = (): void => {
+    this.#cancel = this.#clock.after(SLOWEST_MS, this.#look);
+    for (const [one, since] of this.#watched) {
+      since.stalledForMs = one.isStalled ? since.stalledForMs + SLOWEST_MS : 0;
+      const isSlow = one.isReceiving && one.received - since.received < SLOWEST_BYTES;
+      since.received = one.received;
+      if (isSlow || since.stalledForMs > STALLED_REPLY_MS) one.giveUp();
+    }
+  };
+}

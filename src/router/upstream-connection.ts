@@ -1,0 +1,82 @@
+import { connect, type Socket } from 'node:net';
+import { ReplyReader, type ReplyListener } from './reply-reader.ts';
+
+/** Who carries a request to an upstream. */
+export type Carrier = ReplyListener & {
+  /** The upstream takes more of the body. */
+  drained(): void;
+  /** It cannot be reached, breaks off or says what is no HTTP. `retriable`: not a byte of a reply has come, on a connection
+   * that had served before. */
+  failed(why: string, retriable: boolean): void;
+};
+
+/** One connection to an upstream, for one request at a time. */
+export class UpstreamConnection {
+  readonly socket: Socket;
+  readonly #free: (connection: UpstreamConnection) => void;
+  #carrier: Carrier | null = null;
+  #reader: ReplyReader | null = null;
+  #why = '';
+  #served = 0;
+  idleSinceMs = 0;
+
+  /** free: called when it can take another request. */
+  constructor(path: string, free: (connection: UpstreamConnection) => void) {
+    this.#free = free;
+    this.socket = connect(path);
+    this.socket.on('data', (piece: Buffer) => this.#read(piece));
+    this.socket.on('drain', () => this.#carrier?.drained());
+    this.socket.on('error', (error: NodeJS.ErrnoException) => (this.#why = error.code ?? error.message));
+    this.socket.on('close', () => this.#closed());
+  }
+
+  get isUsable(): boolean {
+    return this.#carrier === null && !this.socket.destroyed && this.socket.readable && this.socket.writable;
+  }
+
+  carry(head: string, method: string, carrier: Carrier): void {
+    this.#carrier = carrier;
+    this.#reader = new ReplyReader(method, carrier);
+    this.socket.write(head, 'latin1');
+  }
+
+  /** The whole request has been sent, and its reply has come: ready for the next, or done. */
+  release(): void {
+    const isReusable = this.#reader?.isReusable === true;
+    this.#carrier = this.#reader = null;
+    this.#served += 1;
+    if (isReusable && this.isUsable) this.#free(this);
+    else this.socket.destroy();
+  }
+
+  /** Nobody wants the reply any more. */
+  destroy(): void {
+    this.#carrier = this.#reader = null;
+    this.socket.destroy();
+  }
+
+  #read(piece: Buffer): void {
+    const reader = this.#reader;
+    // Something that nobody asked for: whose answer would it be?
+    if (reader === null || reader.isOver) return this.#break('more than one reply');
+    try {
+      if (reader.read(piece).length > 0) this.#break('more than one reply');
+    } catch (error) {
+      this.#break((error as Error).message);
+    }
+  }
+
+  #break(why: string): void {
+    this.#why = why;
+    this.socket.destroy();
+    this.#closed();
+  }
+
+  #closed(): void {
+    const [carrier, reader] = [this.#carrier, this.#reader];
+    if (carrier === null || reader === null) return;
+    if (this.#why === '' && reader.closed()) return;
+    this.#carrier = this.#reader = null;
+    carrier.failed(this.#why || 'it closed the connection', this.#served > 0 && !reader.hasBegun);
+  }
+}

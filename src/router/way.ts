@@ -1,0 +1,31 @@
+import type { ChildName, Upstream } from '../plan/spec.ts';
+import { Gate } from './gate.ts';
+import { Pool } from './pool.ts';
+import type { RouterOptions } from './router-options.ts';
+import type { SlowClients } from './slow-clients.ts';
+import { Trouble } from './trouble.ts';
+
+/** All that there is on the way to one upstream. */
+export type Way = {
+  readonly child: ChildName;
+  readonly onDemand: boolean;
+  /** Its unix socket. */
+  readonly socket: string;
+  readonly gate: Gate;
+  readonly pool: Pool;
+  readonly trouble: Trouble;
+  readonly slow: SlowClients;
+  /** Connections are of no more use after what is under way on them. */
+  isDraining: boolean;
+};
+
+export function wayTo(upstream: Upstream, slow: SlowClients, { clock, tell, ask, shortage }: RouterOptions): Way {
+  return {
+    ...upstream,
+    gate: new Gate({ upstream, clock, ask, shortage }),
+    pool: new Pool(upstream.socket, clock),
+    trouble: new Trouble(upstream.child, clock, tell),
+    slow,
+    isDraining: false,
+  };
+}
