@@ -16,6 +16,8 @@ export type GateOptions = {
   ask: (demand: Demand) => void;
   /** Why there is no memory to start it now. */
   shortage: () => string | null;
+  /** Somebody has left. */
+  left: () => void;
 };
 
 /** The way to one upstream: open while that is up; else visitors wait, not too many and not too long. Knows when the first
@@ -32,6 +34,10 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#inside + this.#held.size === 0;
   }
 
   get isOpen(): boolean {
@@ -120,8 +126,9 @@ export class Gate {
   }
 
   #afterLeaving(): void {
-    if (this.#inside + this.#held.size === 0) this.#unwant();
+    if (this.isEmpty) this.#unwant();
     this.#tellEmpty();
+    this.#options.left();
   }
 
   #tellEmpty(): void {

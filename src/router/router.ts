@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Fact } from '../facts.ts';
+import type { Clock } from '../host/host.ts';
 import type { RouterPlan } from '../plan/spec.ts';
 import { answer, answerRaw } from './answers.ts';
 import { Exchange } from './exchange.ts';
@@ -34,12 +35,16 @@ export class Router {
   readonly #ways: readonly Way[];
   readonly #puma: Way;
   readonly #streaming: Way | null;
+  readonly #clock: Clock;
+  /** Called when a client was served. */
+  #left = (): void => {};
 
   constructor(options: RouterOptions) {
     const { plan, clock, tell, mostConnections } = options;
     this.#plan = plan;
+    this.#clock = clock;
     this.#slow = new SlowClients(clock);
-    const way = (upstream: RouterPlan['puma']): Way => wayTo(upstream, this.#slow, options);
+    const way = (upstream: RouterPlan['puma']): Way => wayTo(upstream, this.#slow, options, () => this.#left());
     this.#puma = way(plan.puma);
     this.#streaming = plan.streaming === null ? null : way(plan.streaming);
     this.#ways = this.#streaming === null ? [this.#puma] : [this.#puma, this.#streaming];
@@ -63,11 +68,12 @@ export class Router {
     for (const way of this.#ways) if (way.child === fact.child) hearFact(fact, way.gate);
   }
 
-  /** Nothing of it is left. */
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
+  /** Ends everything: WebSockets at once, a client that still takes its answer gets this long. */
+  async close(atMostMs = 0): Promise<void> {
+    this.#drain();
     endTunnels();
+    if (atMostMs > 0) await this.#emptied(atMostMs);
+    this.#server.closeAllConnections();
     this.#slow.close();
     for (const { pool } of this.#ways) pool.close();
   }
@@ -93,6 +99,18 @@ export class Router {
 
   #wayFor(to: ReturnType<typeof route>): Way {
     return to === 'streaming' && this.#streaming !== null ? this.#streaming : this.#puma;
+  }
+
+  #emptied(atMostMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(atMostMs, resolve);
+      this.#left = () => {
+        if (!this.#ways.every(({ gate }) => gate.isEmpty)) return;
+        cancel();
+        resolve();
+      };
+      this.#left();
+    });
   }
 
   /** No new connections; what is under way gets its answer. */

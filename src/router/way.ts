@@ -19,10 +19,15 @@ export type Way = {
   isDraining: boolean;
 };
 
-export function wayTo(upstream: Upstream, slow: SlowClients, { clock, tell, ask, shortage }: RouterOptions): Way {
+export function wayTo(
+  upstream: Upstream,
+  slow: SlowClients,
+  { clock, tell, ask, shortage }: RouterOptions,
+  left: () => void,
+): Way {
   return {
     ...upstream,
-    gate: new Gate({ upstream, clock, ask, shortage }),
+    gate: new Gate({ upstream, clock, ask, shortage, left }),
     pool: new Pool(upstream.socket, clock),
     trouble: new Trouble(upstream.child, clock, tell),
     slow,
