@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import type { Place } from '../plan/place.ts';
@@ -33,6 +34,7 @@ export function readPlace(runId: string, jemalloc = NO_JEMALLOC): Place {
   return {
     folder,
     runId,
+    socketFolder: socketFolder(runId),
     jitter: Math.random(),
     jemalloc: jemalloc.enabled ? findJemalloc(jemalloc.file) : null,
     quota: null,
@@ -43,6 +45,15 @@ export function readPlace(runId: string, jemalloc = NO_JEMALLOC): Place {
     },
     sidekiqYml: readText(join(folder, 'config/sidekiq.yml')),
   };
+}
+
+/** A folder whose sockets anybody can open: the path of one is cut off after 107 bytes (unix(7), macOS 103), and Mastodon's
+ * config/puma.rb makes it part of an address, where nothing is quoted. */
+const FIT_FOR_SOCKETS = /^[\w./-]{1,85}$/;
+
+function socketFolder(runId: string): string {
+  const folder = join(tmpdir(), runId);
+  return FIT_FOR_SOCKETS.test(folder) ? folder : join('/tmp', runId);
 }
 
 /** `file` alone where it is named. For the loader a name needs a slash: others it would look up by itself. */

@@ -1,8 +1,8 @@
-import { pumaMemory, sidekiqMemory, streamingMemory } from './child-memory.ts';
-import { databaseConnections, pumaThreads, redisConnections } from './connections.ts';
+import { sidekiqMemory } from './child-memory.ts';
+import { databaseConnections, ownPool, redisConnections } from './connections.ts';
 import type { Place } from './place.ts';
 import type { Words } from './parsers.ts';
-import type { ChildKind, ChildSpec, EnvironmentChange, Readiness, Step, StopTimes, Thrift } from './spec.ts';
+import type { ChildKind, ChildSpec, EnvironmentChange, Step, StopTimes, Thrift } from './spec.ts';
 import { queueArguments, readSidekiqYml, SCHEDULER, withWeights, type Queue, type SidekiqProcess } from './queues.ts';
 import type { SettingName, Settings } from './settings.ts';
 import { environmentOf, thriftOf } from './thrift.ts';
@@ -14,49 +14,6 @@ const SIDEKIQ_BEYOND_TIMEOUT_MS = 3500;
 const SIDEKIQ_LEAST_TIMEOUT_S = 3;
 /** Mastodon's sidekiq touches the file of this name in tmp/ when it is ready (upstream's config/initializers/sidekiq.rb). */
 const READY_VARIABLE = 'MASTODON_SIDEKIQ_READY_FILENAME';
-
-export function pumaSpec(settings: Settings, place: Place): ChildSpec {
-  const thrift = thriftOf('puma', settings, place, false);
-  return {
-    name: 'puma',
-    kind: 'puma',
-    command: settings.PUMA_COMMAND,
-    env: { ...bind(settings), ...pool(settings.PUMA_DB_POOL), ...environmentOf(thrift) },
-    thrift,
-    start: 'at-once',
-    ready: answers(settings, 3000, '/health'),
-    forwards: ['SIGUSR1', 'SIGUSR2'],
-    threads: pumaThreads(settings),
-    queues: null,
-    databaseConnections: databaseConnections('puma', settings, place.quota),
-    redisConnections: redisConnections('puma', settings, place.quota),
-    memory: pumaMemory(settings, place),
-    socket: null,
-    drainMs: null,
-  };
-}
-
-/** isAlone: nothing else runs in this dyno. */
-export function streamingSpec(settings: Settings, place: Place, isAlone: boolean): ChildSpec {
-  const thrift = thriftOf('streaming', settings, place, isAlone);
-  return {
-    name: 'streaming',
-    kind: 'streaming',
-    command: settings.STREAMING_COMMAND,
-    env: { ...bind(settings), ...pool(settings.STREAMING_DB_POOL), ...environmentOf(thrift) },
-    thrift,
-    start: 'at-once',
-    ready: answers(settings, 4000, '/api/v1/streaming/health'),
-    forwards: [],
-    threads: null,
-    queues: null,
-    databaseConnections: databaseConnections('streaming', settings, place.quota),
-    redisConnections: redisConnections('streaming', settings, place.quota),
-    memory: streamingMemory(),
-    socket: null,
-    drainMs: null,
-  };
-}
 
 export function sidekiqSpecs(
   settings: Settings,
@@ -80,7 +37,7 @@ export function sidekiqSpecs(
         ...tag(settings.SIDEKIQ_COMMAND, name),
         ...queueArguments(queues),
       ),
-      env: { ...pool(settings.SIDEKIQ_DB_POOL), [READY_VARIABLE]: readyFile, ...environmentOf(thrift) },
+      env: { ...ownPool('sidekiq', settings), [READY_VARIABLE]: readyFile, ...environmentOf(thrift) },
       thrift,
       start,
       ready: { by: 'file', variable: READY_VARIABLE, name: readyFile },
@@ -154,23 +111,4 @@ function queuesOf(place: Place): readonly Queue[] | null {
 function words(command: Words, ...more: string[]): Words {
   const [file, ...args] = command;
   return [file, ...args, ...more];
-}
-
-function bind(settings: Settings): EnvironmentChange {
-  return settings.BIND === null ? { BIND: '0.0.0.0' } : {};
-}
-
-function pool(size: number | null): EnvironmentChange {
-  return size === null ? {} : { DB_POOL: `${size}` };
-}
-
-function answers(settings: Settings, defaultPort: number, path: string): Readiness {
-  if (settings.SOCKET !== null) return { by: 'http', at: { socket: settings.SOCKET }, path };
-  return { by: 'http', at: { host: reachable(settings.BIND ?? '0.0.0.0'), port: settings.PORT ?? defaultPort }, path };
-}
-
-/** Where to knock for a server that binds this address. */
-function reachable(bind: string): string {
-  const address = bind.replace(/^\[(.*)\]$/, '$1');
-  return address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
 }

@@ -1,6 +1,6 @@
 import type { Quota } from './place.ts';
 import { pumaProcesses } from './puma-workers.ts';
-import type { ChildKind, ChildSpec } from './spec.ts';
+import type { ChildKind, ChildSpec, EnvironmentChange } from './spec.ts';
 import type { Settings } from './settings.ts';
 
 const STREAMING_POOL = 10;
@@ -16,6 +16,12 @@ const STREAMING_REDIS = 2;
 /** Upstream's five where MAX_THREADS is unset. */
 export function pumaThreads({ MAX_THREADS }: Settings): number {
   return MAX_THREADS ?? 5;
+}
+
+/** The pool that is set for this kind of child alone, as Mastodon reads it. */
+export function ownPool(kind: ChildKind, settings: Settings): EnvironmentChange {
+  const pool = settings[POOL_OF[kind]];
+  return pool === null ? {} : { DB_POOL: `${pool}` };
 }
 
 /** The most database connections that a child of this kind opens: its processes times its pool. */

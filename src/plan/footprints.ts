@@ -4,7 +4,13 @@ import type { ChildKind } from './spec.ts';
 const MIB = 2 ** 20;
 
 /** Ourselves: 6 to 8 MB private after the start, measured on Node 24, and room for what is in hand. */
-export const OWN_BYTES = 10 * MIB;
+const OWN = 10 * MIB;
+/** Its code, and a buffer or two for each connection that is at work. */
+const ROUTER = 4 * MIB;
+
+export function ownBytes(hasRouter: boolean): number {
+  return hasRouter ? OWN + ROUTER : OWN;
+}
 
 /** A Mastodon of one person after a week: web 362 MiB (a master with two workers of five threads), sidekiq 385 MiB (25
  * threads), https://github.com/mastodon/chart/pull/14. How that is shared out is measured with the Rails app of our

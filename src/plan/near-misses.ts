@@ -16,9 +16,13 @@ function switches(env: Environment): string[] {
     if (!value || value === word || !like.test(bare(value))) return [];
     return [`${name}=${JSON.stringify(value)} is not "${word}" and counts as unset: did you mean ${name}=${word}?`];
   };
+  const inline = /^in[-_ ]?lined?$/i;
+  const onDemand = /^on[-_ ]?demand(ed)?$/i;
   const yes = /^(true|1|y|yes|on|t|enabled?)$/i;
   return [
     ...meant('RUN_STREAMING', 'true', yes),
+    ...meant('RUN_STREAMING', 'inline', inline),
+    ...meant('RUN_STREAMING', 'on-demand', onDemand),
     ...meant('RUN_WORKER', 'true', yes),
     ...meant('RUN_SCHEDULE', 'false', /^(false|0|n|no|off|f|disabled?)$/i),
   ];

@@ -74,11 +74,13 @@ export function oneOf<const T extends string, const D extends T | null>(
 }
 
 /** True for exactly this word, as `[ "$X" == "true" ]` in the shell line; what only looks like it is a warning elsewhere. */
-export function exactly(word: string, reserved: readonly string[] = []): Parser<boolean> {
-  return (text) => {
-    if (text === null || !reserved.includes(text)) return { value: text === word };
-    return { expected: `${word} or nothing: ${reserved.join(' and ')} are reserved for a later version` };
-  };
+export function exactly(word: string): Parser<boolean> {
+  return (text) => ({ value: text === word });
+}
+
+/** One of these words, exactly; anything else is as good as unset, as above. */
+export function exactlyOneOf<const T extends string>(words: readonly T[]): Parser<T | null> {
+  return (text) => ({ value: words.find((word) => word === text) ?? null });
 }
 
 /** False for exactly this word. */

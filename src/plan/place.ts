@@ -7,6 +7,8 @@ export type Place = {
   sidekiqYml: string | null;
   /** Random name of this run. */
   runId: string;
+  /** Not there yet: the folder of this run for the sockets behind a router, of so few bytes that a socket's path can hold it. */
+  socketFolder: string;
   /** Random, from 0 to 1: spreads over time what would otherwise happen in every dyno at once. */
   jitter: number;
   /** The jemalloc library that is there; null without one. */

@@ -1,6 +1,6 @@
 import type { Role } from '../cli.ts';
 import { ConfigError } from '../errors.ts';
-import { pumaSpec, releaseSteps, sidekiqSpecs, stopWarnings, streamingSpec } from './commands.ts';
+import { releaseSteps, sidekiqSpecs, stopWarnings } from './commands.ts';
 import { placeProblems } from './place-checks.ts';
 import type { Place } from './place.ts';
 import { nearMisses } from './near-misses.ts';
@@ -9,14 +9,17 @@ import { allocator, allocatorWarnings } from './allocator.ts';
 import { budgetOf } from './budget.ts';
 import { poolWarnings } from './connections.ts';
 import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
+import { idleWarnings, routerPlan, routerProblems } from './router-plan.ts';
+import { serverSpecs } from './servers.ts';
 import { readSettings, type Environment, type Settings } from './settings.ts';
-import type { ChildSpec, Plan, StopTimes } from './spec.ts';
+import type { ChildSpec, Plan, RouterPlan, StopTimes } from './spec.ts';
 
 /** What this process type runs with these variables in this place.
  * @throws ConfigError with everything that is wrong, before anything is started. */
 export function makePlan(role: Role, env: Environment, place: Place): Plan {
   const { settings, problems } = readSettings(env);
   const plan = outline(role, settings, env, place);
+  if (role === 'web') problems.push(...routerProblems(settings));
   problems.push(...placeProblems(plan, settings, env, place));
   if (plan.kind === 'serve') problems.push(...queueProblems(plan, settings, place), ...memoryProblems(settings, place));
   if (problems.length > 0) throw new ConfigError(problems);
@@ -27,15 +30,18 @@ function outline(role: Role, settings: Settings, env: Environment, place: Place)
   const stop = stopTimes(settings.SUPERVISE_STOP_TIMEOUT);
   if (role !== 'release') return servePlan(role, settings, env, place, stop);
   const misses = nearMisses(env);
-  if (settings.RUN_STREAMING) return { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses };
+  if (settings.RUN_STREAMING === 'true')
+    return { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses };
   const thrift = allocator(settings, place);
   const warnings = [...misses, ...allocatorWarnings(settings, place)];
   return { kind: 'release', role, steps: releaseSteps(settings, thrift), stop, thrift, warnings };
 }
 
 function servePlan(role: Role, settings: Settings, env: Environment, place: Place, stop: StopTimes): Plan {
-  const children = role === 'web' ? webChildren(settings, place, stop) : sidekiqSpecs(settings, place, stop, 'at-once');
-  const budget = budgetOf(children, settings, place.quota);
+  const router = role === 'web' ? routerPlan(settings, place) : null;
+  const children =
+    role === 'web' ? webChildren(settings, place, stop, router) : sidekiqSpecs(settings, place, stop, 'at-once');
+  const budget = budgetOf(children, settings, place.quota, router !== null);
   const warnings = [
     ...nearMisses(env),
     ...poolWarnings(children, settings),
@@ -43,6 +49,7 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
     ...stopWarnings(children, stop),
     ...(children.some(({ kind }) => kind !== 'streaming') ? allocatorWarnings(settings, place) : []),
     ...memoryWarnings(env, place.quota),
+    ...(role === 'web' ? idleWarnings(settings, env) : []),
   ];
   return {
     kind: 'serve',
@@ -50,19 +57,17 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
     children,
     stop,
     memory: memoryPlan(role, settings, env, place.quota),
-    router: null,
+    router,
     budget,
     warnings,
   };
 }
 
-function webChildren(settings: Settings, place: Place, stop: StopTimes): ChildSpec[] {
-  const first = settings.RUN_STREAMING
-    ? streamingSpec(settings, place, !settings.RUN_WORKER)
-    : pumaSpec(settings, place);
-  if (!settings.RUN_WORKER) return [first];
-  const start = { afterReady: first.name, atMostMs: settings.SUPERVISE_START_TIMEOUT };
-  return [first, ...sidekiqSpecs(settings, place, stop, start)];
+function webChildren(settings: Settings, place: Place, stop: StopTimes, router: RouterPlan | null): ChildSpec[] {
+  const servers = serverSpecs(settings, place, stop, router);
+  if (!settings.RUN_WORKER) return servers;
+  const start = { afterReady: servers[0].name, atMostMs: settings.SUPERVISE_START_TIMEOUT };
+  return [...servers, ...sidekiqSpecs(settings, place, stop, start)];
 }
 
 /** What is left 1.5 s before the platform's KILL is killed; we are gone 0.3 s before it whatever happens. */

@@ -2,7 +2,9 @@ import {
   anyText,
   anythingBut,
   command,
+  duration,
   exactly,
+  exactlyOneOf,
   oneOf,
   seconds,
   setting,
@@ -15,12 +17,16 @@ import { redact } from './redact.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+const DAY_MS = 86_400_000;
+/** With less, a page that is loaded again would find streaming stopped each time. */
+const LEAST_IDLE_MS = 10_000;
+
 /** Every variable that we read, in the order of the documentation. */
 export const SETTINGS = {
   RUN_STREAMING: setting(
-    exactly('true', ['inline', 'on-demand']),
+    exactlyOneOf(['true', 'inline', 'on-demand']),
     '',
-    'exactly `true`: this app runs streaming, and neither puma nor migrations. Anything else: puma',
+    'exactly one of three words. `inline`: puma and streaming behind one port; `on-demand`: the same, with streaming only while somebody wants it; `true`: this app runs streaming, and neither puma nor migrations. Anything else: puma without streaming',
   ),
   RUN_WORKER: setting(exactly('true'), '', 'exactly `true`: sidekiq runs in the web dyno as well'),
   RUN_SCHEDULE: setting(
@@ -42,11 +48,19 @@ export const SETTINGS = {
   MAX_THREADS: setting(wholeNumber(1, 999, null), "puma's: 5", 'threads of a puma process'),
   PORT: setting(
     wholeNumber(1, 65535, null),
-    'puma 3000, streaming 4000',
-    'where puma or streaming listens; set by the platform',
+    'the router and puma 3000, streaming 4000',
+    'where the router listens, or puma or streaming where there is no router; set by the platform',
   ),
-  BIND: setting(anyText, '0.0.0.0', 'the address on which puma or streaming listens'),
-  SOCKET: setting(anyText, '', 'a unix socket on which puma or streaming listens instead of PORT and BIND'),
+  BIND: setting(
+    anyText,
+    'the router every address, those of IPv6 as well; puma and streaming 0.0.0.0',
+    'the address on which the router listens, or puma or streaming where there is no router',
+  ),
+  SOCKET: setting(
+    anyText,
+    '',
+    'a unix socket on which puma or streaming listens instead of PORT and BIND; not where there is a router, which gives each a socket of its own',
+  ),
   DB_POOL: setting(
     wholeNumber(1, 999, null),
     'puma MAX_THREADS, sidekiq its threads, streaming 10',
@@ -82,6 +96,16 @@ export const SETTINGS = {
     'the seconds that the platform gives from its TERM to its KILL; everything has ended before',
   ),
   SUPERVISE_START_TIMEOUT: setting(seconds(0, 3600, 45), '45', 'seconds to wait for puma before sidekiq starts anyway'),
+  SUPERVISE_ROUTER: setting(
+    oneOf(['true', 'false'], null),
+    '`true` with RUN_STREAMING `inline` or `on-demand`, else `false`',
+    '`true`: the router listens on PORT before puma boots, and holds requests until puma answers',
+  ),
+  SUPERVISE_STREAMING_IDLE: setting(
+    duration(LEAST_IDLE_MS, 7 * DAY_MS, 15 * 60_000),
+    '`15m`',
+    'with RUN_STREAMING=on-demand: the time without an open connection after which streaming is stopped, from `10s` to `7d`',
+  ),
   ...MEMORY_SETTINGS,
   SUPERVISE_LOG_FORMAT: setting(
     oneOf(['json', 'pretty'], null),

@@ -108,8 +108,9 @@ export type Upstream = { child: ChildName; socket: string; onDemand: boolean };
 
 /** What the children of a dyno need against what there is. */
 export type Budget = {
-  /** ownBytes: of these, what we ourselves take. quotaBytes: null where it is not known. */
-  memory: { expectedBytes: number; ownBytes: number; quotaBytes: number | null };
+  /** expectedBytes: with all children at work. restingBytes: without those that run on demand; null where there are none.
+   * ownBytes: of both, what we ourselves take. quotaBytes: null where it is not known. */
+  memory: { expectedBytes: number; restingBytes: number | null; ownBytes: number; quotaBytes: number | null };
   database: Connections;
   redis: Connections;
 };

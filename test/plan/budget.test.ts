@@ -10,11 +10,15 @@ function connections(role: Role, env: Environment): Record<string, number> {
   return Object.fromEntries(children.map(({ name, databaseConnections }) => [name, databaseConnections]));
 }
 
+const EACH = { puma: 10, streaming: 10, sidekiq: 5 };
+
 describe('connections', () => {
   test.each<[string, Role, Environment, Record<string, number>]>([
     ['upstream’s defaults', 'web', {}, { puma: 10 }],
     ['sidekiq beside it', 'web', { RUN_WORKER: 'true' }, { puma: 10, sidekiq: 5 }],
     ['streaming', 'web', { RUN_STREAMING: 'true' }, { streaming: 10 }],
+    ['streaming on demand', 'web', { RUN_STREAMING: 'on-demand', RUN_WORKER: 'true' }, EACH],
+    ['streaming inline', 'web', { RUN_STREAMING: 'inline', RUN_WORKER: 'true' }, EACH],
     ['a worker', 'worker', {}, { sidekiq: 5 }],
     ['threads of puma', 'web', { MAX_THREADS: '3' }, { puma: 6 }],
     ['processes of puma', 'web', { WEB_CONCURRENCY: '4', MAX_THREADS: '3' }, { puma: 12 }],
@@ -117,6 +121,9 @@ describe('Redis connections', () => {
     expect(overlap('web', { WEB_CONCURRENCY: '0' })).toEqual({ most: 15, overlap: 15, limit: 20 });
     expect(overlap('worker', {})).toEqual({ most: 16, overlap: 22, limit: 20 });
     expect(overlap('web', { RUN_STREAMING: 'true' })).toEqual({ most: 2, overlap: 4, limit: 20 });
+    for (const RUN_STREAMING of ['inline', 'on-demand']) {
+      expect(overlap('web', { WEB_CONCURRENCY: '0', RUN_STREAMING })).toEqual({ most: 17, overlap: 19, limit: 20 });
+    }
   });
 });
 
@@ -130,6 +137,23 @@ describe('expected memory', () => {
     const sidekiqs = ['1', '5', '25'].map((SIDEKIQ_THREADS) => Math.round(inAll('worker', { SIDEKIQ_THREADS })));
     expect(sidekiqs).toEqual([361, 367, 395]);
     expect(inAll('web', { RUN_STREAMING: 'true', RUN_WORKER: 'true' })).toBeCloseTo(123 + 357 + 10, 3);
+  });
+
+  test.each<[Environment, number, number, number | null]>([
+    [{}, 10, 200, null],
+    [{ RUN_STREAMING: 'true' }, 10, 133, null],
+    [{ SUPERVISE_ROUTER: 'true' }, 14, 204, null],
+    [{ RUN_STREAMING: 'inline' }, 14, 327, null],
+    [{ RUN_STREAMING: 'on-demand' }, 14, 327, 204],
+    [{ RUN_STREAMING: 'on-demand', RUN_WORKER: 'true' }, 14, 684, 561],
+  ])('of ourselves with a router, and what is left of it at rest, with %o', (env, own, expected, resting) => {
+    const { memory } = serving('web', { WEB_CONCURRENCY: '0', ...env }).budget;
+    expect({ ...memory, quotaBytes: null }).toEqual({
+      ownBytes: own * MB,
+      expectedBytes: expected * MB,
+      restingBytes: resting === null ? null : resting * MB,
+      quotaBytes: null,
+    });
   });
 });
 
@@ -164,6 +188,14 @@ describe('budgetWarnings', () => {
     ],
   ])('%s', (_, env, warnings) => {
     expect(budgetWarnings(serving('web', { ...both, ...env }, small).budget)).toEqual(warnings);
+  });
+
+  test('streaming on demand: what is held at rest as well', () => {
+    const env = { RUN_STREAMING: 'on-demand', ...limits(1000, 1000) };
+    expect(budgetWarnings(serving('web', { ...env, ...both }, small).budget)).toEqual([
+      '684 MB of memory are expected, more than the 512 MB of the quota; 561 MB while nobody looks at a timeline',
+    ]);
+    expect(budgetWarnings(serving('web', env, small).budget)).toEqual([]);
   });
 
   test('a dyno that has it all', () => {

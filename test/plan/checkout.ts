@@ -45,7 +45,7 @@ const ENOUGH = { SUPERVISE_DB_CONNECTIONS: '1000', SUPERVISE_REDIS_CONNECTIONS: 
 /** A Mastodon checkout at /app, in a dyno with room for anything. */
 export function checkout(changes: Partial<Place> = {}): Place {
   const has = { 'config/puma.rb': true, 'config/environment.rb': true, streaming: true };
-  const rest = { runId: 'run', jitter: 0.5, jemalloc: null, quota: quota('2.5G') };
+  const rest = { runId: 'run', socketFolder: '/tmp/run', jitter: 0.5, jemalloc: null, quota: quota('2.5G') };
   return { folder: '/app', has, sidekiqYml: SIDEKIQ_YML, ...rest, ...changes };
 }
 

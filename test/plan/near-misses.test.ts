@@ -20,8 +20,23 @@ describe('a switch that is not the one word that counts', () => {
   });
 
   test.each([
+    ['inline', ['Inline', 'INLINE', 'inlined', ' inline', 'inline ', '"inline"', "'inline'", 'in-line', 'in_line']],
+    [
+      'on-demand',
+      ['On-Demand', 'ON-DEMAND', 'on_demand', 'ondemand', 'OnDemand', 'on demand', 'on-demand ', '"on-demand"'],
+    ],
+  ])('RUN_STREAMING: meant as %s', (word, values) => {
+    expect(values.map((value) => nearMisses({ RUN_STREAMING: value }))).toEqual(
+      values.map((value) => [
+        `RUN_STREAMING=${JSON.stringify(value)} is not "${word}" and counts as unset: did you mean RUN_STREAMING=${word}?`,
+      ]),
+    );
+    expect(values.flatMap((value) => nearMisses({ RUN_WORKER: value, RUN_SCHEDULE: value }))).toEqual([]);
+  });
+
+  test.each([
     ['RUN_WORKER', [undefined, '', 'true', 'false', 'no', '0', 'off', 'False']],
-    ['RUN_STREAMING', [undefined, '', 'true', 'false', 'no', '0', 'off', 'inline', 'on-demand']],
+    ['RUN_STREAMING', [undefined, '', 'true', 'false', 'no', '0', 'off', 'inline', 'on-demand', 'outline', 'demand']],
     ['RUN_SCHEDULE', [undefined, '', 'true', 'false', 'yes', '1', 'on', 'True']],
   ])('%s: nothing is said of what does what it says', (name, values) => {
     expect(values.flatMap((value) => nearMisses({ [name]: value }))).toEqual([]);
@@ -57,20 +72,26 @@ describe('a name that nothing reads', () => {
     ['MIGRATION_COMMAND', null],
     ['SUPERVISE_STOP_TIMOUT', 'SUPERVISE_STOP_TIMEOUT'],
     ['SUPERVISE_LOG_PREFIXS', 'SUPERVISE_LOG_PREFIX'],
+    ['SUPERVISE_ROUTERS', 'SUPERVISE_ROUTER'],
+    ['SUPERVISE_STEAMING_IDLE', 'SUPERVISE_STREAMING_IDLE'],
   ])('%s: did you mean %s?', (name, meant) => {
     const question = `${name} is not a variable that anything here reads: did you mean ${meant ?? ''}?`;
     expect(nearMisses({ [name]: '1' })).toEqual(meant === null ? [] : [question]);
     expect(nearMisses({ [name]: '' })).toEqual([]);
   });
 
-  test.each(['RUN_PUMA', 'RUN_', 'RUN_MIGRATIONS', 'SUPERVISE_TIMEOUT', 'SUPERVISE_', 'SUPERVISE_MEMORY'])(
-    '%s is none of ours',
-    (name) => {
-      expect(nearMisses({ [name]: '1' })).toEqual([
-        `${name} is not a setting of mstdn-supervise: see docs/settings.md`,
-      ]);
-    },
-  );
+  test.each([
+    'RUN_PUMA',
+    'RUN_',
+    'RUN_MIGRATIONS',
+    'RUN_ROUTER',
+    'SUPERVISE_IDLE',
+    'SUPERVISE_TIMEOUT',
+    'SUPERVISE_',
+    'SUPERVISE_MEMORY',
+  ])('%s is none of ours', (name) => {
+    expect(nearMisses({ [name]: '1' })).toEqual([`${name} is not a setting of mstdn-supervise: see docs/settings.md`]);
+  });
 
   test.each(['RUN', 'RUNNER_OS', 'PRERUN_X', 'SUPERVISED', 'RUNTIME_DIR'])('%s is somebody else’s', (name) => {
     expect(nearMisses({ [name]: '1' })).toEqual([]);

@@ -24,10 +24,16 @@ describe('outside a Mastodon checkout', () => {
     ['web', { RUN_WORKER: 'true' }, [PUMA, SIDEKIQ]],
     ['web', { RUN_STREAMING: 'true' }, [STREAMING]],
     ['web', { RUN_STREAMING: 'true', RUN_WORKER: 'true' }, [STREAMING, SIDEKIQ]],
+    ['web', { RUN_STREAMING: 'inline' }, [PUMA, STREAMING]],
+    ['web', { RUN_STREAMING: 'on-demand', RUN_WORKER: 'true' }, [PUMA, STREAMING, SIDEKIQ]],
+    ['web', { RUN_STREAMING: 'on-demand', PUMA_COMMAND: './puma' }, [STREAMING]],
+    ['web', { RUN_STREAMING: 'on-demand', STREAMING_COMMAND: './streaming' }, [PUMA]],
+    ['web', { SUPERVISE_ROUTER: 'true' }, [PUMA]],
     ['worker', {}, [SIDEKIQ]],
     ['worker', { SIDEKIQ_PROCESSES: '5 5:default' }, [SIDEKIQ]],
     ['release', {}, [MIGRATE, AFTER_MIGRATE]],
     ['release', { RUN_STREAMING: 'true' }, []],
+    ['release', { RUN_STREAMING: 'on-demand' }, [MIGRATE, AFTER_MIGRATE]],
     ['web', { PUMA_COMMAND: './puma' }, []],
     ['web', { PUMA_COMMAND: '' }, [PUMA]],
     ['web', { PUMA_COMMAND: './puma', RUN_WORKER: 'true' }, [SIDEKIQ]],
@@ -63,7 +69,11 @@ describe('in a checkout that lacks a part', () => {
     ['config/environment.rb', 'release', {}, true],
     ['streaming', 'web', {}, false],
     ['streaming', 'web', { RUN_STREAMING: 'true' }, true],
+    ['streaming', 'web', { RUN_STREAMING: 'inline' }, true],
+    ['streaming', 'web', { RUN_STREAMING: 'on-demand' }, true],
+    ['streaming', 'web', { SUPERVISE_ROUTER: 'true' }, false],
     ['streaming', 'worker', { RUN_STREAMING: 'true' }, false],
+    ['streaming', 'worker', { RUN_STREAMING: 'on-demand' }, false],
   ])('no %s: %s with %o, a problem: %s', (path, role, env, isProblem) => {
     const problems = problemsOf(role, env, without(path));
     expect(problems.length > 0).toBe(isProblem);

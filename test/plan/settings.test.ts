@@ -54,17 +54,24 @@ const BY_SHELL = ['"unclosed', "it's", 'ends with \\'];
 
 const TABLE: Record<SettingName, Row> = {
   RUN_STREAMING: {
-    byDefault: false,
+    byDefault: null,
     good: [
-      ['true', true],
-      ['True', false],
-      ['false', false],
-      ['1', false],
-      [' true', false],
-      ['Inline', false],
+      ['true', 'true'],
+      ['inline', 'inline'],
+      ['on-demand', 'on-demand'],
+      ['True', null],
+      ['false', null],
+      ['1', null],
+      [' true', null],
+      ['Inline', null],
+      ['inlined', null],
+      ['"inline"', null],
+      ['on_demand', null],
+      ['ondemand', null],
+      ['on-demand ', null],
+      ['true inline', null],
     ],
-    bad: ['inline', 'on-demand'],
-    expected: 'true or nothing: inline and on-demand are reserved for a later version',
+    bad: [],
   },
   RUN_WORKER: {
     byDefault: false,
@@ -157,6 +164,24 @@ const TABLE: Record<SettingName, Row> = {
     ],
     bad: ['-1', '3600.001', 'never', '1m'],
     expected: 'a number of seconds from 0 to 3600',
+  },
+  SUPERVISE_ROUTER: {
+    byDefault: null,
+    good: ['true', 'false'].map((word) => [word, word]),
+    bad: ['1', 'True', 'yes', 'inline', ' true'],
+    expected: 'true or false',
+  },
+  SUPERVISE_STREAMING_IDLE: {
+    byDefault: 900_000,
+    good: [
+      ['15m', 900_000],
+      ['10s', 10_000],
+      ['10', 10_000],
+      ['1.5h', 5_400_000],
+      ['7d', 604_800_000],
+    ],
+    bad: ['9s', '9.999', '8d', '0', '-15m', '15 m', '15M', 'never', '1h30m'],
+    expected: 'a time like 90s, 30m or 6h, from 10s to 7d',
   },
   SUPERVISE_MEMORY_QUOTA: {
     byDefault: null,

@@ -159,6 +159,8 @@ describe('the heap of streaming', () => {
   test.each<[Environment, string | undefined]>([
     [{}, '--max-old-space-size=256'],
     [{ RUN_WORKER: 'true' }, '--max-old-space-size=128'],
+    [{ RUN_STREAMING: 'inline' }, '--max-old-space-size=128'],
+    [{ RUN_STREAMING: 'on-demand' }, '--max-old-space-size=128'],
     [{ NODE_OPTIONS: '--no-warnings' }, '--no-warnings --max-old-space-size=256'],
     [{ NODE_OPTIONS: '--max-old-space-size=100' }, undefined],
     [{ NODE_OPTIONS: '--no-warnings --max_old_space_size=100' }, undefined],

@@ -1,0 +1,229 @@
+import { describe, expect, test } from 'vitest';
+import type { Role } from '../../src/cli.ts';
+import { makePlan } from '../../src/plan/plan.ts';
+import type { Environment } from '../../src/plan/settings.ts';
+import type { ChildSpec, RouterPlan } from '../../src/plan/spec.ts';
+import { checkout, child, elsewhere, problemsOf, serving, warningsOf } from './checkout.ts';
+
+const PUMA = { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false };
+const STREAMING = { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: false };
+const ON_DEMAND = { ...STREAMING, onDemand: true };
+
+const INLINE: Environment = { RUN_STREAMING: 'inline' };
+const WANTED: Environment = { RUN_STREAMING: 'on-demand' };
+const BEFORE_PUMA: Environment = { SUPERVISE_ROUTER: 'true' };
+const WITH_A_ROUTER = [INLINE, WANTED, BEFORE_PUMA];
+
+function router(env: Environment): RouterPlan | null {
+  return serving('web', env).router;
+}
+
+describe('who has a router', () => {
+  test.each<[Environment, Pick<RouterPlan, 'puma' | 'streaming'> | null]>([
+    [{}, null],
+    [{ SUPERVISE_ROUTER: '' }, null],
+    [{ SUPERVISE_ROUTER: 'false' }, null],
+    [{ RUN_STREAMING: 'true' }, null],
+    [{ RUN_STREAMING: 'true', SUPERVISE_ROUTER: 'false' }, null],
+    [{ RUN_STREAMING: 'Inline' }, null],
+    [{ RUN_STREAMING: 'false' }, null],
+    [BEFORE_PUMA, { puma: PUMA, streaming: null }],
+    [
+      { RUN_STREAMING: 'false', ...BEFORE_PUMA },
+      { puma: PUMA, streaming: null },
+    ],
+    [INLINE, { puma: PUMA, streaming: STREAMING }],
+    [
+      { ...INLINE, ...BEFORE_PUMA },
+      { puma: PUMA, streaming: STREAMING },
+    ],
+    [WANTED, { puma: PUMA, streaming: ON_DEMAND }],
+    [
+      { ...WANTED, ...BEFORE_PUMA },
+      { puma: PUMA, streaming: ON_DEMAND },
+    ],
+  ])('web with %o', (env, expected) => {
+    expect(router(env)).toEqual(expected && { port: 3000, bind: null, folder: '/tmp/run', ...expected });
+  });
+
+  test.each(WITH_A_ROUTER)('a worker never, with %o: its plan is the same', (env) => {
+    const socket = { SOCKET: '/tmp/puma.sock', SUPERVISE_STREAMING_IDLE: '5m' };
+    expect(makePlan('worker', { ...env, ...socket }, checkout())).toEqual(makePlan('worker', {}, checkout()));
+    expect(serving('worker', env).router).toBeNull();
+  });
+
+  test.each(WITH_A_ROUTER)('release migrates with %o: this is the main app', (env) => {
+    const socket = { SOCKET: '/tmp/puma.sock', SUPERVISE_STREAMING_IDLE: '5m' };
+    expect(makePlan('release', { ...env, ...socket }, checkout())).toEqual(makePlan('release', {}, checkout()));
+  });
+
+  test('a plan without one is as it was', () => {
+    const plan = serving('web', { RUN_WORKER: 'true', PORT: '5006' });
+    expect(serving('web', { RUN_WORKER: 'true', PORT: '5006', SUPERVISE_ROUTER: 'false' })).toEqual(plan);
+    expect(plan.children.map(({ name, socket, drainMs }) => [name, socket, drainMs])).toEqual([
+      ['puma', null, null],
+      ['sidekiq', null, null],
+    ]);
+    expect(JSON.stringify(plan)).not.toContain('.sock');
+  });
+});
+
+describe('where it listens', () => {
+  test.each<[Environment, number, string | null]>([
+    [{}, 3000, null],
+    [{ PORT: '5006' }, 5006, null],
+    [{ PORT: '5006', BIND: '' }, 5006, null],
+    [{ BIND: '0.0.0.0' }, 3000, '0.0.0.0'],
+    [{ BIND: '127.0.0.1' }, 3000, '127.0.0.1'],
+    [{ BIND: '::1' }, 3000, '::1'],
+    [{ BIND: '[::]' }, 3000, '::'],
+    [{ BIND: 'localhost' }, 3000, 'localhost'],
+  ])('with %o', (env, port, bind) => {
+    for (const one of WITH_A_ROUTER) expect(router({ ...one, ...env })).toMatchObject({ port, bind });
+  });
+
+  test('its sockets are in the folder of the place', () => {
+    const plan = serving('web', INLINE, checkout({ socketFolder: '/var/tmp/mine' }));
+    expect(plan.router).toMatchObject({
+      folder: '/var/tmp/mine',
+      puma: { socket: '/var/tmp/mine/puma.sock' },
+      streaming: { socket: '/var/tmp/mine/streaming.sock' },
+    });
+    expect(plan.children.map(({ socket }) => socket)).toEqual([
+      '/var/tmp/mine/puma.sock',
+      '/var/tmp/mine/streaming.sock',
+    ]);
+  });
+});
+
+describe('behind it', () => {
+  /** Names, and what each waits for. */
+  const starts = (env: Environment): unknown[] =>
+    serving('web', env).children.map(({ name, start }) => (start === 'at-once' ? name : [name, start]));
+  const sidekiq = ['sidekiq', { afterReady: 'puma', atMostMs: 45_000 }];
+  const onDemand = (idleMs: number): unknown => ['streaming', { onDemand: { idleMs } }];
+
+  test.each<[Environment, unknown[]]>([
+    [BEFORE_PUMA, ['puma']],
+    [{ ...BEFORE_PUMA, RUN_WORKER: 'true' }, ['puma', sidekiq]],
+    [INLINE, ['puma', 'streaming']],
+    [{ ...INLINE, RUN_WORKER: 'true' }, ['puma', 'streaming', sidekiq]],
+    [WANTED, ['puma', onDemand(900_000)]],
+    [{ ...WANTED, RUN_WORKER: 'true' }, ['puma', onDemand(900_000), sidekiq]],
+    [{ ...WANTED, SUPERVISE_STREAMING_IDLE: '10s' }, ['puma', onDemand(10_000)]],
+    [{ ...WANTED, SUPERVISE_STREAMING_IDLE: '2h' }, ['puma', onDemand(7_200_000)]],
+  ])('with %o', (env, expected) => {
+    expect(starts(env)).toEqual(expected);
+  });
+
+  const servers = ['puma', 'streaming'] as const;
+  const health = { puma: '/health', streaming: '/api/v1/streaming/health' };
+
+  test.each(servers)('%s has a socket of its own, and no way to take the port', (name) => {
+    for (const env of [INLINE, WANTED]) {
+      const set = { PORT: '5006', BIND: '[::]', MALLOC_ARENA_MAX: '2' };
+      const spec = child(serving('web', { ...env, ...set }, checkout({ quota: null })), name);
+      const socket = `/tmp/run/${name}.sock`;
+      expect(spec.env).toEqual({ SOCKET: socket, PORT: null, BIND: null });
+      expect(spec.socket).toBe(socket);
+      expect(spec.ready).toEqual({ by: 'http', at: { socket }, path: health[name] });
+    }
+  });
+
+  test('each keeps what else it gets', () => {
+    const pools = { PUMA_DB_POOL: '7', STREAMING_DB_POOL: '3' };
+    const without = serving('web', pools);
+    const plan = serving('web', { ...pools, ...WANTED });
+    const puma = child(plan, 'puma');
+    expect(puma.env).toEqual({ ...child(without, 'puma').env, BIND: null, PORT: null, SOCKET: PUMA.socket });
+    expect(puma).toEqual({
+      ...child(without, 'puma'),
+      env: puma.env,
+      ready: puma.ready,
+      socket: puma.socket,
+      drainMs: 9500,
+    });
+    expect(child(plan, 'streaming').env).toMatchObject({ DB_POOL: '3', NODE_OPTIONS: '--max-old-space-size=640' });
+  });
+
+  test('sidekiq is as it is without it', () => {
+    const of = (env: Environment): ChildSpec => child(serving('web', { RUN_WORKER: 'true', ...env }), 'sidekiq');
+    for (const env of WITH_A_ROUTER) expect(of(env)).toEqual(of({}));
+  });
+
+  test.each([
+    ['2', 166],
+    ['8', 2166],
+    ['30', 9500],
+    ['31.5', 10_000],
+    ['60', 10_000],
+    ['3600', 10_000],
+  ])('with %s s to stop, puma waits at most %i ms for its requests in flight', (SUPERVISE_STOP_TIMEOUT, drainMs) => {
+    for (const env of WITH_A_ROUTER) {
+      const plan = serving('web', { ...env, RUN_WORKER: 'true', SUPERVISE_STOP_TIMEOUT });
+      const others = plan.children.filter(({ name }) => name !== 'puma');
+      expect(child(plan, 'puma').drainMs).toBe(drainMs);
+      expect(drainMs * 3).toBeLessThanOrEqual(plan.stop.killAfterMs);
+      expect(others.map((spec) => spec.drainMs)).toEqual(others.map(() => null));
+    }
+  });
+});
+
+describe('what contradicts itself', () => {
+  const noPuma = 'SUPERVISE_ROUTER=true puts a router before puma, RUN_STREAMING=true runs no puma: change one of them';
+  const needed = (value: string): string =>
+    `RUN_STREAMING=${value} needs the router, SUPERVISE_ROUTER=false forbids it: change one of them`;
+  const socket =
+    'SOCKET is set, but the router listens on PORT and gives puma and streaming sockets of their own: unset it';
+  const SOCKET = '/tmp/puma.sock';
+
+  test.each<[Environment, string[]]>([
+    [{ RUN_STREAMING: 'true', SUPERVISE_ROUTER: 'true' }, [noPuma]],
+    [{ RUN_STREAMING: 'true', SUPERVISE_ROUTER: 'true', SOCKET }, [noPuma]],
+    [{ ...INLINE, SUPERVISE_ROUTER: 'false' }, [needed('inline')]],
+    [{ ...WANTED, SUPERVISE_ROUTER: 'false' }, [needed('on-demand')]],
+    [{ ...WANTED, SUPERVISE_ROUTER: 'false', SOCKET }, [needed('on-demand'), socket]],
+    [{ ...INLINE, SOCKET }, [socket]],
+    [{ ...WANTED, SOCKET }, [socket]],
+    [{ ...BEFORE_PUMA, SOCKET }, [socket]],
+    [{ SOCKET }, []],
+    [{ SUPERVISE_ROUTER: 'false', SOCKET }, []],
+    [{ RUN_STREAMING: 'true', SOCKET }, []],
+    [{ ...WANTED, SOCKET: '' }, []],
+  ])('with %o: in a web dyno only', (env, problems) => {
+    expect(problemsOf('web', env)).toEqual(problems);
+    expect(problemsOf('worker', env)).toEqual([]);
+    expect(problemsOf('release', env)).toEqual([]);
+  });
+
+  test('is said with everything else that is wrong', () => {
+    const env = { ...WANTED, SUPERVISE_ROUTER: 'false', SOCKET, PORT: 'http', SUPERVISE_STREAMING_IDLE: 'soon' };
+    expect(problemsOf('web', env, elsewhere())).toEqual([
+      'PORT="http": expected a whole number from 1 to 65535',
+      'SUPERVISE_STREAMING_IDLE="soon": expected a time like 90s, 30m or 6h, from 10s to 7d',
+      needed('on-demand'),
+      socket,
+      expect.stringContaining('no config/puma.rb in /home/me'),
+      expect.stringContaining('no streaming in /home/me'),
+    ]);
+  });
+
+  test.each<Role>(['web', 'worker', 'release'])('%s: a word that is none, whoever would read it', (role) => {
+    const problem = 'SUPERVISE_ROUTER="yes": expected true or false';
+    expect(problemsOf(role, { SUPERVISE_ROUTER: 'yes' })).toEqual([problem]);
+    expect(problemsOf(role, { ...INLINE, SUPERVISE_ROUTER: 'yes' })).toEqual([problem]);
+  });
+});
+
+test('a time for what does not run on demand does nothing, and a web dyno says so', () => {
+  const warning = 'SUPERVISE_STREAMING_IDLE=5m does nothing: only RUN_STREAMING=on-demand stops streaming in between';
+  const told = (role: Role, env: Environment): readonly string[] =>
+    warningsOf(role, { ...env, SUPERVISE_STREAMING_IDLE: '5m' });
+  for (const env of [{}, INLINE, BEFORE_PUMA, { RUN_STREAMING: 'true' }]) {
+    expect(told('web', env)).toEqual([warning]);
+    expect(told('worker', env)).toEqual([]);
+    expect(told('release', env)).toEqual([]);
+  }
+  expect(told('web', WANTED)).toEqual([]);
+  expect(warningsOf('web', { SUPERVISE_STREAMING_IDLE: '' })).toEqual([]);
+});
