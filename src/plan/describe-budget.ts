@@ -1,4 +1,4 @@
-import { megabytes } from './budget.ts';
+import { atRest, isOnDemand, megabytes } from './budget.ts';
 import { counted } from './in-short.ts';
 import type { Budget, ChildSpec, Connections, MemoryPlan } from './spec.ts';
 
@@ -14,26 +14,48 @@ export function needs({ threads, databaseConnections, redisConnections, memory }
 
 /** What all of a dyno needs against what there is, and what is done about memory. */
 export function describeBudget(children: readonly ChildSpec[], memory: MemoryPlan, budget: Budget): string[] {
+  const { database, redis } = budget;
+  const onDemand = children.filter(isOnDemand);
   return [
-    ...describeMemory(children, memory, budget),
-    describeConnections('database', budget.database, 'SUPERVISE_DB_CONNECTIONS'),
-    describeConnections('Redis', budget.redis, 'SUPERVISE_REDIS_CONNECTIONS'),
+    `  memory: ${describeMemory(children, budget.memory, memory.quota)}`,
+    ...describeGuard(memory, onDemand),
+    `  database connections: ${describeConnections(database, onDemand, 'databaseConnections')} (SUPERVISE_DB_CONNECTIONS)`,
+    `  Redis connections: ${describeConnections(redis, onDemand, 'redisConnections')} (SUPERVISE_REDIS_CONNECTIONS)`,
   ];
 }
 
-function describeMemory(children: readonly ChildSpec[], { quota, guard }: MemoryPlan, { memory }: Budget): string[] {
-  const parts = children.map((child) => `${child.name} ${megabytes(child.memory.expectedBytes)}`);
-  const sum = `${megabytes(memory.expectedBytes)} expected (${[...parts, `ourselves ${megabytes(memory.ownBytes)}`].join(', ')})`;
-  if (quota === null) return [`  memory: ${sum}, no quota known`];
+function describeMemory(children: readonly ChildSpec[], needed: Budget['memory'], quota: MemoryPlan['quota']): string {
+  const parts = children.map((child) => `${child.name} ${megabytes(child.memory.expectedBytes)}${whenWanted(child)}`);
+  const all = [...parts, `ourselves ${megabytes(needed.ownBytes)}`].join(', ');
+  const sum = `${megabytes(needed.expectedBytes)} expected${needed.restingBytes === null ? '' : ' at most'} (${all})`;
+  const against = quota === null ? ', no quota known' : ` of ${megabytes(quota.bytes)} (${quota.source})`;
+  return `${sum}${against}${atRest(needed.restingBytes)}`;
+}
+
+function describeGuard({ quota, guard }: MemoryPlan, onDemand: readonly ChildSpec[]): string[] {
+  if (quota === null) return [];
+  if (guard === 'off') return ['  memory guard: off'];
   const { warn, relieve, save, kill } = quota.thresholds;
-  const acts = guard === 'warn' ? 'would relieve' : 'relieves';
-  const watch = `warns at ${megabytes(warn)}, ${acts} at ${megabytes(relieve)}, saves the dyno at ${megabytes(save)}`;
-  return [
-    `  memory: ${sum} of ${megabytes(quota.bytes)} (${quota.source})`,
-    `  memory guard: ${guard === 'off' ? 'off' : `${watch}, before the platform ends it at ${megabytes(kill)}`}`,
+  const names = onDemand.map(({ name }) => name).join(', ');
+  const acts = [
+    `warns at ${megabytes(warn)}`,
+    `${guard === 'warn' ? 'would relieve' : 'relieves'} at ${megabytes(relieve)}`,
+    ...(guard === 'on' && names !== '' ? [`does not start ${names} above that`] : []),
+    `saves the dyno at ${megabytes(save)}`,
+    `before the platform ends it at ${megabytes(kill)}`,
   ];
+  return [`  memory guard: ${acts.join(', ')}`];
 }
 
-function describeConnections(of: string, { most, overlap, limit }: Connections, variable: string): string {
-  return `  ${of} connections: ${most}, and ${overlap} while an old and a new dyno overlap, of ${limit} (${variable})`;
+function describeConnections(
+  { most, overlap, limit }: Connections,
+  onDemand: readonly ChildSpec[],
+  of: 'databaseConnections' | 'redisConnections',
+): string {
+  const wanted = onDemand.map((child) => `, ${child[of]} of them while ${child.name} is wanted`).join('');
+  return `${most}${wanted}, and ${overlap} while an old and a new dyno overlap, of ${limit}`;
+}
+
+function whenWanted(child: ChildSpec): string {
+  return isOnDemand(child) ? ' while it is wanted' : '';
 }

@@ -1,9 +1,9 @@
-import { describeDuration } from '../duration.ts';
 import { budgetWarnings } from './budget.ts';
 import { describeBudget, needs } from './describe-budget.ts';
+import { address, describeRoutes, startsWhen, stopsHow } from './describe-routes.ts';
 import { redact } from './redact.ts';
 import type { Queue } from './queues.ts';
-import type { ChildSpec, EnvironmentChange, Plan, Readiness, Thrift } from './spec.ts';
+import type { ChildSpec, EnvironmentChange, Plan, Thrift } from './spec.ts';
 import { joinWords } from './words.ts';
 
 /** The variable that the host adds (src/host/node-host.ts, which decides). */
@@ -43,10 +43,11 @@ function body(plan: Plan): string[] {
   }
 }
 
-function serveBody({ children, stop, memory, budget }: ServePlan): string[] {
+function serveBody({ children, stop, memory, router, budget }: ServePlan): string[] {
   return [
+    ...(router === null ? [] : describeRoutes(router)),
     ...children.flatMap(describeChild),
-    `  stops within ${stop.budgetMs / 1000} s: TERM to all at the same time, KILL after ${stop.killAfterMs / 1000} s`,
+    `  ${stopsHow(children, stop)}`,
     ...describeBudget(children, memory, budget),
     `  every child gets ${MARKER} with a random id, by which its descendants are known`,
   ];
@@ -65,13 +66,6 @@ function describeChild(child: ChildSpec): string[] {
       : []),
     `    ${needs(child)}`,
   ];
-}
-
-function startsWhen({ start }: ChildSpec): string {
-  if (start === 'at-once') return 'at once';
-  if ('onDemand' in start)
-    return `when somebody wants it, and stops when nobody has for ${describeDuration(start.onDemand.idleMs)}`;
-  return `when ${start.afterReady} is ready, after ${start.atMostMs / 1000} s at the latest`;
 }
 
 function releaseBody(plan: ReleasePlan): string[] {
@@ -104,12 +98,8 @@ function hidden(value: string): string {
 
 function readyWhen({ ready }: ChildSpec): string {
   if (ready.by === 'file') return `it touches tmp/${ready.name}`;
-  return `${redact(where(ready.at))}${ready.path} answers`;
-}
-
-function where(at: Extract<Readiness, { by: 'http' }>['at']): string {
-  if ('socket' in at) return `unix:${at.socket}`;
-  return `http://${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
+  const where = 'socket' in ready.at ? `unix:${ready.at.socket}` : `http://${address(ready.at.host, ready.at.port)}`;
+  return `${redact(where)}${ready.path} answers`;
 }
 
 function describeQueue({ name, weight }: Queue): string {

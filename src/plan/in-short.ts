@@ -9,9 +9,10 @@ export function describeInShort(plan: Plan): string {
     case 'release':
       return `release: ${plan.steps.map(({ name }) => name).join(', then ')}`;
     case 'serve': {
+      const router = plan.router === null ? '' : 'router, ';
       const children = plan.children.map((child) => `${child.name}${startsLater(child)}${threads(child)}`);
       const stop = `${plan.stop.budgetMs / 1000} s to stop`;
-      return `${plan.role}: ${children.join(', ')}; ${stop}; ${counted(totalConnections(plan.children), 'database connection')}`;
+      return `${plan.role}: ${router}${children.join(', ')}; ${stop}; ${counted(totalConnections(plan.children), 'database connection')}`;
     }
   }
 }

@@ -104,6 +104,130 @@ describe('describePlan', () => {
     `);
   });
 
+  test('streaming on demand in one small dyno', () => {
+    const env = {
+      RUN_STREAMING: 'on-demand',
+      RUN_WORKER: 'true',
+      MAX_THREADS: '3',
+      SIDEKIQ_THREADS: '2',
+      PORT: '5006',
+    };
+    const pools = { STREAMING_DB_POOL: '2', MALLOC_ARENA_MAX: '2', MAGICK_MEMORY_LIMIT: '0', MAGICK_MAP_LIMIT: '0' };
+    const rest = { VIPS_CONCURRENCY: '1', VIPS_DISC_THRESHOLD: '50m', WEB_CONCURRENCY: '0' };
+    const place = checkout({ quota: quota('512M') });
+    expect(told('web', { ...env, ...pools, ...rest }, place)).toMatchInlineSnapshot(`
+      "web:
+        the router listens on port 5006 of every address
+          /api/v1/streaming -> streaming (unix:/tmp/run/streaming.sock), everything else -> puma (unix:/tmp/run/puma.sock)
+        puma: bundle exec puma -C config/puma.rb
+          environment: SOCKET=/tmp/run/puma.sock no PORT no BIND
+          starts at once
+          ready when unix:/tmp/run/puma.sock/health answers
+          3 threads, 3 database connections, 9 Redis connections, 190 MB
+        streaming: node ./streaming
+          environment: SOCKET=/tmp/run/streaming.sock no PORT no BIND DB_POOL=2
+          sets NODE_OPTIONS=--max-old-space-size=128 unless you do: a quarter of the quota for its heap
+          starts with the first request for it, stops when no connection to it was open for 15 min
+          ready when unix:/tmp/run/streaming.sock/api/v1/streaming/health answers
+          2 database connections, 2 Redis connections, 123 MB
+        sidekiq: bundle exec sidekiq -c 2 -t 25 -g sidekiq
+          environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq.ready
+          starts when puma is ready, after 45 s at the latest
+          ready when it touches tmp/run-sidekiq.ready
+          queues: default*8, push*6, ingress*4, mailers*2, pull, scheduler, fasp
+          2 threads, 2 database connections, 7 Redis connections, 353 MB
+        stops within 30 s: TERM to all at the same time, to puma when its requests in flight are answered, after 9.5 s at the latest; KILL after 28.5 s
+        memory: 680 MB expected at most (puma 190 MB, streaming 123 MB while it is wanted, sidekiq 353 MB, ourselves 14 MB) of 512 MB (SUPERVISE_MEMORY_QUOTA); 557 MB while nobody looks at a timeline
+        memory guard: warns at 512 MB, relieves at 768 MB, does not start streaming above that, saves the dyno at 947 MB, before the platform ends it at 1024 MB
+        database connections: 7, 2 of them while streaming is wanted, and 14 while an old and a new dyno overlap, of 20 (SUPERVISE_DB_CONNECTIONS)
+        Redis connections: 18, 2 of them while streaming is wanted, and 23 while an old and a new dyno overlap, of 20 (SUPERVISE_REDIS_CONNECTIONS)
+        every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
+        warning: 680 MB of memory are expected, more than the 512 MB of the quota; 557 MB while nobody looks at a timeline
+        warning: up to 23 Redis connections while an old and a new dyno overlap, more than SUPERVISE_REDIS_CONNECTIONS=20
+      "
+    `);
+  });
+
+  test('streaming inline on one address, without a quota', () => {
+    const env = { RUN_STREAMING: 'inline', BIND: '[::1]', MALLOC_ARENA_MAX: '2', SUPERVISE_STOP_TIMEOUT: '60' };
+    expect(told('web', env, checkout({ quota: null }))).toMatchInlineSnapshot(`
+      "web:
+        the router listens on [::1]:3000
+          /api/v1/streaming -> streaming (unix:/tmp/run/streaming.sock), everything else -> puma (unix:/tmp/run/puma.sock)
+        puma: bundle exec puma -C config/puma.rb
+          environment: SOCKET=/tmp/run/puma.sock no PORT no BIND
+          starts at once
+          ready when unix:/tmp/run/puma.sock/health answers
+          5 threads, 10 database connections, 30 Redis connections, 362 MB
+        streaming: node ./streaming
+          environment: SOCKET=/tmp/run/streaming.sock no PORT no BIND
+          starts at once
+          ready when unix:/tmp/run/streaming.sock/api/v1/streaming/health answers
+          10 database connections, 2 Redis connections, 123 MB
+        stops within 60 s: TERM to all at the same time, to puma when its requests in flight are answered, after 10 s at the latest; KILL after 58.5 s
+        memory: 499 MB expected (puma 362 MB, streaming 123 MB, ourselves 14 MB), no quota known
+        database connections: 20, and 40 while an old and a new dyno overlap, of 20 (SUPERVISE_DB_CONNECTIONS)
+        Redis connections: 32, and 34 while an old and a new dyno overlap, of 20 (SUPERVISE_REDIS_CONNECTIONS)
+        every child gets MSTDN_SUPERVISE_RUN with a random id, by which its descendants are known
+        warning: nobody says what memory there is, so nothing watches it: set SUPERVISE_MEMORY_QUOTA, such as 512M
+        warning: up to 40 database connections while an old and a new dyno overlap, more than SUPERVISE_DB_CONNECTIONS=20
+        warning: up to 32 Redis connections, more than SUPERVISE_REDIS_CONNECTIONS=20
+      "
+    `);
+  });
+
+  describe('a router', () => {
+    const line = (env: Environment, pattern: RegExp): string | undefined => pattern.exec(told('web', env))?.[0];
+
+    test.each<[Environment, string]>([
+      [{}, 'the router listens on port 3000 of every address'],
+      [{ PORT: '5006' }, 'the router listens on port 5006 of every address'],
+      [{ BIND: '0.0.0.0' }, 'the router listens on 0.0.0.0:3000'],
+      [{ BIND: '::', PORT: '80' }, 'the router listens on [::]:80'],
+    ])('before puma alone, with %o', (env, text) => {
+      expect(line({ SUPERVISE_ROUTER: 'true', ...env }, /the router .*\n.*/)).toBe(
+        `${text}\n    everything -> puma (unix:/tmp/run/puma.sock)`,
+      );
+    });
+
+    test('is not told of where there is none', () => {
+      const envs = [{}, { RUN_STREAMING: 'true' }, { SUPERVISE_ROUTER: 'false', RUN_WORKER: 'true' }];
+      expect(envs.map((env) => line(env, /router|->|in flight|on demand|at most|nobody/))).toEqual(
+        envs.map(() => undefined),
+      );
+    });
+
+    test.each([
+      ['2', 'after 166 ms at the latest; KILL after 0.5 s'],
+      ['12', 'after 3.5 s at the latest; KILL after 10.5 s'],
+      ['60', 'after 10 s at the latest; KILL after 58.5 s'],
+    ])('%s s to stop: how long puma’s TERM waits', (SUPERVISE_STOP_TIMEOUT, text) => {
+      const env = { SUPERVISE_ROUTER: 'true', SUPERVISE_STOP_TIMEOUT };
+      expect(line(env, /stops within .*/)).toBe(
+        `stops within ${SUPERVISE_STOP_TIMEOUT} s: TERM to all at the same time, to puma when its requests in flight are answered, ${text}`,
+      );
+    });
+
+    test.each([
+      ['15m', '15 min'],
+      ['10s', '10 s'],
+      ['90m', '1 h 30 min'],
+    ])('an idle time of %s', (SUPERVISE_STREAMING_IDLE, text) => {
+      const env = { RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE };
+      expect(line(env, /starts with .*/)).toBe(
+        `starts with the first request for it, stops when no connection to it was open for ${text}`,
+      );
+    });
+
+    test.each([
+      ['on', 'relieves at 3840 MB, does not start streaming above that, saves'],
+      ['warn', 'would relieve at 3840 MB, saves'],
+    ])('memory guard %s', (SUPERVISE_MEMORY_GUARD, text) => {
+      expect(told('web', { RUN_STREAMING: 'on-demand', SUPERVISE_MEMORY_GUARD })).toContain(text);
+      expect(told('web', { RUN_STREAMING: 'inline', SUPERVISE_MEMORY_GUARD })).not.toContain('does not start');
+    });
+  });
+
   test('worker with several processes, and warnings', () => {
     const env = {
       SIDEKIQ_PROCESSES: '10 5:default,push',
@@ -205,6 +329,27 @@ describe('planAsData', () => {
     });
   });
 
+  test('a router: who is behind it, and what rests', () => {
+    const env = { RUN_STREAMING: 'on-demand', PORT: '5006', WEB_CONCURRENCY: '0' };
+    const MB = 2 ** 20;
+    expect(data('web', env)).toMatchObject({
+      router: {
+        port: 5006,
+        bind: null,
+        folder: '/tmp/run',
+        puma: { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false },
+        streaming: { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: true },
+      },
+      children: [
+        { name: 'puma', start: 'at-once', socket: '/tmp/run/puma.sock', drainMs: 9500 },
+        { name: 'streaming', start: { onDemand: { idleMs: 900_000 } }, env: { PORT: null, BIND: null }, drainMs: null },
+      ],
+      budget: { memory: { expectedBytes: 327 * MB, restingBytes: 204 * MB, ownBytes: 14 * MB } },
+      databaseConnections: 15,
+    });
+    expect(data('web', {})).toMatchObject({ router: null, budget: { memory: { restingBytes: null } } });
+  });
+
   test('release and nothing: the plan', () => {
     expect(data('release', {})).toEqual(makePlan('release', {}, checkout()));
     expect(data('release', { RUN_STREAMING: 'true' })).toEqual({
@@ -247,8 +392,9 @@ describe('what must not be printed', () => {
       SIDEKIQ_DB_POOL: '1',
     };
     const streaming = { ...env, RUN_STREAMING: 'true', SOCKET: address };
+    const router = { ...env, RUN_STREAMING: 'on-demand' };
     const printed = (['web', 'worker', 'release'] as const).flatMap((role) =>
-      [env, streaming].flatMap((one) => [told(role, one), JSON.stringify(data(role, one))]),
+      [env, streaming, router].flatMap((one) => [told(role, one), JSON.stringify(data(role, one))]),
     );
     expect(printed.filter((text) => text.includes(SECRET))).toEqual([]);
     expect(printed.filter((text) => text.includes('.example'))).toEqual([]);

@@ -19,6 +19,17 @@ describe('describeInShort', () => {
       { RUN_STREAMING: 'true', RUN_WORKER: 'true', SUPERVISE_STOP_TIMEOUT: '12.5' },
       'web: streaming, sidekiq once streaming is ready (5 threads); 12.5 s to stop; 15 database connections',
     ],
+    [
+      'web',
+      { RUN_STREAMING: 'on-demand', RUN_WORKER: 'true' },
+      'web: router, puma (5 threads), streaming on demand, sidekiq once puma is ready (5 threads); 30 s to stop; 25 database connections',
+    ],
+    [
+      'web',
+      { RUN_STREAMING: 'inline' },
+      'web: router, puma (5 threads), streaming; 30 s to stop; 20 database connections',
+    ],
+    ['web', { SUPERVISE_ROUTER: 'true' }, 'web: router, puma (5 threads); 30 s to stop; 10 database connections'],
     ['worker', { SIDEKIQ_THREADS: '1' }, 'worker: sidekiq (1 thread); 30 s to stop; 1 database connection'],
     [
       'worker',
@@ -26,6 +37,8 @@ describe('describeInShort', () => {
       'worker: sidekiq-1 (10 threads), sidekiq-2 (5 threads); 30 s to stop; 15 database connections',
     ],
     ['release', {}, 'release: migrate, then after-migrate'],
+    ['worker', { RUN_STREAMING: 'on-demand' }, 'worker: sidekiq (5 threads); 30 s to stop; 5 database connections'],
+    ['release', { RUN_STREAMING: 'inline' }, 'release: migrate, then after-migrate'],
     ['release', { RUN_STREAMING: 'true' }, 'Not migrating on this app'],
   ])('%s with %o', (role, env, text) => {
     expect(describeInShort(makePlan(role, env, checkout()))).toBe(text);
