@@ -1,0 +1,132 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { requestHead } from '../../src/router/request-head.ts';
+
+/** A request as node:http hands it over. */
+function request(rawHeaders: string[], { peer = '203.0.113.9', method = 'GET' } = {}): IncomingMessage {
+  const socket = new Socket();
+  Object.defineProperty(socket, 'remoteAddress', { value: peer });
+  const headers: Record<string, string> = {};
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    headers[(rawHeaders[at] ?? '').toLowerCase()] ??= rawHeaders[at + 1] ?? '';
+  return Object.assign(new IncomingMessage(socket), { method, url: '/a?b', rawHeaders, headers });
+}
+
+function lines(rawHeaders: string[], options?: Parameters<typeof request>[1], isUpgrade = false): string[] {
+  const head = requestHead(request(rawHeaders, options), isUpgrade);
+  if ('status' in head) return [`${head.status} ${head.why}`];
+  expect(head.text.endsWith('\r\n\r\n')).toBe(true);
+  return [...head.text.trimEnd().split('\r\n'), head.body];
+}
+
+test('everything of a request goes on as it came, and the address of the client with it', () => {
+  const raw = [
+    'Host',
+    'a.example',
+    'accept',
+    '*/*',
+    'X-Request-Id',
+    '1',
+    'X-Request-Start',
+    '2',
+    'X-Forwarded-Proto',
+    'https',
+  ];
+  expect(lines([...raw, 'Cookie', 'a=b'])).toEqual([
+    'GET /a?b HTTP/1.1',
+    'Host: a.example',
+    'accept: */*',
+    'X-Request-Id: 1',
+    'X-Request-Start: 2',
+    'X-Forwarded-Proto: https',
+    'Cookie: a=b',
+    'X-Forwarded-For: 203.0.113.9',
+    'none',
+  ]);
+});
+
+describe('X-Forwarded-For', () => {
+  const LINE = /^X-Forwarded-For: (.*)$/i;
+  test.each([
+    ['none and a client', [], '198.51.100.7', '198.51.100.7'],
+    ['none and a client over IPv6', [], '2001:db8::7', '2001:db8::7'],
+    ['an IPv4 client on an IPv6 socket', [], '::ffff:198.51.100.7', '198.51.100.7'],
+    ['an edge with a private address', ['198.51.100.7'], '10.1.2.3', '198.51.100.7, 10.1.2.3'],
+    ['a unique local one', ['198.51.100.7'], 'fdaa:0:1::3', '198.51.100.7, fdaa:0:1::3'],
+    ['one on this machine', ['198.51.100.7'], '::1', '198.51.100.7, ::1'],
+    ['an edge with a public address', ['198.51.100.7'], '203.0.113.9', '198.51.100.7'],
+    ['one in the range of carriers, which Rails does not pass over', ['198.51.100.7'], '100.64.0.3', '198.51.100.7'],
+    ['two such headers', ['198.51.100.7', '192.0.2.1'], '172.31.0.1', '198.51.100.7, 192.0.2.1, 172.31.0.1'],
+  ])('%s', (_, forwarded, peer, expected) => {
+    const raw = ['Host', 'a', ...forwarded.flatMap((one) => ['X-Forwarded-For', one])];
+    const found = lines(raw, { peer }).filter((line) => LINE.test(line));
+    expect(found).toEqual([`X-Forwarded-For: ${expected}`]);
+  });
+});
+
+describe('what is between the client and us stays there', () => {
+  test.each(['Connection', 'Keep-Alive', 'Proxy-Connection', 'TE', 'Proxy-Authorization', 'Upgrade'])('%s', (name) => {
+    expect(lines(['Host', 'a', name, 'x']).join()).not.toMatch(new RegExp(`^${name}:`, 'im'));
+  });
+
+  test('what the Connection header names', () => {
+    expect(lines(['Host', 'a', 'Connection', 'close, X-Mine', 'x-mine', '1']).join()).not.toMatch(/mine/i);
+  });
+
+  test.each([
+    'X-Forwarded-For',
+    'X-Forwarded-Proto',
+    'Host',
+    'Cookie',
+    'Authorization',
+    'Content-Length',
+    'X-Request-Id',
+  ])('but not %s, whoever names it', (name) => {
+    const raw = name === 'Host' ? ['Host', '0'] : ['Host', 'a', name, '0'];
+    expect(lines([...raw, 'Connection', name]).join('\n')).toMatch(new RegExp(`^${name}: 0`, 'm'));
+  });
+});
+
+describe('the body', () => {
+  test.each([
+    [['Content-Length', '5'], 'length'],
+    [['Content-Length', '0'], 'none'],
+    [['Transfer-Encoding', 'chunked'], 'chunked'],
+    [['Transfer-Encoding', 'Chunked'], 'chunked'],
+    [[], 'none'],
+  ])('%j: %s', (raw, body) => {
+    expect(lines(['Host', 'a', ...raw]).at(-1)).toBe(body);
+  });
+
+  test('a chunked one is announced once', () => {
+    const found = lines(['Host', 'a', 'Transfer-Encoding', 'chunked']).filter((line) =>
+      line.startsWith('Transfer-Encoding'),
+    );
+    expect(found).toEqual(['Transfer-Encoding: chunked']);
+  });
+});
+
+test.each([
+  [['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], '501 Transfer-Encoding'],
+  [['Host', 'a', 'Host', 'b'], '400 more than one Host'],
+])('%j is answered %s', (raw, expected) => {
+  expect(lines(raw)).toEqual([expected]);
+});
+
+test('HTTP/1.0 without a Host goes on as puma takes it', () => {
+  expect(lines([])).toContain('Host: localhost');
+});
+
+test('an upgrade asks the upstream for one, and brings no body', () => {
+  const raw = ['Host', 'a', 'Connection', 'keep-alive, Upgrade', 'Upgrade', 'WebSocket', 'Sec-WebSocket-Key', 'k'];
+  expect(lines(raw, {}, true)).toEqual([
+    'GET /a?b HTTP/1.1',
+    'Host: a',
+    'Sec-WebSocket-Key: k',
+    'X-Forwarded-For: 203.0.113.9',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'none',
+  ]);
+});

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { SlowClients, type Watched } from '../../src/router/slow-clients.ts';
+import { FakeClock } from '../fakes/clock.ts';
+
+class Client implements Watched {
+  received = 0;
+  isReceiving = true;
+  isStalled = false;
+  givenUp = false;
+  giveUp(): void {
+    this.givenUp = true;
+  }
+}
+
+function watched(change: Partial<Client> = {}) {
+  const clock = new FakeClock();
+  const slow = new SlowClients(clock);
+  const client = Object.assign(new Client(), change);
+  slow.watch(client);
+  return { clock, slow, client };
+}
+
+test('a body that trickles is given up, one of a slow but honest client is not', async () => {
+  for (const [bytes, isGivenUp] of [
+    [1023, true],
+    [1024, false],
+  ] as const) {
+    const { clock, client } = watched();
+    client.received += 5000;
+    await clock.advance(30_000);
+    client.received += bytes;
+    await clock.advance(30_000);
+    expect(client.givenUp).toBe(isGivenUp);
+  }
+});
+
+test('a body that the upstream does not take is not the fault of its client', async () => {
+  const { clock, client } = watched({ isReceiving: false });
+  await clock.advance(300_000);
+  expect(client.givenUp).toBe(false);
+});
+
+test('a reply of which nothing is taken for minutes is given up', async () => {
+  const { clock, client } = watched({ isReceiving: false, isStalled: true });
+  await clock.advance(120_000);
+  expect(client.givenUp).toBe(false);
+  await clock.advance(30_000);
+  expect(client.givenUp).toBe(true);
+});
+
+test('a client that takes a little now and then is none of these', async () => {
+  const { clock, client } = watched({ isReceiving: false, isStalled: true });
+  for (let minute = 0; minute < 20; minute += 1) {
+    client.isStalled = minute % 4 !== 0;
+    await clock.advance(30_000);
+  }
+  expect(client.givenUp).toBe(false);
+});
+
+test('nobody to watch, no timer', () => {
+  const { clock, slow, client } = watched();
+  expect(clock.left).toBe(1);
+  slow.forget(client);
+  expect(clock.left).toBe(0);
+});
