@@ -14,6 +14,7 @@ import { describeInShort } from './plan/in-short.ts';
 import type { Place } from './plan/place.ts';
 import type { Environment, Settings } from './plan/settings.ts';
 import type { Plan } from './plan/spec.ts';
+import { routeDyno } from './route-dyno.ts';
 import { supervise } from './supervisor/supervise.ts';
 import { watchMemory, type Around } from './watch-memory.ts';
 
@@ -39,8 +40,9 @@ export async function runDyno(plan: Plan, { env, settings, place, parent, signal
   const host = new NodeHost({ env, folder: place.folder, runId: place.runId, signals, prefixed });
 
   const around: Around = { host, log, print: (line) => void stdout.write(line), dyno: place.runId };
+  const isRouting = plan.kind === 'serve' && plan.router !== null;
   const ending = carryOut(plan, around, env, place);
-  const cancelFavour = clock.after(SETTLED_AFTER_MS, favourMemory);
+  const cancelFavour = clock.after(SETTLED_AFTER_MS, () => favourMemory(isRouting));
   const forgetShell = whenParentShellEnds(parent, () => signals.post('SIGTERM'));
   const { leaveAtMs, ...outcome } = await ending;
   forgetShell();
@@ -87,9 +89,18 @@ async function start(plan: Plan, around: Around): Promise<Ending> {
     }
     case 'serve': {
       const watched = watchMemory(plan, around);
-      return supervise(plan, host, watched.tell, watched.measures);
+      if (plan.router === null) return supervise(plan, host, watched.tell, watched.measures);
+      const routed = await routeDyno(plan.router, watched);
+      if (typeof routed === 'string') return notStarted(routed);
+      const ending = await supervise(plan, host, routed.tell, routed.measures);
+      await routed.close(ending.leaveAtMs);
+      return ending;
     }
   }
+}
+
+function notStarted(why: string): Ending {
+  return { code: EXIT.config, reason: `${why}; nothing was started`, cause: 'done', leaveAtMs: Infinity };
 }
 
 function droppedLine(count: number): string {

@@ -5,8 +5,8 @@ import type { Guard } from './memory/guard.ts';
 import type { ServePlan } from './plan/spec.ts';
 import type { Measures } from './supervisor/supervise.ts';
 
-/** What the supervisor tells, and where it gets measures from. */
-type Watched = { tell: Tell; measures: Measures };
+/** What the supervisor tells, where it gets measures from, and why there is no memory for one more child now. */
+export type Watched = { tell: Tell; measures: Measures; shortage: () => string | null };
 /** print: takes a line as it is. dyno: the name of this run. */
 export type Around = { host: NodeHost; log: Log; print: (line: string) => void; dyno: string };
 
@@ -14,7 +14,9 @@ export type Around = { host: NodeHost; log: Log; print: (line: string) => void; 
  * and the log is there; what was told until then it hears afterwards. */
 export function watchMemory(plan: ServePlan, { host, log, print, dyno }: Around): Watched {
   const { guard: wish, quota, logEveryMs } = plan.memory;
-  if ((wish === 'off' || quota === null) && logEveryMs === null) return { tell: log.tell, measures: () => () => {} };
+  if ((wish === 'off' || quota === null) && logEveryMs === null) {
+    return { tell: log.tell, measures: () => () => {}, shortage: () => null };
+  }
   const heard: Fact[] = [];
   let hear: Tell = (fact) => void heard.push(fact);
   const load = async (take: Parameters<Measures>[0]): Promise<Guard | null> => {
@@ -40,5 +42,6 @@ export function watchMemory(plan: ServePlan, { host, log, print, dyno }: Around)
         void loaded.then((guard) => guard?.close());
       };
     },
+    shortage: () => null,
   };
 }

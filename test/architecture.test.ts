@@ -23,6 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'run-dyno.ts': 'everything',
   'guard-dyno.ts': 'everything',
   'watch-memory.ts': 'everything',
+  'route-dyno.ts': 'everything',
+  'open-router.ts': 'everything',
   'cli.ts': ['errors.ts'],
   'errors.ts': [],
   'exit-status.ts': ['node:os'],
@@ -63,7 +65,7 @@ const RESERVED: readonly (readonly [word: RegExp, places: readonly string[]])[] 
   [/\bprocess\.(abort|reallyExit)\b/, []],
   [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/']],
   [/\bconsole\.\w/, []],
-  [/\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/, ['host/', 'simulator/', 'log.ts']],
+  [/(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/, ['host/', 'simulator/', 'log.ts']],
   [/\b(import|require)\s*\((?!\s*')/, []],
 ];
 

@@ -15,6 +15,7 @@ import type { Output } from './output.ts';
 import { parentDeathPrefix } from './parent-death.ts';
 import { readProcess } from './processes.ts';
 import { prepareWatch } from './readiness.ts';
+import { removeSocket } from './remove-socket.ts';
 import type { Signals } from './signals.ts';
 import { send, Sweeper } from './sweep.ts';
 
@@ -62,6 +63,7 @@ export class NodeHost implements Host {
 
   spawn(spec: ChildSpec): Child {
     const { folder, prefixed } = this.#options;
+    if (spec.socket !== null) removeSocket(spec.socket);
     const watch = prepareWatch(spec, folder, clock);
     const output =
       prefixed === null ? 'inherit' : (child: ChildProcess) => this.#copies.add(spec.name, child, prefixed);
