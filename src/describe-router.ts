@@ -14,14 +14,20 @@ export function describeRouter(fact: AboutRouter): Line {
     case 'listening':
       return info(`the router listens on ${fact.at}`);
     case 'resting':
-      return info(
-        `nobody has wanted ${fact.child} for ${describeDuration(fact.idleMs)}; stopping it until somebody does`,
-      );
+      return 'why' in fact
+        ? warn(`${fact.why}; stopping ${fact.child} until there is memory for it`)
+        : info(`nobody has wanted ${fact.child} for ${describeDuration(fact.idleMs)}; stopping it until somebody does`);
     case 'fell':
-      return warn(`${fact.child} starts again when it is wanted, in ${describeDuration(fact.pauseMs)} at the earliest`);
+      return warn(fell(fact.child, fact.pauseMs, fact.notReadyAfterMs));
     case 'not-woken':
       return warn(`${fact.child} is wanted and not started: ${fact.why}`);
     case 'router-trouble':
       return warn(`${fact.child}: ${fact.why}${fact.count > 1 ? `, ${fact.count} times` : ''}`);
   }
+}
+
+function fell(child: string, pauseMs: number, notReadyAfterMs: number | null): string {
+  const again = `it starts again when it is wanted, in ${describeDuration(pauseMs)} at the earliest`;
+  if (notReadyAfterMs === null) return `${child} ended unasked; ${again}`;
+  return `${child} is not ready after ${describeDuration(notReadyAfterMs)}, stopping it; ${again}`;
 }

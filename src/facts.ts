@@ -30,10 +30,11 @@ export type Fact =
   | { fact: 'ending'; process: string; why: string; killAfterMs: number | null }
   /** The router takes connections there: `[::]:5006`. */
   | { fact: 'listening'; at: string }
-  /** Nobody has wanted it for so long: it is asked to end. */
+  /** It is asked to end until somebody wants it: nobody has for so long, or there is no memory for it. */
   | { fact: 'resting'; child: ChildName; idleMs: number }
-  /** It ended unasked, or was not up in time; it starts again when it is wanted, after a pause. */
-  | { fact: 'fell'; child: ChildName; pauseMs: number }
+  | { fact: 'resting'; child: ChildName; why: string }
+  /** It ended unasked, or was not ready after this time; it starts again when it is wanted, after a pause. */
+  | { fact: 'fell'; child: ChildName; pauseMs: number; notReadyAfterMs: number | null }
   /** It is wanted, and not started now. */
   | { fact: 'not-woken'; child: ChildName; why: string }
   /** What went wrong between a client and an upstream, `count` times since the last such line. */
@@ -46,7 +47,7 @@ export type Fact =
 export type Because =
   | { cause: 'signal'; signal: NodeJS.Signals }
   | { cause: 'child-exited'; child: ChildName; status: ExitStatus; afterMs: number }
-  | { cause: 'not-back'; child: ChildName; afterMs: number }
+  | { cause: 'not-back' | 'never-up'; child: ChildName; afterMs: number }
   | { cause: 'memory' }
   | { cause: 'done' };
 

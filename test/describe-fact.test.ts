@@ -5,8 +5,11 @@ import type { Fact } from '../src/facts.ts';
 
 const HOUR = 3_600_000;
 
+/** Of a fact with several forms, each. */
+type FieldsOfForms<F> = F extends unknown ? Omit<F, 'fact'> : never;
+
 /** Every fact in each of its forms: how loud, and what an admin reads. */
-const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fact: F }>, 'fact'>, Level, string])[] } =
+const TABLE: { [F in Fact['fact']]: readonly (readonly [FieldsOfForms<Extract<Fact, { fact: F }>>, Level, string])[] } =
   {
     plan: [[{ text: 'web: puma (5 threads)' }, 'info', 'web: puma (5 threads)']],
     warning: [[{ text: 'DB_POOL=1 is too small' }, 'warn', 'DB_POOL=1 is too small']],
@@ -155,12 +158,22 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [Omit<Extract<Fact, { fac
         'info',
         'nobody has wanted streaming for 15 min; stopping it until somebody does',
       ],
+      [
+        { child: 'streaming', why: 'memory at 190 % of 512 MB' },
+        'warn',
+        'memory at 190 % of 512 MB; stopping streaming until there is memory for it',
+      ],
     ],
     fell: [
       [
-        { child: 'streaming', pauseMs: 2000 },
+        { child: 'streaming', pauseMs: 2000, notReadyAfterMs: null },
         'warn',
-        'streaming starts again when it is wanted, in 2.0 s at the earliest',
+        'streaming ended unasked; it starts again when it is wanted, in 2.0 s at the earliest',
+      ],
+      [
+        { child: 'streaming', pauseMs: 1000, notReadyAfterMs: 60_000 },
+        'warn',
+        'streaming is not ready after 1 min, stopping it; it starts again when it is wanted, in 1.0 s at the earliest',
       ],
     ],
     'not-woken': [

@@ -5,12 +5,19 @@ import type { ChildName } from '../plan/spec.ts';
 /** Why the dyno stops: the first reason, kept. */
 export type Cause =
   | { kind: 'signal'; signal: StopSignal }
-  | { kind: 'child-exited'; child: ChildName; status: ExitStatus; startedAtMs: number; atMs: number }
+  /** failures: how often in a row it did not become ready, where that is counted; else 0. */
+  | { kind: 'child-exited'; child: ChildName; status: ExitStatus; startedAtMs: number; atMs: number; failures: number }
   /** It was recycled and did not come up again in this time. */
   | { kind: 'not-back'; child: ChildName; afterMs: number }
+  /** It was wanted, and once more not up in this time. */
+  | { kind: 'never-up'; child: ChildName; afterMs: number }
   /** Stopped before the platform kills everything. */
   | { kind: 'memory'; why: string };
 export type ChildExited = Extract<Cause, { kind: 'child-exited' }>;
+
+/** A child that runs on demand and does not become ready so often in a row is a crash of the dyno. */
+export const FAILURES_AT_MOST = 3;
+export const ONCE_MORE = 'the third time in a row that it did not become ready';
 
 /** A platform that signals every process of the dyno lets a child end before we hear of our own TERM. */
 export const BROADCAST_WINDOW_MS = 250;

@@ -4,7 +4,7 @@ import type { Children, ChildState, Effect, EventOf } from './state.ts';
 
 export function alive(children: Children): ChildName[] {
   return [...children]
-    .filter(([, { is }]) => is !== 'waiting' && is !== 'ended' && is !== 'clearing')
+    .filter(([, { is }]) => is !== 'waiting' && is !== 'down' && is !== 'ended' && is !== 'clearing')
     .map(([name]) => name);
 }
 
@@ -12,7 +12,7 @@ export function alive(children: Children): ChildName[] {
 export function endOf(
   children: Children,
   event: EventOf<'child-exited'>,
-  byUs = false,
+  byUs = children.get(event.child)?.is === 'killed',
 ): { children: Children; told: Effect } {
   const { child, status, atMs } = event;
   const startedAtMs = startedAt(children, event);
@@ -24,7 +24,7 @@ export function endOf(
 
 export function startedAt(children: Children, { child, atMs }: EventOf<'child-exited'>): number {
   const state = children.get(child);
-  return state === undefined || state.is === 'waiting' ? atMs : state.startedAtMs;
+  return state !== undefined && 'startedAtMs' in state ? state.startedAtMs : atMs;
 }
 
 export function starting(atMs: number): ChildState {
@@ -33,6 +33,12 @@ export function starting(atMs: number): ChildState {
 
 export function specOf(plan: ServePlan, name: ChildName): ChildSpec | undefined {
   return plan.children.find((child) => child.name === name);
+}
+
+/** How long nobody wants a child before it is put to rest; null for one that does not run on demand. */
+export function idleMsOf(spec: ChildSpec | undefined): number | null {
+  const when = spec?.start;
+  return typeof when === 'object' && 'onDemand' in when ? when.onDemand.idleMs : null;
 }
 
 /** A child that was not seen ready by then counts as up. Before its traps are set, USR1 and USR2 end puma, and TTIN and TSTP

@@ -1,23 +1,14 @@
-import type { ChildName, ServePlan } from '../plan/spec.ts';
-import { endOf, handOn, isStop, start, startedAt, starting } from './children.ts';
-import { quietOver, recycle, recycleDue, restartOver } from './recycling.ts';
-import { clear, cleared, returnOver, unwatched } from './returning.ts';
-import { save } from './saving.ts';
-import { bootOver, ready, startAnyway } from './starting.ts';
-import { kill, leave, settle, signalWhileStopping, stop, sweepOnceAllEnded } from './stopping.ts';
-import type { Children, Effect, Event, EventOf, Phase, State, Step } from './state.ts';
-
-export function begin(plan: ServePlan, atMs: number): Step {
-  const children: Children = new Map(
-    plan.children.map(({ name, start }) => [name, start === 'at-once' ? starting(atMs) : { is: 'waiting' }]),
-  );
-  const effects = plan.children.flatMap(({ name, start: when }): Effect[] => {
-    if (when === 'at-once') return start(name, atMs);
-    if ('onDemand' in when) return [];
-    return [{ do: 'schedule', event: { type: 'start-over', child: name, atMs: atMs + when.atMostMs } }];
-  });
-  return [{ phase: 'running', children, recycledAtMs: null }, ...effects];
-}
+import type { ServePlan } from '../plan/spec.ts';
+import { endOf, handOn, isStop } from './children.ts';
+import { drained, without } from './draining.ts';
+import { fall } from './falling.ts';
+import { onDemand } from './on-demand.ts';
+import { endOver, quietOver, recycle, recycleDue } from './recycling.ts';
+import { clear, cleared, returnOver } from './returning.ts';
+import { endProcess, save } from './saving.ts';
+import { bootOver, ready, startAnyway, unwatched } from './starting.ts';
+import { crash, kill, leave, settle, signalWhileStopping, stop, sweepOnceAllEnded } from './stopping.ts';
+import type { Event, EventOf, Phase, State, Step } from './state.ts';
 
 /** What follows from an event: the one place where a dyno's life is decided. No clock, no process, no state of its own. */
 export function next(state: State, event: Event, plan: ServePlan): Step {
@@ -43,7 +34,7 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
     case 'start-over':
       return startAnyway(state, event, plan);
     case 'child-exited':
-      return isBeingRecycled(state.children, event.child) ? clear(state, event, plan) : crash(state, event, plan);
+      return endedWhileRunning(state, event, plan);
     case 'recycle':
       return recycle(state, event, plan);
     case 'recycle-due':
@@ -51,20 +42,25 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
     case 'idle':
     case 'quiet-over':
       return quietOver(state, event, plan);
-    case 'restart-over':
-      return restartOver(state, event);
+    case 'end-over':
+      return endOver(state, event);
     case 'return-over':
       return returnOver(state, event, plan);
     case 'unwatched':
-      return unwatched(state, event);
+      return unwatched(state, event, plan);
     case 'boot-over':
       return bootOver(state, event, plan);
     case 'cleared':
-      return cleared(state, event);
+      return cleared(state, event, plan);
     case 'save':
       return save(state, event, plan);
     case 'end-process':
       return [state, ...endProcess(event)];
+    case 'wanted':
+    case 'unwanted':
+    case 'idle-over':
+    case 'pause-over':
+      return onDemand(state, event, plan);
     case 'signal':
       return signalWhileRunning(state, event, plan);
   }
@@ -75,13 +71,22 @@ function signalWhileRunning(state: Phase<'running'>, { signal, atMs }: EventOf<'
   return stop(state.children, { kind: 'signal', signal }, atMs, plan);
 }
 
+function endedWhileRunning(state: Phase<'running'>, event: EventOf<'child-exited'>, plan: ServePlan): Step {
+  const is = state.children.get(event.child)?.is;
+  if (is === 'quiet' || is === 'ending' || is === 'killed') return clear(state, event, plan);
+  return state.demands.has(event.child) ? fall(state, event, plan) : crash(state, event, plan);
+}
+
 function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan): Step {
   if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
   switch (event.type) {
     case 'child-exited': {
       const { children, told } = endOf(state.children, event);
-      return settle({ ...state, children }, event.atMs, [told]);
+      return settle({ ...without(state, event.child), children }, event.atMs, [told]);
     }
+    case 'drained':
+    case 'drain-over':
+      return drained(state, event);
     case 'signal':
       return signalWhileStopping(state, event, plan);
     case 'broadcast-over':
@@ -112,6 +117,8 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
     case 'grace-over':
     case 'swept':
     case 'end-process':
+    case 'drained':
+    case 'drain-over':
       return [state];
   }
 }
@@ -130,6 +137,8 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
     case 'broadcast-over':
     case 'grace-over':
     case 'end-process':
+    case 'drained':
+    case 'drain-over':
       return [state];
   }
 }
@@ -143,7 +152,7 @@ const ONLY_FOR_RUNNING = [
   'recycle-due',
   'idle',
   'quiet-over',
-  'restart-over',
+  'end-over',
   'return-over',
   'unwatched',
   'boot-over',
@@ -151,7 +160,8 @@ const ONLY_FOR_RUNNING = [
   'save',
   'wanted',
   'unwanted',
-  'drained',
+  'idle-over',
+  'pause-over',
 ] as const satisfies readonly Event['type'][];
 
 /** These belong to a stop. */
@@ -160,30 +170,10 @@ const NOT_WHILE_RUNNING = [
   'grace-over',
   'budget-over',
   'swept',
-  'wanted',
-  'unwanted',
   'drained',
+  'drain-over',
 ] as const satisfies readonly Event['type'][];
 
 function isOneOf<T extends Event['type']>(types: readonly T[], event: Event): event is EventOf<T> {
   return (types as readonly string[]).includes(event.type);
-}
-
-function crash(state: Phase<'running'>, event: EventOf<'child-exited'>, plan: ServePlan): Step {
-  const { child, status, atMs } = event;
-  const { children, told } = endOf(state.children, event);
-  const startedAtMs = startedAt(state.children, event);
-  return stop(children, { kind: 'child-exited', child, status, startedAtMs, atMs }, atMs, plan, [told]);
-}
-
-function isBeingRecycled(children: Children, child: ChildName): boolean {
-  const is = children.get(child)?.is;
-  return is === 'quiet' || is === 'restarting' || is === 'killed';
-}
-
-function endProcess({ id, name, killAfterMs, why }: EventOf<'end-process'>): Effect[] {
-  return [
-    { do: 'end-process', id, killAfterMs },
-    { do: 'tell', fact: { fact: 'ending', process: `${name} (pid ${id.pid})`, why, killAfterMs } },
-  ];
 }

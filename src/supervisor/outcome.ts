@@ -4,8 +4,10 @@ import type { Because } from '../facts.ts';
 import type { StopSignal } from '../host/host.ts';
 import type { ChildName } from '../plan/spec.ts';
 import { alive } from './children.ts';
-import type { ChildExited } from './cause.ts';
+import { ONCE_MORE, type Cause, type ChildExited } from './cause.ts';
 import type { Phase } from './state.ts';
+
+type NotUp = Extract<Cause, { kind: 'not-back' | 'never-up' }>;
 
 /** The end of a dyno: our exit code, and why, in words an admin understands and as fields. */
 export type Outcome = { code: number; reason: string } & Because;
@@ -17,17 +19,10 @@ export function outcome(done: Phase<'done'>): Outcome {
       return asked(done, cause.signal);
     case 'child-exited':
       return unasked(done, cause);
-    case 'not-back': {
-      const { child, afterMs } = cause;
-      const said = `${child} was recycled and was not back ${describeDuration(afterMs)} later`;
-      return {
-        code: EXIT.unasked,
-        reason: [said, ...saidOfKilled(done)].join('; '),
-        cause: 'not-back',
-        child,
-        afterMs,
-      };
-    }
+    case 'not-back':
+      return notUp(done, cause, `was recycled and was not back ${describeDuration(cause.afterMs)} later`);
+    case 'never-up':
+      return notUp(done, cause, `was not ready after ${describeDuration(cause.afterMs)}, ${ONCE_MORE}`);
     case 'memory':
       return {
         code: EXIT.memory,
@@ -46,7 +41,12 @@ function asked(done: Phase<'done'>, signal: StopSignal): Outcome {
   return { code: killed.length > 0 ? EXIT.killed : EXIT.ok, reason, cause: 'signal', signal };
 }
 
-function unasked(done: Phase<'done'>, { child, status, startedAtMs, atMs }: ChildExited): Outcome {
+function notUp(done: Phase<'done'>, { kind, child, afterMs }: NotUp, said: string): Outcome {
+  const reason = [`${child} ${said}`, ...saidOfKilled(done)].join('; ');
+  return { code: EXIT.unasked, reason, cause: kind, child, afterMs };
+}
+
+function unasked(done: Phase<'done'>, { child, status, startedAtMs, atMs, failures }: ChildExited): Outcome {
   const code = toExitCode(status) === 0 ? EXIT.unasked : toExitCode(status);
   const afterMs = atMs - startedAtMs;
   const stopped = [...done.children].filter(
@@ -57,7 +57,7 @@ function unasked(done: Phase<'done'>, { child, status, startedAtMs, atMs }: Chil
     .map(([name]) => name);
   const when = status.kind === 'not-started' ? '' : ` ${describeDuration(afterMs)} after it started`;
   const parts = [
-    `${child} ${describeStatus(status)}${when}`,
+    `${child} ${describeStatus(status)}${when}${failures > 0 ? `, ${ONCE_MORE}` : ''}`,
     ...(started.length > 0 ? [`stopped ${list(started)}`] : []),
     ...saidOfKilled(done, child),
   ];

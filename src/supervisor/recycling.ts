@@ -1,6 +1,6 @@
 import type { ChildName, Recycle, ServePlan } from '../plan/spec.ts';
 import { specOf } from './children.ts';
-import type { Children, ChildState, Effect, EventOf, Incarnation, Phase, Step } from './state.ts';
+import type { ChildState, Effect, EventOf, Incarnation, Phase, Step } from './state.ts';
 
 type Running = Phase<'running'>;
 
@@ -31,11 +31,11 @@ export function recycleDue(state: Running, event: EventOf<'recycle-due'>, plan: 
 export function quietOver(state: Running, event: EventOf<'idle' | 'quiet-over'>, plan: ServePlan): Step {
   if (isNow(state, event)?.is !== 'quiet') return [state];
   const fact = { fact: 'restarting', child: event.child, idle: event.type === 'idle' } as const;
-  return restart(state, event, plan, [{ do: 'tell', fact }]);
+  return end(state, event, plan, [{ do: 'tell', fact }]);
 }
 
-export function restartOver(state: Running, event: EventOf<'restart-over'>): Step {
-  if (isNow(state, event)?.is !== 'restarting') return [state];
+export function endOver(state: Running, event: EventOf<'end-over'>): Step {
+  if (isNow(state, event)?.is !== 'ending') return [state];
   const told = { do: 'tell', fact: { fact: 'killing', children: [event.child] } } as const;
   return killOne(state, event, told);
 }
@@ -64,30 +64,33 @@ function begin(state: Running, child: ChildName, how: Recycle, why: string, atMs
   ];
 }
 
-export function restart(state: Running, event: Incarnation & { atMs: number }, plan: ServePlan, told: Effect[]): Step {
+/** TERM for one child, and KILL when it does not follow. */
+export function end(state: Running, event: Incarnation & { atMs: number }, plan: ServePlan, told: Effect[]): Step {
   const { child, startedAtMs, atMs } = event;
   const overAtMs = atMs + plan.stop.killAfterMs;
   return [
-    { ...state, children: new Map(state.children).set(child, { is: 'restarting', startedAtMs }) },
+    { ...state, children: new Map(state.children).set(child, { is: 'ending', startedAtMs }) },
     { do: 'look' },
     { do: 'signal', child, signal: 'SIGTERM' },
     { do: 'signal', child, signal: 'SIGCONT' },
-    { do: 'schedule', event: { type: 'restart-over', child, startedAtMs, atMs: overAtMs } },
+    { do: 'schedule', event: { type: 'end-over', child, startedAtMs, atMs: overAtMs } },
     ...told,
   ];
 }
 
-export function whyNot({ children, recycledAtMs }: Running, child: ChildName, atMs: number): string | null {
+export function whyNot(state: Running, child: ChildName, atMs: number): string | null {
+  const { children, recycledAtMs } = state;
   if (children.get(child)?.is !== 'up') return 'it is not up';
-  const under = underWay(children);
+  const under = underWay(state);
   if (under !== null) return `${under} is being recycled`;
   return recycledAtMs !== null && atMs - recycledAtMs < RECYCLE_APART_MS ? 'the last recycle is too fresh' : null;
 }
 
-const RECYCLED: readonly string[] = ['quiet', 'restarting', 'killed', 'clearing', 'returning'];
+const RECYCLED: readonly string[] = ['quiet', 'ending', 'killed', 'clearing', 'returning'];
 
-export function underWay(children: Children): ChildName | null {
-  const found = [...children].find(([, { is }]) => RECYCLED.includes(is));
+/** What runs on demand is put to rest, which is over soon. */
+function underWay({ children, demands }: Running): ChildName | null {
+  const found = [...children].find(([name, { is }]) => RECYCLED.includes(is) && !demands.has(name));
   return found?.[0] ?? null;
 }
 

@@ -1,6 +1,7 @@
 import type { Leftovers } from '../host/host.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { endOf, specOf, start, startedAt } from './children.ts';
+import { startIfWanted } from './on-demand.ts';
 import { isNow } from './recycling.ts';
 import { stop } from './stopping.ts';
 import type { Effect, EventOf, Phase, Step } from './state.ts';
@@ -10,8 +11,8 @@ type Running = Phase<'running'>;
 /** A recycled child that is not up by then is a crash. Boots that starve on a busy dyno were seen to take a minute. */
 export const RETURN_WITHIN_MS = 180_000;
 
-/** It ended as it was asked to, or a moment before it was: what outlived it ends first, as long as a stop would give it. Its
- * end is in the log with its status, whatever that was. */
+/** It ended and the dyno runs on: what outlived it ends first, as long as a stop would give it. Its end is in the log with its
+ * status, whatever that was. */
 export function clear(state: Running, event: EventOf<'child-exited'>, plan: ServePlan): Step {
   const { child, atMs } = event;
   const { told } = endOf(state.children, event);
@@ -23,8 +24,13 @@ export function clear(state: Running, event: EventOf<'child-exited'>, plan: Serv
   ];
 }
 
-export function cleared(state: Running, { child, leftovers, atMs }: EventOf<'cleared'>): Step {
+export function cleared(state: Running, event: EventOf<'cleared'>, plan: ServePlan): Step {
+  const { child, leftovers, atMs } = event;
   if (state.children.get(child)?.is !== 'clearing') return [state];
+  if (state.demands.has(child)) {
+    const down = { ...state, children: new Map(state.children).set(child, { is: 'down' } as const) };
+    return [...startIfWanted(down, event, plan), ...tellLeftovers(leftovers)];
+  }
   return [
     { ...state, children: new Map(state.children).set(child, { is: 'returning', startedAtMs: atMs }) },
     ...start(child, atMs),
@@ -36,13 +42,6 @@ export function cleared(state: Running, { child, leftovers, atMs }: EventOf<'cle
 export function returnOver(state: Running, event: EventOf<'return-over'>, plan: ServePlan): Step {
   if (isNow(state, event)?.is !== 'returning') return [state];
   return stop(state.children, { kind: 'not-back', child: event.child, afterMs: RETURN_WITHIN_MS }, event.atMs, plan);
-}
-
-/** Whether it comes back cannot be seen: nobody waits for it. */
-export function unwatched(state: Running, { child }: EventOf<'unwatched'>): Step {
-  const now = state.children.get(child);
-  if (now?.is !== 'returning') return [state];
-  return [{ ...state, children: new Map(state.children).set(child, { ...now, is: 'starting' }) }];
 }
 
 /** From its readiness on, when everything of the kind is asked for. */

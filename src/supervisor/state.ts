@@ -7,22 +7,42 @@ import type { Fact } from '../facts.ts';
 
 /** All times are milliseconds of the monotonic clock. */
 export type ChildState =
-  | { is: 'waiting' }
+  /** For another to be ready; for somebody to want it. */
+  | { is: 'waiting' | 'down' }
   | { is: 'starting' | 'up'; startedAtMs: number }
-  /** Being recycled: takes no new work; had its TERM; had its KILL; has ended, and what outlived it ends; started again and
-   * not up yet. */
-  | { is: 'quiet' | 'restarting' | 'killed' | 'clearing' | 'returning'; startedAtMs: number }
+  /** Being recycled or put to rest: takes no new work; had its TERM; had its KILL; has ended, and what outlived it ends;
+   * started again and not up yet. */
+  | { is: 'quiet' | 'ending' | 'killed' | 'clearing' | 'returning'; startedAtMs: number }
   /** byUs: our SIGKILL was under way. */
   | { is: 'ended'; startedAtMs: number; status: ExitStatus; byUs: boolean };
 export type Children = ReadonlyMap<ChildName, ChildState>;
 
+/** Who wants a child that runs on demand, and how it fared, whatever its process does. */
+export type Demand = {
+  /** null: it is wanted. */
+  idleSinceMs: number | null;
+  /** How often in a row it did not become ready, and ended unasked. */
+  failures: number;
+  falls: number;
+  /** It is not started before. */
+  notBeforeMs: number;
+};
+export type Demands = ReadonlyMap<ChildName, Demand>;
+
 /** When to act after the first reason to stop; computed once, moved never. */
 export type Deadlines = { stopAtMs: number; killAtMs: number; leaveAtMs: number };
 export type State =
-  /** recycledAtMs: when the last recycle began. */
-  | { phase: 'running'; children: Children; recycledAtMs: number | null }
-  /** interrupts: how many SIGINT we have had; the second one kills. */
-  | { phase: 'stopping'; children: Children; cause: Cause; deadlines: Deadlines; interrupts: number }
+  /** recycledAtMs: when the last recycle began. demands: one for each child that runs on demand. */
+  | { phase: 'running'; children: Children; recycledAtMs: number | null; demands: Demands }
+  /** interrupts: how many SIGINT we have had; the second one kills. draining: whose TERM waits for the router. */
+  | {
+      phase: 'stopping';
+      children: Children;
+      cause: Cause;
+      deadlines: Deadlines;
+      interrupts: number;
+      draining: readonly ChildName[];
+    }
   | { phase: 'killing'; children: Children; cause: Cause; deadlines: Deadlines }
   /** Every child has ended; what escaped them is being looked for. */
   | { phase: 'sweeping'; children: Children; cause: Cause; deadlines: Deadlines }
@@ -42,7 +62,7 @@ export type Event = { atMs: number } & (
   | { type: 'unwatched'; child: ChildName }
   /** It was not seen ready in the time that anything needs to boot. */
   | ({ type: 'boot-over' } & Incarnation)
-  /** What outlived a child that was recycled has ended. */
+  /** What outlived a child that ended while the dyno runs on has ended. */
   | { type: 'cleared'; child: ChildName; leftovers: Leftovers }
   /** A quiet child has nothing in hand any more. */
   | ({ type: 'idle' } & Incarnation)
@@ -50,10 +70,16 @@ export type Event = { atMs: number } & (
   | ({ type: 'recycle-due' } & Incarnation)
   /** A quiet child was given enough time for what it had in hand. */
   | ({ type: 'quiet-over' } & Incarnation)
-  /** A restarting child does not follow TERM. */
-  | ({ type: 'restart-over' } & Incarnation)
+  /** A child does not follow the TERM of a recycle or of a rest. */
+  | ({ type: 'end-over' } & Incarnation)
   /** A recycled child is not up in time. */
   | ({ type: 'return-over' } & Incarnation)
+  /** Time to look whether anybody has wanted it. */
+  | ({ type: 'idle-over' } & Incarnation)
+  /** A child that fell may start again. */
+  | { type: 'pause-over'; child: ChildName }
+  /** A child's TERM has waited long enough for the router. */
+  | { type: 'drain-over'; child: ChildName }
   | { type: 'grace-over' }
   | { type: 'budget-over' }
   | { type: 'swept'; leftovers: Leftovers }

@@ -1,10 +1,12 @@
 import { describeStatus } from '../exit-status.ts';
 import type { ServePlan } from '../plan/spec.ts';
-import { BROADCAST_WINDOW_MS, mayBeBroadcast, type Cause } from './cause.ts';
-import { alive, handOn } from './children.ts';
+import { BROADCAST_WINDOW_MS, mayBeBroadcast, ONCE_MORE, type Cause } from './cause.ts';
+import { alive, endOf, handOn, startedAt } from './children.ts';
+import { terminate, whoDrains } from './draining.ts';
 import type { Children, Effect, EventOf, Phase, Step } from './state.ts';
 
-/** The first reason to stop: TERM to every leader that lives, at the same time, and the deadlines. */
+/** The first reason to stop: TERM to every leader that lives, at the same time, unless the router still serves with it; and the
+ * deadlines. */
 export function stop(
   children: Children,
   cause: Cause,
@@ -16,11 +18,13 @@ export function stop(
   const deadlines = { stopAtMs: atMs, killAtMs: atMs + killAfterMs, leaveAtMs: atMs + leaveAfterMs };
   const interrupts = cause.kind === 'signal' && cause.signal === 'SIGINT' ? 1 : 0;
   const living = alive(children);
+  const draining = whoDrains(children, cause, plan);
   const effects: Effect[] = [
     { do: 'look' },
-    ...living.map((child): Effect => ({ do: 'signal', child, signal: 'SIGTERM' })),
-    // A stopped (SIGSTOP) child hears TERM only when it goes on.
-    ...living.map((child): Effect => ({ do: 'signal', child, signal: 'SIGCONT' })),
+    ...terminate(living.filter((name) => !draining.has(name))),
+    ...[...draining].map(([child, drainMs]): Effect => {
+      return { do: 'schedule', event: { type: 'drain-over', child, atMs: atMs + drainMs } };
+    }),
     { do: 'schedule', event: { type: 'grace-over', atMs: deadlines.killAtMs } },
     { do: 'schedule', event: { type: 'budget-over', atMs: deadlines.leaveAtMs } },
     ...(mayBeBroadcast(cause)
@@ -29,7 +33,16 @@ export function stop(
     ...first,
     { do: 'tell', fact: { fact: 'stopping', because: reason(cause), children: living, atMostMs: killAfterMs } },
   ];
-  return settle({ phase: 'stopping', children, cause, deadlines, interrupts }, atMs, effects);
+  const state = { phase: 'stopping', children, cause, deadlines, interrupts, draining: [...draining.keys()] } as const;
+  return settle(state, atMs, effects);
+}
+
+/** A child ended unasked, and the dyno with it. */
+export function crash(state: Phase<'running'>, event: EventOf<'child-exited'>, plan: ServePlan, failures = 0): Step {
+  const { child, status, atMs } = event;
+  const { children, told } = endOf(state.children, event);
+  const startedAtMs = startedAt(state.children, event);
+  return stop(children, { kind: 'child-exited', child, status, startedAtMs, atMs, failures }, atMs, plan, [told]);
 }
 
 export function signalWhileStopping(state: Phase<'stopping'>, event: EventOf<'signal'>, plan: ServePlan): Step {
@@ -89,9 +102,11 @@ function reason(cause: Cause): string {
     case 'signal':
       return cause.signal;
     case 'child-exited':
-      return `${cause.child} ${describeStatus(cause.status)}`;
+      return `${cause.child} ${describeStatus(cause.status)}${cause.failures > 0 ? `, ${ONCE_MORE}` : ''}`;
     case 'not-back':
       return `${cause.child} was recycled and did not come back`;
+    case 'never-up':
+      return `${cause.child} was not ready in time, ${ONCE_MORE}`;
     case 'memory':
       return cause.why;
   }

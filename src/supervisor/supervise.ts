@@ -2,9 +2,10 @@ import type { Tell } from '../facts.ts';
 import type { Cancel, Child, Host } from '../host/host.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import type { Measure } from '../measures.ts';
+import { begin } from './begin.ts';
 import { specOf } from './children.ts';
 import { Inbox } from './inbox.ts';
-import { begin, next } from './lifecycle.ts';
+import { next } from './lifecycle.ts';
 import { outcome, type Outcome } from './outcome.ts';
 import type { Effect, Event, State, Timer } from './state.ts';
 
@@ -17,7 +18,7 @@ type Running = {
   /** Who is waited for until it is idle. */
   idle: Map<ChildName, Cancel>;
   inbox: Inbox<Event>;
-  cancels: Cancel[];
+  cancels: Set<Cancel>;
 };
 
 /** Hands measures over as they come, until cancelled. */
@@ -31,9 +32,9 @@ export async function supervise(
   measures: Measures,
 ): Promise<Outcome & { leaveAtMs: number }> {
   const inbox = new Inbox<Event>();
-  const running: Running = { plan, host, tell, children: new Map(), idle: new Map(), inbox, cancels: [] };
-  running.cancels.push(measures((measure) => inbox.put({ ...measure, atMs: host.clock.now() })));
-  running.cancels.push(host.onSignal((signal) => inbox.put({ type: 'signal', signal, atMs: host.clock.now() })));
+  const running: Running = { plan, host, tell, children: new Map(), idle: new Map(), inbox, cancels: new Set() };
+  running.cancels.add(measures((measure) => inbox.put({ ...measure, atMs: host.clock.now() })));
+  running.cancels.add(host.onSignal((signal) => inbox.put({ type: 'signal', signal, atMs: host.clock.now() })));
   let state = perform(begin(plan, host.clock.now()), running);
   while (state.phase !== 'done') state = perform(next(state, await inbox.take(), plan), running);
   for (const cancel of [...running.cancels, ...running.idle.values()]) cancel();
@@ -106,6 +107,9 @@ function watchIdle(name: ChildName, startedAtMs: number, { plan, host, idle, inb
 }
 
 function schedule(event: Timer, { host, inbox, cancels }: Running): void {
-  const post = (): void => inbox.put({ ...event, atMs: Math.max(event.atMs, host.clock.now()) });
-  cancels.push(host.clock.after(event.atMs - host.clock.now(), post));
+  const cancel = host.clock.after(event.atMs - host.clock.now(), () => {
+    cancels.delete(cancel);
+    inbox.put({ ...event, atMs: Math.max(event.atMs, host.clock.now()) });
+  });
+  cancels.add(cancel);
 }

@@ -26,6 +26,11 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
   };
 }
 
+/** A child that runs on demand. */
+export function onDemand(name: string, idleMs: number, more: Partial<ChildSpec> = {}): ChildSpec {
+  return child(name, { start: { onDemand: { idleMs } }, ...more });
+}
+
 export function servePlan(...children: ChildSpec[]): ServePlan {
   const stop = { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 };
   const memory = { quota: null, guard: 'on', logEveryMs: null, source: 'web.1' } as const;

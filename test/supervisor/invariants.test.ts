@@ -1,12 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { child, servePlan } from '../fakes/plan.ts';
-import { begin, next } from '../../src/supervisor/lifecycle.ts';
+import { child, onDemand, servePlan } from '../fakes/plan.ts';
+import { begin } from '../../src/supervisor/begin.ts';
+import { next } from '../../src/supervisor/lifecycle.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 import { toStatus } from './replay.ts';
 
 const start = { afterReady: 'puma', atMostMs: 45_000 };
-const plan = servePlan(child('puma'), child('sidekiq-1', { start }), child('sidekiq-2', { start }));
+const plan = servePlan(
+  child('puma', { drainMs: 10_000 }),
+  child('sidekiq-1', { start }),
+  child('sidekiq-2', { start }),
+  onDemand('streaming', 900_000),
+);
 const names = plan.children.map(({ name }) => name);
 
 const anyChild = fc.constantFrom(...names);
@@ -38,14 +44,26 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     type: fc.constantFrom(
       'idle' as const,
       'quiet-over' as const,
-      'restart-over' as const,
+      'end-over' as const,
       'return-over' as const,
       'recycle-due' as const,
       'boot-over' as const,
+      'idle-over' as const,
     ),
     child: anyChild,
     /** That of the living incarnation, put in when it is played. */
     startedAtMs: fc.constant(0),
+    atMs: fc.constant(0),
+  }),
+  fc.record({
+    type: fc.constantFrom('unwanted' as const, 'drained' as const, 'pause-over' as const, 'drain-over' as const),
+    child: anyChild,
+    atMs: fc.constant(0),
+  }),
+  fc.record({
+    type: fc.constant('wanted' as const),
+    child: fc.constantFrom('streaming', 'puma'),
+    shortage: fc.constantFrom(null, null, 'memory at 160 % of 512 MB'),
     atMs: fc.constant(0),
   }),
   fc.record({ type: fc.constant('unwatched' as const), child: anyChild, atMs: fc.constant(0) }),
@@ -67,6 +85,8 @@ class World {
   readonly spawnedWhileAlive: string[] = [];
   readonly spawnedWhileStopping: string[] = [];
   readonly signalledAfterEnd: string[] = [];
+  readonly endedThoughWanted: string[] = [];
+  readonly termsOfTheStop: string[] = [];
   readonly recycledAtMs: number[] = [];
   readonly causes: State[] = [];
   readonly deadlines = new Set<string>();
@@ -87,10 +107,22 @@ class World {
     }
     const now =
       'startedAtMs' in event ? { ...event, startedAtMs: this.living.get(event.child) ?? event.startedAtMs } : event;
-    const [state, ...effects] = next(this.state, { ...now, atMs: this.nowMs }, plan);
+    const before = this.state;
+    const [state, ...effects] = next(before, { ...now, atMs: this.nowMs }, plan);
     this.state = state;
+    this.#judgeTerms(before, event, effects);
     if ('deadlines' in state) this.deadlines.add(JSON.stringify(state.deadlines));
     this.#perform(effects);
+  }
+
+  #judgeTerms(before: State, { type }: Event, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.do !== 'signal' || effect.signal !== 'SIGTERM') continue;
+      if (this.state.phase !== 'running') this.termsOfTheStop.push(effect.child);
+      else if (before.phase === 'running' && before.demands.get(effect.child)?.idleSinceMs === null) {
+        if (type !== 'save' && type !== 'boot-over') this.endedThoughWanted.push(`${effect.child} by ${type}`);
+      }
+    }
   }
 
   #perform(effects: readonly Effect[]): void {
@@ -120,14 +152,15 @@ function play(history: readonly (readonly [Event, number])[]): World {
 
 const runs = { numRuns: 5000 };
 
-test('no child is spawned while it lives or while the dyno stops, none is signalled after its end, the deadline never moves, and recycles lie ten minutes apart', () => {
+test('no child is spawned while it lives or while the dyno stops, none is signalled after its end or ended though it is wanted, each has one TERM of the stop, the deadline never moves, and recycles lie ten minutes apart', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       const world = play(history);
       expect([world.spawnedWhileAlive, world.spawnedWhileStopping]).toEqual([[], []]);
       const apart = world.recycledAtMs.slice(1).map((atMs, index) => atMs - (world.recycledAtMs[index] ?? 0));
       expect(apart.filter((ms) => ms < 600_000)).toEqual([]);
-      expect(world.signalledAfterEnd).toEqual([]);
+      expect([world.signalledAfterEnd, world.endedThoughWanted]).toEqual([[], []]);
+      expect(new Set(world.termsOfTheStop).size).toBe(world.termsOfTheStop.length);
       expect(world.deadlines.size).toBeLessThanOrEqual(1);
       expect(world.sweeps).toBeLessThanOrEqual(1);
     }),

@@ -5,27 +5,17 @@ import { next } from '../../src/supervisor/lifecycle.ts';
 import { RETURN_WITHIN_MS } from '../../src/supervisor/returning.ts';
 import type { Event } from '../../src/supervisor/state.ts';
 import { child, servePlan } from '../fakes/plan.ts';
-import { bootOver, cleared, codeOf, end, exited, ready, replay, signal, swept } from './replay.ts';
+import { about, bootOver, cleared, codeOf, end, exited, ready, replay, save, signal, swept } from './replay.ts';
 
 const plan = servePlan(child('puma'), child('sidekiq-1'), child('sidekiq-2'));
 const up = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => ready(name, 100));
 const T = 1_000_000;
 
 const recycle = (name: string, atMs: number): Event => ({ type: 'recycle', child: name, why: 'it holds much', atMs });
-const save = (name: string | null, atMs: number, atOnce = false): Event => ({
-  type: 'save',
-  child: name,
-  why: 'memory at 190 % of 512 MB',
-  atOnce,
-  atMs,
-});
-const about = (type: 'idle' | 'quiet-over' | 'restart-over' | 'return-over' | 'recycle-due') => {
-  return (name: string, startedAtMs: number, atMs: number): Event => ({ type, child: name, startedAtMs, atMs });
-};
-const [idle, quietOver, restartOver, returnOver, recycleDue] = [
+const [idle, quietOver, endOver, returnOver, recycleDue] = [
   about('idle'),
   about('quiet-over'),
-  about('restart-over'),
+  about('end-over'),
   about('return-over'),
   about('recycle-due'),
 ] as const;
@@ -65,7 +55,7 @@ describe('a recycle', () => {
     ];
     expect(after(...events)).toEqual([
       QUIET,
-      ['SIGTERM sidekiq-1', `restart-over at ${T + 5000 + 28_500}`],
+      ['SIGTERM sidekiq-1', `end-over at ${T + 5000 + 28_500}`],
       clear('sidekiq-1', T + 6000),
       back('sidekiq-1', T + 6000),
       [],
@@ -77,11 +67,11 @@ describe('a recycle', () => {
     const events = [
       recycle('sidekiq-1', T),
       quietOver('sidekiq-1', 0, T + 60_000),
-      restartOver('sidekiq-1', 0, T + 88_500),
+      endOver('sidekiq-1', 0, T + 88_500),
       ...gone('sidekiq-1', 'SIGKILL', T + 88_501),
     ];
     expect(after(...events).slice(1)).toEqual([
-      ['SIGTERM sidekiq-1', `restart-over at ${T + 88_500}`],
+      ['SIGTERM sidekiq-1', `end-over at ${T + 88_500}`],
       ['kill-tree sidekiq-1'],
       clear('sidekiq-1', T + 88_501),
       back('sidekiq-1', T + 88_501),
@@ -204,7 +194,7 @@ describe('a stop during a recycle', () => {
   test('every measure and every timer of a recycle while stopping: nothing, but helpers can still be ended', () => {
     const stop = signal('SIGTERM', T);
     const events = [recycle('sidekiq-1', T), save('sidekiq-1', T), save(null, T, true), unwatched('sidekiq-1', T)];
-    const timers = [idle, quietOver, restartOver, returnOver, recycleDue].map((one) => one('sidekiq-1', 0, T));
+    const timers = [idle, quietOver, endOver, returnOver, recycleDue].map((one) => one('sidekiq-1', 0, T));
     for (const event of [...events, ...timers, cleared('sidekiq-1', T), bootOver('sidekiq-1', 0, T)])
       expect(after(stop, event).at(-1)).toEqual([]);
     expect(after(stop, endProcess).at(-1)).toEqual(['end 7 kill after 2000']);
@@ -216,7 +206,7 @@ describe('a stop during a recycle', () => {
 describe('saving the dyno', () => {
   test('a sidekiq that is up: TERM without waiting for idle, and again when it has ended', () => {
     expect(after(save('sidekiq-1', T), ...gone('sidekiq-1', 0, T + 10))).toEqual([
-      ['SIGTERM sidekiq-1', `restart-over at ${T + 28_500}`],
+      ['SIGTERM sidekiq-1', `end-over at ${T + 28_500}`],
       clear('sidekiq-1', T + 10),
       back('sidekiq-1', T + 10),
     ]);
@@ -336,7 +326,7 @@ test('what outlived a recycled sidekiq is named in the log', () => {
 test('timers of an earlier incarnation mean nothing', () => {
   const events = [recycle('sidekiq-1', T), idle('sidekiq-1', 0, T), ...gone('sidekiq-1', 0, T), ready('sidekiq-1', T)];
   const later = recycle('sidekiq-1', T + RECYCLE_APART_MS);
-  for (const stale of [idle, quietOver, restartOver, returnOver]) {
+  for (const stale of [idle, quietOver, endOver, returnOver]) {
     expect(after(...events, later, stale('sidekiq-1', 0, later.atMs + 1)).at(-1)).toEqual([]);
   }
 });

@@ -1,6 +1,8 @@
 import type { ExitStatus } from '../../src/exit-status.ts';
+import type { Fact } from '../../src/facts.ts';
 import type { ServePlan } from '../../src/plan/spec.ts';
-import { begin, next } from '../../src/supervisor/lifecycle.ts';
+import { begin } from '../../src/supervisor/begin.ts';
+import { next } from '../../src/supervisor/lifecycle.ts';
 import { outcome } from '../../src/supervisor/outcome.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 
@@ -29,15 +31,25 @@ export const swept = (atMs: number, leftovers = {}): Event => ({
   atMs,
 });
 
-/** The state after a history of events, and what each step did, as short words: `spawn puma`, `SIGTERM sidekiq`. */
-export function replay(plan: ServePlan, ...events: Event[]): { state: State; did: string[][]; last: string[] } {
+/** `last`: what the last event led to. */
+type Replayed = { state: State; did: string[][]; last: string[]; facts: Fact[] };
+
+/** The state after a history of events, what each step did, as short words: `spawn puma`, `SIGTERM sidekiq`, and all that was
+ * told. */
+export function replay(plan: ServePlan, ...events: Event[]): Replayed {
   let [state, ...effects] = begin(plan, 0);
   const did = [words(effects)];
+  const facts = factsOf(effects);
   for (const event of events) {
     [state, ...effects] = next(state, event, plan);
     did.push(words(effects));
+    facts.push(...factsOf(effects));
   }
-  return { state, did, last: did.at(-1) ?? [] };
+  return { state, did, last: did.at(-1) ?? [], facts };
+}
+
+function factsOf(effects: readonly Effect[]): Fact[] {
+  return effects.flatMap((effect) => (effect.do === 'tell' ? [effect.fact] : []));
 }
 
 /** The exit code of a history, which must have come to its end. */
@@ -97,3 +109,22 @@ export const bootOver = (child: string, startedAtMs: number, atMs: number): Even
   startedAtMs,
   atMs,
 });
+export const wanted = (child: string, atMs: number, shortage: string | null = null): Event => ({
+  type: 'wanted',
+  child,
+  shortage,
+  atMs,
+});
+export const unwanted = (child: string, atMs: number): Event => ({ type: 'unwanted', child, atMs });
+export const drained = (child: string, atMs: number): Event => ({ type: 'drained', child, atMs });
+export const drainOver = (child: string, atMs: number): Event => ({ type: 'drain-over', child, atMs });
+export const save = (child: string | null, atMs: number, atOnce = false): Event => ({
+  type: 'save',
+  child,
+  why: 'memory at 190 % of 512 MB',
+  atOnce,
+  atMs,
+});
+export const about = (type: 'idle' | 'quiet-over' | 'end-over' | 'return-over' | 'recycle-due' | 'idle-over') => {
+  return (child: string, startedAtMs: number, atMs: number): Event => ({ type, child, startedAtMs, atMs });
+};

@@ -1,0 +1,82 @@
+import type { ChildName, ServePlan } from '../plan/spec.ts';
+import { idleMsOf, specOf, start, starting } from './children.ts';
+import { end } from './recycling.ts';
+import type { Demand, Effect, EventOf, Incarnation, Phase, Step } from './state.ts';
+
+type Running = Phase<'running'>;
+type About = { child: ChildName; atMs: number };
+
+export function onDemand(
+  state: Running,
+  event: EventOf<'wanted' | 'unwanted' | 'idle-over' | 'pause-over'>,
+  plan: ServePlan,
+): Step {
+  switch (event.type) {
+    case 'wanted':
+      return wanted(state, event, plan);
+    case 'unwanted':
+      return [unwanted(state, event)];
+    case 'idle-over':
+      return idleOver(state, event, plan);
+    case 'pause-over':
+      return startIfWanted(state, event, plan);
+  }
+}
+
+/** Somebody asks for it: it starts, unless it runs, memory is short, or it fell just now. A shortage is for everybody who
+ * waits for it, earlier ones too. */
+function wanted(state: Running, { child, shortage, atMs }: EventOf<'wanted'>, plan: ServePlan): Step {
+  if (!state.demands.has(child)) return [state];
+  if (shortage === null || running(state, child) !== null) {
+    return startIfWanted(noted(state, child, { idleSinceMs: null }), { child, atMs }, plan);
+  }
+  return [unwanted(state, { child, atMs }), { do: 'tell', fact: { fact: 'not-woken', child, why: shortage } }];
+}
+
+/** The idle clock goes on from the first time that nobody wants it. */
+function unwanted(state: Running, { child, atMs }: About): Running {
+  return noted(state, child, { idleSinceMs: state.demands.get(child)?.idleSinceMs ?? atMs });
+}
+
+/** When it is wanted, has ended with all that came from it, and may start again. */
+export function startIfWanted(state: Running, { child, atMs }: About, plan: ServePlan): Step {
+  const demand = state.demands.get(child);
+  if (state.children.get(child)?.is !== 'down' || demand?.idleSinceMs !== null || atMs < demand.notBeforeMs)
+    return [state];
+  return [
+    { ...state, children: new Map(state.children).set(child, starting(atMs)) },
+    ...start(child, atMs),
+    lookAgain({ child, startedAtMs: atMs }, atMs + (idleMsOf(specOf(plan, child)) ?? 0)),
+  ];
+}
+
+/** One timer for an incarnation, set anew until nobody has wanted it for long enough: one for each connection that ends would
+ * be thousands. Ready or not: what nobody wants need not become ready. */
+function idleOver(state: Running, event: EventOf<'idle-over'>, plan: ServePlan): Step {
+  const { child, atMs } = event;
+  const demand = state.demands.get(child);
+  const idleMs = idleMsOf(specOf(plan, child)) ?? 0;
+  if (demand === undefined || running(state, child)?.startedAtMs !== event.startedAtMs) return [state];
+  const dueAtMs = (demand.idleSinceMs ?? atMs) + idleMs;
+  if (demand.idleSinceMs === null || atMs < dueAtMs) return [state, lookAgain(event, dueAtMs)];
+  return end(noted(state, child, { falls: 0 }), event, plan, [
+    { do: 'tell', fact: { fact: 'resting', child, idleMs } },
+  ]);
+}
+
+/** What runs, and was not told to end. */
+export function running({ children }: Running, child: ChildName): Incarnation | null {
+  const now = children.get(child);
+  return now?.is === 'starting' || now?.is === 'up' ? { child, startedAtMs: now.startedAtMs } : null;
+}
+
+/** Nothing is noted of a child that does not run on demand. */
+export function noted(state: Running, child: ChildName, change: Partial<Demand>): Running {
+  const demand = state.demands.get(child);
+  if (demand === undefined) return state;
+  return { ...state, demands: new Map(state.demands).set(child, { ...demand, ...change }) };
+}
+
+function lookAgain({ child, startedAtMs }: Incarnation, atMs: number): Effect {
+  return { do: 'schedule', event: { type: 'idle-over', child, startedAtMs, atMs } };
+}
