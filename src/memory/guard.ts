@@ -2,9 +2,11 @@ import type { Fact, Tell } from '../facts.ts';
 import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessId } from '../host/host.ts';
 import type { Relief } from '../measures.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
+import { level } from './amounts.ts';
+import { inWords } from './in-words.ts';
 import { idOf } from './transients.ts';
 import { logLine, MemoryLog } from './log-line.ts';
-import { NOTHING_YET, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
+import { isOnDemand, NOTHING_YET, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
 import { isStill, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
 import { glimpse, isCalm, judge } from './verdict.ts';
 import { totalOf, view, type View } from './view.ts';
@@ -62,6 +64,20 @@ export class Guard {
       this.#isNew = true;
     }
     if (fact.fact === 'started' || fact.fact === 'ended') this.#up.delete(fact.child);
+  }
+
+  /** Why no child that runs on demand may be started now: memory is above `relieve`; null when it is not. From the last look,
+   * which is a second old at most, however often it is asked; a quick look is rather too high, so what was counted decides. */
+  shortage(): string | null {
+    const { plan } = this.#options;
+    if (this.#limits === null || this.#last === null) return null;
+    const { reading, exact } = this.#last;
+    const totalBytes = Math.min(totalOf(reading), exact?.totalBytes ?? Infinity);
+    if (totalBytes < this.#limits.thresholds.relieve) return null;
+    const why = level(totalBytes, this.#limits.bytes);
+    if (plan.memory.guard === 'on') return why;
+    this.#sayOnce('start nothing that runs on demand', why, totalBytes);
+    return null;
   }
 
   close(): void {
@@ -133,9 +149,17 @@ export class Guard {
     const fact = { fact: 'memory', usedBytes: totalBytes, quotaBytes: bytes } as const;
     if (verdict.type === 'say') return tell({ ...fact, level: verdict.level, text: verdict.text });
     if (plan.memory.guard === 'on') return take(verdict);
-    const would = inWords(verdict);
-    if (!this.#said.has(would)) tell({ ...fact, level: 'warn', text: `${verdict.why}; would ${would}` });
+    const spare = plan.children.find((spec) => isOnDemand(spec) && this.#up.has(spec.name));
+    this.#sayOnce(inWords(verdict, spare?.name ?? null), verdict.why, totalBytes);
+  }
+
+  /** What would be done, until memory is calm again. */
+  #sayOnce(would: string, why: string, usedBytes: number): void {
+    const { plan, tell } = this.#options;
+    if (this.#said.has(would)) return;
     this.#said.add(would);
+    const quotaBytes = plan.memory.quota?.bytes ?? 0;
+    tell({ fact: 'memory', level: 'warn', text: `${why}; would ${would}`, usedBytes, quotaBytes });
   }
 
   /** Each helper once. */
@@ -156,16 +180,5 @@ export class Guard {
     const children = plan.children.map(({ name }) => name);
     this.#log.printed();
     print(logLine(reading, children, plan.memory, dyno));
-  }
-}
-
-function inWords(measure: Relief): string {
-  switch (measure.type) {
-    case 'recycle':
-      return `recycle ${measure.child}`;
-    case 'save':
-      return measure.child === null ? 'stop the dyno' : `restart ${measure.child} at once`;
-    case 'end-process':
-      return `${measure.killAfterMs === 0 ? 'kill' : 'end'} ${measure.name} (pid ${measure.id.pid})`;
   }
 }

@@ -39,5 +39,10 @@ export const NOTHING_YET: Memory = {
   despaired: false,
 };
 
+/** It may well not run at all. */
+export function isOnDemand({ start }: ChildSpec): boolean {
+  return typeof start === 'object' && 'onDemand' in start;
+}
+
 /** What is to be judged. up: the children that are ready. */
 export type Case = { view: View; up: ReadonlySet<ChildName>; specs: readonly ChildSpec[]; limits: Limits };

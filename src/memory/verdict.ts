@@ -1,6 +1,6 @@
 import { level } from './amounts.ts';
 import { idOf, workersOf } from './transients.ts';
-import type { Case, Limits, Memory, Verdict } from './memory.ts';
+import { isOnDemand, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
 import { killGrowing, relieve, savings, type Choice } from './relief.ts';
 import { biggest, type View } from './view.ts';
 
@@ -37,15 +37,16 @@ export function judge(before: Memory, about: Case): readonly [Memory, ...Verdict
 }
 
 /** What any look tells, a quick one too, since its figures are rather too high: that the dyno fits its quota. */
-export function glimpse(memory: Memory, { view, up, specs, limits }: Case): Memory {
-  if (memory.fits === 'yes' || !specs.every(({ name }) => up.has(name))) return memory;
+export function glimpse(memory: Memory, about: Case): Memory {
+  const { view, limits } = about;
+  if (memory.fits === 'yes' || !areUp(about)) return memory;
   return withoutHelpers(view) < limits.thresholds.relieve ? { ...memory, fits: 'yes', tooBigSinceMs: null } : memory;
 }
 
 function learn(before: Memory, about: Case): readonly [Memory, ...Verdict[]] {
-  const { view, up, specs, limits } = about;
+  const { view, limits } = about;
   const known = { ...glimpse(before, about), ...least(before, about) };
-  if (known.fits !== 'unknown' || !specs.every(({ name }) => up.has(name))) return [known];
+  if (known.fits !== 'unknown' || !areUp(about)) return [known];
   const tooBigSinceMs = known.tooBigSinceMs ?? view.atMs;
   if (view.atMs - tooBigSinceMs < TOO_BIG_FOR_MS) return [{ ...known, tooBigSinceMs }];
   const now = level(withoutHelpers(view), limits.bytes);
@@ -54,6 +55,11 @@ function learn(before: Memory, about: Case): readonly [Memory, ...Verdict[]] {
     { ...known, fits: 'no' },
     { type: 'say', level: 'warn', text },
   ];
+}
+
+/** All but those that run on demand, for which nobody waits. */
+function areUp({ up, specs }: Case): boolean {
+  return specs.every((spec) => isOnDemand(spec) || up.has(spec.name));
 }
 
 /** The least that each has held, and the helpers that are still there. */

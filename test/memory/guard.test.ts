@@ -3,20 +3,20 @@ import type { Fact } from '../../src/facts.ts';
 import type { ProcessUse } from '../../src/host/host.ts';
 import { Guard } from '../../src/memory/guard.ts';
 import type { Relief } from '../../src/measures.ts';
-import type { MemoryPlan } from '../../src/plan/spec.ts';
+import type { MemoryPlan, ServePlan } from '../../src/plan/spec.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { FakeReader } from '../fakes/memory-reader.ts';
-import { web } from '../fakes/plan.ts';
+import { onDemand, servePlan, web } from '../fakes/plan.ts';
 import { atRest, limits, use } from './readings.ts';
 
 const quota = { ...limits, source: 'SUPERVISE_MEMORY_QUOTA', killsAtPercent: 200, cgroup: null };
 
 /** A guard over a dyno at rest; its children are up. */
-function guarded(memory: Partial<MemoryPlan> = {}) {
+function guarded(memory: Partial<MemoryPlan> = {}, dyno: ServePlan = web) {
   const clock = new FakeClock();
   const reader = new FakeReader(clock);
   const [facts, taken, offered, printed]: [Fact[], Relief[], number[], string[]] = [[], [], [], []];
-  const plan = { ...web, memory: { ...web.memory, quota, ...memory } };
+  const plan = { ...dyno, memory: { ...dyno.memory, quota, ...memory } };
   const guard = new Guard({
     plan,
     reader,
@@ -165,6 +165,94 @@ test('a time that was slept through is made up for by one line, not by all that 
   reader.beShort();
   await clock.advance(1000);
   expect(printed).toHaveLength(2);
+});
+
+describe('a child that runs on demand', () => {
+  const routed = servePlan(...web.children, onDemand('streaming', 900_000));
+  const relieve = 'memory at 160 % of 512 MB';
+  /** 160 % of the quota, by puma and sidekiq. */
+  const full = [use('puma', 'ruby3.1', 519), use('sidekiq', 'ruby3.1', 300)];
+
+  test('is not waited for: the dyno fits its quota without it, and relief is brought', async () => {
+    const { clock, reader, taken } = guarded({}, routed);
+    await clock.advance(1000);
+    reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 580)];
+    await clock.advance(1000);
+    expect(taken).toMatchObject([{ type: 'recycle', child: 'sidekiq' }]);
+  });
+
+  test('may be started below the mark and not above, from a second later on', async () => {
+    const { guard, clock, reader } = guarded({}, routed);
+    expect(guard.shortage()).toBeNull();
+    reader.processes = full;
+    await clock.advance(1000);
+    expect(guard.shortage()).toBe(relieve);
+    reader.processes = atRest(0).processes;
+    await clock.advance(1000);
+    expect(guard.shortage()).toBeNull();
+  });
+
+  test('asking costs no reading', async () => {
+    const { guard, clock, reader } = guarded({}, routed);
+    reader.processes = full;
+    await clock.advance(1000);
+    const { quick, exact } = reader.reads;
+    for (let count = 0; count < 1000; count += 1) guard.shortage();
+    expect(reader.reads).toEqual({ quick, exact });
+  });
+
+  test('is not refused for what a quick look counts too often', async () => {
+    const { guard, clock, reader } = guarded({}, routed);
+    const read = reader.read.bind(reader);
+    reader.read = (isExact) => {
+      reader.processes = isExact ? atRest(0).processes : full;
+      return read(isExact);
+    };
+    await clock.advance(10_000);
+    expect(guard.shortage()).toBeNull();
+  });
+
+  test('the same where a dyno never fitted', async () => {
+    const { guard, clock, reader } = guarded({}, routed);
+    reader.processes = full;
+    for (const child of ['puma', 'sidekiq']) guard.hear({ fact: 'ready', child, afterMs: 1 });
+    await clock.advance(120_000);
+    expect(guard.shortage()).toBe(relieve);
+  });
+
+  test('guard warn: it is started, and what would have been is said once', async () => {
+    const { guard, clock, reader, facts } = guarded({ guard: 'warn' }, routed);
+    reader.processes = full;
+    await clock.advance(1000);
+    expect([guard.shortage(), guard.shortage()]).toEqual([null, null]);
+    const text = `${relieve}; would start nothing that runs on demand`;
+    expect(facts.filter((fact) => fact.fact === 'memory' && fact.text.includes('on demand'))).toEqual([
+      { fact: 'memory', level: 'warn', text, usedBytes: 819 * 2 ** 20, quotaBytes: 512 * 2 ** 20 },
+    ]);
+  });
+
+  test('guard warn: what would be stopped before the dyno is named, while it is up', async () => {
+    const { guard, clock, reader, facts } = guarded({ guard: 'warn' }, routed);
+    const said = (): string[] => facts.flatMap((fact) => (fact.fact === 'memory' ? [fact.text] : []));
+    await clock.advance(1000);
+    guard.hear({ fact: 'ready', child: 'streaming', afterMs: 1 });
+    reader.processes = [use('puma', 'ruby3.1', 820), use('sidekiq', 'ruby3.1', 150)];
+    await clock.advance(1000);
+    expect(said().at(-1)).toBe('memory at 189 % of 512 MB, the platform kills at 200 %; would stop streaming');
+    guard.hear({ fact: 'ended', child: 'streaming', status: { kind: 'exited', code: 0 }, afterMs: 1 });
+    await clock.advance(2000);
+    expect(said().at(-1)).toBe('memory at 189 % of 512 MB, the platform kills at 200 %; would stop the dyno');
+  });
+
+  test.each([{ guard: 'off', logEveryMs: 1000 } as const, { quota: null, logEveryMs: 1000 }])(
+    'nobody weighs it: %o',
+    async (memory) => {
+      const { guard, clock, reader } = guarded(memory, routed);
+      reader.processes = full;
+      await clock.advance(2000);
+      expect(guard.shortage()).toBeNull();
+    },
+  );
 });
 
 test('closed: no timer and no listener is left', async () => {

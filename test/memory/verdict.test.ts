@@ -4,7 +4,7 @@ import { NOTHING_YET, type Limits, type Verdict } from '../../src/memory/memory.
 import { judge } from '../../src/memory/verdict.ts';
 import { view } from '../../src/memory/view.ts';
 import type { ChildSpec } from '../../src/plan/spec.ts';
-import { child } from '../fakes/plan.ts';
+import { child, onDemand } from '../fakes/plan.ts';
 import { atRest, everyone, limits, limitsOf, reading, specs, use } from './readings.ts';
 
 type How = { up?: ReadonlySet<string>; limits?: Limits; specs?: readonly ChildSpec[] };
@@ -309,6 +309,13 @@ describe('no wrong end', () => {
   test('while children start nobody is ended, whatever they need for it', () => {
     const boot = [held(0, 900, 100), held(1000, 1000, 100, 300)];
     expect(inShort(boot, { up: new Set(['puma']) }).flat()).toEqual(['195 %: the biggest is puma with 900 MB']);
+  });
+
+  test('a child that runs on demand: nobody waits for it to know that the dyno fits, or does not', () => {
+    const with3 = [...specs, onDemand('streaming', 900_000)];
+    expect(inShort([rest, held(1000, 200, 600)], { specs: with3 })[1]?.at(-1)).toBe('recycle sidekiq');
+    const small = { specs: with3, limits: limitsOf(64) };
+    expect(inShort([atRest(0), atRest(60_000)], small)[1]?.[0]).toMatch(/ever since all were up/);
   });
 
   test('a clock that stands still or steps back', () => {
