@@ -19,6 +19,7 @@ export function watchMemory(plan: ServePlan, { host, log, print, dyno }: Around)
   }
   const heard: Fact[] = [];
   let hear: Tell = (fact) => void heard.push(fact);
+  let shortage: Watched['shortage'] = () => null;
   const load = async (take: Parameters<Measures>[0]): Promise<Guard | null> => {
     await log.written();
     const { guardDyno } = await import('./guard-dyno.ts');
@@ -26,6 +27,7 @@ export function watchMemory(plan: ServePlan, { host, log, print, dyno }: Around)
     if (guard === null) log.tell({ fact: 'warning', text: 'no /proc to read here: memory is not watched' });
     for (const fact of heard) guard?.hear(fact);
     hear = (fact) => guard?.hear(fact);
+    shortage = () => guard?.shortage() ?? null;
     return guard;
   };
   return {
@@ -42,6 +44,6 @@ export function watchMemory(plan: ServePlan, { host, log, print, dyno }: Around)
         void loaded.then((guard) => guard?.close());
       };
     },
-    shortage: () => null,
+    shortage: () => shortage(),
   };
 }

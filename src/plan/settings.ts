@@ -18,8 +18,8 @@ import { redact } from './redact.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const DAY_MS = 86_400_000;
-/** With less, a page that is loaded again would find streaming stopped each time. */
-const LEAST_IDLE_MS = 10_000;
+/** With less, nobody's page could be loaded again before streaming is stopped. */
+const LEAST_IDLE_MS = 1000;
 
 /** Every variable that we read, in the order of the documentation. */
 export const SETTINGS = {
@@ -104,7 +104,7 @@ export const SETTINGS = {
   SUPERVISE_STREAMING_IDLE: setting(
     duration(LEAST_IDLE_MS, 7 * DAY_MS, 15 * 60_000),
     '`15m`',
-    'with RUN_STREAMING=on-demand: the time without an open connection after which streaming is stopped, from `10s` to `7d`',
+    'with RUN_STREAMING=on-demand: the time without an open connection after which streaming is stopped, from `1s` to `7d`',
   ),
   ...MEMORY_SETTINGS,
   SUPERVISE_LOG_FORMAT: setting(

@@ -5,7 +5,12 @@ import { newRunId, readPlace } from '../../src/host/place.ts';
 import { tempFolder } from '../harness/dyno.ts';
 
 let folder: string;
-const REST = { jitter: expect.any(Number) as number, jemalloc: null, quota: null };
+const REST = {
+  socketFolder: expect.any(String) as string,
+  jitter: expect.any(Number) as number,
+  jemalloc: null,
+  quota: null,
+};
 
 function enter(place: string): void {
   const before = process.cwd();

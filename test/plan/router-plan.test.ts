@@ -200,7 +200,7 @@ describe('what contradicts itself', () => {
     const env = { ...WANTED, SUPERVISE_ROUTER: 'false', SOCKET, PORT: 'http', SUPERVISE_STREAMING_IDLE: 'soon' };
     expect(problemsOf('web', env, elsewhere())).toEqual([
       'PORT="http": expected a whole number from 1 to 65535',
-      'SUPERVISE_STREAMING_IDLE="soon": expected a time like 90s, 30m or 6h, from 10s to 7d',
+      'SUPERVISE_STREAMING_IDLE="soon": expected a time like 90s, 30m or 6h, from 1s to 7d',
       needed('on-demand'),
       socket,
       expect.stringContaining('no config/puma.rb in /home/me'),

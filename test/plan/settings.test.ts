@@ -175,13 +175,13 @@ const TABLE: Record<SettingName, Row> = {
     byDefault: 900_000,
     good: [
       ['15m', 900_000],
-      ['10s', 10_000],
+      ['1s', 1000],
       ['10', 10_000],
       ['1.5h', 5_400_000],
       ['7d', 604_800_000],
     ],
-    bad: ['9s', '9.999', '8d', '0', '-15m', '15 m', '15M', 'never', '1h30m'],
-    expected: 'a time like 90s, 30m or 6h, from 10s to 7d',
+    bad: ['0.9s', '0.999', '8d', '0', '-15m', '15 m', '15M', 'never', '1h30m'],
+    expected: 'a time like 90s, 30m or 6h, from 1s to 7d',
   },
   SUPERVISE_MEMORY_QUOTA: {
     byDefault: null,
