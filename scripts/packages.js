@@ -1,4 +1,4 @@
-// Debian's packages that the tests need. Elsewhere the same programs have to be on the PATH.
+// Debian's packages that the tests and the figures need. Elsewhere the same programs have to be on the PATH.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -6,9 +6,9 @@ import { CannotRun, quietly, root } from './quietly.js';
 
 const packages = [
   ...'ruby puma ruby-sidekiq redis-server ruby-rails ruby-pg bundler postgresql util-linux procps'.split(' '),
-  ...'imagemagick libvips-tools libjemalloc2'.split(' '),
+  ...'imagemagick libvips-tools libjemalloc2 nginx-light wrk'.split(' '),
 ];
-const programs = 'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips'.split(' ');
+const programs = 'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips nginx wrk'.split(' ');
 
 /** Throws CannotRun, naming what is missing, where it may not install. */
 export async function installPackages() {
