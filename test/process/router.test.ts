@@ -1,0 +1,231 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { binary, startDyno, tempFolder, type Dyno, type DynoOptions } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+import { nodes } from '../harness/nodes.ts';
+import { freePort, takenPort } from '../simulator/free-port.ts';
+import { get, type Answer } from '../simulator/get.ts';
+import { facts, lastLine } from './tiny.ts';
+
+const API = '/api/v1/streaming';
+const HTTPS = { 'x-forwarded-proto': 'https' };
+
+type Routed = { dyno: Dyno; port: number; tmp: string; ask: (path: string) => Promise<Answer> };
+
+/** A web dyno with a router before the stand-ins, which boot in a tenth of a second. */
+async function startRouted(env: DynoOptions['env'], options: DynoOptions = {}): Promise<Routed> {
+  const [port, tmp] = [await freePort(), tempFolder()];
+  const dyno = startDyno({
+    ...options,
+    env: {
+      PORT: `${port}`,
+      BIND: '127.0.0.1',
+      TMPDIR: tmp,
+      PUMA_COMMAND: standIn('puma'),
+      STREAMING_COMMAND: standIn('streaming'),
+      STAND_IN_BOOT_MS: '100',
+      ...env,
+    },
+  });
+  await Promise.race([dyno.says(/the router listens|"fact":"started"/), dyno.exited]);
+  return { dyno, port, tmp, ask: (path) => get({ host: '127.0.0.1', port }, path, HTTPS) };
+}
+
+/** The command line of a stand-in. */
+function standIn(name: 'puma' | 'streaming'): string {
+  return `${process.execPath} ${fileURLToPath(new URL(`../../dist/simulator/stand-ins/${name}.js`, import.meta.url))}`;
+}
+
+/** The private folder of a dyno. */
+function socketsOf({ tmp }: Routed): string {
+  const [name, ...others] = readdirSync(tmp).filter((entry) => entry.startsWith('mstdn-supervise-'));
+  if (name === undefined || others.length > 0) throw new Error(`folders: ${[name, ...others].join()}`);
+  return join(tmp, name);
+}
+
+async function stopped(dyno: Dyno, code = 0): Promise<void> {
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code, signal: null });
+  await dyno.gone();
+}
+
+describe.each(nodes)('on node $major', ({ path: node }) => {
+  test('one port before puma and streaming, bound before either is up', async () => {
+    const routed = await startRouted({ RUN_STREAMING: 'inline', STAND_IN_BOOT_MS: '700' }, { node });
+    await routed.dyno.says(/the router listens on 127.0.0.1/);
+    const answers = await Promise.all([routed.ask('/health'), routed.ask(`${API}/health`), routed.ask('/metrics')]);
+    expect(answers.map(({ status, body }) => [status, body])).toEqual([
+      [200, 'OK'],
+      [200, 'OK'],
+      [200, 'This is a stand-in for Mastodon.\n'],
+    ]);
+    await stopped(routed.dyno);
+  });
+
+  test('streaming is there while somebody wants it', async () => {
+    const routed = await startRouted({ RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1s' }, { node });
+    const { dyno, ask } = routed;
+    expect(await ask('/health')).toMatchObject({ status: 200 });
+    const asleep = await ask(`${API}/health`);
+    expect(asleep).toMatchObject({ status: 200, body: 'OK', headers: { 'x-mstdn-supervise': 'streaming is asleep' } });
+    expect(dyno.output).not.toContain('streaming started');
+    expect(await ask(API)).toMatchObject({ status: 404 });
+    await dyno.says(/nobody has wanted streaming for 1.0 s; stopping it until somebody does/);
+    await dyno.says(/streaming ended with code 0/);
+    expect(await ask(`${API}/health`)).toMatchObject({ headers: { 'x-mstdn-supervise': 'streaming is asleep' } });
+    expect(await ask(API)).toMatchObject({ status: 404 });
+    await stopped(dyno);
+    expect(facts(dyno).filter(({ fact, child }) => fact === 'started' && child === 'streaming')).toHaveLength(2);
+  });
+
+  test('requests in flight get their answers, whoever TERM was sent to', async () => {
+    for (const toAll of [false, true]) {
+      const { dyno, ask } = await startRouted({ SUPERVISE_ROUTER: 'true' }, { node });
+      const slow = Array.from({ length: 5 }, () => ask('/slow?seconds=0.5'));
+      await eventually(() => expect(dyno.output.match(/Started GET "\/slow"/g)).toHaveLength(5));
+      if (toAll) dyno.signalAll('SIGTERM');
+      else dyno.signal('SIGTERM');
+      for (const answer of await Promise.all(slow)) {
+        expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' } });
+      }
+      expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    }
+  });
+});
+
+describe('without a router', () => {
+  test('its code is not even loaded', async () => {
+    for (const [env, isLoaded] of [
+      [{}, false],
+      [{ SUPERVISE_ROUTER: 'true' }, true],
+    ] as const) {
+      const folder = tempFolder();
+      const { dyno, ask } = await startRouted({ ...env, NODE_V8_COVERAGE: folder });
+      await eventually(() => ask('/health'));
+      await stopped(dyno);
+      const reports = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+      const ours = reports.filter((text) => text.includes(binary));
+      expect(ours).toHaveLength(1);
+      expect(ours[0]?.includes('dist/open-router.cjs')).toBe(isLoaded);
+    }
+  });
+});
+
+describe('the port', () => {
+  test('taken: nothing is started, nothing stays', async () => {
+    const taken = await takenPort();
+    onTestFinished(() => void taken.close());
+    const { dyno, tmp } = await startRouted({ SUPERVISE_ROUTER: 'true', PORT: `${taken.port}` });
+    expect(await dyno.exited).toEqual({ code: 78, signal: null });
+    expect(lastLine(dyno)).toBe(
+      `PORT=${taken.port}: expected a free port, and somebody listens there already; nothing was started; exit code 78`,
+    );
+    expect(dyno.output).not.toContain('puma started');
+    expect(readdirSync(tmp)).toEqual([]);
+  });
+
+  test('an address of another machine: nothing is started', async () => {
+    const { dyno } = await startRouted({ SUPERVISE_ROUTER: 'true', BIND: '203.0.113.7' });
+    expect(await dyno.exited).toEqual({ code: 78, signal: null });
+    expect(lastLine(dyno)).toContain('BIND=203.0.113.7: expected an address of this machine; nothing was started');
+  });
+
+  test('every address by default, of IPv6 as well', async () => {
+    const { dyno, port } = await startRouted({ SUPERVISE_ROUTER: 'true', BIND: undefined });
+    const [, at] = await dyno.says(/the router listens on (\S+:\d+)/);
+    expect([`[::]:${port}`, `0.0.0.0:${port}`]).toContain(at);
+    expect(await get({ host: '127.0.0.1', port }, '/health')).toMatchObject({ status: 200 });
+    await stopped(dyno);
+  });
+});
+
+describe('the sockets', () => {
+  test('are in a folder that only we may enter, and go with the dyno', async () => {
+    const routed = await startRouted({ RUN_STREAMING: 'inline' });
+    await routed.ask(`${API}/health`);
+    await routed.ask('/health');
+    const folder = socketsOf(routed);
+    expect((statSync(folder).mode & 0o777).toString(8)).toBe('700');
+    expect(readdirSync(folder).sort()).toEqual(['puma.sock', 'streaming.sock']);
+    await stopped(routed.dyno);
+    expect(readdirSync(routed.tmp)).toEqual([]);
+  });
+
+  test('a folder for them that cannot be made is said, and nothing is started', async () => {
+    const file = join(tempFolder(), 'file');
+    writeFileSync(file, '');
+    const { dyno } = await startRouted({ SUPERVISE_ROUTER: 'true', TMPDIR: file });
+    expect(await dyno.exited).toEqual({ code: 78, signal: null });
+    expect(lastLine(dyno)).toMatch(/for the sockets of puma and streaming cannot be made: .*; nothing was started/);
+  });
+
+  test('a stale one is in nobody’s way', async () => {
+    const routed = await startRouted({ RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1h' });
+    await routed.ask('/health');
+    expect(await routed.ask(API)).toMatchObject({ status: 404 });
+    const [, pid] = await routed.dyno.says(/streaming started.*\(pid (\d+)\)/);
+    process.kill(Number(pid), 'SIGKILL');
+    await routed.dyno.says(/streaming was killed by SIGKILL/);
+    expect(await routed.ask(API)).toMatchObject({ status: 404 });
+    await stopped(routed.dyno);
+  });
+});
+
+describe('ends', () => {
+  test('puma, held requests are answered and the dyno ends', async () => {
+    const routed = await startRouted({ SUPERVISE_ROUTER: 'true', PUMA_COMMAND: 'sh -c "sleep 0.3; exit 3"' });
+    await routed.dyno.says(/listens/);
+    expect(await routed.ask('/')).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    expect(await routed.dyno.exited).toEqual({ code: 3, signal: null });
+  });
+
+  test('streaming inline, the dyno ends', async () => {
+    const routed = await startRouted({ RUN_STREAMING: 'inline' });
+    await routed.ask(`${API}/health`);
+    void routed.ask(`${API}/crash`).catch(() => {});
+    expect(await routed.dyno.exited).toEqual({ code: 1, signal: null });
+    expect(lastLine(routed.dyno)).toContain('streaming ended with code 0');
+  });
+
+  test('streaming on demand, again and again: it starts again when it is wanted', async () => {
+    const { dyno, ask } = await startRouted({ RUN_STREAMING: 'on-demand' });
+    for (let time = 1; time <= 2; time += 1) {
+      await expect(ask(`${API}/crash`)).resolves.toMatchObject({ status: 502 });
+      await eventually(() => expect(facts(dyno).filter(({ fact }) => fact === 'fell')).toHaveLength(time));
+    }
+    expect(await ask(API)).toMatchObject({ status: 404 });
+    await stopped(dyno);
+  });
+
+  test('streaming on demand that never gets ready: the third time ends the dyno', async () => {
+    const { dyno, ask } = await startRouted({ RUN_STREAMING: 'on-demand', STREAMING_COMMAND: 'sh -c "exit 4"' });
+    expect(await ask(API)).toMatchObject({ status: 503 });
+    expect(await dyno.exited).toEqual({ code: 4, signal: null });
+    expect(lastLine(dyno)).toMatch(/streaming .*code 4/);
+    expect(facts(dyno).filter(({ fact, child }) => fact === 'started' && child === 'streaming')).toHaveLength(3);
+  });
+
+  test('the supervisor by SIGKILL: nobody stays', async () => {
+    const { dyno, ask } = await startRouted({ RUN_STREAMING: 'inline' });
+    await ask('/health');
+    await ask(`${API}/health`);
+    dyno.signal('SIGKILL');
+    await dyno.gone();
+  });
+});
+
+test('release migrates: this is the main app', async () => {
+  for (const RUN_STREAMING of ['inline', 'on-demand']) {
+    const folder = tempFolder();
+    mkdirSync(join(folder, 'config'));
+    const dyno = startDyno({
+      args: ['release'],
+      cwd: folder,
+      env: { RUN_STREAMING, MIGRATE_COMMAND: 'echo migrates', AFTER_MIGRATE_COMMAND: 'true' },
+    });
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    expect(dyno.output).toContain('migrates');
+  }
+});
