@@ -1,4 +1,4 @@
-import type { ChildName } from '../plan/spec.ts';
+import type { ChildName, Recycle } from '../plan/spec.ts';
 import { level, megabytes, percent } from './amounts.ts';
 import { idOf } from './transients.ts';
 import type { Case, Limits, Memory, Verdict } from './memory.ts';
@@ -19,7 +19,8 @@ const WORKER_TAKES_MS = 60_000;
 
 type Choose = (memory: Memory, about: Case) => Choice | null;
 
-/** Above `relieve`: a big helper; else the sidekiq that gained most; else the worker of puma that did; else only words. */
+/** Above `relieve`: a big helper; else the sidekiq that gained most; else the worker of puma that did; else a puma behind the
+ * router, whose requests are held meanwhile; else only words. */
 export const relieve: Choose = (memory, about) => {
   const { view, limits } = about;
   const now = level(view.totalBytes, limits.bytes);
@@ -27,12 +28,10 @@ export const relieve: Choose = (memory, about) => {
   const helper = bigHelper(memory, view, limits);
   if (helper) return endHelper(helper, `${now}, and ${said(helper)} holds ${megabytes(helper.use.bytes)}`, 'TERM');
   if (view.atMs < memory.nextReliefAtMs) return null;
-  const gainer = most(allGrown(memory, about), ({ gain }) => gain);
-  if (gainer) {
-    const why = `${now}, and ${gainer.name} holds ${megabytes(gainer.held)}, ${megabytes(gainer.gain)} more than at rest`;
-    return { verdict: { type: 'recycle', child: gainer.name, why }, ending: null, waitMs: RECYCLE_TAKES_MS };
-  }
-  return worker(memory, view, now, limits) ?? despair(memory, view, limits);
+  const { quiet, routed } = allGrown(memory, about);
+  return (
+    recycle(quiet, now) ?? worker(memory, view, now, limits) ?? recycle(routed, now) ?? despair(memory, view, limits)
+  );
 };
 
 /** The helper that grows fastest, else the biggest: KILL at once. */
@@ -45,7 +44,7 @@ export const killGrowing: Choose = (memory, { view, limits }) => {
   return endHelper(helper, why, 'KILL');
 };
 
-/** Above `save`: such a helper; else the sidekiq that holds most; else the whole dyno. */
+/** Above `save`: such a helper; else the sidekiq that holds most; else the puma behind the router; else the whole dyno. */
 export const savings: Choose = (memory, about) => {
   const { view, limits } = about;
   const killed = view.helpers.filter(({ use }) => memory.ending.get(idOf(use))?.by === 'KILL');
@@ -54,10 +53,11 @@ export const savings: Choose = (memory, about) => {
   if (helper) return helper;
   const { save, kill } = limits.thresholds;
   const atOnce = view.totalBytes >= (save + kill) / 2;
-  const sidekiq = most(allGrown(memory, about), ({ held }) => held);
-  const more = sidekiq ? `, and ${sidekiq.name} holds ${megabytes(sidekiq.held)}` : '';
+  const { quiet, routed } = allGrown(memory, about);
+  const one = most(quiet, ({ held }) => held) ?? most(routed, ({ held }) => held);
+  const more = one ? `, and ${one.name} holds ${megabytes(one.held)}` : '';
   const why = `${danger(view, limits)}${more}`;
-  return { verdict: { type: 'save', child: sidekiq?.name ?? null, why, atOnce }, ending: null, waitMs: null };
+  return { verdict: { type: 'save', child: one?.name ?? null, why, atOnce }, ending: null, waitMs: null };
 };
 
 /** The biggest, when helpers hold more than a quarter of the quota, alone or together. */
@@ -94,15 +94,27 @@ function endHelper({ use }: Helper, why: string, how: 'TERM' | 'KILL'): Choice {
 
 type Grown = { name: ChildName; held: number; gain: number };
 
-/** The sidekiqs that are up and would give back something by a restart. */
-function allGrown(memory: Memory, { view, up, specs, limits: { bytes } }: Case): Grown[] {
-  return specs
-    .filter(({ name, memory: { recycle } }) => recycle !== null && up.has(name))
-    .map(({ name }) => {
-      const held = view.children.get(name) ?? 0;
-      return { name, held, gain: held - (memory.rest.get(name) ?? held) };
-    })
-    .filter(({ gain }) => gain >= WORTH_A_RESTART * bytes);
+/** Who is up and would give back something by a restart: the sidekiqs; and who is behind the router, where clients wait
+ * meanwhile. */
+function allGrown(memory: Memory, about: Case): { quiet: Grown[]; routed: Grown[] } {
+  const { view, up, specs, limits } = about;
+  const grown = (which: (how: Recycle) => boolean): Grown[] =>
+    specs
+      .filter(({ name, memory: { recycle } }) => recycle !== null && which(recycle) && up.has(name))
+      .map(({ name }) => {
+        const held = view.children.get(name) ?? 0;
+        return { name, held, gain: held - (memory.rest.get(name) ?? held) };
+      })
+      .filter(({ gain }) => gain >= WORTH_A_RESTART * limits.bytes);
+  return { quiet: grown(({ quiet }) => quiet !== null), routed: grown(({ quiet }) => quiet === null) };
+}
+
+/** The one that gained most. */
+function recycle(grown: readonly Grown[], now: string): Choice | null {
+  const gainer = most(grown, ({ gain }) => gain);
+  if (!gainer) return null;
+  const why = `${now}, and ${gainer.name} holds ${megabytes(gainer.held)}, ${megabytes(gainer.gain)} more than at rest`;
+  return { verdict: { type: 'recycle', child: gainer.name, why }, ending: null, waitMs: RECYCLE_TAKES_MS };
 }
 
 /** The worker that holds most beyond its least. */

@@ -57,9 +57,9 @@ export type ChildMemory = {
   recycle: Recycle | null;
 };
 export type Recycle = {
-  /** The signal after which it takes no new work. */
-  quiet: NodeJS.Signals;
-  /** Its command line shows this pattern once it is quiet and has nothing in hand. */
+  /** The signal after which it takes no new work; null: the router brings it none, and says when it has nothing in hand. */
+  quiet: NodeJS.Signals | null;
+  /** With such a signal: its command line shows this pattern once it has nothing in hand. */
   idleTitle: string;
   /** How long to wait for that, at most. */
   quietMs: number;
@@ -103,8 +103,9 @@ export type RouterPlan = {
   puma: Upstream;
   streaming: Upstream | null;
 };
-/** Who is behind the router, and on which unix socket. */
-export type Upstream = { child: ChildName; socket: string; onDemand: boolean };
+/** Who is behind the router, and on which unix socket. keeps: how many connections may be kept for the next request, each of
+ * which may hold one of its threads. */
+export type Upstream = { child: ChildName; socket: string; onDemand: boolean; keeps: number };
 
 /** What the children of a dyno need against what there is. */
 export type Budget = {

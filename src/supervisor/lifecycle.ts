@@ -40,6 +40,7 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
     case 'recycle-due':
       return recycleDue(state, event, plan);
     case 'idle':
+    case 'drained':
     case 'quiet-over':
       return quietOver(state, event, plan);
     case 'end-over':
@@ -170,7 +171,6 @@ const NOT_WHILE_RUNNING = [
   'grace-over',
   'budget-over',
   'swept',
-  'drained',
   'drain-over',
 ] as const satisfies readonly Event['type'][];
 

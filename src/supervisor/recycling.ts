@@ -27,11 +27,13 @@ export function recycleDue(state: Running, event: EventOf<'recycle-due'>, plan: 
   return [state, { do: 'schedule', event: again }, tellNot(event.child, not)];
 }
 
-/** A quiet child is idle, or had its time: TERM. */
-export function quietOver(state: Running, event: EventOf<'idle' | 'quiet-over'>, plan: ServePlan): Step {
-  if (isNow(state, event)?.is !== 'quiet') return [state];
-  const fact = { fact: 'restarting', child: event.child, idle: event.type === 'idle' } as const;
-  return end(state, event, plan, [{ do: 'tell', fact }]);
+/** A quiet child has nothing in hand any more, which the router says of what is behind it, or had its time: TERM. */
+export function quietOver(state: Running, event: EventOf<'idle' | 'drained' | 'quiet-over'>, plan: ServePlan): Step {
+  const { child, atMs } = event;
+  const now = state.children.get(child);
+  if (now?.is !== 'quiet' || ('startedAtMs' in event && event.startedAtMs !== now.startedAtMs)) return [state];
+  const fact = { fact: 'restarting', child, idle: event.type !== 'quiet-over' } as const;
+  return end(state, { child, startedAtMs: now.startedAtMs, atMs }, plan, [{ do: 'tell', fact }]);
 }
 
 export function endOver(state: Running, event: EventOf<'end-over'>): Step {
@@ -57,10 +59,16 @@ function begin(state: Running, child: ChildName, how: Recycle, why: string, atMs
   const { startedAtMs } = now;
   return [
     { ...state, children: new Map(state.children).set(child, { is: 'quiet', startedAtMs }), recycledAtMs: atMs },
-    { do: 'signal', child, signal: how.quiet },
-    { do: 'watch-idle', child, startedAtMs },
+    ...(how.quiet === null ? [] : watchQuiet(child, startedAtMs, how.quiet)),
     { do: 'schedule', event: { type: 'quiet-over', child, startedAtMs, atMs: atMs + how.quietMs } },
     { do: 'tell', fact: { fact: 'recycling', child, why, quietMs: how.quietMs } },
+  ];
+}
+
+function watchQuiet(child: ChildName, startedAtMs: number, signal: NodeJS.Signals): Effect[] {
+  return [
+    { do: 'signal', child, signal },
+    { do: 'watch-idle', child, startedAtMs },
   ];
 }
 

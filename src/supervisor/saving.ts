@@ -4,25 +4,31 @@ import { restForMemory } from './falling.ts';
 import { running } from './on-demand.ts';
 import { end, killOne, whyNot } from './recycling.ts';
 import { stop } from './stopping.ts';
-import type { ChildState, Effect, EventOf, Phase, Step } from './state.ts';
+import type { ChildState, Effect, EventOf, Incarnation, Phase, Step } from './state.ts';
 
 type Running = Phase<'running'>;
 
 /** The last measure before the platform's own: who is about to give memory back is hurried; else a child is restarted at once;
- * else one that runs on demand is put to rest; else the dyno stops in good order. */
+ * else one that runs on demand is put to rest, before what serves the web is restarted; else the dyno stops in good order. */
 export function save(state: Running, event: EventOf<'save'>, plan: ServePlan): Step {
-  const { child, why, atMs } = event;
+  const { why, atMs } = event;
   const leaving = [...state.children].find(([, { is }]) => GIVES_BACK.includes(is));
   if (leaving !== undefined) return hurry(state, leaving, event, plan);
-  const now = child === null ? undefined : state.children.get(child);
-  const canRestart = child !== null && specOf(plan, child)?.memory.recycle != null;
-  if (canRestart && now?.is === 'up' && whyNot(state, child, atMs) === null) {
-    const since = { ...state, recycledAtMs: atMs };
-    return end(since, { child, startedAtMs: now.startedAtMs, atMs }, plan, [tellSaving(child, why)]);
-  }
+  const child = restartable(state, event, plan);
   const spare = [...state.demands.keys()].map((name) => running(state, name)).find((one) => one !== null);
-  if (spare) return restForMemory(state, { ...spare, why, atMs }, plan);
-  return stop(state.children, { kind: 'memory', why }, atMs, plan);
+  if (spare && (child === null || child.isBehindRouter)) return restForMemory(state, { ...spare, why, atMs }, plan);
+  if (child === null) return stop(state.children, { kind: 'memory', why }, atMs, plan);
+  return end({ ...state, recycledAtMs: atMs }, { ...child, atMs }, plan, [tellSaving(child.child, why)]);
+}
+
+type Restartable = Incarnation & { isBehindRouter: boolean };
+
+/** The child that is named, when it can be started again. */
+function restartable(state: Running, { child, atMs }: EventOf<'save'>, plan: ServePlan): Restartable | null {
+  const how = child === null ? null : specOf(plan, child)?.memory.recycle;
+  const now = child === null ? null : state.children.get(child);
+  if (child === null || !how || now?.is !== 'up' || whyNot(state, child, atMs) !== null) return null;
+  return { child, startedAtMs: now.startedAtMs, isBehindRouter: how.quiet === null };
 }
 
 const GIVES_BACK: readonly string[] = ['quiet', 'ending', 'killed', 'clearing'];

@@ -26,6 +26,13 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
   };
 }
 
+/** A puma behind a router, which can be recycled: the router says when no request is in flight. */
+export function routedPuma(more: Partial<ChildSpec> = {}): ChildSpec {
+  const puma = child('puma', { drainMs: 10_000, ...more });
+  const how = { quiet: null, idleTitle: '', quietMs: 20_000, everyMs: null };
+  return { ...puma, memory: { ...puma.memory, recycle: how } };
+}
+
 /** A child that runs on demand. */
 export function onDemand(name: string, idleMs: number, more: Partial<ChildSpec> = {}): ChildSpec {
   return child(name, { start: { onDemand: { idleMs } }, ...more });

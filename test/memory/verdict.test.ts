@@ -4,7 +4,7 @@ import { NOTHING_YET, type Limits, type Verdict } from '../../src/memory/memory.
 import { judge } from '../../src/memory/verdict.ts';
 import { view } from '../../src/memory/view.ts';
 import type { ChildSpec } from '../../src/plan/spec.ts';
-import { child, onDemand } from '../fakes/plan.ts';
+import { child, onDemand, routedPuma } from '../fakes/plan.ts';
 import { atRest, everyone, limits, limitsOf, reading, specs, use } from './readings.ts';
 
 type How = { up?: ReadonlySet<string>; limits?: Limits; specs?: readonly ChildSpec[] };
@@ -204,6 +204,31 @@ describe('relieve', () => {
       [],
       [`166 %, and ${nobody}`],
     ]);
+  });
+});
+
+describe('a puma behind the router', () => {
+  const routed = { specs: [routedPuma(), child('sidekiq')] };
+
+  test('relieve: recycled when no sidekiq can be', () => {
+    expect(inShort([rest, held(60_000, 700, 150)], routed)[1]?.at(-1)).toBe('recycle puma');
+    expect(inShort([rest, held(60_000, 600, 250)], routed)[1]?.at(-1)).toBe('recycle sidekiq');
+    expect(inShort([held(0, 360, 390), held(60_000, 390, 400)], routed)[1]?.at(-1)).toMatch(/nobody can be spared/);
+  });
+
+  test('save: restarted when no sidekiq can be', () => {
+    expect(inShort([rest, held(60_000, 800, 150)], routed)[1]?.at(-1)).toBe('save puma');
+    expect(inShort([rest, held(60_000, 700, 250)], routed)[1]?.at(-1)).toBe('save sidekiq');
+  });
+
+  test('a worker of it goes first', () => {
+    const puma = routedPuma();
+    const cluster = [{ ...puma, memory: { ...puma.memory, workers: 1 } }, child('sidekiq')];
+    const workers = (atMs: number, size: number): MemoryReading =>
+      reading(atMs, ...rest.processes, use('puma', 'ruby3.1', size, { pid: 11, parent: 10 }));
+    expect(inShort([workers(0, 60), workers(60_000, 450)], { specs: cluster })[1]?.at(-1)).toBe(
+      'end puma worker 11 after null',
+    );
   });
 });
 

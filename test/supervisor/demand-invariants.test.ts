@@ -4,12 +4,12 @@ import type { ExitStatus } from '../../src/exit-status.ts';
 import { begin } from '../../src/supervisor/begin.ts';
 import { next } from '../../src/supervisor/lifecycle.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
-import { child, onDemand, servePlan } from '../fakes/plan.ts';
+import { child, onDemand, routedPuma, servePlan } from '../fakes/plan.ts';
 import { toStatus } from './replay.ts';
 
 const IDLE_MS = 100_000;
 const DRAIN_MS = 10_000;
-const plan = servePlan(child('puma', { drainMs: DRAIN_MS }), child('sidekiq'), onDemand('streaming', IDLE_MS));
+const plan = servePlan(routedPuma({ drainMs: DRAIN_MS }), child('sidekiq'), onDemand('streaming', IDLE_MS));
 const { killAfterMs, leaveAfterMs } = plan.stop;
 
 /** How a start goes, in milliseconds; null: never. */
@@ -42,6 +42,12 @@ const anyDeed: fc.Arbitrary<Deed> = fc.oneof(
   fc.constant({ type: 'save' as const, child: null, why: '', atOnce: false, atMs: 0 }),
   fc.constant({ type: 'save' as const, child: 'sidekiq', why: '', atOnce: true, atMs: 0 }),
   fc.constant({ type: 'drained' as const, child: 'puma', atMs: 0 }),
+  fc.record({
+    type: fc.constant('recycle' as const),
+    child: fc.constantFrom('puma', 'sidekiq'),
+    why: fc.constant(''),
+    atMs: fc.constant(0),
+  }),
   fc.constant({ type: 'none' as const }),
 );
 const anyPause = fc.oneof(within(50), within(3000), within(2 * IDLE_MS));

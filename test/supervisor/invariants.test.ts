@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { child, onDemand, servePlan } from '../fakes/plan.ts';
+import { child, onDemand, routedPuma, servePlan } from '../fakes/plan.ts';
 import { begin } from '../../src/supervisor/begin.ts';
 import { next } from '../../src/supervisor/lifecycle.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
@@ -8,7 +8,7 @@ import { toStatus } from './replay.ts';
 
 const start = { afterReady: 'puma', atMostMs: 45_000 };
 const plan = servePlan(
-  child('puma', { drainMs: 10_000 }),
+  routedPuma(),
   child('sidekiq-1', { start }),
   child('sidekiq-2', { start }),
   onDemand('streaming', 900_000),

@@ -4,8 +4,22 @@ import { RECYCLE_APART_MS } from '../../src/supervisor/recycling.ts';
 import { next } from '../../src/supervisor/lifecycle.ts';
 import { RETURN_WITHIN_MS } from '../../src/supervisor/returning.ts';
 import type { Event } from '../../src/supervisor/state.ts';
-import { child, servePlan } from '../fakes/plan.ts';
-import { about, bootOver, cleared, codeOf, end, exited, ready, replay, save, signal, swept } from './replay.ts';
+import { child, onDemand, routedPuma, servePlan } from '../fakes/plan.ts';
+import {
+  about,
+  bootOver,
+  cleared,
+  codeOf,
+  drained,
+  end,
+  exited,
+  ready,
+  replay,
+  save,
+  signal,
+  swept,
+  wanted,
+} from './replay.ts';
 
 const plan = servePlan(child('puma'), child('sidekiq-1'), child('sidekiq-2'));
 const up = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => ready(name, 100));
@@ -308,6 +322,65 @@ describe('a child that is not seen ready', () => {
       bootOver('sidekiq-1', T + 10, T + 60_010),
     ];
     expect(phaseAfter(...events, returnOver('sidekiq-1', T + 10, T + 10 + RETURN_WITHIN_MS))).toBe('stopping');
+  });
+});
+
+describe('a recycle behind the router', () => {
+  const routed = servePlan(routedPuma(), child('sidekiq'), onDemand('streaming', 900_000));
+  const ups = [ready('puma', 100), ready('sidekiq', 100)];
+  const quiet = [...ups, recycle('puma', T)];
+  const QUIET_MS = 20_000;
+  const facts = (...events: Event[]): string[] => replay(routed, ...events).facts.map(({ fact }) => fact);
+  const last = (...events: Event[]): string[] => replay(routed, ...events).last;
+  const isPuma = (...events: Event[]): string | undefined => replay(routed, ...events).state.children.get('puma')?.is;
+
+  test('no signal: the router holds what comes; TERM when nothing is in flight; started again; ready', () => {
+    const events = [...quiet, drained('puma', T + 300), ...gone('puma', 'SIGTERM', T + 400), ready('puma', T + 9000)];
+    expect(replay(routed, ...events).did.slice(3)).toEqual([
+      [`quiet-over at ${T + QUIET_MS}`],
+      ['SIGTERM puma', `end-over at ${T + 300 + 28_500}`],
+      clear('puma', T + 400),
+      back('puma', T + 400),
+      [],
+    ]);
+    expect(facts(...events).slice(2)).toEqual(['recycling', 'restarting', 'ended', 'ready']);
+    expect(isPuma(...events)).toBe('up');
+  });
+
+  test('requests that do not end in time: TERM all the same; drained after that, or twice: nothing', () => {
+    expect(last(...quiet, quietOver('puma', 0, T + QUIET_MS))[0]).toBe('SIGTERM puma');
+    expect(last(...quiet, quietOver('puma', 0, T + QUIET_MS), drained('puma', T + QUIET_MS + 1))).toEqual([]);
+    expect(last(...quiet, drained('puma', T + 1), drained('puma', T + 2))).toEqual([]);
+  });
+
+  test('drained while it is not being recycled, or back again: nothing', () => {
+    const again = [...quiet, drained('puma', T + 1), ...gone('puma', 0, T + 2)];
+    for (const events of [[], ups, again, [...again, ready('puma', T + 5)]])
+      expect(last(...events, drained('puma', T + 9))).toEqual([]);
+  });
+
+  test('drained of another one: nothing', () => {
+    expect(isPuma(...quiet, drained('streaming', T + 1))).toBe('quiet');
+  });
+
+  test('a stop while the router holds: its TERM waits as at any stop', () => {
+    const stop = [...quiet, signal('SIGTERM', T + 100)];
+    expect(last(...stop)).toContain(`drain-over at ${T + 100 + 10_000}`);
+    expect(last(...stop)).not.toContain('SIGTERM puma');
+    expect(last(...stop, drained('puma', T + 200))).toEqual(['SIGTERM puma']);
+  });
+
+  test('a stop when it had its TERM, or is to come back: TERM at once', () => {
+    const termed = [...quiet, drained('puma', T + 1)];
+    for (const events of [termed, [...termed, ...gone('puma', 0, T + 2)]])
+      expect(last(...events, signal('SIGTERM', T + 100))).toContain('SIGTERM puma');
+  });
+
+  test('memory: it is restarted at once, but streaming is put to rest before that', () => {
+    expect(last(...ups, save('puma', T))[0]).toBe('SIGTERM puma');
+    const streaming = [wanted('streaming', T - 5000), ready('streaming', T - 4000)];
+    expect(last(...ups, ...streaming, save('puma', T))[0]).toBe('SIGTERM streaming');
+    expect(last(...ups, ...streaming, save('sidekiq', T))[0]).toBe('SIGTERM sidekiq');
   });
 });
 
