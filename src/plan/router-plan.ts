@@ -1,21 +1,24 @@
 import { bareAddress } from './listening.ts';
+import { pumaThreads } from './connections.ts';
 import type { Place } from './place.ts';
+import { pumaProcesses } from './puma-workers.ts';
 import type { Environment, Settings } from './settings.ts';
 import type { RouterPlan, Upstream } from './spec.ts';
 
 /** The router of a web dyno; null where puma or streaming listens on the dyno's port itself. */
-export function routerPlan(settings: Settings, { socketFolder: folder }: Place): RouterPlan | null {
+export function routerPlan(settings: Settings, { socketFolder: folder, quota }: Place): RouterPlan | null {
   if (!hasRouter(settings)) return null;
   const { PORT, BIND, RUN_STREAMING } = settings;
-  const upstream = (child: 'puma' | 'streaming', onDemand: boolean): Upstream => {
-    return { child, socket: `${folder}/${child}.sock`, onDemand };
+  const upstream = (child: 'puma' | 'streaming', onDemand: boolean, keeps: number): Upstream => {
+    return { child, socket: `${folder}/${child}.sock`, onDemand, keeps };
   };
+  const threads = pumaProcesses(settings, quota) * pumaThreads(settings);
   return {
     port: PORT ?? 3000,
     bind: BIND === null ? null : bareAddress(BIND),
     folder,
-    puma: upstream('puma', false),
-    streaming: RUN_STREAMING === null ? null : upstream('streaming', RUN_STREAMING === 'on-demand'),
+    puma: upstream('puma', false, threads),
+    streaming: RUN_STREAMING === null ? null : upstream('streaming', RUN_STREAMING === 'on-demand', 0),
   };
 }
 

@@ -80,10 +80,8 @@ export class Exchange implements Visitor, Carrier {
   }
 
   ended(data: Buffer | null, trailers: readonly string[]): void {
-    const connection = this.#connection;
-    this.#connection = null;
-    if (this.#isSent) connection?.release();
-    else connection?.destroy();
+    if (!this.#isSent) this.#connection?.destroy();
+    this.#letGo();
     if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
     if (data === null) this.#response.end();
     else this.#response.end(data);
@@ -94,7 +92,7 @@ export class Exchange implements Visitor, Carrier {
   }
 
   failed(why: string, retriable: boolean): void {
-    this.#connection = null;
+    this.#letGo();
     if (retriable && this.#isSent && this.#head.body === 'none' && REPEATABLE.has(this.#request.method ?? '')) {
       return this.#start(true);
     }
@@ -119,6 +117,11 @@ export class Exchange implements Visitor, Carrier {
     this.#connection.carry(this.#head.text, this.#request.method ?? 'GET', this);
   }
 
+  #letGo(): void {
+    if (this.#connection !== null) this.#way.pool.giveBack(this.#connection);
+    this.#connection = null;
+  }
+
   #sendBody(): void {
     const isChunked = this.#head.body === 'chunked';
     this.#way.slow.watch(this);
@@ -135,7 +138,7 @@ export class Exchange implements Visitor, Carrier {
   /** The reply has gone out, or the client has left. */
   #over(): void {
     this.#connection?.destroy();
-    this.#connection = null;
+    this.#letGo();
     this.#way.slow.forget(this);
     if (this.#isVisitor) this.#way.gate.leave(this);
   }

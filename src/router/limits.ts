@@ -24,8 +24,6 @@ export const STALLED_REPLY_MS = 120_000;
 
 /** Less than the 5 s after which Node, and the 20 s after which puma, closes an idle connection. */
 export const UPSTREAM_IDLE_MS = 4000;
-/** Idle connections kept to one upstream. */
-export const UPSTREAM_IDLE_AT_MOST = 32;
 /** Of the head of a reply. */
 export const REPLY_HEAD_AT_MOST = 256 * 1024;
 /** The body of an answer that refuses an upgrade. */

@@ -1,27 +1,45 @@
 import type { Cancel, Clock } from '../host/host.ts';
-import { UPSTREAM_IDLE_AT_MOST, UPSTREAM_IDLE_MS } from './limits.ts';
+import { UPSTREAM_IDLE_MS } from './limits.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 
-/** The connections to one upstream. The last one used is the first to be used again: puma's thread may still look at it. */
+/** The connections to one upstream. One that puma keeps for the next request holds one of its threads, for a fifth of a second
+ * and as long as more comes on it; with more requests in flight than threads, those on other connections then wait for
+ * seconds (measured). So it is asked to keep as many as it has threads, and none while there are more: then all stand in
+ * one line. The last one used is the first to be used again, since puma's thread may still look at it. */
 export class Pool {
   readonly #path: string;
+  readonly #keeps: number;
   readonly #clock: Clock;
   readonly #idle: UpstreamConnection[] = [];
+  #busy = 0;
   #cancel: Cancel | null = null;
 
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, keeps: number, clock: Clock) {
     this.#path = path;
+    this.#keeps = keeps;
     this.#clock = clock;
   }
 
   /** fresh: one that cannot have been closed under us. */
   take(fresh: boolean): UpstreamConnection {
-    while (!fresh) {
+    this.#busy += 1;
+    const isKept = this.#busy <= this.#keeps;
+    while (isKept && !fresh) {
       const connection = this.#idle.pop();
       if (connection === undefined) break;
       if (connection.isUsable) return connection;
     }
-    return new UpstreamConnection(this.#path, this.#free);
+    return new UpstreamConnection(this.#path, isKept);
+  }
+
+  /** Each that was taken comes back, once. */
+  giveBack(connection: UpstreamConnection): void {
+    const isUsable = connection.release() && this.#busy <= this.#keeps;
+    this.#busy -= 1;
+    if (!isUsable) return connection.destroy();
+    connection.idleSinceMs = this.#clock.now();
+    this.#idle.push(connection);
+    this.#cancel ??= this.#clock.after(UPSTREAM_IDLE_MS, this.#closeOld);
   }
 
   close(): void {
@@ -29,13 +47,6 @@ export class Pool {
     this.#cancel = null;
     for (const connection of this.#idle.splice(0)) connection.destroy();
   }
-
-  readonly #free = (connection: UpstreamConnection): void => {
-    if (this.#idle.length >= UPSTREAM_IDLE_AT_MOST) return connection.destroy();
-    connection.idleSinceMs = this.#clock.now();
-    this.#idle.push(connection);
-    this.#cancel ??= this.#clock.after(UPSTREAM_IDLE_MS, this.#closeOld);
-  };
 
   readonly #closeOld = (): void => {
     this.#cancel = null;

@@ -20,7 +20,7 @@ export type RequestHead = { text: string; body: 'none' | 'length' | 'chunked' };
 /** What is wrong with a request, and its status. */
 export type BadRequest = { status: 400 | 501; why: string };
 
-/** The head as the upstream gets it, CRLFs and all. isUpgrade: it asks to become a WebSocket. */
+/** The head as the upstream gets it, all but the empty line at its end. isUpgrade: it asks to become a WebSocket. */
 export function requestHead(request: IncomingMessage, isUpgrade: boolean): RequestHead | BadRequest {
   const { method = 'GET', url = '/', rawHeaders, headers } = request;
   const coding = headers['transfer-encoding'];
@@ -39,9 +39,9 @@ export function requestHead(request: IncomingMessage, isUpgrade: boolean): Reque
   if (hosts > 1) return { status: 400, why: 'more than one Host' };
   if (hosts === 0) text += 'Host: localhost\r\n'; // HTTP/1.0, as puma takes it by itself
   text += forwardedFor(forwarded, peerOf(request.socket));
-  if (isUpgrade) return { text: `${text}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, body: 'none' };
-  if (coding !== undefined) return { text: `${text}Transfer-Encoding: chunked\r\n\r\n`, body: 'chunked' };
-  return { text: `${text}\r\n`, body: (headers['content-length'] ?? '0') === '0' ? 'none' : 'length' };
+  if (isUpgrade) return { text: `${text}Connection: Upgrade\r\nUpgrade: websocket\r\n`, body: 'none' };
+  if (coding !== undefined) return { text: `${text}Transfer-Encoding: chunked\r\n`, body: 'chunked' };
+  return { text, body: (headers['content-length'] ?? '0') === '0' ? 'none' : 'length' };
 }
 
 /** The client's address is added as the edge adds it, where that changes nothing of what Rails takes for the client's: Rails

@@ -34,7 +34,7 @@ export class Upgrade implements Visitor, ReplyListener {
     const upstream = connect(this.#way.socket);
     this.#upstream = upstream;
     upstream.on('error', this.#trouble).on('data', this.#read).once('close', this.#closed);
-    upstream.write(this.#text, 'latin1');
+    upstream.write(`${this.#text}\r\n`, 'latin1');
   }
 
   refuse(why: string): void {

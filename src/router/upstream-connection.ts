@@ -13,16 +13,16 @@ export type Carrier = ReplyListener & {
 /** One connection to an upstream, for one request at a time. */
 export class UpstreamConnection {
   readonly socket: Socket;
-  readonly #free: (connection: UpstreamConnection) => void;
+  /** Whether it may serve another request afterwards. */
+  readonly isKept: boolean;
   #carrier: Carrier | null = null;
   #reader: ReplyReader | null = null;
   #why = '';
   #served = 0;
   idleSinceMs = 0;
 
-  /** free: called when it can take another request. */
-  constructor(path: string, free: (connection: UpstreamConnection) => void) {
-    this.#free = free;
+  constructor(path: string, isKept: boolean) {
+    this.isKept = isKept;
     this.socket = connect(path);
     this.socket.on('data', (piece: Buffer) => this.#read(piece));
     this.socket.on('drain', () => this.#carrier?.drained());
@@ -34,19 +34,19 @@ export class UpstreamConnection {
     return this.#carrier === null && !this.socket.destroyed && this.socket.readable && this.socket.writable;
   }
 
+  /** head: without its empty last line. */
   carry(head: string, method: string, carrier: Carrier): void {
     this.#carrier = carrier;
     this.#reader = new ReplyReader(method, carrier);
-    this.socket.write(head, 'latin1');
+    this.socket.write(this.isKept ? `${head}\r\n` : `${head}Connection: close\r\n\r\n`, 'latin1');
   }
 
-  /** The whole request has been sent, and its reply has come: ready for the next, or done. */
-  release(): void {
+  /** Its request is over, one way or the other. True where it can take another. */
+  release(): boolean {
     const isReusable = this.#reader?.isReusable === true;
     this.#carrier = this.#reader = null;
     this.#served += 1;
-    if (isReusable && this.isUsable) this.#free(this);
-    else this.socket.destroy();
+    return this.isKept && isReusable && this.isUsable;
   }
 
   /** Nobody wants the reply any more. */

@@ -28,7 +28,7 @@ export function wayTo(
   return {
     ...upstream,
     gate: new Gate({ upstream, clock, ask, shortage, left }),
-    pool: new Pool(upstream.socket, clock),
+    pool: new Pool(upstream.socket, upstream.keeps, clock),
     trouble: new Trouble(upstream.child, clock, tell),
     slow,
     isDraining: false,

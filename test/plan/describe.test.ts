@@ -337,8 +337,8 @@ describe('planAsData', () => {
         port: 5006,
         bind: null,
         folder: '/tmp/run',
-        puma: { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false },
-        streaming: { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: true },
+        puma: { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false, keeps: 5 },
+        streaming: { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: true, keeps: 0 },
       },
       children: [
         { name: 'puma', start: 'at-once', socket: '/tmp/run/puma.sock', drainMs: 9500 },

@@ -5,8 +5,8 @@ import type { Environment } from '../../src/plan/settings.ts';
 import type { ChildSpec, RouterPlan } from '../../src/plan/spec.ts';
 import { checkout, child, elsewhere, problemsOf, serving, warningsOf } from './checkout.ts';
 
-const PUMA = { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false };
-const STREAMING = { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: false };
+const PUMA = { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false, keeps: 10 };
+const STREAMING = { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: false, keeps: 0 };
 const ON_DEMAND = { ...STREAMING, onDemand: true };
 
 const INLINE: Environment = { RUN_STREAMING: 'inline' };

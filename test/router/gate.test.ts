@@ -17,7 +17,7 @@ function gate({ onDemand = true, shortage = null as string | null } = {}) {
   const clock = new FakeClock();
   const asked: Demand[] = [];
   const it = new Gate({
-    upstream: { child: 'streaming', socket: '/s', onDemand },
+    upstream: { child: 'streaming', socket: '/s', onDemand, keeps: 0 },
     clock,
     ask: (demand) => void asked.push(demand),
     shortage: () => shortage,
@@ -127,7 +127,7 @@ describe('on demand', () => {
   test('memory is only asked for when it would have to start', () => {
     const asked: Demand[] = [];
     const options = { clock: new FakeClock(), ask: (demand: Demand) => void asked.push(demand), left: () => {} };
-    const upstream = { child: 'streaming', socket: '/s', onDemand: true };
+    const upstream = { child: 'streaming', socket: '/s', onDemand: true, keeps: 0 };
     const it = new Gate({ ...options, upstream, shortage: () => 'memory at 160 %' });
     it.admit(new Guest());
     it.open();

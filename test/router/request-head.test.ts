@@ -16,7 +16,7 @@ function request(rawHeaders: string[], { peer = '203.0.113.9', method = 'GET' } 
 function lines(rawHeaders: string[], options?: Parameters<typeof request>[1], isUpgrade = false): string[] {
   const head = requestHead(request(rawHeaders, options), isUpgrade);
   if ('status' in head) return [`${head.status} ${head.why}`];
-  expect(head.text.endsWith('\r\n\r\n')).toBe(true);
+  expect(head.text.endsWith('\r\n')).toBe(true);
   return [...head.text.trimEnd().split('\r\n'), head.body];
 }
 
