@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from '../fakes/clock.ts';
+import { eventually } from '../harness/eventually.ts';
+import { targetOf, valueOf } from './messages.ts';
+import { replyOn } from './replies.ts';
+import { request, startRouter, type Rig } from './rig.ts';
+import { answering, plain, requestsOf, Upstream } from './upstream.ts';
+import { wireTo } from './wire.ts';
+
+const API = '/api/v1/streaming';
+const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a'];
+const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+
+function stop(rig: Rig): void {
+  rig.router.hear({ fact: 'stopping', because: 'SIGTERM', children: ['puma'], atMostMs: 29_000 });
+}
+
+async function isRefused(rig: Rig): Promise<void> {
+  const late = wireTo({ host: '127.0.0.1', port: rig.port });
+  await late.closed();
+  expect(late.error).toBe('ECONNREFUSED');
+}
+
+test('the port closes at once, and so do connections that have been served', async () => {
+  const rig = await startRouter();
+  answering(rig.pumaSocket, () => plain('ok'));
+  const client = rig.client().send(request('/'));
+  await replyOn(client);
+  stop(rig);
+  await isRefused(rig);
+  await client.closed();
+  expect(client.error).toBeNull();
+});
+
+test('a request in flight gets its answer, which says close', async () => {
+  const rig = await startRouter();
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client().send(request('/'));
+  await requestsOf(puma, 1);
+  stop(rig);
+  const drained = { type: 'drained', child: 'puma' };
+  expect(rig.demands).not.toContainEqual(drained);
+  (await puma.wire()).send(plain('late but sure'));
+  const reply = await replyOn(client);
+  expect(reply.body).toBe('late but sure');
+  expect(valueOf(reply, 'connection')).toBe('close');
+  await client.closed();
+  expect(client.error).toBeNull();
+  await eventually(() => expect(rig.demands).toContainEqual(drained));
+});
+
+test('an upload in flight is finished', async () => {
+  const rig = await startRouter();
+  const puma = answering(rig.pumaSocket, ({ body }) => plain(body));
+  const client = rig.client().send(request('/', { method: 'POST', headers: ['Content-Length: 8'], body: 'half' }));
+  await (await puma.wire()).until('half');
+  stop(rig);
+  client.send('more');
+  expect((await replyOn(client)).body).toBe('halfmore');
+  await client.closed();
+});
+
+test('what nobody is inside has drained at once, and only once', async () => {
+  const rig = await startRouter({ streaming: 'on-demand' });
+  stop(rig);
+  expect(rig.demands).toEqual([
+    { type: 'drained', child: 'puma' },
+    { type: 'drained', child: 'streaming' },
+  ]);
+});
+
+test('a WebSocket goes on until its server ends', async () => {
+  const rig = await startRouter();
+  const streaming = new Upstream(rig.streamingSocket);
+  const client = rig.client().send(request(API, { headers: UPGRADE }));
+  const server = await streaming.wire();
+  await server.until('\r\n\r\n');
+  server.send(SWITCHED);
+  await client.until('\r\n\r\n');
+  stop(rig);
+  server.send('still here');
+  await client.until('still here');
+  server.socket.destroy();
+  await client.closed();
+});
+
+test('a stream of events goes on until its server ends, and is not presented as whole', async () => {
+  const rig = await startRouter();
+  const streaming = new Upstream(rig.streamingSocket);
+  const client = rig.client().send(request(API));
+  const server = await streaming.wire();
+  await server.until('\r\n\r\n');
+  server.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:)\n\r\n');
+  await client.until(':)');
+  stop(rig);
+  server.send('3\r\n:(\n\r\n');
+  await client.until(':(');
+  server.socket.destroy();
+  await client.closed();
+  expect(client.received).not.toContain('0\r\n\r\n');
+});
+
+test('close() ends everything: requests, uploads, downloads, held ones, WebSockets and those that want to be', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock, up: ['puma'] });
+  const puma = new Upstream(rig.pumaSocket);
+  const clients = [
+    rig.client(),
+    rig.client().send('GET / HT'),
+    rig.client().send(request('/asked')),
+    rig.client().send(request('/upload', { method: 'POST', headers: ['Content-Length: 9'], body: 'half' })),
+    rig.client().send(request(`${API}/held`)),
+    rig.client().send(request(`${API}/held`, { headers: UPGRADE })),
+  ];
+  await eventually(() => expect(puma.requests.map(targetOf).sort()).toEqual(['/asked', '/upload']));
+  await eventually(() => expect(clock.left).toBeGreaterThanOrEqual(3));
+  await rig.router.close();
+  for (const client of clients) await client.closed();
+  await eventually(() => expect(puma.open).toBe(0));
+  expect(clock.left).toBe(0);
+});
