@@ -1,0 +1,80 @@
+import { get, HIDDEN, HOST, SMUGGLED, type Case } from './case.ts';
+
+/** Heads that are not to the letter. */
+export const HEADS: readonly Case[] = [
+  ...refused({
+    'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0',
+    'HTTP/1.2': `GET /a HTTP/1.2\r\n${HOST}\r\n`,
+    'HTTP/1.10': `GET /a HTTP/1.10\r\n${HOST}\r\n`,
+    'http/1.1': `GET /a http/1.1\r\n${HOST}\r\n`,
+    'another protocol': `GET /a ICE/1.0\r\n${HOST}\r\n`,
+    'no Host': 'GET /a HTTP/1.1\r\n\r\n',
+    'two Hosts': `GET /a HTTP/1.1\r\n${HOST}Host: other.example\r\n\r\n`,
+    'a Host twice': `GET /a HTTP/1.1\r\n${HOST}${HOST}\r\n`,
+    'a space before a colon': `GET /a HTTP/1.1\r\n${HOST}A : b\r\n\r\n`,
+    'a header without a colon': `GET /a HTTP/1.1\r\n${HOST}A\r\n\r\n`,
+    'a header without a name': `GET /a HTTP/1.1\r\n${HOST}: b\r\n\r\n`,
+    'a space in a name': `GET /a HTTP/1.1\r\n${HOST}A b: c\r\n\r\n`,
+    'a space before the first header': `GET /a HTTP/1.1\r\n ${HOST}\r\n`,
+    'a NUL in a value': `GET /a HTTP/1.1\r\n${HOST}A: b\0c\r\n\r\n`,
+    'a NUL in a name': `GET /a HTTP/1.1\r\n${HOST}A\0: b\r\n\r\n`,
+    'a NUL in the target': `GET /a\0b HTTP/1.1\r\n${HOST}\r\n`,
+    'a bare CR in a value': `GET /a HTTP/1.1\r\n${HOST}A: b\rX: c\r\n\r\n`,
+    'a bare CR as the end of a line': `GET /a HTTP/1.1\r${HOST}\r\n`,
+    'a bare CR before the next header': `GET /a HTTP/1.1\r\n${HOST}A: b\rTransfer-Encoding: chunked\r\n\r\n`,
+    'letters beyond ASCII in a name': `GET /a HTTP/1.1\r\n${HOST}\xc3\xa4: b\r\n\r\n`,
+    'a control character in a value': `GET /a HTTP/1.1\r\n${HOST}A: b\x01c\r\n\r\n`,
+    'a method that nobody knows': `FETCH /a HTTP/1.1\r\n${HOST}\r\n`,
+    'a method in small letters': `get /a HTTP/1.1\r\n${HOST}\r\n`,
+    'a space before the method': ` GET /a HTTP/1.1\r\n${HOST}\r\n`,
+    'no target': `GET HTTP/1.1\r\n${HOST}\r\n`,
+    'a target of nothing': `GET  HTTP/1.1\r\n${HOST}\r\n`,
+    'a space in the target': `GET /a b HTTP/1.1\r\n${HOST}\r\n`,
+    'a tab instead of a space': `GET\t/a\tHTTP/1.1\r\n${HOST}\r\n`,
+    'a target without a slash': `GET a HTTP/1.1\r\n${HOST}\r\n`,
+    'something behind the version': `GET /a HTTP/1.1 HTTP/1.1\r\n${HOST}\r\n`,
+    'a first line without end': 'A'.repeat(200_000),
+    'a target without end': `GET /${'a'.repeat(200_000)} HTTP/1.1\r\n${HOST}\r\n`,
+    'a name without end': `GET /a HTTP/1.1\r\n${HOST}${'A'.repeat(200_000)}: b\r\n\r\n`,
+    'a value without end': `GET /a HTTP/1.1\r\n${HOST}A: ${'b'.repeat(200_000)}\r\n\r\n`,
+    'headers without end': `GET /a HTTP/1.1\r\n${HOST}${'A: b\r\n'.repeat(40_000)}\r\n`,
+    'a TLS hello': '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03',
+    'only NULs': '\0'.repeat(1000),
+    'a PROXY line': `PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n${get('/a')}`,
+    CONNECT: `CONNECT social.example:443 HTTP/1.1\r\n${HOST}\r\n${SMUGGLED}`,
+    'CONNECT with a path': `CONNECT /api/v1/streaming HTTP/1.1\r\n${HOST}\r\n${SMUGGLED}`,
+  }),
+  { name: 'HTTP/0.9', bytes: 'GET /a\r\n', outcome: 'refused', hangs: true },
+  ...either({
+    'HTTP/0.9 with headers': [`GET /a\r\n${HOST}\r\n`, ['GET /a']],
+    'HTTP/0.9 with a version': [`GET /a HTTP/0.9\r\n${HOST}\r\n`, ['GET /a']],
+    'HTTP/2.0': [`GET /a HTTP/2.0\r\n${HOST}\r\n`, ['GET /a']],
+    'a bare LF as the end of each line': [`GET /a HTTP/1.1\nHost: social.example\n\n`, ['GET /a']],
+    'a bare LF as the end of one line': [`GET /a HTTP/1.1\r\nHost: social.example\nA: b\r\n\r\n`, ['GET /a']],
+    'a bare LF before a length': [`POST /a HTTP/1.1\r\n${HOST}A: b\nContent-Length: 1\r\n\r\nx`, ['POST /a x']],
+    'a bare LF as the last line': [`GET /a HTTP/1.1\r\n${HOST}\n${HIDDEN}`, ['GET /a', 'GET /hidden']],
+    'a folded value': [`GET /a HTTP/1.1\r\n${HOST}A: b\r\n c\r\n\r\n`, ['GET /a']],
+    'a folded value with a tab': [`GET /a HTTP/1.1\r\n${HOST}A: b\r\n\tc\r\n\r\n`, ['GET /a']],
+    'a folded Host': [`GET /a HTTP/1.1\r\nHost:\r\n social.example\r\n\r\n`, ['GET /a']],
+    'an empty Host': ['GET /a HTTP/1.1\r\nHost:\r\n\r\n', ['GET /a']],
+    'a Host that is none': ['GET /a HTTP/1.1\r\nHost: a/b@c d\r\n\r\n', ['GET /a']],
+    'empty lines before the request': [`\r\n\r\n${get('/a')}`, ['GET /a']],
+    'empty lines between requests': [`${get('/a')}\r\n\r\n${get('/b')}`, ['GET /a', 'GET /b']],
+    'letters beyond ASCII in the target': [get('/caf\xc3\xa9'), ['GET /caf\xc3\xa9']],
+    'letters beyond ASCII in a value': [get('/a', 'A: caf\xc3\xa9'), ['GET /a']],
+    'DEL in a value': [get('/a', 'A: b\x7fc'), ['GET /a']],
+    TRACE: [`TRACE /a HTTP/1.1\r\n${HOST}\r\n`, ['TRACE /a']],
+    'OPTIONS *': [`OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, ['OPTIONS *']],
+    'GET *': [get('*'), ['GET *']],
+    'a method of WebDAV': [`PROPFIND /a HTTP/1.1\r\n${HOST}\r\n`, ['PROPFIND /a']],
+    'a method of RTSP': [`DESCRIBE /a HTTP/1.1\r\n${HOST}\r\n`, ['DESCRIBE /a']],
+  }),
+];
+
+function refused(cases: Readonly<Record<string, string>>): Case[] {
+  return Object.entries(cases).map(([name, bytes]) => ({ name, bytes, outcome: 'refused' }));
+}
+
+function either(cases: Readonly<Record<string, readonly [bytes: string, puma: readonly string[]]>>): Case[] {
+  return Object.entries(cases).map(([name, [bytes, puma]]) => ({ name, bytes, outcome: 'either', puma }));
+}
