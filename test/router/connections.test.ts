@@ -33,6 +33,30 @@ test('as many connections as there are requests at the same time, and no more', 
   expect(puma.wires).toHaveLength(3);
 });
 
+test('more requests in flight than connections are kept: those beyond say close, and go', async () => {
+  const rig = await startRouter(); // of puma 5 are kept
+  const puma = new Upstream(rig.pumaSocket);
+  const clients = Array.from({ length: 7 }, () => rig.client().send(request('/')));
+  const asked = await requestsOf(puma, 7);
+  expect(asked.map((one) => valueOf(one, 'connection')).sort()).toEqual([
+    'close',
+    'close',
+    ...Array<null>(5).fill(null),
+  ]);
+  for (const wire of puma.wires) wire.send(plain('ok'));
+  for (const client of clients) expect(valueOf(await replyOn(client), 'connection')).toBe('keep-alive');
+  await eventually(() => expect(puma.open).toBeLessThanOrEqual(5));
+});
+
+test('streaming keeps none', async () => {
+  const rig = await startRouter();
+  const streaming = echoing(rig.streamingSocket);
+  const client = rig.client().send(request(API) + request(API));
+  await repliesOn(client, 2);
+  expect(streaming.requests.map((one) => valueOf(one, 'connection'))).toEqual(['close', 'close']);
+  await eventually(() => expect(streaming.open).toBe(0));
+});
+
 test('an idle connection to an upstream is closed before the upstream would', async () => {
   const clock = new FakeClock();
   const rig = await startRouter({ clock });
