@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { RETRY_AFTER_S } from './limits.ts';
+import type { Clock } from '../host/host.ts';
+import { LINGER_MS, RETRY_AFTER_S } from './limits.ts';
 
 /** What we answer ourselves. */
 export type Answer = {
@@ -17,6 +18,7 @@ const REASONS = {
   502: 'Bad Gateway',
   503: 'Service Unavailable',
 } as const;
+const TYPE = { 'Content-Type': 'text/plain; charset=utf-8' };
 
 /** Come back later. */
 export function unavailable(why: string): Answer {
@@ -27,24 +29,25 @@ export function unavailable(why: string): Answer {
 export function answer(response: ServerResponse, { status, text, headers }: Answer, closes = false): boolean {
   if (response.headersSent) return false;
   if (closes) response.shouldKeepAlive = false;
-  response.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text),
-    ...headers,
-  });
+  response.writeHead(status, { ...TYPE, 'Content-Length': Buffer.byteLength(text), ...headers });
   response.end(text);
   return true;
 }
 
 /** The same for a connection that asked for an upgrade: it ends. */
-export function answerRaw(socket: Socket, { status, text, headers }: Answer): void {
-  const all = {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': `${Buffer.byteLength(text)}`,
-    ...headers,
-    Connection: 'close',
-  };
+export function answerRaw(socket: Socket, { status, text, headers }: Answer, clock: Clock): void {
+  const all = { ...TYPE, 'Content-Length': `${Buffer.byteLength(text)}`, ...headers, Connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('')}\r\n${text}`);
-  socket.resume(); // what it still sends is read and dropped, so that the answer is not lost in a reset
+  hangUp(socket, `HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('')}\r\n${text}`, clock);
+}
+
+/** The last words on a connection. What the client still sends is read and dropped for a while, so that they are not lost in a
+ * reset. */
+export function hangUp(socket: Socket, bytes: string | Buffer, clock: Clock): void {
+  socket.end(bytes);
+  socket.removeAllListeners('data').resume();
+  socket.once(
+    'close',
+    clock.after(LINGER_MS, () => socket.destroy()),
+  );
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answer, unavailable } from './answers.ts';
 import type { Visitor } from './gate.ts';
 import type { ReplyHead } from './reply-head.ts';
+import type { Client } from './clients.ts';
 import { hint, lastChunk, pairs, send, withoutTrailer } from './body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Way } from './way.ts';
@@ -15,28 +16,41 @@ export class Exchange implements Visitor, Carrier {
   readonly #response: ServerResponse;
   readonly #head: RequestHead;
   readonly #way: Way;
+  readonly #client: Client;
   #connection: UpstreamConnection | null = null;
   /** The whole request has gone to the upstream. */
   #isSent: boolean;
   #isVisitor = false;
+  #isOver = false;
+  /** The head of the reply waits for the body that goes out with it. */
+  #isHeadHeld = false;
+  /** Takes the reply faster than the client does. */
+  #isStalled = false;
   /** Bytes of the body. */
   received = 0;
-  /** The client takes nothing at the moment. */
-  isStalled = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, head: RequestHead, way: Way) {
+  constructor(request: IncomingMessage, response: ServerResponse, head: RequestHead, way: Way, client: Client) {
     this.#request = request;
     this.#response = response;
     this.#head = head;
     this.#way = way;
+    this.#client = client;
+    client.open += 1;
     this.#isSent = head.body === 'none';
     response.sendDate = false; // the upstream's own, or none
-    response.once('close', () => this.#over());
+    response.once('close', this.#over);
+    // Behind another request, it does not hear of the end of its connection by itself.
+    if (response.socket === null) request.socket.once('close', this.#over);
   }
 
   /** It waits for the client, not for the upstream. */
   get isReceiving(): boolean {
     return !this.#isSent && this.#connection !== null && !this.#request.isPaused();
+  }
+
+  get stalledAt(): number | null {
+    const { socket } = this.#request;
+    return this.#isStalled ? socket.bytesWritten - socket.writableLength : null;
   }
 
   /** isCounted: as a visitor, for whose sake an upstream on demand is there. */
@@ -53,38 +67,48 @@ export class Exchange implements Visitor, Carrier {
 
   refuse(why: string): void {
     this.#isVisitor = false;
-    answer(this.#response, unavailable(why), !this.#request.complete);
+    answer(this.#response, unavailable(why), !this.#request.complete || this.#isLast);
   }
 
   informed(head: ReplyHead): void {
+    if (this.#request.httpVersionMinor === 0) return;
     if (head.status === 100) this.#response.writeContinue();
-    else if (head.status === 103 && this.#request.httpVersionMinor > 0) hint(this.#response, head.headers);
+    else if (head.status === 103) hint(this.#response, head.headers);
   }
 
   begun({ status, reason, headers, framing }: ReplyHead): void {
-    if (!this.#isSent || this.#way.isDraining) this.#response.shouldKeepAlive = false;
+    if (status === 101) throw new Error('101, which nobody asked for');
+    if (!this.#isSent || this.#isLast) this.#response.shouldKeepAlive = false;
     const canTrail = framing.by === 'chunks' && this.#request.httpVersionMinor > 0;
     this.#response.writeHead(status, reason, canTrail ? headers : withoutTrailer(headers));
+    this.#isHeadHeld = true;
   }
 
   body(data: Buffer): void {
+    this.#isHeadHeld = false;
     if (this.#response.write(data) || this.#connection === null) return;
     const { socket } = this.#connection;
     socket.pause();
-    this.isStalled = true;
+    this.#isStalled = true;
     this.#way.slow.watch(this);
     this.#response.once('drain', () => {
-      this.isStalled = false;
-      socket.resume();
+      this.#isStalled = false;
+      if (this.#connection?.socket === socket) socket.resume();
     });
   }
 
   ended(data: Buffer | null, trailers: readonly string[]): void {
+    this.#isHeadHeld = false;
     if (!this.#isSent) this.#connection?.destroy();
     this.#letGo();
     if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
     if (data === null) this.#response.end();
     else this.#response.end(data);
+  }
+
+  heard(): void {
+    if (this.#isHeadHeld) this.#response.flushHeaders();
+    this.#isHeadHeld = false;
   }
 
   drained(): void {
@@ -104,12 +128,19 @@ export class Exchange implements Visitor, Carrier {
   /** Nobody may take what the client has got for the whole. */
   abort(): void {
     // A FIN would end a reply without a length as if that were all of it.
-    this.#response.socket?.resetAndDestroy();
+    const reset = (): void => void this.#request.socket.resetAndDestroy();
+    if (this.#response.socket !== null) reset();
+    else this.#response.once('socket', reset); // behind another reply, which is whole
   }
 
   /** The client is too slow with its body. */
   giveUp(): void {
     if (!answer(this.#response, { status: 408, text: 'the rest of the request did not come\n' }, true)) this.abort();
+  }
+
+  /** The connection closes with its reply. */
+  get #isLast(): boolean {
+    return this.#way.isDraining && this.#client.open === 1;
   }
 
   #start(fresh: boolean): void {
@@ -118,7 +149,9 @@ export class Exchange implements Visitor, Carrier {
   }
 
   #letGo(): void {
-    if (this.#connection !== null) this.#way.pool.giveBack(this.#connection);
+    if (this.#connection === null) return;
+    this.#connection.socket.resume();
+    this.#way.pool.giveBack(this.#connection);
     this.#connection = null;
   }
 
@@ -136,10 +169,16 @@ export class Exchange implements Visitor, Carrier {
   }
 
   /** The reply has gone out, or the client has left. */
-  #over(): void {
+  readonly #over = (): void => {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#request.socket.off('close', this.#over);
     this.#connection?.destroy();
     this.#letGo();
     this.#way.slow.forget(this);
+    this.#client.open -= 1;
+    const isLast = this.#way.isDraining || this.#client.isRefused;
+    if (isLast && this.#client.open === 0) this.#request.socket.end();
     if (this.#isVisitor) this.#way.gate.leave(this);
-  }
+  };
 }

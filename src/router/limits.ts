@@ -28,5 +28,9 @@ export const UPSTREAM_IDLE_MS = 4000;
 export const REPLY_HEAD_AT_MOST = 256 * 1024;
 /** The body of an answer that refuses an upgrade. */
 export const REFUSAL_AT_MOST = 64 * 1024;
+/** What a client may send behind its wish for an upgrade before that is granted. */
+export const EARLY_AT_MOST = 64 * 1024;
+/** From our last word on a connection to its end. */
+export const LINGER_MS = 2000;
 /** One line of the log about the same upstream in this time. */
 export const TROUBLE_EVERY_MS = 1000;

@@ -16,7 +16,8 @@ export type ReplyHead = {
  * @throws Error for what is no HTTP reply, or not one whose end can be told. */
 export function readReplyHead(text: string, method: string): ReplyHead {
   const lines = text.split('\r\n');
-  const [, minor, code, reason = ''] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: (.*))?$/.exec(lines[0] ?? '') ?? [];
+  const [, minor, code, reason = ''] =
+    /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(lines[0] ?? '') ?? [];
   if (code === undefined) throw new Error('no HTTP reply');
   const status = Number(code);
   const all = lines.slice(1).map(pair);
@@ -36,12 +37,18 @@ export function readReplyHead(text: string, method: string): ReplyHead {
   return { status, reason, headers, framing, keepsAlive: !closes && framing.by !== 'close' };
 }
 
+/** What may be in a name (RFC 9110, 5.6.2), and what may not be in a header at all. */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+const UNFIT = /[^\t\x20-\x7e\x80-\xff]/;
+
 type Pair = readonly [name: string, value: string, lower: string];
 
 function pair(line: string): Pair {
   const colon = line.indexOf(':');
   const name = line.slice(0, colon);
-  if (colon < 1 || /[^\x21-\x7e]/.test(name)) throw new Error(`not a header: ${JSON.stringify(line.slice(0, 60))}`);
+  if (colon < 1 || !TOKEN.test(name) || UNFIT.test(line))
+    throw new Error(`not a header: ${JSON.stringify(line.slice(0, 60))}`);
   return [name, line.slice(colon + 1).trim(), name.toLowerCase()];
 }
 

@@ -39,7 +39,7 @@ export function requestHead(request: IncomingMessage, isUpgrade: boolean): Reque
   if (hosts > 1) return { status: 400, why: 'more than one Host' };
   if (hosts === 0) text += 'Host: localhost\r\n'; // HTTP/1.0, as puma takes it by itself
   text += forwardedFor(forwarded, peerOf(request.socket));
-  if (isUpgrade) return { text: `${text}Connection: Upgrade\r\nUpgrade: websocket\r\n`, body: 'none' };
+  if (isUpgrade) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   if (coding !== undefined) return { text: `${text}Transfer-Encoding: chunked\r\n`, body: 'chunked' };
   return { text, body: (headers['content-length'] ?? '0') === '0' ? 'none' : 'length' };
 }

@@ -4,6 +4,7 @@ import type { Fact } from '../facts.ts';
 import type { Clock } from '../host/host.ts';
 import type { RouterPlan } from '../plan/spec.ts';
 import { answer, answerRaw } from './answers.ts';
+import { Clients } from './clients.ts';
 import { Exchange } from './exchange.ts';
 import { hearFact } from './hear-fact.ts';
 import { HEADERS_AT_MOST, HEADERS_WITHIN_MS, KEEP_ALIVE_MS } from './limits.ts';
@@ -12,7 +13,6 @@ import { requestHead } from './request-head.ts';
 import { isHealthCheck, route } from './route.ts';
 import type { RouterOptions } from './router-options.ts';
 import { SlowClients } from './slow-clients.ts';
-import { endTunnels } from './tunnel.ts';
 import { Trouble } from './trouble.ts';
 import { Upgrade } from './upgrade.ts';
 import { wayTo, type Way } from './way.ts';
@@ -34,6 +34,7 @@ export class Router {
   readonly #slow: SlowClients;
   readonly #ways: readonly Way[];
   readonly #puma: Way;
+  readonly #clients = new Clients();
   readonly #streaming: Way | null;
   readonly #clock: Clock;
   /** Called when a client was served. */
@@ -52,6 +53,7 @@ export class Router {
     this.#server.maxConnections = mostConnections;
     const crowd = new Trouble('router', clock, tell);
     this.#server.on('drop', () => crowd.report(`${mostConnections} connections are open, one more was closed`));
+    this.#server.on('connection', (socket: Socket) => this.#clients.add(socket));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response));
     this.#server.on('upgrade', (request, _, early) => this.#upgrade(request, early));
   }
@@ -71,30 +73,46 @@ export class Router {
   /** Ends everything: WebSockets at once, a client that still takes its answer gets this long. */
   async close(atMostMs = 0): Promise<void> {
     this.#drain();
-    endTunnels();
     if (atMostMs > 0) await this.#emptied(atMostMs);
-    this.#server.closeAllConnections();
+    this.#clients.closeAll();
     this.#slow.close();
     for (const { pool } of this.#ways) pool.close();
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const { method = 'GET', url = '/' } = request;
+    const client = this.#clients.of(request.socket);
+    if (client.isRefused) return;
     const way = this.#wayFor(route(method, url, null));
     if (way.onDemand && !way.gate.isOpen && isHealthCheck(method, url)) return asleep(response);
     const head = requestHead(request, false);
-    if ('status' in head) return void answer(response, { status: head.status, text: `${head.why}\n` }, true);
-    new Exchange(request, response, head, way).begin(!way.onDemand || !isHealthCheck(method, url));
+    if ('status' in head) {
+      client.isRefused = true;
+      return void answer(response, { status: head.status, text: `${head.why}\n` }, true);
+    }
+    new Exchange(request, response, head, way, client).begin(!way.onDemand || !isHealthCheck(method, url));
   }
 
   #upgrade(request: IncomingMessage, early: Buffer): void {
     const { method = 'GET', url = '/', headers, socket: client } = request;
+    const state = this.#clients.of(client);
+    client.on('error', () => client.destroy());
+    if (state.isRefused) return;
+    if (state.open > 0) {
+      state.isRefused = true; // it would overtake what came before
+      return void client.resume();
+    }
     const isFor = route(method, url, headers.upgrade ?? '');
-    if (isFor !== 'streaming' || this.#streaming === null) return reject(client, 'no upgrade here');
+    if (isFor !== 'streaming' || this.#streaming === null) return this.#reject(client, 'no upgrade here');
     const head = requestHead(request, true);
-    if ('status' in head) return reject(client, head.why);
+    if ('status' in head) return this.#reject(client, head.why);
+    if (head.body !== 'none' || headers.host === undefined) return this.#reject(client, 'no upgrade like this');
     const upgrade = new Upgrade(client, early, head.text, method, this.#streaming);
     this.#streaming.gate.admit(upgrade);
+  }
+
+  #reject(client: Socket, why: string): void {
+    answerRaw(client, { status: 400, text: `${why}\n` }, this.#clock);
   }
 
   #wayFor(to: ReturnType<typeof route>): Way {
@@ -116,6 +134,7 @@ export class Router {
   /** No new connections; what is under way gets its answer. */
   #drain(): void {
     this.#server.close();
+    this.#clients.closeUnused();
     for (const way of this.#ways) {
       way.isDraining = true;
       way.gate.close();
@@ -126,9 +145,4 @@ export class Router {
 /** Nobody is woken for a monitor's sake. */
 function asleep(response: ServerResponse): void {
   answer(response, { status: 200, text: 'OK', headers: { 'X-Mstdn-Supervise': 'streaming is asleep' } });
-}
-
-function reject(client: Socket, text: string): void {
-  client.on('error', () => client.destroy());
-  answerRaw(client, { status: 400, text: `${text}\n` });
 }

@@ -7,11 +7,11 @@ export type Watched = {
   readonly received: number;
   /** It waits for the client's bytes, not for the upstream. */
   readonly isReceiving: boolean;
-  /** The client takes nothing of the reply. */
-  readonly isStalled: boolean;
+  /** Bytes of the reply that have gone out; null while there are none that wait. */
+  readonly stalledAt: number | null;
   giveUp(): void;
 };
-type Since = { received: number; stalledForMs: number };
+type Since = { received: number; stalledAt: number | null; stalledForMs: number };
 
 /** Ends what clients keep open without using it: a thread of puma waits behind each. */
 export class SlowClients {
@@ -24,7 +24,7 @@ export class SlowClients {
   }
 
   watch(one: Watched): void {
-    if (!this.#watched.has(one)) this.#watched.set(one, { received: one.received, stalledForMs: 0 });
+    if (!this.#watched.has(one)) this.#watched.set(one, { received: one.received, stalledAt: null, stalledForMs: 0 });
     this.#cancel ??= this.#clock.after(SLOWEST_MS, this.#look);
   }
 
@@ -40,10 +40,12 @@ export class SlowClients {
   readonly #look = (): void => {
     this.#cancel = this.#clock.after(SLOWEST_MS, this.#look);
     for (const [one, since] of this.#watched) {
-      since.stalledForMs = one.isStalled ? since.stalledForMs + SLOWEST_MS : 0;
+      const { stalledAt } = one;
+      since.stalledForMs = stalledAt !== null && stalledAt === since.stalledAt ? since.stalledForMs + SLOWEST_MS : 0;
+      since.stalledAt = stalledAt;
       const isSlow = one.isReceiving && one.received - since.received < SLOWEST_BYTES;
       since.received = one.received;
-      if (isSlow || since.stalledForMs > STALLED_REPLY_MS) one.giveUp();
+      if (isSlow || since.stalledForMs >= STALLED_REPLY_MS) one.giveUp();
     }
   };
 }

@@ -9,16 +9,12 @@ type End = Socket & { [PEER]?: End; [GATE]?: Gate };
 /** Whoever is inside a gate leaves it without a name. */
 const SOMEBODY = { enter(): void {}, refuse(): void {} };
 
-/** Every client of a tunnel. */
-const clients = new Set<Socket>();
-
 /** Carries bytes both ways, unread, until one end closes. */
 export function join(client: Socket, upstream: Socket, gate: Gate): void {
   const [near, far]: [End, End] = [client, upstream];
   near[PEER] = far;
   far[PEER] = near;
   near[GATE] = gate;
-  clients.add(client);
   for (const end of [client, upstream]) {
     end.setTimeout(0).setNoDelay();
     end.on('data', carry).on('drain', drained).on('end', ended).on('error', failed);
@@ -26,11 +22,6 @@ export function join(client: Socket, upstream: Socket, gate: Gate): void {
   upstream.once('close', farClosed);
   client.once('close', nearClosed);
   client.resume();
-}
-
-/** Ends them all. */
-export function endTunnels(): void {
-  for (const client of clients) client.destroy();
 }
 
 function carry(this: End, data: Buffer): void {
@@ -54,7 +45,6 @@ function farClosed(this: End): void {
 }
 
 function nearClosed(this: End): void {
-  clients.delete(this);
   this[PEER]?.destroy();
   this[GATE]?.leave(SOMEBODY);
 }

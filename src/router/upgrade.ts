@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { answerRaw, unavailable } from './answers.ts';
+import { answerRaw, hangUp, unavailable } from './answers.ts';
 import { pairs } from './body.ts';
 import type { Visitor } from './gate.ts';
-import { REFUSAL_AT_MOST } from './limits.ts';
+import { EARLY_AT_MOST, REFUSAL_AT_MOST } from './limits.ts';
 import type { ReplyHead } from './reply-head.ts';
 import { ReplyReader, type ReplyListener } from './reply-reader.ts';
 import { join } from './tunnel.ts';
@@ -13,33 +13,34 @@ import type { Way } from './way.ts';
  * on: after a no they could be another request, past the routes. */
 export class Upgrade implements Visitor, ReplyListener {
   readonly #client: Socket;
-  /** What came after the client's head already. */
-  readonly #early: Buffer;
   readonly #text: string;
   readonly #way: Way;
   readonly #reader: ReplyReader;
   #upstream: Socket | null = null;
   #reply: ReplyHead | null = null;
   #body: Buffer[] = [];
+  /** What the client has sent behind its request. */
+  #early: Buffer;
+  #why = '';
+  /** Nothing is waited for any more. */
   #isOver = false;
 
   constructor(client: Socket, early: Buffer, text: string, method: string, way: Way) {
     [this.#client, this.#early, this.#text, this.#way] = [client, early, text, way];
     this.#reader = new ReplyReader(method, this);
-    client.pause();
-    client.on('error', destroy).once('close', this.#left);
+    client.on('error', destroy).on('data', this.#hold).once('end', destroy).once('close', this.#left);
   }
 
   enter(): void {
     const upstream = connect(this.#way.socket);
     this.#upstream = upstream;
-    upstream.on('error', this.#trouble).on('data', this.#read).once('close', this.#closed);
+    upstream.on('error', this.#failed).on('data', this.#read).once('close', this.#closed);
     upstream.write(`${this.#text}\r\n`, 'latin1');
   }
 
   refuse(why: string): void {
-    this.#client.off('close', this.#left);
-    answerRaw(this.#client, unavailable(why));
+    this.#isOver = true;
+    answerRaw(this.#client, unavailable(why), this.#way.clock);
   }
 
   informed(): void {
@@ -59,9 +60,9 @@ export class Upgrade implements Visitor, ReplyListener {
   ended(data: Buffer | null): void {
     if (this.#reply === null || this.#reply.status === 101) return;
     const body = Buffer.concat(data === null ? this.#body : [...this.#body, data]);
-    this.#client.end(Buffer.concat([Buffer.from(refusal(this.#reply, body.length), 'latin1'), body]));
-    this.#client.resume();
-    this.#upstream?.destroy();
+    const said = Buffer.concat([Buffer.from(refusal(this.#reply, body.length), 'latin1'), body]);
+    this.#leave();
+    hangUp(this.#client, said, this.#way.clock);
   }
 
   readonly #read = (piece: Buffer): void => {
@@ -69,7 +70,7 @@ export class Upgrade implements Visitor, ReplyListener {
       const rest = this.#reader.read(piece);
       if (this.#reply?.status === 101) this.#become(this.#reply, rest);
     } catch (error) {
-      this.#trouble(error as Error);
+      this.#failed(error as Error);
     }
   };
 
@@ -78,36 +79,44 @@ export class Upgrade implements Visitor, ReplyListener {
     const [client, upstream] = [this.#client, this.#upstream];
     if (upstream === null || this.#isOver) return;
     this.#isOver = true;
-    client.off('error', destroy).off('close', this.#left);
-    upstream.off('error', this.#trouble).off('data', this.#read).off('close', this.#closed);
+    client.off('error', destroy).off('data', this.#hold).off('end', destroy).off('close', this.#left);
+    upstream.off('error', this.#failed).off('data', this.#read).off('close', this.#closed);
     client.write(`${head(reply)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
     if (first.length > 0) client.write(first);
     if (this.#early.length > 0) upstream.write(this.#early);
     join(client, upstream, this.#way.gate);
   }
 
-  readonly #trouble = (error: NodeJS.ErrnoException): void => {
-    const why = error.code ?? error.message;
-    this.#say(why);
+  /** Read, so that we hear of it when the client leaves; and kept, not too much of it. */
+  readonly #hold = (data: Buffer): void => {
+    this.#early = Buffer.concat([this.#early, data]);
+    if (this.#early.length > EARLY_AT_MOST) this.#client.pause();
+  };
+
+  readonly #failed = (error: NodeJS.ErrnoException): void => {
+    this.#why = error.code ?? error.message;
     this.#upstream?.destroy();
   };
 
-  /** The upstream closed before it had answered. */
-  readonly #closed = (): void => this.#say('it closed the connection');
-
-  #say(why: string): void {
-    if (this.#isOver || this.#reader.isOver) return;
-    this.#isOver = true;
-    this.#way.trouble.report(why);
-    answerRaw(this.#client, { status: 502, text: `${this.#way.child} does not answer\n` });
-  }
+  /** The upstream closed: that may be the end of a no. */
+  readonly #closed = (): void => {
+    if (this.#isOver || (this.#why === '' && this.#reader.closed())) return;
+    this.#way.trouble.report(this.#why || 'it closed the connection');
+    this.#leave();
+    answerRaw(this.#client, { status: 502, text: `${this.#way.child} does not answer\n` }, this.#way.clock);
+  };
 
   /** The client went, whether it had its answer or not. */
   readonly #left = (): void => {
+    if (!this.#isOver) this.#leave();
+  };
+
+  #leave(): void {
     this.#isOver = true;
+    this.#client.off('data', this.#hold).off('end', destroy);
     this.#upstream?.destroy();
     this.#way.gate.leave(this);
-  };
+  }
 }
 
 function refusal(reply: ReplyHead, length: number): string {

@@ -3,6 +3,8 @@ import { ReplyReader, type ReplyListener } from './reply-reader.ts';
 
 /** Who carries a request to an upstream. */
 export type Carrier = ReplyListener & {
+  /** All that has come in so far was told. */
+  heard(): void;
   /** The upstream takes more of the body. */
   drained(): void;
   /** It cannot be reached, breaks off or says what is no HTTP. `retriable`: not a byte of a reply has come, on a connection
@@ -60,7 +62,9 @@ export class UpstreamConnection {
     // Something that nobody asked for: whose answer would it be?
     if (reader === null || reader.isOver) return this.#break('more than one reply');
     try {
+      const carrier = this.#carrier;
       if (reader.read(piece).length > 0) this.#break('more than one reply');
+      else carrier?.heard();
     } catch (error) {
       this.#break((error as Error).message);
     }

@@ -1,4 +1,5 @@
 import type { ChildName, Upstream } from '../plan/spec.ts';
+import type { Clock } from '../host/host.ts';
 import { Gate } from './gate.ts';
 import { Pool } from './pool.ts';
 import type { RouterOptions } from './router-options.ts';
@@ -15,6 +16,7 @@ export type Way = {
   readonly pool: Pool;
   readonly trouble: Trouble;
   readonly slow: SlowClients;
+  readonly clock: Clock;
   /** Connections are of no more use after what is under way on them. */
   isDraining: boolean;
 };
@@ -31,6 +33,7 @@ export function wayTo(
     pool: new Pool(upstream.socket, upstream.keeps, clock),
     trouble: new Trouble(upstream.child, clock, tell),
     slow,
+    clock,
     isDraining: false,
   };
 }
