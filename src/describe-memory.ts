@@ -14,15 +14,13 @@ export function describeMemory(fact: AboutMemory): Line {
     case 'recycling': {
       const atMost = describeDuration(fact.quietMs);
       return info(
-        `${fact.why}; recycling ${fact.child}: no new jobs, and a restart when it is idle, after ${atMost} at the latest`,
+        `${fact.why}; recycling ${fact.child}: no new work, and a restart when it is idle, after ${atMost} at the latest`,
       );
     }
     case 'not-recycling':
       return info(`not recycling ${fact.child} now: ${fact.why}`);
     case 'restarting':
-      return info(
-        `restarting ${fact.child}${fact.idle ? ', which is idle' : ', which is still at work and gives its jobs back'}`,
-      );
+      return info(`restarting ${fact.child}${fact.idle ? ', which is idle' : ', which is still at work'}`);
     case 'saving':
       return warn(`${fact.why}; ${fact.killed ? 'killing' : 'restarting'} ${fact.child} at once`);
     case 'ending':

@@ -106,7 +106,7 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [FieldsOfForms<Extract<Fa
       [
         { child: 'sidekiq', why: 'it has run long enough', quietMs: 60_000 },
         'info',
-        'it has run long enough; recycling sidekiq: no new jobs, and a restart when it is idle, after 1 min at the latest',
+        'it has run long enough; recycling sidekiq: no new work, and a restart when it is idle, after 1 min at the latest',
       ],
     ],
     'not-recycling': [
@@ -118,7 +118,7 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [FieldsOfForms<Extract<Fa
     ],
     restarting: [
       [{ child: 'sidekiq', idle: true }, 'info', 'restarting sidekiq, which is idle'],
-      [{ child: 'sidekiq', idle: false }, 'info', 'restarting sidekiq, which is still at work and gives its jobs back'],
+      [{ child: 'sidekiq', idle: false }, 'info', 'restarting sidekiq, which is still at work'],
     ],
     saving: [
       [

@@ -20,11 +20,18 @@ export function serverSpecs(settings: Settings, place: Place, stop: StopTimes, r
 
 /** `inline` starts streaming beside puma, not after it: it takes a second of CPU, and does not need Rails to answer. */
 function behind({ puma, streaming }: RouterPlan, settings: Settings, place: Place, stop: StopTimes): Servers {
-  const first = { ...pumaSpec(settings, place, puma.socket), drainMs: drainMs(stop) };
+  const first = routedPuma(pumaSpec(settings, place, puma.socket), stop);
   if (streaming === null) return [first];
   const second = streamingSpec(settings, place, streaming.socket, false);
   if (!streaming.onDemand) return [first, second];
   return [first, { ...second, start: { onDemand: { idleMs: settings.SUPERVISE_STREAMING_IDLE } } }];
+}
+
+/** Its requests can be held while it restarts, so it can be recycled; a worker of a cluster is restarted alone. */
+function routedPuma(spec: ChildSpec, stop: StopTimes): ChildSpec {
+  const recycle = { quiet: null, idleTitle: '', quietMs: drainMs(stop), everyMs: null };
+  const memory = spec.memory.workers === 0 ? { ...spec.memory, recycle } : spec.memory;
+  return { ...spec, memory, drainMs: drainMs(stop) };
 }
 
 /** How long puma's TERM waits for its requests in flight, in milliseconds: puma answers what it has accepted before it ends,

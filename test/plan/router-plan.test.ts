@@ -227,3 +227,15 @@ test('a time for what does not run on demand does nothing, and a web dyno says s
   expect(told('web', WANTED)).toEqual([]);
   expect(warningsOf('web', { SUPERVISE_STREAMING_IDLE: '' })).toEqual([]);
 });
+
+describe('puma can be recycled', () => {
+  test.each<[Environment, boolean]>([
+    [{ WEB_CONCURRENCY: '0' }, false],
+    [{ WEB_CONCURRENCY: '0', ...BEFORE_PUMA }, true],
+    [{ WEB_CONCURRENCY: '0', ...WANTED }, true],
+    [{ WEB_CONCURRENCY: '1', ...WANTED }, false],
+  ])('with %o: %s', (env, isSo) => {
+    const recycle = { quiet: null, idleTitle: '', quietMs: 9500, everyMs: null };
+    expect(child(serving('web', env), 'puma').memory.recycle).toEqual(isSo ? recycle : null);
+  });
+});

@@ -7,7 +7,7 @@ import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
 import { freePort, takenPort } from '../simulator/free-port.ts';
 import { get, type Answer } from '../simulator/get.ts';
-import { facts, lastLine } from './tiny.ts';
+import { facts, lastLine, tiny } from './tiny.ts';
 
 const API = '/api/v1/streaming';
 const HTTPS = { 'x-forwarded-proto': 'https' };
@@ -214,6 +214,31 @@ describe('ends', () => {
     dyno.signal('SIGKILL');
     await dyno.gone();
   });
+});
+
+test('puma that grows is recycled behind the router, and its requests wait', async () => {
+  const { dyno, ask } = await startRouted({
+    SUPERVISE_ROUTER: 'true',
+    PUMA_COMMAND: tiny('puma', 'listen=1 grow=300'),
+    SUPERVISE_MEMORY_LOG: '1',
+    SUPERVISE_MEMORY_QUOTA: '200M',
+    SUPERVISE_MEMORY_WARN_AT: '120',
+    SUPERVISE_MEMORY_RELIEVE_AT: '150',
+    SUPERVISE_MEMORY_SAVE_AT: '900',
+    SUPERVISE_MEMORY_KILLS_AT: '1000',
+  });
+  expect(await ask('/')).toMatchObject({ status: 200 });
+  const [, pid] = await dyno.says(/puma up (\d+)/);
+  await dyno.says(/is ready[^]*memory_puma=[1-9][^]*memory_puma=[1-9]/); // the guard knows it at rest
+  process.kill(Number(pid), 'SIGUSR2');
+  let isOver = false;
+  const asking = (async () => {
+    for (let count = 0; !isOver; count += 1) expect(await ask(`/${count}`)).toMatchObject({ status: 200 });
+  })();
+  await dyno.says(/recycling puma: no new work[^]*puma SIGTERM[^]*puma ended[^]*puma up[^]*puma is ready/);
+  isOver = true;
+  await asking;
+  await stopped(dyno);
 });
 
 test('release migrates: this is the main app', async () => {
