@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isTrusted, peerOf } from './peer.ts';
+import { isPrivate, peerOf } from './peer.ts';
 
 /** The end of one connection's business: not for the next. `Trailer` announces what follows a chunked body and stays. */
 const HOP_BY_HOP = new Set([
@@ -44,10 +44,12 @@ export function requestHead(request: IncomingMessage, isUpgrade: boolean): Reque
   return { text, body: (headers['content-length'] ?? '0') === '0' ? 'none' : 'length' };
 }
 
-/** The client's address is added as the edge adds it, where that changes nothing of what Rails takes for the client's: Rails
- * passes over private addresses from the right. An edge with a public address would be taken for every client. */
+/** What Rails takes for the client's address stays what it was when puma saw the peer itself: the last in this header that is
+ * no proxy (a private address, or what TRUSTED_PROXY_IP lists), else the peer. So the peer stands in it where there is none
+ * else. An edge that were added might count as the client of everybody. */
 function forwardedFor(so: string, peer: string): string {
-  const all = so === '' ? peer : isTrusted(peer) ? `${so}, ${peer}` : so;
+  const isNeeded = so === '' || (!isPrivate(peer) && so.split(',').every((one) => isPrivate(one.trim())));
+  const all = !isNeeded || peer === '' ? so : so === '' ? peer : `${so}, ${peer}`;
   return all === '' ? '' : `X-Forwarded-For: ${all}\r\n`;
 }
 

@@ -68,16 +68,16 @@ test('what Connection names goes no further, but for what others trust', async (
   expect(await passedOn('X-Forwarded-For: 192.0.2.1', named, 'X-Hop: 1', ...kept)).toEqual([
     HOST,
     ...kept.map((line) => line.split(': ')),
-    ['X-Forwarded-For', '192.0.2.1, 127.0.0.1'],
+    ['X-Forwarded-For', '192.0.2.1'],
   ]);
 });
 
 test.each([
-  ['one address', ['X-Forwarded-For: 192.0.2.1'], '192.0.2.1, 127.0.0.1'],
-  ['a list', ['X-Forwarded-For: 192.0.2.1, 10.0.0.1'], '192.0.2.1, 10.0.0.1, 127.0.0.1'],
-  ['two headers', ['X-Forwarded-For: 192.0.2.1', 'x-forwarded-for: 192.0.2.2'], '192.0.2.1, 192.0.2.2, 127.0.0.1'],
+  ['one address', ['X-Forwarded-For: 192.0.2.1'], '192.0.2.1'],
+  ['a list', ['X-Forwarded-For: 192.0.2.1, 10.0.0.1'], '192.0.2.1, 10.0.0.1'],
+  ['two headers', ['X-Forwarded-For: 192.0.2.1', 'x-forwarded-for: 192.0.2.2'], '192.0.2.1, 192.0.2.2'],
   ['none', [], '127.0.0.1'],
-])('X-Forwarded-For: %s, and who it came from', async (_, lines, all) => {
+])('X-Forwarded-For: %s', async (_, lines, all) => {
   expect(await passedOn(...lines)).toEqual([HOST, ['X-Forwarded-For', all]]);
 });
 

@@ -52,12 +52,15 @@ describe('X-Forwarded-For', () => {
     ['none and a client', [], '198.51.100.7', '198.51.100.7'],
     ['none and a client over IPv6', [], '2001:db8::7', '2001:db8::7'],
     ['an IPv4 client on an IPv6 socket', [], '::ffff:198.51.100.7', '198.51.100.7'],
-    ['an edge with a private address', ['198.51.100.7'], '10.1.2.3', '198.51.100.7, 10.1.2.3'],
-    ['a unique local one', ['198.51.100.7'], 'fdaa:0:1::3', '198.51.100.7, fdaa:0:1::3'],
-    ['one on this machine', ['198.51.100.7'], '::1', '198.51.100.7, ::1'],
+    ['an edge with a private address', ['198.51.100.7'], '10.1.2.3', '198.51.100.7'],
+    ['a unique local one', ['198.51.100.7'], 'fdaa:0:1::3', '198.51.100.7'],
+    ['one on this machine', ['198.51.100.7'], '::1', '198.51.100.7'],
     ['an edge with a public address', ['198.51.100.7'], '203.0.113.9', '198.51.100.7'],
     ['one in the range of carriers, which Rails does not pass over', ['198.51.100.7'], '100.64.0.3', '198.51.100.7'],
-    ['two such headers', ['198.51.100.7', '192.0.2.1'], '172.31.0.1', '198.51.100.7, 192.0.2.1, 172.31.0.1'],
+    ['private ones only, and a client', ['10.0.0.1, 192.168.0.1'], '203.0.113.9', '10.0.0.1, 192.168.0.1, 203.0.113.9'],
+    ['private ones only, and an edge', ['192.168.0.1'], '10.1.2.3', '192.168.0.1'],
+    ['what is no address', ['unknown'], '203.0.113.9', 'unknown'],
+    ['two such headers', ['198.51.100.7', '192.0.2.1'], '172.31.0.1', '198.51.100.7, 192.0.2.1'],
   ])('%s', (_, forwarded, peer, expected) => {
     const raw = ['Host', 'a', ...forwarded.flatMap((one) => ['X-Forwarded-For', one])];
     const found = lines(raw, { peer }).filter((line) => LINE.test(line));
