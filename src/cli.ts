@@ -10,7 +10,7 @@ export type Command =
 export const USAGE = `Usage: mstdn-supervise web|worker|release [--env-file FILE]
        mstdn-supervise plan [web|worker|release] [--json] [--env-file FILE]
 
-  web       puma, or streaming with RUN_STREAMING=true; sidekiq beside it with RUN_WORKER=true
+  web       puma, streaming or both, as RUN_STREAMING says; sidekiq beside them with RUN_WORKER=true
   worker    sidekiq
   release   database migrations, then what follows a good migration
   plan      what would run, without running it; all three without a name
