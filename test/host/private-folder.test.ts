@@ -1,0 +1,49 @@
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { mostOpenFiles } from '../../src/host/open-files.ts';
+import { makePrivateFolder, removePrivateFolder } from '../../src/host/private-folder.ts';
+import { removeSocket } from '../../src/host/remove-socket.ts';
+import { tempFolder } from '../harness/dyno.ts';
+
+test('a private folder is for its maker alone, whatever the umask', () => {
+  const before = process.umask(0);
+  try {
+    const folder = join(tempFolder(), 'private');
+    makePrivateFolder(folder);
+    expect((statSync(folder).mode & 0o777).toString(8)).toBe('700');
+  } finally {
+    process.umask(before);
+  }
+});
+
+test('what stands in its place is not taken for it', () => {
+  const folder = tempFolder();
+  symlinkSync(folder, join(folder, 'link'));
+  for (const name of ['.', 'link']) expect(() => makePrivateFolder(join(folder, name))).toThrow(/EEXIST/);
+});
+
+test('it goes with all that is in it, and going twice hurts nobody', () => {
+  const folder = join(tempFolder(), 'private');
+  makePrivateFolder(folder);
+  mkdirSync(join(folder, 'more'));
+  writeFileSync(join(folder, 'more/file'), '');
+  removePrivateFolder(folder);
+  removePrivateFolder(folder);
+  expect(existsSync(folder)).toBe(false);
+});
+
+test('a socket goes, one that is not there hurts nobody, and a folder in its place stays', () => {
+  const folder = tempFolder();
+  const socket = join(folder, 'a.sock');
+  writeFileSync(socket, '');
+  removeSocket(socket);
+  removeSocket(socket);
+  removeSocket(folder);
+  expect([existsSync(socket), existsSync(folder)]).toEqual([false, true]);
+});
+
+test('how many files we may have open', () => {
+  const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  expect(mostOpenFiles()).toBe(Number(soft));
+});
