@@ -51,7 +51,7 @@ const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
       id: '6f1c-7',
       path: '/seen?a=b',
       heads: {
-        HTTP_X_FORWARDED_FOR: '10.9.8.7, 203.0.113.9, 127.0.0.1',
+        HTTP_X_FORWARDED_FOR: '10.9.8.7, 203.0.113.9',
         HTTP_X_FORWARDED_PORT: '443',
         HTTP_X_REQUEST_START: '1767225600000',
       },

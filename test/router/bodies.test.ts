@@ -77,6 +77,16 @@ test('each event of a stream arrives before the next is made', async () => {
   }
 });
 
+test('the head of a reply does not wait for its body', async () => {
+  const rig = await startRouter();
+  const streaming = new Upstream(rig.streamingSocket);
+  const client = rig.client().send(request('/api/v1/streaming/public'));
+  const server = await streaming.wire();
+  await server.until('\r\n\r\n');
+  server.send('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
+  await client.until('\r\n\r\n');
+});
+
 test('each piece of an upload arrives before the next is sent', async () => {
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);

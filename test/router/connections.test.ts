@@ -237,6 +237,48 @@ test('who comes when there are as many connections as there may be is turned awa
   });
 });
 
+test('a reply that breaks off behind another one breaks the connection as well', async () => {
+  const rig = await startRouter();
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client().send(request('/first') + request('/second'));
+  const [first, second] = [await puma.wire(0), await puma.wire(1)];
+  await second.until('\r\n\r\n');
+  second.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf').socket.end();
+  await second.closed();
+  await first.until('\r\n\r\n');
+  first.send(plain('first'));
+  await client.closed();
+});
+
+test('a client that leaves takes all its requests along', async () => {
+  const rig = await startRouter();
+  const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
+  const client = rig.client().send(request('/a') + request('/b') + request(API));
+  await requestsOf(puma, 2);
+  await requestsOf(streaming, 1);
+  client.socket.destroy();
+  await eventually(() => expect([puma.open, streaming.open]).toEqual([0, 0]));
+});
+
+test('a reply that nobody takes yet holds up nobody else', async () => {
+  const rig = await startRouter();
+  const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
+  const waiting = rig.client().send(request(API) + request('/large'));
+  await requestsOf(streaming, 1); // and no reply: that of the second request has to wait for it
+  const server = await puma.wire();
+  await server.until('\r\n\r\n');
+  const chunk = `5000\r\n${'x'.repeat(0x5000)}\r\n`;
+  server.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}${chunk}0\r\n\r\n`);
+  const other = rig.client();
+  for (const target of ['/a', '/b', '/c']) {
+    other.send(request(target));
+    await eventually(() => expect(puma.wires.filter(({ received }) => received.includes(target))).toHaveLength(1));
+    puma.wires.find(({ received }) => received.includes(target))?.send(plain(target));
+    await other.until(`\r\n\r\n${target}`);
+  }
+  expect(waiting.received).toBe('');
+});
+
 async function servedOnce(client: Wire, puma: Upstream): Promise<Wire> {
   client.send(request('/once'));
   const server = await puma.wire();

@@ -136,13 +136,16 @@ test('early hints that are none are left out', async () => {
   expect(await replyOn(client)).toMatchObject({ body: 'ok' });
 });
 
-test('HTTP/1.0 hears nothing of early hints', async () => {
-  const rig = await startRouter();
-  answering(rig.pumaSocket, () => `HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n${plain('ok')}`);
-  const client = rig.client().send('GET / HTTP/1.0\r\n\r\n');
-  await replyOn(client);
-  expect(readReplies(client.received).map(statusOf)).toEqual([200]);
-});
+test.each(['100 Continue', '103 Early Hints\r\nLink: </a.css>; rel=preload'])(
+  'HTTP/1.0 hears nothing of %s',
+  async (status) => {
+    const rig = await startRouter();
+    answering(rig.pumaSocket, () => `HTTP/1.1 ${status}\r\n\r\n${plain('ok')}`);
+    const client = rig.client().send('GET / HTTP/1.0\r\n\r\n');
+    await replyOn(client);
+    expect(readReplies(client.received).map(statusOf)).toEqual([200]);
+  },
+);
 
 test.each([
   ['a length', 'Content-Length: 4\r\n\r\nbody'],
@@ -183,6 +186,11 @@ test.each([
   ['a bare LF in a value', 'HTTP/1.1 200 OK\r\nA: b\nSet-Cookie: c\r\nContent-Length: 0\r\n\r\n'],
   ['a bare CR in a value', 'HTTP/1.1 200 OK\r\nA: b\rSet-Cookie: c\r\nContent-Length: 0\r\n\r\n'],
   ['a NUL in a value', 'HTTP/1.1 200 OK\r\nA: b\0c\r\nContent-Length: 0\r\n\r\n'],
+  ['a control character in the reason', 'HTTP/1.1 200 O\0K\r\nContent-Length: 0\r\n\r\n'],
+  [
+    'a switch of protocols that nobody asked for',
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+  ],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n'],
   ['a list of lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 0, 0\r\n\r\n'],
   ['a negative length', 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n'],

@@ -116,3 +116,29 @@ test('a client that takes nothing of its reply is given up after a while', async
   client.socket.resume();
   await brokenOn(client);
 });
+
+test('a client that takes its reply slowly is not given up', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock });
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client();
+  let taken = 0;
+  client.socket.removeAllListeners('data').on('data', (data: Buffer) => (taken += data.length));
+  client.socket.pause();
+  client.send(request('/'));
+  const server = await puma.wire();
+  await server.until('\r\n\r\n');
+  server.send('HTTP/1.1 200 OK\r\n\r\n');
+  const producer = new Producer(server.socket, 9999 * MB);
+  for (let time = 0; time < 6; time += 1) {
+    await producer.stalled();
+    await clock.advance(SLOWEST_MS);
+    const before = taken;
+    client.socket.resume();
+    await eventually(() => expect(taken > before + 10 * MB || client.isClosed).toBe(true));
+    client.socket.pause();
+    expect(client.isClosed, `given up after ${time + 1} times ${SLOWEST_MS} ms, though it took ${taken} bytes`).toBe(
+      false,
+    );
+  }
+});

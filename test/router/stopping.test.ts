@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
-import { targetOf, valueOf } from './messages.ts';
+import { statusOf, targetOf, valueOf } from './messages.ts';
 import { replyOn } from './replies.ts';
 import { request, startRouter, type Rig } from './rig.ts';
 import { answering, plain, requestsOf, Upstream } from './upstream.ts';
@@ -30,6 +30,14 @@ test('the port closes at once, and so do connections that have been served', asy
   await isRefused(rig);
   await client.closed();
   expect(client.error).toBeNull();
+});
+
+test('connections that have never said anything close with the port', async () => {
+  const rig = await startRouter();
+  const unused = rig.client();
+  await eventually(() => expect(unused.socket.readyState).toBe('open'));
+  stop(rig);
+  await unused.closed();
 });
 
 test('a request in flight gets its answer, which says close', async () => {
@@ -117,5 +125,60 @@ test('close() ends everything: requests, uploads, downloads, held ones, WebSocke
   await rig.router.close();
   for (const client of clients) await client.closed();
   await eventually(() => expect(puma.open).toBe(0));
+  expect(clock.left).toBe(0);
+});
+
+test('an answer that has begun is finished, and then its connection closes', async () => {
+  const rig = await startRouter();
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client().send(request('/'));
+  const server = await puma.wire();
+  await server.until('\r\n\r\n');
+  server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
+  await client.until('half');
+  stop(rig);
+  server.send('more');
+  expect((await replyOn(client)).body).toBe('halfmore');
+  await client.closed();
+});
+
+test('requests that were sent behind one another before it are all answered', async () => {
+  const rig = await startRouter();
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client().send(request('/a') + request('/b'));
+  await requestsOf(puma, 2);
+  stop(rig);
+  for (const wire of puma.wires) wire.send(plain(wire.received.includes('/a') ? 'a' : 'b'));
+  await client.until(/\r\n\r\na[^]*\r\n\r\nb$/);
+  await client.closed();
+});
+
+test('who is held is turned away, and told to come again', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock, up: [] });
+  const client = rig.client().send(request('/'));
+  await eventually(() => expect(clock.left).toBe(1));
+  stop(rig);
+  const reply = await replyOn(client);
+  expect(statusOf(reply)).toBe(503);
+  expect(valueOf(reply, 'retry-after')).not.toBeNull();
+  await client.closed();
+  expect(clock.left).toBe(0);
+});
+
+test('close() ends WebSockets, open or about to be', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock });
+  const streaming = new Upstream(rig.streamingSocket);
+  const open = rig.client().send(request(`${API}/open`, { headers: UPGRADE }));
+  const server = await streaming.wire();
+  await server.until('\r\n\r\n');
+  server.send(SWITCHED);
+  await open.until('\r\n\r\n');
+  const asking = rig.client().send(request(`${API}/asking`, { headers: UPGRADE }));
+  await (await streaming.wire(1)).until('\r\n\r\n');
+  await rig.router.close();
+  await Promise.all([open.closed(), asking.closed()]);
+  await eventually(() => expect(streaming.open).toBe(0));
   expect(clock.left).toBe(0);
 });

@@ -9,8 +9,8 @@ import { MB, mostBuffered, Producer } from './flow.ts';
 import { readReplies, statusOf, valueOf } from './messages.ts';
 import { replyOn } from './replies.ts';
 import { request, startRouter, type Rig } from './rig.ts';
-import { Upstream } from './upstream.ts';
-import type { Wire } from './wire.ts';
+import { plain, Upstream } from './upstream.ts';
+import { wireTo, type Wire } from './wire.ts';
 
 const API = '/api/v1/streaming';
 const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a'];
@@ -194,18 +194,23 @@ test('the 101 comes through as it is', async () => {
 test.each([
   ['a length', 'Content-Length: 2\r\nX-A: b\r\n\r\nno'],
   ['chunks', 'Transfer-Encoding: chunked\r\nX-A: b\r\n\r\n1\r\nn\r\n1\r\no\r\n0\r\n\r\n'],
-])('an upgrade that is refused with a body by %s: the client hears it, and the connection is over', async (_, rest) => {
-  const { client, server } = await asking();
-  server.send(`HTTP/1.1 401 Unauthorized\r\n${rest}`);
-  const reply = await replyOn(client);
-  expect(reply).toMatchObject({ start: 'HTTP/1.1 401 Unauthorized', body: 'no', isComplete: true });
-  expect(reply.headers).toContainEqual(['X-A', 'b']);
-  expect(valueOf(reply, 'connection')).toBe('close');
-  client.send(request('/metrics'));
-  await client.closed();
-  await server.closed();
-  expect(server.received).not.toContain('metrics');
-});
+  ['the end of the connection', 'X-A: b\r\n\r\nno'],
+])(
+  'an upgrade that is refused with a body by %s: the client hears it, and the connection is over',
+  async (how, rest) => {
+    const { client, server } = await asking();
+    server.send(`HTTP/1.1 401 Unauthorized\r\n${rest}`);
+    if (how === 'the end of the connection') server.socket.end();
+    const reply = await replyOn(client);
+    expect(reply).toMatchObject({ start: 'HTTP/1.1 401 Unauthorized', body: 'no', isComplete: true });
+    expect(reply.headers).toContainEqual(['X-A', 'b']);
+    expect(valueOf(reply, 'connection')).toBe('close');
+    client.send(request('/metrics'));
+    await client.closed();
+    await server.closed();
+    expect(server.received).not.toContain('metrics');
+  },
+);
 
 test.each([
   ['closes', ''],
@@ -301,4 +306,60 @@ test('one that waits in vain gets 503 and Retry-After', async () => {
   expect(statusOf(reply)).toBe(503);
   expect(valueOf(reply, 'retry-after')).not.toBeNull();
   await client.closed();
+});
+
+test('one that leaves while it waits is wanted no more', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock, streaming: 'on-demand', up: ['puma'] });
+  const client = rig.client().send(request(API, { headers: UPGRADE }));
+  await eventually(() => expect(rig.demands).toHaveLength(1));
+  client.socket.destroy();
+  await eventually(() => expect(rig.demands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }), 5000);
+  expect(clock.left).toBe(0);
+});
+
+test('one that leaves before it was answered: the upstream gets to know', async () => {
+  const { client, server, rig } = await asking();
+  client.socket.destroy();
+  await server.closed();
+  await eventually(() => expect(rig.demands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
+});
+
+test('one that was refused counts no more, even if it never hangs up', async () => {
+  const rig = await startRouter({ streaming: 'on-demand' });
+  new Upstream(rig.streamingSocket, (wire) =>
+    wire.socket.once('data', () => wire.send(plain('no', '401 Unauthorized'))),
+  );
+  const client = wireTo({ host: '127.0.0.1', port: rig.port, allowHalfOpen: true });
+  client.send(request(API, { headers: UPGRADE }));
+  expect(statusOf(await replyOn(client))).toBe(401);
+  await eventually(() => expect(rig.demands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }), 5000);
+});
+
+test('one whose upgrade was refused and who never hangs up is hung up on', async () => {
+  const rig = await startRouter();
+  const client = wireTo({ host: '127.0.0.1', port: rig.port, allowHalfOpen: true });
+  client.send(request('/metrics', { headers: UPGRADE }));
+  await client.until('400');
+  await eventually(() => {
+    if (client.socket.writable) client.send('more ');
+    expect(client.isClosed).toBe(true);
+  }, 10_000);
+});
+
+test('one behind a request that is not answered yet does not overtake it', async () => {
+  const rig = await startRouter();
+  const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
+  const client = rig.client().send(request('/slow') + request(API, { headers: UPGRADE }));
+  const slow = await puma.wire();
+  await slow.until('\r\n\r\n');
+  const upgraded = streaming.wire().then((wire) => wire.until('\r\n\r\n').then(() => wire.send(`${SWITCHED}frame`)));
+  upgraded.catch(() => undefined);
+  await Promise.race([upgraded, eventually(() => expect(client.received).not.toBe('')), client.closed()]).catch(
+    () => undefined,
+  );
+  if (!slow.isClosed) slow.send(plain('slow'));
+  await eventually(() => expect(client.received !== '' || client.isClosed).toBe(true));
+  // The first reply is that of the first request, or there is none.
+  expect(client.received).toMatch(/^($|HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nslow)/);
 });

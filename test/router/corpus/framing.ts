@@ -31,6 +31,9 @@ export const FRAMING: readonly Case[] = [
   ...[
     'xchunked',
     'chunkedx',
+    'identity, chunked',
+    'gzip, chunked',
+    ',chunked',
     'chunked, identity',
     'chunked, chunked',
     'chunked;q=1',
@@ -46,6 +49,7 @@ export const FRAMING: readonly Case[] = [
     return { name: `Transfer-Encoding: ${JSON.stringify(coding)}`, bytes, outcome: 'refused' };
   }),
   ...refused([
+    ['two codings the other way round', post('/a', `${END}${HIDDEN}`, 'Transfer-Encoding: x', CHUNKED)],
     ['two codings', post('/a', `${END}${HIDDEN}`, CHUNKED, 'Transfer-Encoding: identity')],
     ['chunked twice', post('/a', END, CHUNKED, CHUNKED)],
     ['a folded coding', post('/a', `${END}${HIDDEN}`, 'Transfer-Encoding:\r\n chunked', 'Content-Length: 5')],

@@ -10,6 +10,7 @@ export const HEADS: readonly Case[] = [
     'another protocol': `GET /a ICE/1.0\r\n${HOST}\r\n`,
     'no Host': 'GET /a HTTP/1.1\r\n\r\n',
     'two Hosts': `GET /a HTTP/1.1\r\n${HOST}Host: other.example\r\n\r\n`,
+    'two Hosts and a request behind': `GET /a HTTP/1.1\r\n${HOST}Host: other.example\r\n\r\n${HIDDEN}`,
     'a Host twice': `GET /a HTTP/1.1\r\n${HOST}${HOST}\r\n`,
     'a space before a colon': `GET /a HTTP/1.1\r\n${HOST}A : b\r\n\r\n`,
     'a header without a colon': `GET /a HTTP/1.1\r\n${HOST}A\r\n\r\n`,

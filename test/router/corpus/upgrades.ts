@@ -84,6 +84,12 @@ export const UPGRADES: readonly Case[] = [
     ] as const
   ).map(([name, bytes]): Case => ({ name, bytes: bytes + SMUGGLED, outcome: 'either', streaming: [`GET ${API}`] })),
   {
+    name: 'an upgrade behind a request',
+    bytes: get('/a') + get('/metrics', ...GOOD) + SMUGGLED,
+    outcome: 'either',
+    puma: ['GET /a'],
+  },
+  {
     name: 'Upgrade, not named in Connection: no upgrade at all',
     bytes: get(API, 'Upgrade: websocket', KEY, VERSION) + get('/metrics'),
     outcome: 'either',
