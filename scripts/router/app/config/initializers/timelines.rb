@@ -1,0 +1,4 @@
+Rails.application.routes.append do
+  get '/context', to: 'timelines#context'
+  get '/home', to: 'timelines#home'
+end

@@ -1,0 +1,84 @@
+// One puma with a Rails app, asked directly, through us and through nginx.
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../../quietly.js';
+import { freePort, makeInstance } from '../../memory/instance.js';
+import { atLeast, atMost } from '../goals.js';
+import { startNginx } from '../nginx.js';
+import { startOurs } from '../ours.js';
+import { inRounds } from '../rounds.js';
+import { addedMs, count, ms, ratio, us } from '../units.js';
+
+/** The first of them is judged: as many connections as puma has threads. */
+const LOADS = [
+  { path: '/context', connections: 5, rounds: 9, seconds: 2 },
+  { path: '/context', connections: 1, rounds: 4, seconds: 2 },
+  { path: '/context', connections: 16, rounds: 4, seconds: 3 },
+  { path: '/home', connections: 5, rounds: 3, seconds: 2 },
+  { path: '/health', connections: 5, rounds: 3, seconds: 2 },
+];
+
+export async function puma(say) {
+  const targets = await start();
+  const [context, home] = await Promise.all(['/context', '/home'].map((path) => kilobytesOf(targets[0], path)));
+  const found = [];
+  for (const load of LOADS) {
+    found.push(await inRounds(targets, load));
+    say(`${load.path} with ${load.connections} connections is measured`);
+  }
+  for (const { stop } of targets.slice(1)) await stop();
+  const [, ours] = found[0];
+  return {
+    title: `Real puma, 5 threads; Rails actions that give ${context} KB of JSON (/context) and ${home} KB (/home), and /health`,
+    rows: [
+      ['', 'connections', 'requests/s', 'of direct', 'p50', 'added', 'p99', 'added', 'its CPU a request', 'errors'],
+      ...LOADS.flatMap((load, index) => found[index].map((target) => rowOf(load, target))),
+    ],
+    goals: [
+      atLeast('requests/s of direct', ours.ofFirst, 0.97, ratio, ours.quartiles.ofFirst),
+      atMost('p50 added', ours.p50AddedMs, 1, addedMs, ours.quartiles.p50AddedMs),
+      atMost(
+        'errors',
+        found.flat().reduce((sum, { errors }) => sum + errors, 0),
+        0,
+        count,
+      ),
+    ],
+    found,
+  };
+}
+
+async function kilobytesOf({ port }, path) {
+  const reply = await fetch(`http://127.0.0.1:${port}${path}`);
+  if (!reply.ok) throw new Error(`puma answers ${path} with ${reply.status}`);
+  return Math.round((await reply.arrayBuffer()).byteLength / 1024);
+}
+
+/** puma is our child, and the others reach the same one. */
+async function start() {
+  const { folder, env } = await makeInstance();
+  cpSync(join(root, 'scripts/router/app'), folder, { recursive: true });
+  const port = await freePort();
+  const bench = { RUN_WORKER: '', SUPERVISE_ROUTER: 'true', BENCH_PORT: `${port}`, BENCH_FOLDER: folder };
+  const ours = await startOurs({ folder, env: { ...env, ...bench } });
+  const nginx = await startNginx({ puma: readFileSync(join(folder, 'socket'), 'utf8') });
+  return [{ name: 'direct', port }, ours, nginx];
+}
+
+function rowOf({ path, connections }, target) {
+  const { name, rps, ofFirst, p50Ms, p50AddedMs, p99Ms, p99AddedMs, cpuUs, errors } = target;
+  const isFirst = name === 'direct';
+  const compared = (text) => (isFirst ? '' : text);
+  return [
+    `${path}, ${name}`,
+    connections,
+    count(rps),
+    compared(ratio(ofFirst)),
+    ms(p50Ms),
+    compared(addedMs(p50AddedMs)),
+    ms(p99Ms),
+    compared(addedMs(p99AddedMs)),
+    us(cpuUs),
+    errors,
+  ];
+}
