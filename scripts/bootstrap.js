@@ -19,12 +19,12 @@ function requireNode() {
 }
 
 async function install() {
-  console.log('Installing node_modules');
+  console.error('Installing node_modules');
   await quietly(['npm', 'ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci failed');
 }
 
 async function build() {
-  console.log('Building dist');
+  console.error('Building dist');
   await quietly([process.execPath, 'scripts/build.js'], 'the build failed');
 }
 

@@ -14,7 +14,7 @@ export async function installNodes() {
     );
   }
   const missing = versions.filter((version) => !isInstalled(version));
-  if (missing.length > 0) console.log(`Installing Node ${missing.join(', ')} into .cache/nodes`);
+  if (missing.length > 0) console.error(`Installing Node ${missing.join(', ')} into .cache/nodes`);
   await Promise.all(missing.map(install));
 }
 

@@ -19,7 +19,7 @@ export async function installPackages() {
   const byHand = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (!isRoot() && !maySudo())
     throw new CannotRun(`packages are missing and this user may not install; run: sudo ${byHand}`);
-  console.log(`Installing Debian's packages: ${missing.join(' ')}`);
+  console.error(`Installing Debian's packages: ${missing.join(' ')}`);
   const install = ['sh', join(root, 'scripts/install-packages.sh'), ...missing];
   await quietly(isRoot() ? install : ['sudo', '-n', ...install], `packages could not be installed; by hand: ${byHand}`);
 }

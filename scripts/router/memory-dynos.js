@@ -8,7 +8,7 @@ import { startOurs } from './ours.js';
 
 const backend = (name) => join(root, 'scripts/router/backends', name);
 const PUMA = { PUMA_COMMAND: `sh '${backend('fixed.sh')}'` };
-const ROUTER = { ...PUMA, SUPERVISE_ROUTER: 'true' };
+const ROUTER = { ...PUMA, SUPERVISE_ROUTER: 'true', MAX_THREADS: '16' };
 const STREAMING = {
   ...PUMA,
   RUN_STREAMING: 'inline',

@@ -31,6 +31,7 @@ function summary(rounds, first) {
     p99AddedMs: middle(({ p99Ms }, round) => p99Ms - first[round].p99Ms),
     quartiles: { ofFirst: quartilesOf(ratios), p50AddedMs: quartilesOf(added) },
     cpuUs: middle(({ cpuUs }) => cpuUs),
+    cpuOfFirst: middle(({ cpuUs }, round) => cpuUs / first[round].cpuUs),
     requests: rounds.reduce((sum, { requests }) => sum + requests, 0),
     errors: rounds.reduce((sum, { errors }) => sum + errors, 0),
   };

@@ -11,7 +11,7 @@ import { startOurs } from '../ours.js';
 import { inRounds } from '../rounds.js';
 import { count, ms, ratio, us } from '../units.js';
 
-const LOAD = { path: '/', connections: 32, rounds: 5, seconds: 2 };
+const LOAD = { path: '/', connections: 32, rounds: 4, seconds: 2 };
 const HEADS = [
   { name: 'headers as from the edge', plain: false },
   { name: 'one header', plain: true },
@@ -26,12 +26,12 @@ export async function bare(say) {
     found.push(await inRounds(targets, { ...LOAD, plain, cores: loadCore }));
     say(`${name}: is measured`);
   }
-  for (const { stop } of targets.slice(0, 2)) await stop();
+  for (const { stop } of targets.slice(0, 3)) await stop();
   const errors = found.flat().reduce((sum, target) => sum + target.errors, 0);
   return {
     title: `A bare backend that gives 2 KB, the proxies on one core, ${LOAD.connections} connections`,
     rows: [
-      ['', 'requests/s', 'of nginx', 'p50', 'p99', 'its CPU a request', 'errors'],
+      ['', 'requests/s', 'of nginx', 'p50', 'p99', 'its CPU a request', 'of nginx', 'errors'],
       ...HEADS.flatMap(({ name }, index) => found[index].map((target) => rowOf(name, target))),
     ],
     goals: [
@@ -45,21 +45,40 @@ export async function bare(say) {
   };
 }
 
+/** We keep as many connections as puma has threads, and beyond that each request gets its own: so once with as many threads
+ * as there are connections, as nginx keeps them too, and once with as many as puma has by default. */
 async function start(proxyCore, backendCore) {
+  const ports = [await freePort(), await freePort()];
+  const [ours, few] = await Promise.all(
+    [LOAD.connections, 5].map((threads, index) => startRouted(threads, ports[index], proxyCore, backendCore)),
+  );
+  const nginx = await startNginx({ puma: ours.puma, cores: proxyCore });
+  return [nginx, ours, { ...few, name: `${few.name}, MAX_THREADS=5` }, { name: 'no proxy', port: ports[0] }];
+}
+
+async function startRouted(threads, port, proxyCore, backendCore) {
   const folder = temporaryFolder();
-  const port = await freePort();
   const env = {
     SUPERVISE_ROUTER: 'true',
+    MAX_THREADS: `${threads}`,
     PUMA_COMMAND: `sh '${join(root, 'scripts/router/backends/fixed.sh')}'`,
     BENCH_FOLDER: folder,
     BENCH_PORT: `${port}`,
     BENCH_CORE: `${backendCore}`,
   };
   const ours = await startOurs({ folder, env, cores: proxyCore });
-  const nginx = await startNginx({ puma: readFileSync(join(folder, 'socket'), 'utf8').trim(), cores: proxyCore });
-  return [nginx, ours, { name: 'no proxy', port }];
+  return { ...ours, puma: readFileSync(join(folder, 'socket'), 'utf8').trim() };
 }
 
-function rowOf(heads, { name, rps, ofFirst, p50Ms, p99Ms, cpuUs, errors }) {
-  return [`${heads}, ${name}`, count(rps), ratio(ofFirst), ms(p50Ms), ms(p99Ms), us(cpuUs), errors];
+function rowOf(heads, { name, rps, ofFirst, p50Ms, p99Ms, cpuUs, cpuOfFirst, errors }) {
+  return [
+    `${heads}, ${name}`,
+    count(rps),
+    ratio(ofFirst),
+    ms(p50Ms),
+    ms(p99Ms),
+    us(cpuUs),
+    Number.isNaN(cpuOfFirst) ? '' : ratio(cpuOfFirst),
+    errors,
+  ];
 }
