@@ -52,7 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'release/': [...OF_A_ROOM, 'errors.ts'],
   'router/': [...OF_A_ROOM, 'errors.ts', 'node:http', 'node:net', 'node:stream'],
   'host/': ['node:', 'exit-status.ts', 'errors.ts', 'plan/ (types)', 'execa', 'dotenv', 'tree-kill'],
-  'simulator/': ['node:', 'host/', 'exit-status.ts'],
+  'simulator/': ['node:', 'host/', 'exit-status.ts', 'ws'],
 };
 
 /** Words that only some places may use. */

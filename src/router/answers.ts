@@ -5,7 +5,7 @@ import { LINGER_MS, RETRY_AFTER_S } from './limits.ts';
 
 /** What we answer ourselves. */
 export type Answer = {
-  status: 200 | 400 | 408 | 501 | 502 | 503;
+  status: 200 | 400 | 408 | 501 | 502 | 503 | 505;
   text: string;
   headers?: Readonly<Record<string, string>>;
 };
@@ -17,8 +17,16 @@ const REASONS = {
   501: 'Not Implemented',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
+  505: 'HTTP Version Not Supported',
 } as const;
 const TYPE = { 'Content-Type': 'text/plain; charset=utf-8' };
+
+/** Nobody is woken for a monitor's sake. */
+export const ASLEEP: Answer = {
+  status: 200,
+  text: 'OK',
+  headers: { 'X-Mstdn-Supervise': 'streaming is asleep' },
+};
 
 /** Come back later. */
 export function unavailable(why: string): Answer {

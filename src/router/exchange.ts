@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answer, unavailable } from './answers.ts';
+import type { Cancel } from '../host/host.ts';
+import { answer, ASLEEP, unavailable } from './answers.ts';
 import type { Visitor } from './gate.ts';
+import { BUSY_RETRY_MS, HOLD_AT_MOST_MS } from './limits.ts';
 import type { ReplyHead } from './reply-head.ts';
 import type { Client } from './clients.ts';
 import { hint, lastChunk, pairs, send, withoutTrailer } from './body.ts';
@@ -22,6 +24,8 @@ export class Exchange implements Visitor, Carrier {
   #isSent: boolean;
   #isVisitor = false;
   #isOver = false;
+  #tries = 0;
+  #cancelRetry: Cancel = () => {};
   /** The head of the reply waits for the body that goes out with it. */
   #isHeadHeld = false;
   /** Takes the reply faster than the client does. */
@@ -62,7 +66,6 @@ export class Exchange implements Visitor, Carrier {
 
   enter(): void {
     this.#start(false);
-    if (!this.#isSent) this.#sendBody();
   }
 
   refuse(why: string): void {
@@ -115,11 +118,24 @@ export class Exchange implements Visitor, Carrier {
     this.#request.resume();
   }
 
-  failed(why: string, retriable: boolean): void {
+  connected(): void {
+    if (!this.#isSent && this.#request.listenerCount('data') === 0) this.#sendBody();
+  }
+
+  busy(): void {
     this.#letGo();
-    if (retriable && this.#isSent && this.#head.body === 'none' && REPEATABLE.has(this.#request.method ?? '')) {
+    this.#tries += 1;
+    if (this.#tries * BUSY_RETRY_MS > HOLD_AT_MOST_MS) this.failed('EAGAIN', false);
+    else this.#cancelRetry = this.#way.clock.after(BUSY_RETRY_MS, () => this.#start(true));
+  }
+
+  failed(why: string, stale: boolean): void {
+    this.#letGo();
+    if (stale && this.#isSent && this.#head.body === 'none' && REPEATABLE.has(this.#request.method ?? '')) {
       return this.#start(true);
     }
+    // A monitor that asked just as it was put to rest.
+    if (!this.#isVisitor && !this.#way.gate.isOpen && answer(this.#response, ASLEEP)) return;
     this.#way.trouble.report(why);
     const { child } = this.#way;
     if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, !this.#isSent)) this.abort();
@@ -176,6 +192,7 @@ export class Exchange implements Visitor, Carrier {
     this.#connection?.destroy();
     this.#letGo();
     this.#way.slow.forget(this);
+    this.#cancelRetry();
     this.#client.open -= 1;
     const isLast = this.#way.isDraining || this.#client.isRefused;
     if (isLast && this.#client.open === 0) this.#request.socket.end();

@@ -24,6 +24,8 @@ export const STALLED_REPLY_MS = 120_000;
 
 /** Less than the 5 s after which Node, and the 20 s after which puma, closes an idle connection. */
 export const UPSTREAM_IDLE_MS = 4000;
+/** A unix socket whose queue is full refuses at once, where TCP would wait (EAGAIN, connect(2)): then this much later again. */
+export const BUSY_RETRY_MS = 50;
 /** Of the head of a reply. */
 export const REPLY_HEAD_AT_MOST = 256 * 1024;
 /** The body of an answer that refuses an upgrade. */

@@ -18,11 +18,12 @@ const KEPT = /^(host|cookie|authorization|expect|content-|x-forwarded-|x-request
 /** How a request goes on: the text of its head and what follows it. */
 export type RequestHead = { text: string; body: 'none' | 'length' | 'chunked' };
 /** What is wrong with a request, and its status. */
-export type BadRequest = { status: 400 | 501; why: string };
+export type BadRequest = { status: 400 | 501 | 505; why: string };
 
 /** The head as the upstream gets it, all but the empty line at its end. isUpgrade: it asks to become a WebSocket. */
 export function requestHead(request: IncomingMessage, isUpgrade: boolean): RequestHead | BadRequest {
   const { method = 'GET', url = '/', rawHeaders, headers } = request;
+  if (request.httpVersionMajor !== 1) return { status: 505, why: 'HTTP/1.0 and 1.1 are spoken here' };
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return { status: 501, why: 'Transfer-Encoding' };
   const dropped = namedIn(headers.connection);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Fact } from '../facts.ts';
 import type { Clock } from '../host/host.ts';
 import type { RouterPlan } from '../plan/spec.ts';
-import { answer, answerRaw } from './answers.ts';
+import { answer, answerRaw, ASLEEP } from './answers.ts';
 import { Clients } from './clients.ts';
 import { Exchange } from './exchange.ts';
 import { hearFact } from './hear-fact.ts';
@@ -65,7 +65,8 @@ export class Router {
 
   /** What happens to the children. */
   hear(fact: Fact): void {
-    if (fact.fact === 'stopping') return this.#drain();
+    // Once round the loop: what has come in before is not reset with the port.
+    if (fact.fact === 'stopping') return void setImmediate(() => this.#drain());
     if (!('child' in fact)) return;
     for (const way of this.#ways) if (way.child === fact.child) hearFact(fact, way.gate);
   }
@@ -84,7 +85,7 @@ export class Router {
     const client = this.#clients.of(request.socket);
     if (client.isRefused) return;
     const way = this.#wayFor(route(method, url, null));
-    if (way.onDemand && !way.gate.isOpen && isHealthCheck(method, url)) return asleep(response);
+    if (way.onDemand && !way.gate.isOpen && isHealthCheck(method, url)) return void answer(response, ASLEEP);
     const head = requestHead(request, false);
     if ('status' in head) {
       client.isRefused = true;
@@ -140,9 +141,4 @@ export class Router {
       way.gate.close();
     }
   }
-}
-
-/** Nobody is woken for a monitor's sake. */
-function asleep(response: ServerResponse): void {
-  answer(response, { status: 200, text: 'OK', headers: { 'X-Mstdn-Supervise': 'streaming is asleep' } });
 }

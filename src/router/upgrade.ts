@@ -1,9 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import type { Cancel } from '../host/host.ts';
 import { answerRaw, hangUp, unavailable } from './answers.ts';
 import { pairs } from './body.ts';
 import type { Visitor } from './gate.ts';
-import { EARLY_AT_MOST, REFUSAL_AT_MOST } from './limits.ts';
+import { BUSY_RETRY_MS, EARLY_AT_MOST, HOLD_AT_MOST_MS, REFUSAL_AT_MOST } from './limits.ts';
 import type { ReplyHead } from './reply-head.ts';
 import { ReplyReader, type ReplyListener } from './reply-reader.ts';
 import { join } from './tunnel.ts';
@@ -22,6 +23,8 @@ export class Upgrade implements Visitor, ReplyListener {
   /** What the client has sent behind its request. */
   #early: Buffer;
   #why = '';
+  #tries = 0;
+  #cancelRetry: Cancel = () => {};
   /** Nothing is waited for any more. */
   #isOver = false;
 
@@ -100,11 +103,18 @@ export class Upgrade implements Visitor, ReplyListener {
 
   /** The upstream closed: that may be the end of a no. */
   readonly #closed = (): void => {
+    if (this.#why === 'EAGAIN' && !this.#isOver && this.#tries * BUSY_RETRY_MS < HOLD_AT_MOST_MS) return this.#retry();
     if (this.#isOver || (this.#why === '' && this.#reader.closed())) return;
     this.#way.trouble.report(this.#why || 'it closed the connection');
     this.#leave();
     answerRaw(this.#client, { status: 502, text: `${this.#way.child} does not answer\n` }, this.#way.clock);
   };
+
+  #retry(): void {
+    this.#why = '';
+    this.#tries += 1;
+    this.#cancelRetry = this.#way.clock.after(BUSY_RETRY_MS, () => this.enter());
+  }
 
   /** The client went, whether it had its answer or not. */
   readonly #left = (): void => {
@@ -113,6 +123,7 @@ export class Upgrade implements Visitor, ReplyListener {
 
   #leave(): void {
     this.#isOver = true;
+    this.#cancelRetry();
     this.#client.off('data', this.#hold).off('end', destroy);
     this.#upstream?.destroy();
     this.#way.gate.leave(this);

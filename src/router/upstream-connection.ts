@@ -3,13 +3,17 @@ import { ReplyReader, type ReplyListener } from './reply-reader.ts';
 
 /** Who carries a request to an upstream. */
 export type Carrier = ReplyListener & {
+  /** The upstream has taken the connection, or will: what follows the head may be sent. */
+  connected(): void;
   /** All that has come in so far was told. */
   heard(): void;
   /** The upstream takes more of the body. */
   drained(): void;
-  /** It cannot be reached, breaks off or says what is no HTTP. `retriable`: not a byte of a reply has come, on a connection
-   * that had served before. */
-  failed(why: string, retriable: boolean): void;
+  /** It cannot be reached, breaks off or says what is no HTTP. stale: not a byte of a reply has come, on a connection that
+   * had served before. */
+  failed(why: string, stale: boolean): void;
+  /** It has too many connections waiting at this moment; nothing was sent. */
+  busy(): void;
 };
 
 /** One connection to an upstream, for one request at a time. */
@@ -26,6 +30,7 @@ export class UpstreamConnection {
   constructor(path: string, isKept: boolean) {
     this.isKept = isKept;
     this.socket = connect(path);
+    this.socket.once('connect', () => this.#carrier?.connected());
     this.socket.on('data', (piece: Buffer) => this.#read(piece));
     this.socket.on('drain', () => this.#carrier?.drained());
     this.socket.on('error', (error: NodeJS.ErrnoException) => (this.#why = error.code ?? error.message));
@@ -41,6 +46,7 @@ export class UpstreamConnection {
     this.#carrier = carrier;
     this.#reader = new ReplyReader(method, carrier);
     this.socket.write(this.isKept ? `${head}\r\n` : `${head}Connection: close\r\n\r\n`, 'latin1');
+    if (!this.socket.connecting) carrier.connected();
   }
 
   /** Its request is over, one way or the other. True where it can take another. */
@@ -81,6 +87,7 @@ export class UpstreamConnection {
     if (carrier === null || reader === null) return;
     if (this.#why === '' && reader.closed()) return;
     this.#carrier = this.#reader = null;
-    carrier.failed(this.#why || 'it closed the connection', this.#served > 0 && !reader.hasBegun);
+    if (this.#why === 'EAGAIN') carrier.busy();
+    else carrier.failed(this.#why || 'it closed the connection', this.#served > 0 && !reader.hasBegun);
   }
 }

@@ -10,7 +10,7 @@ function request(rawHeaders: string[], { peer = '203.0.113.9', method = 'GET' } 
   const headers: Record<string, string> = {};
   for (let at = 0; at < rawHeaders.length; at += 2)
     headers[(rawHeaders[at] ?? '').toLowerCase()] ??= rawHeaders[at + 1] ?? '';
-  return Object.assign(new IncomingMessage(socket), { method, url: '/a?b', rawHeaders, headers });
+  return Object.assign(new IncomingMessage(socket), { method, url: '/a?b', rawHeaders, headers, httpVersionMajor: 1 });
 }
 
 function lines(rawHeaders: string[], options?: Parameters<typeof request>[1], isUpgrade = false): string[] {

@@ -11,8 +11,10 @@ const API = '/api/v1/streaming';
 const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a'];
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
-function stop(rig: Rig): void {
+/** Resolves when it has closed its port, a turn of the loop later. */
+function stop(rig: Rig): Promise<void> {
   rig.router.hear({ fact: 'stopping', because: 'SIGTERM', children: ['puma'], atMostMs: 29_000 });
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 async function isRefused(rig: Rig): Promise<void> {
@@ -26,7 +28,7 @@ test('the port closes at once, and so do connections that have been served', asy
   answering(rig.pumaSocket, () => plain('ok'));
   const client = rig.client().send(request('/'));
   await replyOn(client);
-  stop(rig);
+  await stop(rig);
   await isRefused(rig);
   await client.closed();
   expect(client.error).toBeNull();
@@ -36,7 +38,7 @@ test('connections that have never said anything close with the port', async () =
   const rig = await startRouter();
   const unused = rig.client();
   await eventually(() => expect(unused.socket.readyState).toBe('open'));
-  stop(rig);
+  await stop(rig);
   await unused.closed();
 });
 
@@ -45,7 +47,7 @@ test('a request in flight gets its answer, which says close', async () => {
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
   await requestsOf(puma, 1);
-  stop(rig);
+  await stop(rig);
   const drained = { type: 'drained', child: 'puma' };
   expect(rig.demands).not.toContainEqual(drained);
   (await puma.wire()).send(plain('late but sure'));
@@ -62,7 +64,7 @@ test('an upload in flight is finished', async () => {
   const puma = answering(rig.pumaSocket, ({ body }) => plain(body));
   const client = rig.client().send(request('/', { method: 'POST', headers: ['Content-Length: 8'], body: 'half' }));
   await (await puma.wire()).until('half');
-  stop(rig);
+  await stop(rig);
   client.send('more');
   expect((await replyOn(client)).body).toBe('halfmore');
   await client.closed();
@@ -70,7 +72,7 @@ test('an upload in flight is finished', async () => {
 
 test('what nobody is inside has drained at once, and only once', async () => {
   const rig = await startRouter({ streaming: 'on-demand' });
-  stop(rig);
+  await stop(rig);
   expect(rig.demands).toEqual([
     { type: 'drained', child: 'puma' },
     { type: 'drained', child: 'streaming' },
@@ -85,7 +87,7 @@ test('a WebSocket goes on until its server ends', async () => {
   await server.until('\r\n\r\n');
   server.send(SWITCHED);
   await client.until('\r\n\r\n');
-  stop(rig);
+  await stop(rig);
   server.send('still here');
   await client.until('still here');
   server.socket.destroy();
@@ -100,7 +102,7 @@ test('a stream of events goes on until its server ends, and is not presented as 
   await server.until('\r\n\r\n');
   server.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:)\n\r\n');
   await client.until(':)');
-  stop(rig);
+  await stop(rig);
   server.send('3\r\n:(\n\r\n');
   await client.until(':(');
   server.socket.destroy();
@@ -136,7 +138,7 @@ test('an answer that has begun is finished, and then its connection closes', asy
   await server.until('\r\n\r\n');
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
   await client.until('half');
-  stop(rig);
+  await stop(rig);
   server.send('more');
   expect((await replyOn(client)).body).toBe('halfmore');
   await client.closed();
@@ -147,7 +149,7 @@ test('requests that were sent behind one another before it are all answered', as
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/a') + request('/b'));
   await requestsOf(puma, 2);
-  stop(rig);
+  await stop(rig);
   for (const wire of puma.wires) wire.send(plain(wire.received.includes('/a') ? 'a' : 'b'));
   await client.until(/\r\n\r\na[^]*\r\n\r\nb$/);
   await client.closed();
@@ -158,7 +160,7 @@ test('who is held is turned away, and told to come again', async () => {
   const rig = await startRouter({ clock, up: [] });
   const client = rig.client().send(request('/'));
   await eventually(() => expect(clock.left).toBe(1));
-  stop(rig);
+  await stop(rig);
   const reply = await replyOn(client);
   expect(statusOf(reply)).toBe(503);
   expect(valueOf(reply, 'retry-after')).not.toBeNull();
