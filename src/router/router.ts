@@ -35,6 +35,8 @@ export class Router {
   readonly #ways: readonly Way[];
   readonly #puma: Way;
   readonly #clients = new Clients();
+  /** With no upstream's part in it. */
+  readonly #trouble: Trouble;
   readonly #streaming: Way | null;
   readonly #clock: Clock;
   /** Called when a client was served. */
@@ -51,16 +53,19 @@ export class Router {
     this.#ways = this.#streaming === null ? [this.#puma] : [this.#puma, this.#streaming];
     this.#server = createServer(OPTIONS, (request, response) => this.#serve(request, response));
     this.#server.maxConnections = mostConnections;
-    const crowd = new Trouble('router', clock, tell);
-    this.#server.on('drop', () => crowd.report(`${mostConnections} connections are open, one more was closed`));
+    this.#trouble = new Trouble('router', clock, tell);
+    this.#server.on('drop', () => this.#trouble.report(`${mostConnections} connections are open, one more was closed`));
     this.#server.on('connection', (socket: Socket) => this.#clients.add(socket));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response));
     this.#server.on('upgrade', (request, _, early) => this.#upgrade(request, early));
   }
 
   /** Takes connections from now on. Gives where, such as `[::]:5006`; rejects with the error of the port. */
-  listen(): Promise<string> {
-    return listen(this.#server, this.#plan.port, this.#plan.bind);
+  async listen(): Promise<string> {
+    const at = await listen(this.#server, this.#plan.port, this.#plan.bind);
+    // The kernel may be short of files or memory for a moment: that connection is lost, not we.
+    this.#server.on('error', ({ message }) => this.#trouble.report(message));
+    return at;
   }
 
   /** What happens to the children. */

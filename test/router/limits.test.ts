@@ -1,3 +1,4 @@
+import { Server } from 'node:http';
 import { expect, test } from 'vitest';
 import { SLOWEST_BYTES, SLOWEST_MS, STALLED_REPLY_MS } from '../../src/router/limits.ts';
 import { FakeClock } from '../fakes/clock.ts';
@@ -6,7 +7,7 @@ import { MB, Producer } from './flow.ts';
 import { statusOf, valueOf } from './messages.ts';
 import { brokenOn, replyOn } from './replies.ts';
 import { request, startRouter, type Rig } from './rig.ts';
-import { plain, requestsOf, Upstream } from './upstream.ts';
+import { answering, plain, requestsOf, Upstream } from './upstream.ts';
 import type { Wire } from './wire.ts';
 
 const HUGE = 'Content-Length: 1000000';
@@ -142,3 +143,20 @@ test('a client that takes its reply slowly is not given up', async () => {
     );
   }
 });
+
+test('the kernel cannot accept a connection: that is a line in the log, and the next one is served', async () => {
+  const rig = await startRouter();
+  answering(rig.pumaSocket, () => plain('ok'));
+  serverAt(rig.port).emit('error', new Error('accept ENFILE'));
+  expect(rig.told('router-trouble')).toMatchObject([{ child: 'router', why: 'accept ENFILE' }]);
+  expect((await replyOn(rig.client().send(request('/')))).body).toBe('ok');
+});
+
+/** The one of this process that listens there. */
+function serverAt(port: number): Server {
+  const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
+  const servers = handles.filter((handle) => handle instanceof Server);
+  const found = servers.find((server) => (server.address() as { port?: number } | null)?.port === port);
+  if (found === undefined) throw new Error(`no server on port ${port}`);
+  return found;
+}
