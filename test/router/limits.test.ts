@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { Server } from 'node:http';
 import { expect, test } from 'vitest';
 import { SLOWEST_BYTES, SLOWEST_MS, STALLED_REPLY_MS } from '../../src/router/limits.ts';
@@ -153,10 +154,10 @@ test('the kernel cannot accept a connection: that is a line in the log, and the 
 });
 
 /** The one of this process that listens there. */
-function serverAt(port: number): Server {
+function serverAt(port: number): EventEmitter {
   const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
   const servers = handles.filter((handle) => handle instanceof Server);
-  const found = servers.find((server) => (server.address() as { port?: number } | null)?.port === port);
+  const found: EventEmitter | undefined = servers.find((server) => (server.address() as { port?: number } | null)?.port === port);
   if (found === undefined) throw new Error(`no server on port ${port}`);
   return found;
 }
