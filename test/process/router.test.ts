@@ -231,12 +231,14 @@ test('puma that grows is recycled behind the router, and its requests wait', asy
   const [, pid] = await dyno.says(/puma up (\d+)/);
   await dyno.says(/is ready[^]*memory_puma=[1-9][^]*memory_puma=[1-9]/); // the guard knows it at rest
   process.kill(Number(pid), 'SIGUSR2');
-  let isOver = false;
+  const over = new AbortController();
   const asking = (async () => {
-    for (let count = 0; !isOver; count += 1) expect(await ask(`/${count}`)).toMatchObject({ status: 200 });
+    for (let count = 0; !over.signal.aborted; count += 1) {
+      expect(await ask(`/${count}`)).toMatchObject({ status: 200 });
+    }
   })();
   await dyno.says(/recycling puma: no new work[^]*puma SIGTERM[^]*puma ended[^]*puma up[^]*puma is ready/);
-  isOver = true;
+  over.abort();
   await asking;
   await stopped(dyno);
 });

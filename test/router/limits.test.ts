@@ -157,7 +157,9 @@ test('the kernel cannot accept a connection: that is a line in the log, and the 
 function serverAt(port: number): EventEmitter {
   const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
   const servers = handles.filter((handle) => handle instanceof Server);
-  const found: EventEmitter | undefined = servers.find((server) => (server.address() as { port?: number } | null)?.port === port);
+  const found: EventEmitter | undefined = servers.find(
+    (server) => (server.address() as { port?: number } | null)?.port === port,
+  );
   if (found === undefined) throw new Error(`no server on port ${port}`);
   return found;
 }
