@@ -11,7 +11,7 @@ import { startOurs } from '../ours.js';
 import { inRounds } from '../rounds.js';
 import { count, ms, ratio, us } from '../units.js';
 
-const LOAD = { path: '/', connections: 32, rounds: 4, seconds: 2 };
+const LOAD = { path: '/', connections: 32, rounds: 6, seconds: 1 };
 const HEADS = [
   { name: 'headers as from the edge', plain: false },
   { name: 'one header', plain: true },
