@@ -20,6 +20,10 @@ export async function routeDyno(plan: RouterPlan, { tell, measures, shortage }: 
   let take = (demand: Demand): void => void waiting.push(demand);
   try {
     makePrivateFolder(plan.folder);
+  } catch (error) {
+    return `${plan.folder} for the sockets of puma and streaming cannot be made: ${(error as Error).message}`;
+  }
+  try {
     const [router, at] = await openRouter({ plan, tell, ask: (demand) => take(demand), shortage });
     tell({ fact: 'listening', at });
     return {
@@ -54,8 +58,7 @@ function joined(measures: Measures, connect: (take: (demand: Demand) => void) =>
   };
 }
 
-function inTheWay({ code = '', message, syscall }: NodeJS.ErrnoException, { port, bind, folder }: RouterPlan): string {
-  if (syscall === 'mkdir') return `${folder} for the sockets of puma and streaming cannot be made: ${message}`;
+function inTheWay({ code = '', message }: NodeJS.ErrnoException, { port, bind }: RouterPlan): string {
   switch (code) {
     case 'EADDRINUSE':
       return `PORT=${port}: expected a free port, and somebody listens there already`;

@@ -1,5 +1,9 @@
+import { TOKEN, UNFIT } from './reply-head.ts';
+
 const CR = 13;
 const LF = 10;
+/** Too late to say how long the body was. */
+const FRAMING = /^(content-length|transfer-encoding|trailer|connection|host)$/i;
 const LINE_AT_MOST = 16 * 1024;
 
 /** What was read from a piece of a chunked body. */
@@ -65,8 +69,9 @@ export class Chunks {
 
   #addTrailer(line: string): false {
     const colon = line.indexOf(':');
-    if (colon < 1) throw new Error('not a trailer');
-    this.#trailers.push(line.slice(0, colon), line.slice(colon + 1).trim());
+    const name = line.slice(0, Math.max(0, colon));
+    if (!TOKEN.test(name) || UNFIT.test(line)) throw new Error(`not a trailer: ${JSON.stringify(line.slice(0, 60))}`);
+    if (!FRAMING.test(name)) this.#trailers.push(name, line.slice(colon + 1).trim());
     return false;
   }
 }

@@ -102,9 +102,9 @@ export class Exchange implements Visitor, Carrier {
 
   ended(data: Buffer | null, trailers: readonly string[]): void {
     this.#isHeadHeld = false;
+    if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
     if (!this.#isSent) this.#connection?.destroy();
     this.#letGo();
-    if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
     if (data === null) this.#response.end();
     else this.#response.end(data);
   }
@@ -138,7 +138,8 @@ export class Exchange implements Visitor, Carrier {
     if (!this.#isVisitor && !this.#way.gate.isOpen && answer(this.#response, ASLEEP)) return;
     this.#way.trouble.report(why);
     const { child } = this.#way;
-    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, !this.#isSent)) this.abort();
+    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, !this.#isSent || this.#isLast))
+      this.abort();
   }
 
   /** Nobody may take what the client has got for the whole. */

@@ -107,9 +107,15 @@ export class Gate {
 
   /** For good: nobody waits any more, who comes now is served as long as it is up. */
   close(): void {
+    if (this.#isClosing) return;
     this.#isClosing = this.#awaitsEmpty = true;
-    for (const visitor of [...this.#held.keys()]) this.#turnAway(visitor, 'stopping');
+    this.dismiss();
     this.#tellEmpty();
+  }
+
+  /** Whoever waits does so in vain: the dyno stops. */
+  dismiss(): void {
+    for (const visitor of [...this.#held.keys()]) this.#turnAway(visitor, 'stopping');
   }
 
   #whyNotHeld(): string | null {

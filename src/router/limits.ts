@@ -34,5 +34,10 @@ export const REFUSAL_AT_MOST = 64 * 1024;
 export const EARLY_AT_MOST = 64 * 1024;
 /** From our last word on a connection to its end. */
 export const LINGER_MS = 2000;
+/** From a stop to the closing of the port, and from there to the end of idle connections: who sends meanwhile is served, and
+ * told to send no more here. */
+export const DRAIN_GRACE_MS = 100;
+/** While stopping, a client that takes nothing of its reply for so long holds nobody up any more. */
+export const STALLED_AT_A_STOP_MS = 5000;
 /** One line of the log about the same upstream in this time. */
 export const TROUBLE_EVERY_MS = 1000;

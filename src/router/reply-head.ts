@@ -38,9 +38,9 @@ export function readReplyHead(text: string, method: string): ReplyHead {
 }
 
 /** What may be in a name (RFC 9110, 5.6.2), and what may not be in a header at all. */
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+export const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
-const UNFIT = /[^\t\x20-\x7e\x80-\xff]/;
+export const UNFIT = /[^\t\x20-\x7e\x80-\xff]/;
 
 type Pair = readonly [name: string, value: string, lower: string];
 

@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { Fact } from '../facts.ts';
-import type { Clock } from '../host/host.ts';
+import type { Cancel, Clock } from '../host/host.ts';
 import type { RouterPlan } from '../plan/spec.ts';
 import { answer, answerRaw, ASLEEP } from './answers.ts';
 import { Clients } from './clients.ts';
 import { Exchange } from './exchange.ts';
 import { hearFact } from './hear-fact.ts';
-import { HEADERS_AT_MOST, HEADERS_WITHIN_MS, KEEP_ALIVE_MS } from './limits.ts';
+import { DRAIN_GRACE_MS, HEADERS_AT_MOST, HEADERS_WITHIN_MS, KEEP_ALIVE_MS } from './limits.ts';
 import { listen } from './listen.ts';
 import { requestHead } from './request-head.ts';
 import { isHealthCheck, route } from './route.ts';
@@ -39,6 +39,7 @@ export class Router {
   readonly #trouble: Trouble;
   readonly #streaming: Way | null;
   readonly #clock: Clock;
+  #cancelDrain: Cancel = () => {};
   /** Called when a client was served. */
   #left = (): void => {};
 
@@ -53,6 +54,7 @@ export class Router {
     this.#ways = this.#streaming === null ? [this.#puma] : [this.#puma, this.#streaming];
     this.#server = createServer(OPTIONS, (request, response) => this.#serve(request, response));
     this.#server.maxConnections = mostConnections;
+    this.#server.maxHeadersCount = 0; // by Node's default the rest would be left out without a word
     this.#trouble = new Trouble('router', clock, tell);
     this.#server.on('drop', () => this.#trouble.report(`${mostConnections} connections are open, one more was closed`));
     this.#server.on('connection', (socket: Socket) => this.#clients.add(socket));
@@ -70,15 +72,14 @@ export class Router {
 
   /** What happens to the children. */
   hear(fact: Fact): void {
-    // Once round the loop: what has come in before is not reset with the port.
-    if (fact.fact === 'stopping') return void setImmediate(() => this.#drain());
+    if (fact.fact === 'stopping') return this.#drain();
     if (!('child' in fact)) return;
     for (const way of this.#ways) if (way.child === fact.child) hearFact(fact, way.gate);
   }
 
   /** Ends everything: WebSockets at once, a client that still takes its answer gets this long. */
   async close(atMostMs = 0): Promise<void> {
-    this.#drain();
+    this.#shut();
     if (atMostMs > 0) await this.#emptied(atMostMs);
     this.#clients.closeAll();
     this.#slow.close();
@@ -106,7 +107,7 @@ export class Router {
     if (state.isRefused) return;
     if (state.open > 0) {
       state.isRefused = true; // it would overtake what came before
-      return void client.resume();
+      return void client.once('end', () => client.destroy()).resume();
     }
     const isFor = route(method, url, headers.upgrade ?? '');
     if (isFor !== 'streaming' || this.#streaming === null) return this.#reject(client, 'no upgrade here');
@@ -137,8 +138,24 @@ export class Router {
     });
   }
 
-  /** No new connections; what is under way gets its answer. */
+  /** What is under way gets its answer, and what comes in the first moments too: its sender could not know. Then the port
+   * closes, and after some more moments what nobody uses. */
   #drain(): void {
+    for (const way of this.#ways) {
+      way.isDraining = true;
+      way.gate.dismiss();
+    }
+    this.#slow.hurry();
+    this.#cancelDrain = this.#clock.after(DRAIN_GRACE_MS, () => {
+      // Right after the loop has taken in whatever stood in the port's queue, or that would be reset.
+      setImmediate(() => closePort(this.#server));
+      this.#cancelDrain = this.#clock.after(DRAIN_GRACE_MS, () => this.#shut());
+    });
+  }
+
+  /** No new connections, and none that are of no use. */
+  #shut(): void {
+    this.#cancelDrain();
     this.#server.close();
     this.#clients.closeUnused();
     for (const way of this.#ways) {
@@ -146,4 +163,9 @@ export class Router {
       way.gate.close();
     }
   }
+}
+
+/** Without what node:http adds: the end of idle connections, on which a request may be on its way. */
+function closePort(server: Server): void {
+  NetServer.prototype.close.call(server);
 }

@@ -1,5 +1,5 @@
 import type { Cancel, Clock } from '../host/host.ts';
-import { SLOWEST_BYTES, SLOWEST_MS, STALLED_REPLY_MS } from './limits.ts';
+import { SLOWEST_BYTES, SLOWEST_MS, STALLED_AT_A_STOP_MS, STALLED_REPLY_MS } from './limits.ts';
 
 /** A connection on which a client may be too slow. */
 export type Watched = {
@@ -11,21 +11,36 @@ export type Watched = {
   readonly stalledAt: number | null;
   giveUp(): void;
 };
-type Since = { received: number; stalledAt: number | null; stalledForMs: number };
+/** What it was, and since when. */
+type Since = { received: number; receivedAtMs: number; stalledAt: number | null; stalledSinceMs: number };
 
 /** Ends what clients keep open without using it: a thread of puma waits behind each. */
 export class SlowClients {
   readonly #clock: Clock;
   readonly #watched = new Map<Watched, Since>();
   #cancel: Cancel | null = null;
+  #stalledAtMostMs = STALLED_REPLY_MS;
+  #lookEveryMs = SLOWEST_MS;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   watch(one: Watched): void {
-    if (!this.#watched.has(one)) this.#watched.set(one, { received: one.received, stalledAt: null, stalledForMs: 0 });
-    this.#cancel ??= this.#clock.after(SLOWEST_MS, this.#look);
+    const now = this.#clock.now();
+    const since = { received: one.received, receivedAtMs: now, stalledAt: null, stalledSinceMs: now };
+    if (!this.#watched.has(one)) this.#watched.set(one, since);
+    this.#cancel ??= this.#clock.after(this.#lookEveryMs, this.#look);
+  }
+
+  /** From now on a client that takes nothing has little time: a stop waits for it. */
+  hurry(): void {
+    this.#stalledAtMostMs = STALLED_AT_A_STOP_MS;
+    this.#lookEveryMs = 1000;
+    for (const since of this.#watched.values()) since.stalledSinceMs = this.#clock.now();
+    if (this.#watched.size === 0) return;
+    this.close();
+    this.#cancel = this.#clock.after(this.#lookEveryMs, this.#look);
   }
 
   forget(one: Watched): void {
@@ -38,14 +53,22 @@ export class SlowClients {
   }
 
   readonly #look = (): void => {
-    this.#cancel = this.#clock.after(SLOWEST_MS, this.#look);
+    this.#cancel = this.#clock.after(this.#lookEveryMs, this.#look);
+    const now = this.#clock.now();
     for (const [one, since] of this.#watched) {
-      const { stalledAt } = one;
-      since.stalledForMs = stalledAt !== null && stalledAt === since.stalledAt ? since.stalledForMs + SLOWEST_MS : 0;
-      since.stalledAt = stalledAt;
-      const isSlow = one.isReceiving && one.received - since.received < SLOWEST_BYTES;
-      since.received = one.received;
-      if (isSlow || since.stalledForMs >= STALLED_REPLY_MS) one.giveUp();
+      if (this.#isStalled(one, since, now) || isTrickling(one, since, now)) one.giveUp();
     }
   };
+
+  #isStalled({ stalledAt }: Watched, since: Since, now: number): boolean {
+    if (stalledAt === null || stalledAt !== since.stalledAt) Object.assign(since, { stalledAt, stalledSinceMs: now });
+    return stalledAt !== null && now - since.stalledSinceMs >= this.#stalledAtMostMs;
+  }
+}
+
+function isTrickling({ isReceiving, received }: Watched, since: Since, now: number): boolean {
+  if (isReceiving && now - since.receivedAtMs < SLOWEST_MS) return false;
+  const isTooLittle = isReceiving && received - since.received < SLOWEST_BYTES;
+  Object.assign(since, { received, receivedAtMs: now });
+  return isTooLittle;
 }

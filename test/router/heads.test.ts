@@ -178,3 +178,13 @@ test('a reply with large headers is passed back', async () => {
 async function isServed(rig: Rig): Promise<void> {
   expect(statusOf(await replyOn(rig.client().send(request('/'))))).toBe(200);
 }
+
+test('thousands of small headers hide none behind them', async () => {
+  const rig = await startRouter();
+  const puma = answering(rig.pumaSocket, (asked) => plain(asked.body));
+  const many = Array.from({ length: 2100 }, () => 'a:1');
+  const last = ['X-Forwarded-For: 192.0.2.1', 'Content-Length: 5'];
+  const client = rig.client().send(request('/', { method: 'POST', headers: [...many, ...last], body: 'hello' }));
+  expect((await replyOn(client, 'POST')).body).toBe('hello');
+  expect(puma.requests[0]?.headers).toContainEqual(['X-Forwarded-For', '192.0.2.1']);
+});

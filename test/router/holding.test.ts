@@ -47,11 +47,12 @@ test.each([
   expect(await replyOn(upload)).toMatchObject({ body: '/upload some body' });
 });
 
-test('an upstream that is taken as up is up', async () => {
+test('an upstream that is only taken as up is waited for', async () => {
   const { rig, clock } = await startEarly();
   const [client] = await held(rig, clock, 1);
-  echoing(rig.pumaSocket);
   rig.router.hear({ fact: 'taken-as-up', child: 'puma', afterMs: 60_000 });
+  echoing(rig.pumaSocket);
+  rig.ready('puma');
   if (client) expect(statusOf(await replyOn(client))).toBe(200);
 });
 

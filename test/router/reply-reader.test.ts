@@ -102,7 +102,15 @@ test.each([
   expect(read([bytes]).reusable).toBe(reusable);
 });
 
+const HEAD = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+
+test('a trailer cannot say any more how long the body was', () => {
+  expect(read([`${HEAD}0\r\nContent-Length: 4\r\nX: y\r\n\r\n`]).trailers).toEqual(['X', 'y']);
+});
+
 test.each([
+  ['a trailer with a bad name', `${HEAD}0\r\nBad Name: x\r\n\r\n`, 'not a trailer'],
+  ['a trailer with a bad value', `${HEAD}0\r\nX: a\x01b\r\n\r\n`, 'not a trailer'],
   ['nothing like it', 'hello\r\n\r\n', 'no HTTP reply'],
   ['HTTP/2', 'HTTP/2 200\r\n\r\n', 'no HTTP reply'],
   ['a status of two digits', 'HTTP/1.1 20 OK\r\n\r\n', 'no HTTP reply'],

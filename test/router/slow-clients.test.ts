@@ -63,3 +63,17 @@ test('nobody to watch, no timer', () => {
   slow.forget(client);
   expect(clock.left).toBe(0);
 });
+
+test('while stopping, who takes nothing has five seconds; who still sends has its time', async () => {
+  const { clock, slow, client } = watched({ isReceiving: false, stalledAt: 7 });
+  await clock.advance(29_000);
+  slow.hurry();
+  await clock.advance(4000);
+  expect(client.givenUp).toBe(false);
+  await clock.advance(3000);
+  expect(client.givenUp).toBe(true);
+  const other = watched();
+  other.slow.hurry();
+  await other.clock.advance(29_000);
+  expect(other.client.givenUp).toBe(false);
+});

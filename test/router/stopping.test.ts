@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../fakes/clock.ts';
+import { DRAIN_GRACE_MS, STALLED_AT_A_STOP_MS } from '../../src/router/limits.ts';
 import { eventually } from '../harness/eventually.ts';
+import { MB, Producer } from './flow.ts';
 import { statusOf, targetOf, valueOf } from './messages.ts';
 import { replyOn } from './replies.ts';
 import { request, startRouter, type Rig } from './rig.ts';
@@ -11,24 +13,48 @@ const API = '/api/v1/streaming';
 const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a'];
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
-/** Resolves when it has closed its port, a turn of the loop later. */
-function stop(rig: Rig): Promise<void> {
+function stop(rig: Rig): void {
   rig.router.hear({ fact: 'stopping', because: 'SIGTERM', children: ['puma'], atMostMs: 29_000 });
-  return new Promise((resolve) => void setImmediate(resolve));
 }
 
+/** Resolves once nobody gets in any more. */
 async function isRefused(rig: Rig): Promise<void> {
-  const late = wireTo({ host: '127.0.0.1', port: rig.port });
-  await late.closed();
-  expect(late.error).toBe('ECONNREFUSED');
+  await eventually(async () => {
+    const late = wireTo({ host: '127.0.0.1', port: rig.port });
+    await late.closed();
+    expect(late.error).toBe('ECONNREFUSED');
+  });
 }
 
-test('the port closes at once, and so do connections that have been served', async () => {
+test('who comes in the moment of the stop is still served, and told to go', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock });
+  answering(rig.pumaSocket, () => plain('ok'));
+  const kept = rig.client().send(request('/'));
+  await replyOn(kept);
+  stop(rig);
+  for (const client of [kept, rig.client()]) {
+    const before = client.received.length;
+    client.send(request('/'));
+    await eventually(() => expect(client.received.slice(before)).toMatch(/Connection: close\r\n[^]*ok$/));
+  }
+  const idle = rig.client();
+  await eventually(() => expect(idle.socket.readyState).toBe('open'));
+  expect(rig.demands).toEqual([]);
+  await clock.advance(DRAIN_GRACE_MS);
+  await isRefused(rig);
+  expect(idle.isClosed).toBe(false);
+  await clock.advance(DRAIN_GRACE_MS);
+  await idle.closed();
+  expect(rig.demands).toContainEqual({ type: 'drained', child: 'puma' });
+});
+
+test('the port closes in a moment, and so do connections that have been served', async () => {
   const rig = await startRouter();
   answering(rig.pumaSocket, () => plain('ok'));
   const client = rig.client().send(request('/'));
   await replyOn(client);
-  await stop(rig);
+  stop(rig);
   await isRefused(rig);
   await client.closed();
   expect(client.error).toBeNull();
@@ -38,7 +64,7 @@ test('connections that have never said anything close with the port', async () =
   const rig = await startRouter();
   const unused = rig.client();
   await eventually(() => expect(unused.socket.readyState).toBe('open'));
-  await stop(rig);
+  stop(rig);
   await unused.closed();
 });
 
@@ -47,7 +73,7 @@ test('a request in flight gets its answer, which says close', async () => {
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
   await requestsOf(puma, 1);
-  await stop(rig);
+  stop(rig);
   const drained = { type: 'drained', child: 'puma' };
   expect(rig.demands).not.toContainEqual(drained);
   (await puma.wire()).send(plain('late but sure'));
@@ -64,7 +90,7 @@ test('an upload in flight is finished', async () => {
   const puma = answering(rig.pumaSocket, ({ body }) => plain(body));
   const client = rig.client().send(request('/', { method: 'POST', headers: ['Content-Length: 8'], body: 'half' }));
   await (await puma.wire()).until('half');
-  await stop(rig);
+  stop(rig);
   client.send('more');
   expect((await replyOn(client)).body).toBe('halfmore');
   await client.closed();
@@ -72,11 +98,11 @@ test('an upload in flight is finished', async () => {
 
 test('what nobody is inside has drained at once, and only once', async () => {
   const rig = await startRouter({ streaming: 'on-demand' });
-  await stop(rig);
-  expect(rig.demands).toEqual([
-    { type: 'drained', child: 'puma' },
-    { type: 'drained', child: 'streaming' },
-  ]);
+  stop(rig);
+  const drained = ['puma', 'streaming'].map((child) => ({ type: 'drained', child }));
+  await eventually(() => expect(rig.demands).toEqual(drained));
+  await rig.router.close();
+  expect(rig.demands).toEqual(drained);
 });
 
 test('a WebSocket goes on until its server ends', async () => {
@@ -87,7 +113,7 @@ test('a WebSocket goes on until its server ends', async () => {
   await server.until('\r\n\r\n');
   server.send(SWITCHED);
   await client.until('\r\n\r\n');
-  await stop(rig);
+  stop(rig);
   server.send('still here');
   await client.until('still here');
   server.socket.destroy();
@@ -102,7 +128,7 @@ test('a stream of events goes on until its server ends, and is not presented as 
   await server.until('\r\n\r\n');
   server.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:)\n\r\n');
   await client.until(':)');
-  await stop(rig);
+  stop(rig);
   server.send('3\r\n:(\n\r\n');
   await client.until(':(');
   server.socket.destroy();
@@ -138,7 +164,7 @@ test('an answer that has begun is finished, and then its connection closes', asy
   await server.until('\r\n\r\n');
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
   await client.until('half');
-  await stop(rig);
+  stop(rig);
   server.send('more');
   expect((await replyOn(client)).body).toBe('halfmore');
   await client.closed();
@@ -149,7 +175,7 @@ test('requests that were sent behind one another before it are all answered', as
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/a') + request('/b'));
   await requestsOf(puma, 2);
-  await stop(rig);
+  stop(rig);
   for (const wire of puma.wires) wire.send(plain(wire.received.includes('/a') ? 'a' : 'b'));
   await client.until(/\r\n\r\na[^]*\r\n\r\nb$/);
   await client.closed();
@@ -160,11 +186,12 @@ test('who is held is turned away, and told to come again', async () => {
   const rig = await startRouter({ clock, up: [] });
   const client = rig.client().send(request('/'));
   await eventually(() => expect(clock.left).toBe(1));
-  await stop(rig);
+  stop(rig);
   const reply = await replyOn(client);
   expect(statusOf(reply)).toBe(503);
   expect(valueOf(reply, 'retry-after')).not.toBeNull();
   await client.closed();
+  await clock.advance(2 * DRAIN_GRACE_MS);
   expect(clock.left).toBe(0);
 });
 
@@ -183,4 +210,31 @@ test('close() ends WebSockets, open or about to be', async () => {
   await Promise.all([open.closed(), asking.closed()]);
   await eventually(() => expect(streaming.open).toBe(0));
   expect(clock.left).toBe(0);
+});
+
+test('an upstream that is gone already: the answer says that the connection closes', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock });
+  const client = rig.client();
+  await eventually(() => expect(client.socket.readyState).toBe('open'));
+  stop(rig);
+  const reply = await replyOn(client.send(request('/')));
+  expect([statusOf(reply), valueOf(reply, 'connection')]).toEqual([502, 'close']);
+});
+
+test('a client that takes nothing of its reply holds nobody up for long', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock });
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client();
+  client.socket.pause();
+  client.send(request('/'));
+  const server = await puma.wire();
+  await server.until('\r\n\r\n');
+  server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
+  await new Producer(server.socket, 99 * MB).stalled();
+  stop(rig);
+  await clock.advance(STALLED_AT_A_STOP_MS + 2000);
+  await server.closed();
+  await eventually(() => expect(rig.demands).toContainEqual({ type: 'drained', child: 'puma' }));
 });
