@@ -41,6 +41,15 @@ export function idleMsOf(spec: ChildSpec | undefined): number | null {
   return typeof when === 'object' && 'onDemand' in when ? when.onDemand.idleMs : null;
 }
 
+/** What runs on demand has nothing to finish, and who waits for its next start waits for its end as well. */
+const REST_AT_MOST_MS = 5000;
+
+/** From the TERM of a child while the dyno runs on to its KILL, and from its end to the KILL of what outlived it. */
+export function killAfterMs(plan: ServePlan, name: ChildName): number {
+  const ofStop = plan.stop.killAfterMs;
+  return idleMsOf(specOf(plan, name)) === null ? ofStop : Math.min(ofStop, REST_AT_MOST_MS);
+}
+
 /** A child that was not seen ready by then counts as up. Before its traps are set, USR1 and USR2 end puma, and TTIN and TSTP
  * stop sidekiq for good. */
 const BOOT_AT_MOST_MS = 60_000;

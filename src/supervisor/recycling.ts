@@ -1,5 +1,5 @@
 import type { ChildName, Recycle, ServePlan } from '../plan/spec.ts';
-import { specOf } from './children.ts';
+import { killAfterMs, specOf } from './children.ts';
 import type { ChildState, Effect, EventOf, Incarnation, Phase, Step } from './state.ts';
 
 type Running = Phase<'running'>;
@@ -75,7 +75,7 @@ function watchQuiet(child: ChildName, startedAtMs: number, signal: NodeJS.Signal
 /** TERM for one child, and KILL when it does not follow. */
 export function end(state: Running, event: Incarnation & { atMs: number }, plan: ServePlan, told: Effect[]): Step {
   const { child, startedAtMs, atMs } = event;
-  const overAtMs = atMs + plan.stop.killAfterMs;
+  const overAtMs = atMs + killAfterMs(plan, child);
   return [
     { ...state, children: new Map(state.children).set(child, { is: 'ending', startedAtMs }) },
     { do: 'look' },

@@ -1,6 +1,6 @@
 import type { Leftovers } from '../host/host.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
-import { endOf, specOf, start, startedAt } from './children.ts';
+import { endOf, killAfterMs, specOf, start, startedAt } from './children.ts';
 import { startIfWanted } from './on-demand.ts';
 import { isNow } from './recycling.ts';
 import { stop } from './stopping.ts';
@@ -11,8 +11,8 @@ type Running = Phase<'running'>;
 /** A recycled child that is not up by then is a crash. Boots that starve on a busy dyno were seen to take a minute. */
 export const RETURN_WITHIN_MS = 180_000;
 
-/** It ended and the dyno runs on: what outlived it ends first, as long as a stop would give it. Its end is in the log with its
- * status, whatever that was. */
+/** It ended and the dyno runs on: what outlived it ends first, in as long as it had itself. Its end is in the log with its status,
+ * whatever that was. */
 export function clear(state: Running, event: EventOf<'child-exited'>, plan: ServePlan): Step {
   const { child, atMs } = event;
   const { told } = endOf(state.children, event);
@@ -20,7 +20,7 @@ export function clear(state: Running, event: EventOf<'child-exited'>, plan: Serv
   return [
     { ...state, children: new Map(state.children).set(child, { is: 'clearing', startedAtMs }) },
     told,
-    { do: 'clear-tree', child, killAtMs: atMs + plan.stop.killAfterMs },
+    { do: 'clear-tree', child, killAtMs: atMs + killAfterMs(plan, child) },
   ];
 }
 

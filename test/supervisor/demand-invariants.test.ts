@@ -71,6 +71,7 @@ class Machine {
   readonly #living = new Map<string, Life>();
   #starts = 0;
   #stoppedAtMs: number | null = null;
+  #termAtMs = 0;
   readonly #waiting = new Set<string>();
 
   constructor(story: Story) {
@@ -144,6 +145,7 @@ class Machine {
 
   #terminate(name: string): void {
     this.#waiting.delete(name);
+    if (name === 'streaming') this.#termAtMs = this.nowMs;
     const afterMs = this.#living.get(name)?.followsTermAfterMs;
     if (afterMs != null) this.#exits(name, afterMs, toStatus(0));
   }
@@ -165,6 +167,7 @@ class Machine {
     if (now === undefined || demand === undefined) throw new Error('no streaming');
     expect(this.#living.has('streaming')).toBe(['starting', 'up', 'ending', 'killed'].includes(now.is));
     if (now.is === 'down' && demand.idleSinceMs === null) expect(nowMs).toBeLessThanOrEqual(demand.notBeforeMs);
+    if (now.is === 'ending') expect(nowMs - this.#termAtMs).toBeLessThanOrEqual(5000);
     if (now.is === 'starting') expect(nowMs - now.startedAtMs).toBeLessThanOrEqual(60_000);
     if ((now.is === 'starting' || now.is === 'up') && demand.idleSinceMs !== null) {
       expect(nowMs - demand.idleSinceMs).toBeLessThanOrEqual(IDLE_MS);

@@ -36,7 +36,7 @@ const fallen = [...up, exited(S, 0, T + 5000)];
 const pausing = [...fallen, cleared(S, T + 5010), wanted(S, T + 5020)];
 
 const start = (atMs: number): string[] => [`spawn ${S}`, `idle-over at ${atMs + IDLE_MS}`];
-const clear = (atMs: number): string => `clear-tree ${S} until ${atMs + 28_500}`;
+const clear = (atMs: number): string => `clear-tree ${S} until ${atMs + 5000}`;
 
 /** What each event after the others are up led to, and what was told of streaming then. */
 function after(...events: Event[]): string[][] {
@@ -71,7 +71,7 @@ describe('a life', () => {
       start(T),
       [],
       [],
-      [`SIGTERM ${S}`, `end-over at ${R + 28_500}`],
+      [`SIGTERM ${S}`, `end-over at ${R + 5000}`],
       [clear(R + 10)],
       [],
       start(R + 5000),
@@ -127,9 +127,15 @@ describe('the idle clock', () => {
 
 describe('put to rest', () => {
   test('it does not follow TERM: KILL for its tree, said as ours', () => {
-    const killed = [...resting, endOver(S, T, R + 28_500), ...gone('SIGKILL', R + 28_600)];
-    expect(after(...killed).slice(-3)).toEqual([[`kill-tree ${S}`], [clear(R + 28_600)], []]);
+    const killed = [...resting, endOver(S, T, R + 5000), ...gone('SIGKILL', R + 5100)];
+    expect(after(...killed).slice(-3)).toEqual([[`kill-tree ${S}`], [clear(R + 5100)], []]);
     expect(replay(plan, ...killed).facts.at(-1)).toMatchObject({ fact: 'ended', byUs: true });
+  });
+
+  test('5 s until KILL, or as long as a stop gives it', () => {
+    const until = (killAfterMs: number): string | undefined =>
+      replay({ ...plan, stop: { ...plan.stop, killAfterMs } }, ...others, ...resting).last[1];
+    expect([5001, 5000, 4000].map(until)).toEqual([5000, 5000, 4000].map((ms) => `end-over at ${R + ms}`));
   });
 
   test('with any status it is down: that was asked for', () => {
@@ -142,10 +148,10 @@ describe('put to rest', () => {
 
   test.each([
     ['had its TERM', resting],
-    ['had its KILL', [...resting, endOver(S, T, R + 28_500)]],
+    ['had its KILL', [...resting, endOver(S, T, R + 5000)]],
   ])('one that %s is wanted again: it ends, and starts then', (_, events) => {
-    const again = [...events, wanted(S, R + 28_500), ...gone(0, R + 28_510)];
-    expect(after(...again).slice(-3)).toEqual([[], [clear(R + 28_510)], start(R + 28_510)]);
+    const again = [...events, wanted(S, R + 5000), ...gone(0, R + 5010)];
+    expect(after(...again).slice(-3)).toEqual([[], [clear(R + 5010)], start(R + 5010)]);
   });
 
   test('one whose rest is being cleared is wanted again: it starts after that', () => {
@@ -298,7 +304,7 @@ describe('it does not become ready', () => {
     const late = (atMs: number): Event[] => [wanted(S, atMs), bootOver(S, atMs, atMs + 60_000)];
     const first = [...late(T), ...gone(0, T + 60_010)];
     expect(after(...first).slice(1)).toEqual([
-      [`SIGTERM ${S}`, `end-over at ${T + 88_500}`, `pause-over at ${T + 61_000}`],
+      [`SIGTERM ${S}`, `end-over at ${T + 65_000}`, `pause-over at ${T + 61_000}`],
       [clear(T + 60_010)],
       [],
     ]);
@@ -389,9 +395,9 @@ describe('a stop', () => {
   });
 
   test('it had to be killed just before: said as ours', () => {
-    const killed = [...resting, endOver(S, T, R + 28_500), signal('SIGTERM', R + 28_501)];
-    const ends = [exited(S, 'SIGKILL', R + 28_510), ...['puma', 'sidekiq'].map((name) => exited(name, 0, R + 28_600))];
-    expect(end(plan, ...others, ...killed, ...ends, swept(R + 28_700))).toMatchObject({
+    const killed = [...resting, endOver(S, T, R + 5000), signal('SIGTERM', R + 5001)];
+    const ends = [exited(S, 'SIGKILL', R + 5010), ...['puma', 'sidekiq'].map((name) => exited(name, 0, R + 5100))];
+    expect(end(plan, ...others, ...killed, ...ends, swept(R + 5200))).toMatchObject({
       code: 137,
       reason: 'asked to stop by SIGTERM; streaming had to be killed',
     });
@@ -435,7 +441,7 @@ describe('saving the dyno', () => {
     ['up', up],
   ])('%s, and nobody to restart: it is put to rest before the dyno is stopped', (_, events) => {
     const { last, facts, state } = replay(fresh, ready('puma', 1), ...events, save(null, T + 5000));
-    expect(last).toEqual([`SIGTERM ${S}`, `end-over at ${T + 33_500}`, `pause-over at ${T + 6000}`]);
+    expect(last).toEqual([`SIGTERM ${S}`, `end-over at ${T + 10_000}`, `pause-over at ${T + 6000}`]);
     expect(facts.at(-1)).toEqual({ fact: 'resting', child: S, why: 'memory at 190 % of 512 MB' });
     expect(state.phase).toBe('running');
   });
