@@ -2,7 +2,7 @@ import { describeDuration } from './duration.ts';
 import type { Fact } from './facts.ts';
 import { info, warn, type Line } from './line.ts';
 
-const ABOUT_ROUTER = ['listening', 'resting', 'fell', 'not-woken', 'router-trouble'] as const;
+const ABOUT_ROUTER = ['listening', 'resting', 'fell', 'not-woken', 'available', 'router-trouble'] as const;
 type AboutRouter = Extract<Fact, { fact: (typeof ABOUT_ROUTER)[number] }>;
 
 export function isAboutRouter(fact: Fact): fact is AboutRouter {
@@ -21,6 +21,8 @@ export function describeRouter(fact: AboutRouter): Line {
       return warn(fell(fact.child, fact.pauseMs, fact.notReadyAfterMs));
     case 'not-woken':
       return warn(`${fact.child} is wanted and not started: ${fact.why}`);
+    case 'available':
+      return { level: 'debug', message: `${fact.child} can start again` };
     case 'router-trouble':
       return warn(`${fact.child}: ${fact.why}${fact.count > 1 ? `, ${fact.count} times` : ''}`);
   }

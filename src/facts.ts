@@ -37,6 +37,8 @@ export type Fact =
   | { fact: 'fell'; child: ChildName; pauseMs: number; notReadyAfterMs: number | null }
   /** It is wanted, and not started now. */
   | { fact: 'not-woken'; child: ChildName; why: string }
+  /** It was wanted when it could not start: it can now, and whoever still waits has to want it again. */
+  | { fact: 'available'; child: ChildName }
   /** What went wrong between a client and an upstream, `count` times since the last such line. */
   | { fact: 'router-trouble'; child: ChildName; why: string; count: number }
   /** What memory there is, and what is done about it or would be. */

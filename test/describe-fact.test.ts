@@ -183,6 +183,7 @@ const TABLE: { [F in Fact['fact']]: readonly (readonly [FieldsOfForms<Extract<Fa
         'streaming is wanted and not started: memory at 160 % of 512 MB',
       ],
     ],
+    available: [[{ child: 'streaming' }, 'debug', 'streaming can start again']],
     'router-trouble': [
       [{ child: 'puma', why: 'ECONNREFUSED', count: 1 }, 'warn', 'puma: ECONNREFUSED'],
       [{ child: 'puma', why: 'ECONNREFUSED', count: 3 }, 'warn', 'puma: ECONNREFUSED, 3 times'],

@@ -52,7 +52,7 @@ function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): S
     case 'boot-over':
       return bootOver(state, event, plan);
     case 'cleared':
-      return cleared(state, event, plan);
+      return cleared(state, event);
     case 'save':
       return save(state, event, plan);
     case 'end-process':

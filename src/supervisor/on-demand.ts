@@ -19,16 +19,16 @@ export function onDemand(
     case 'idle-over':
       return idleOver(state, event, plan);
     case 'pause-over':
-      return startIfWanted(state, event, plan);
+      return availableIfWanted(state, event);
   }
 }
 
-/** Somebody asks for it: it starts, unless it runs, memory is short, or it fell just now. A shortage is for everybody who
- * waits for it, earlier ones too. */
+/** Somebody asks for it: it starts, unless it runs or still ends, memory is short, or it fell just now. A shortage is for
+ * everybody who waits for it, earlier ones too. */
 function wanted(state: Running, { child, shortage, atMs }: EventOf<'wanted'>, plan: ServePlan): Step {
   if (!state.demands.has(child)) return [state];
   if (shortage === null || running(state, child) !== null) {
-    return startIfWanted(noted(state, child, { idleSinceMs: null }), { child, atMs }, plan);
+    return startIfItMay(noted(state, child, { idleSinceMs: null }), { child, atMs }, plan);
   }
   return [unwanted(state, { child, atMs }), { do: 'tell', fact: { fact: 'not-woken', child, why: shortage } }];
 }
@@ -38,16 +38,25 @@ function unwanted(state: Running, { child, atMs }: About): Running {
   return noted(state, child, { idleSinceMs: state.demands.get(child)?.idleSinceMs ?? atMs });
 }
 
-/** When it is wanted, has ended with all that came from it, and may start again. */
-export function startIfWanted(state: Running, { child, atMs }: About, plan: ServePlan): Step {
-  const demand = state.demands.get(child);
-  if (state.children.get(child)?.is !== 'down' || demand?.idleSinceMs !== null || atMs < demand.notBeforeMs)
-    return [state];
+function startIfItMay(state: Running, { child, atMs }: About, plan: ServePlan): Step {
+  if (!mayStart(state, { child, atMs })) return [state];
   return [
     { ...state, children: new Map(state.children).set(child, starting(atMs)) },
     ...start(child, atMs),
     lookAgain({ child, startedAtMs: atMs }, atMs + (idleMsOf(specOf(plan, child)) ?? 0)),
   ];
+}
+
+/** When it may start again. It does not at once: what memory there was when somebody asked says nothing any more. Whoever still
+ * waits asks again. */
+export function availableIfWanted(state: Running, { child, atMs }: About): Step {
+  if (state.demands.get(child)?.idleSinceMs !== null || !mayStart(state, { child, atMs })) return [state];
+  return [unwanted(state, { child, atMs }), { do: 'tell', fact: { fact: 'available', child } }];
+}
+
+/** It has ended with all that came from it, and its pause is over. */
+function mayStart({ children, demands }: Running, { child, atMs }: About): boolean {
+  return children.get(child)?.is === 'down' && atMs >= (demands.get(child)?.notBeforeMs ?? Infinity);
 }
 
 /** One timer for an incarnation, set anew until nobody has wanted it for long enough: one for each connection that ends would

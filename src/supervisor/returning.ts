@@ -1,7 +1,7 @@
 import type { Leftovers } from '../host/host.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { endOf, killAfterMs, specOf, start, startedAt } from './children.ts';
-import { startIfWanted } from './on-demand.ts';
+import { availableIfWanted } from './on-demand.ts';
 import { isNow } from './recycling.ts';
 import { stop } from './stopping.ts';
 import type { Effect, EventOf, Phase, Step } from './state.ts';
@@ -24,12 +24,12 @@ export function clear(state: Running, event: EventOf<'child-exited'>, plan: Serv
   ];
 }
 
-export function cleared(state: Running, event: EventOf<'cleared'>, plan: ServePlan): Step {
+export function cleared(state: Running, event: EventOf<'cleared'>): Step {
   const { child, leftovers, atMs } = event;
   if (state.children.get(child)?.is !== 'clearing') return [state];
   if (state.demands.has(child)) {
     const down = { ...state, children: new Map(state.children).set(child, { is: 'down' } as const) };
-    return [...startIfWanted(down, event, plan), ...tellLeftovers(leftovers)];
+    return [...availableIfWanted(down, event), ...tellLeftovers(leftovers)];
   }
   return [
     { ...state, children: new Map(state.children).set(child, { is: 'returning', startedAtMs: atMs }) },

@@ -73,6 +73,9 @@ class Machine {
   #stoppedAtMs: number | null = null;
   #termAtMs = 0;
   readonly #waiting = new Set<string>();
+  /** Somebody waits for streaming, and asks again when it can start. */
+  #asks = false;
+  #event: Event | null = null;
 
   constructor(story: Story) {
     this.#story = story;
@@ -105,6 +108,9 @@ class Machine {
       this.#living.delete(event.child);
       this.#waiting.delete(event.child);
     }
+    this.#event = event;
+    if (event.type === 'wanted') this.#asks = event.shortage === null;
+    if (event.type === 'unwanted') this.#asks = false;
     const [state, ...effects] = next(this.state, { ...event, atMs: this.nowMs }, plan);
     const wasRunning = this.state.phase === 'running';
     this.state = state;
@@ -124,6 +130,7 @@ class Machine {
     if (effect.do === 'kill-all') for (const name of this.#living.keys()) this.#exits(name, 5, toStatus('SIGKILL'));
     const leftovers = { ended: [], killed: [] };
     if (effect.do === 'sweep') this.#comes({ type: 'swept', leftovers, atMs: this.nowMs + 10 });
+    if (effect.do === 'tell' && effect.fact.fact === 'available') this.#asksAgain();
     if (effect.do === 'clear-tree') {
       const { clearsAfterMs } = this.#story.lives[this.#starts % this.#story.lives.length] ?? steady;
       const atMs = Math.min(this.nowMs + clearsAfterMs, effect.killAtMs + 700);
@@ -131,8 +138,15 @@ class Machine {
     }
   }
 
+  /** With what is known of memory now. */
+  #asksAgain(): void {
+    const shortage = this.#starts % 3 === 2 ? 'memory at 160 % of 512 MB' : null;
+    if (this.#asks) this.#comes({ ...streaming, type: 'wanted', shortage, atMs: this.nowMs });
+  }
+
   #spawn(name: string): void {
     expect([this.state.phase, this.#living.has(name)]).toEqual(['running', false]);
+    if (name === 'streaming') expect(this.#event).toMatchObject({ type: 'wanted', shortage: null });
     const { lives, puma } = this.#story;
     const life = { ...steady, ...(name === 'streaming' ? lives[this.#starts % lives.length] : {}) };
     if (name === 'streaming') this.#starts += 1;
@@ -183,7 +197,7 @@ class Machine {
   }
 }
 
-test('what is wanted runs, waits for its pause or for the end of its predecessor; what nobody wants is put to rest in time; a stop is over in time', () => {
+test('what is wanted runs, started by who asks while there is memory, waits for its pause or for the end of its predecessor; what nobody wants is put to rest in time; a stop is over in time', () => {
   fc.assert(
     fc.property(anyStory, (story) => {
       const machine = new Machine(story);

@@ -84,6 +84,7 @@ class World {
   readonly living = new Map<string, number>();
   readonly spawnedWhileAlive: string[] = [];
   readonly spawnedWhileStopping: string[] = [];
+  readonly spawnedUnasked: string[] = [];
   readonly signalledAfterEnd: string[] = [];
   readonly endedThoughWanted: string[] = [];
   readonly termsOfTheStop: string[] = [];
@@ -111,6 +112,9 @@ class World {
     const [state, ...effects] = next(before, { ...now, atMs: this.nowMs }, plan);
     this.state = state;
     this.#judgeTerms(before, event, effects);
+    const isAsked = event.type === 'wanted' && event.shortage === null;
+    const spawned = effects.some((effect) => effect.do === 'spawn' && effect.child === 'streaming');
+    if (spawned && !isAsked) this.spawnedUnasked.push(event.type);
     if ('deadlines' in state) this.deadlines.add(JSON.stringify(state.deadlines));
     this.#perform(effects);
   }
@@ -152,11 +156,11 @@ function play(history: readonly (readonly [Event, number])[]): World {
 
 const runs = { numRuns: 5000 };
 
-test('no child is spawned while it lives or while the dyno stops, none is signalled after its end or ended though it is wanted, each has one TERM of the stop, the deadline never moves, and recycles lie ten minutes apart', () => {
+test('no child is spawned while it lives or while the dyno stops, streaming only for who asks while there is memory, none is signalled after its end or ended though it is wanted, each has one TERM of the stop, the deadline never moves, and recycles lie ten minutes apart', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       const world = play(history);
-      expect([world.spawnedWhileAlive, world.spawnedWhileStopping]).toEqual([[], []]);
+      expect([world.spawnedWhileAlive, world.spawnedWhileStopping, world.spawnedUnasked]).toEqual([[], [], []]);
       const apart = world.recycledAtMs.slice(1).map((atMs, index) => atMs - (world.recycledAtMs[index] ?? 0));
       expect(apart.filter((ms) => ms < 600_000)).toEqual([]);
       expect([world.signalledAfterEnd, world.endedThoughWanted]).toEqual([[], []]);

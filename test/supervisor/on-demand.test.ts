@@ -35,12 +35,18 @@ const clearing = [...resting, exited(S, 0, R + 10)];
 const fallen = [...up, exited(S, 0, T + 5000)];
 const pausing = [...fallen, cleared(S, T + 5010), wanted(S, T + 5020)];
 
+/** It may start, and whoever waits wants it again. */
+const AVAILABLE = ['available'];
 const start = (atMs: number): string[] => [`spawn ${S}`, `idle-over at ${atMs + IDLE_MS}`];
 const clear = (atMs: number): string => `clear-tree ${S} until ${atMs + 5000}`;
 
 /** What each event after the others are up led to, and what was told of streaming then. */
 function after(...events: Event[]): string[][] {
   return replay(plan, ...others, ...events).did.slice(1 + others.length);
+}
+/** What was told at the last event. */
+function lastTold(...events: Event[]): string[] {
+  return told(...events).slice(told(...events.slice(0, -1)).length);
 }
 function told(...events: Event[]): string[] {
   return replay(plan, ...others, ...events)
@@ -149,17 +155,22 @@ describe('put to rest', () => {
   test.each([
     ['had its TERM', resting],
     ['had its KILL', [...resting, endOver(S, T, R + 5000)]],
-  ])('one that %s is wanted again: it ends, and starts then', (_, events) => {
+  ])('one that %s is wanted again: it ends, and is asked for anew', (_, events) => {
     const again = [...events, wanted(S, R + 5000), ...gone(0, R + 5010)];
-    expect(after(...again).slice(-3)).toEqual([[], [clear(R + 5010)], start(R + 5010)]);
+    expect(after(...again).slice(-3)).toEqual([[], [clear(R + 5010)], []]);
+    expect(lastTold(...again)).toEqual(AVAILABLE);
+    expect(after(...again, wanted(S, R + 5011)).at(-1)).toEqual(start(R + 5011));
   });
 
-  test('one whose rest is being cleared is wanted again: it starts after that', () => {
-    expect(after(...clearing, wanted(S, R + 20), cleared(S, R + 30)).slice(-2)).toEqual([[], start(R + 30)]);
+  test('one whose rest is being cleared is wanted again: it is asked for anew after that', () => {
+    const again = [...clearing, wanted(S, R + 20), cleared(S, R + 30)];
+    expect([after(...again).at(-1), lastTold(...again)]).toEqual([[], AVAILABLE]);
+    expect(after(...again, wanted(S, R + 31)).at(-1)).toEqual(start(R + 31));
   });
 
   test('wanted again and given up: it stays down', () => {
-    expect(is(...resting, wanted(S, R + 1), unwanted(S, R + 2), ...gone(0, R + 3))).toBe('down');
+    const gaveUp = [...resting, wanted(S, R + 1), unwanted(S, R + 2), ...gone(0, R + 3)];
+    expect([is(...gaveUp), told(...gaveUp).includes('available')]).toEqual(['down', false]);
   });
 });
 
@@ -175,6 +186,7 @@ describe('no memory for it', () => {
   ])('%s: it is not started, and who waits for it is told', (_, events) => {
     const at = R + 100_000;
     const all = [...events, short(at)];
+    expect(told(...all, ...gone(0, at + 1), pauseOver(at + 2))).not.toContain('available');
     expect(replay(plan, ...all).facts.at(-1)).toEqual({
       fact: 'not-woken',
       child: S,
@@ -182,6 +194,15 @@ describe('no memory for it', () => {
     });
     expect(after(...all, ...gone(0, at + 1), pauseOver(at + 2)).flat()).not.toContain(start(at + 1)[1]);
     expect(is(...all, ...gone(0, at + 1), pauseOver(at + 2))).toBe('down');
+  });
+
+  test.each([
+    ['its pause', [...pausing, pauseOver(T + 6000)]],
+    ['its clearing', [...clearing, wanted(S, R + 20), cleared(S, R + 30)]],
+  ])('there was when somebody asked, and none is left after %s: it is not started', (_, events) => {
+    expect(lastTold(...events)).toEqual(AVAILABLE);
+    expect(is(...events, short(R + 31), pauseOver(R + 32), cleared(S, R + 33))).toBe('down');
+    expect(lastTold(...events, short(R + 31))).toEqual(['not-woken']);
   });
 
   test.each([
@@ -204,24 +225,35 @@ describe('an end that nobody asked for', () => {
   });
 
   test('nobody wants it any more until somebody asks again', () => {
-    expect(is(...fallen, cleared(S, T + 5010), pauseOver(T + 6000))).toBe('down');
+    const quiet = [...fallen, cleared(S, T + 5010), pauseOver(T + 6000)];
+    expect([is(...quiet), told(...quiet).includes('available')]).toEqual(['down', false]);
   });
 
-  test('wanted in the pause: it starts when that is over, once', () => {
-    expect(after(...pausing).at(-1)).toEqual([]);
-    expect(after(...pausing, wanted(S, T + 5990), pauseOver(T + 6000)).slice(-2)).toEqual([[], start(T + 6000)]);
-    expect(after(...pausing, pauseOver(T + 6000), pauseOver(T + 6000)).at(-1)).toEqual([]);
+  test('wanted in the pause: when that is over it is asked for anew, once, and starts then', () => {
+    expect([after(...pausing).at(-1), lastTold(...pausing)]).toEqual([[], []]);
+    const over = [...pausing, wanted(S, T + 5990), pauseOver(T + 6000)];
+    expect([after(...over).at(-1), lastTold(...over)]).toEqual([[], AVAILABLE]);
+    expect(replay(plan, ...others, ...over).facts.at(-1)).toEqual({ fact: 'available', child: S });
+    expect(replay(plan, ...others, ...over).state).toMatchObject({
+      demands: new Map([[S, { idleSinceMs: T + 6000 }]]),
+    });
+    expect(lastTold(...over, pauseOver(T + 6000))).toEqual([]);
+    expect(after(...over, wanted(S, T + 6000)).at(-1)).toEqual(start(T + 6000));
+    expect(after(...over, wanted(S, T + 6000), pauseOver(T + 6000)).at(-1)).toEqual([]);
   });
 
   test('wanted while what outlived it still ends: after that, and after the pause', () => {
     const long = [...fallen, wanted(S, T + 5001), pauseOver(T + 6000), cleared(S, T + 9000)];
-    expect(after(...long).slice(-3)).toEqual([[], [], start(T + 9000)]);
+    expect(after(...long).slice(-3)).toEqual([[], [], []]);
+    expect([lastTold(...long.slice(0, -1)), lastTold(...long)]).toEqual([[], AVAILABLE]);
     const short = [...fallen, wanted(S, T + 5001), cleared(S, T + 5500), pauseOver(T + 6000)];
-    expect(after(...short).slice(-2)).toEqual([[], start(T + 6000)]);
+    expect(after(...short).slice(-2)).toEqual([[], []]);
+    expect([lastTold(...short.slice(0, -1)), lastTold(...short)]).toEqual([[], AVAILABLE]);
   });
 
   test('given up in the pause: it is not started', () => {
-    expect(is(...pausing, unwanted(S, T + 5030), pauseOver(T + 6000))).toBe('down');
+    const gaveUp = [...pausing, unwanted(S, T + 5030), pauseOver(T + 6000)];
+    expect([is(...gaveUp), lastTold(...gaveUp)]).toEqual(['down', []]);
   });
 
   /** It is wanted, becomes ready, lives so long and falls; so often. */
@@ -249,7 +281,7 @@ describe('an end that nobody asked for', () => {
 
   test('a timer of an earlier pause does not end a later one', () => {
     const twice = [...falls(2, 10), wanted(S, T + 200_020)];
-    expect(is(...twice, pauseOver(T + 1010))).toBe('down');
+    expect([is(...twice, pauseOver(T + 1010)), lastTold(...twice, pauseOver(T + 1010))]).toEqual(['down', []]);
   });
 });
 
@@ -325,9 +357,9 @@ describe('it does not become ready', () => {
     });
   });
 
-  test('whoever waits when it had its TERM asks again, and it starts when it has ended', () => {
-    const late = [wanted(S, T), bootOver(S, T, T + 60_000), wanted(S, T + 60_005)];
-    expect(after(...late, ...gone(0, T + 65_000)).at(-1)).toEqual(start(T + 65_000));
+  test('whoever waits when it had its TERM asks again, and anew when it has ended', () => {
+    const late = [wanted(S, T), bootOver(S, T, T + 60_000), wanted(S, T + 60_005), ...gone(0, T + 65_000)];
+    expect([after(...late).at(-1), lastTold(...late)]).toEqual([[], AVAILABLE]);
   });
 
   test('ready after its TERM: nothing, it ends', () => {
@@ -336,7 +368,7 @@ describe('it does not become ready', () => {
 
   test('a minute that is over after it was ready, or of an earlier incarnation: nothing', () => {
     expect(is(...up, bootOver(S, T, T + 60_000))).toBe('up');
-    expect(is(...pausing, pauseOver(T + 6000), bootOver(S, T, T + 60_000))).toBe('starting');
+    expect(is(...pausing, wanted(S, T + 6000), bootOver(S, T, T + 60_000))).toBe('starting');
   });
 
   test('nobody could see that it is ready: it counts as up', () => {
@@ -470,7 +502,7 @@ describe('saving the dyno', () => {
     const saved = [...up, save(null, T + 5000), ...gone(0, T + 5010)];
     expect(is(...saved)).toBe('down');
     expect(is(...saved, wanted(S, T + 5500))).toBe('down');
-    const again = [...saved, wanted(S, T + 5500), pauseOver(T + 6000), save(null, T + 7000)];
+    const again = [...saved, wanted(S, T + 6000), save(null, T + 7000)];
     expect(after(...again).at(-1)).toContain(`pause-over at ${T + 9000}`);
   });
 
