@@ -17,7 +17,8 @@ export function withoutKnown({ client, scripts }: FuzzCase): FuzzCase {
     changes: one.changes.filter(({ kind }) => kind !== 'repeat'),
   });
   return {
-    client: { ...client, leaves },
+    // A length beyond what every server can count is passed on.
+    client: { ...client, leaves, packets: /length:\s*\d{16}/i.test(bytes) ? [] : client.packets },
     scripts: { puma: scripts.puma.map(without), streaming: scripts.streaming.map(without) },
   };
 }
