@@ -10,6 +10,8 @@ import type { RequestHead } from './request-head.ts';
 import type { Way } from './way.ts';
 import type { Carrier, UpstreamConnection } from './upstream-connection.ts';
 
+/** Nothing was sent to it. */
+const UNREACHABLE = ['ENOENT', 'ECONNREFUSED'];
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** One request on its way to an upstream, and the reply on its way back. */
@@ -136,6 +138,9 @@ export class Exchange implements Visitor, Carrier {
     }
     // A monitor that asked just as it was put to rest.
     if (!this.#isVisitor && !this.#way.gate.isOpen && answer(this.#response, ASLEEP)) return;
+    if (this.#way.isDraining && UNREACHABLE.includes(why)) {
+      return void answer(this.#response, unavailable('stopping'), true);
+    }
     this.#way.trouble.report(why);
     const { child } = this.#way;
     if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, !this.#isSent || this.#isLast))

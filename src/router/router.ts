@@ -40,6 +40,8 @@ export class Router {
   readonly #streaming: Way | null;
   readonly #clock: Clock;
   #cancelDrain: Cancel = () => {};
+  /** Resolves when a stop has closed the port and what nobody uses. */
+  #draining: Promise<void> = Promise.resolve();
   /** Called when a client was served. */
   #left = (): void => {};
 
@@ -79,6 +81,7 @@ export class Router {
 
   /** Ends everything: WebSockets at once, a client that still takes its answer gets this long. */
   async close(atMostMs = 0): Promise<void> {
+    if (atMostMs > 0) await this.#draining;
     this.#shut();
     if (atMostMs > 0) await this.#emptied(atMostMs);
     this.#clients.closeAll();
@@ -146,10 +149,12 @@ export class Router {
       way.gate.dismiss();
     }
     this.#slow.hurry();
-    this.#cancelDrain = this.#clock.after(DRAIN_GRACE_MS, () => {
-      // Right after the loop has taken in whatever stood in the port's queue, or that would be reset.
-      setImmediate(() => closePort(this.#server));
-      this.#cancelDrain = this.#clock.after(DRAIN_GRACE_MS, () => this.#shut());
+    this.#draining = new Promise((resolve) => {
+      this.#cancelDrain = this.#clock.after(DRAIN_GRACE_MS, () => {
+        // Right after the loop has taken in whatever stood in the port's queue, or that would be reset.
+        setImmediate(() => closePort(this.#server));
+        this.#cancelDrain = this.#clock.after(DRAIN_GRACE_MS, () => resolve(this.#shut()));
+      });
     });
   }
 

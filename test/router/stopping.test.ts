@@ -212,14 +212,14 @@ test('close() ends WebSockets, open or about to be', async () => {
   expect(clock.left).toBe(0);
 });
 
-test('an upstream that is gone already: the answer says that the connection closes', async () => {
+test('an upstream that is gone already: come again, elsewhere', async () => {
   const clock = new FakeClock();
   const rig = await startRouter({ clock });
   const client = rig.client();
   await eventually(() => expect(client.socket.readyState).toBe('open'));
   stop(rig);
   const reply = await replyOn(client.send(request('/')));
-  expect([statusOf(reply), valueOf(reply, 'connection')]).toEqual([502, 'close']);
+  expect([statusOf(reply), valueOf(reply, 'connection')]).toEqual([503, 'close']);
 });
 
 test('a client that takes nothing of its reply holds nobody up for long', async () => {
