@@ -8,7 +8,7 @@ const DOWN: readonly Fact['fact'][] = ['started', 'resting', 'restarting', 'savi
 export function hearFact(fact: Fact, gate: Gate): void {
   if (fact.fact === 'ready') gate.open();
   if (DOWN.includes(fact.fact)) gate.shut();
-  if (fact.fact === 'ended' || (fact.fact as string) === 'available') gate.renew();
+  if (fact.fact === 'ended' || fact.fact === 'available') gate.renew();
   if (fact.fact === 'recycling') gate.quiet();
   if (fact.fact === 'not-woken') gate.refuse(fact.why);
 }
