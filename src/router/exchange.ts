@@ -5,7 +5,8 @@ import type { Visitor } from './gate.ts';
 import { BUSY_RETRY_MS, HOLD_AT_MOST_MS } from './limits.ts';
 import type { ReplyHead } from './reply-head.ts';
 import type { Client } from './clients.ts';
-import { hint, lastChunk, pairs, send, withoutTrailer } from './body.ts';
+import { hint, pairs, withoutTrailer } from './body.ts';
+import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Way } from './way.ts';
 import type { Carrier, UpstreamConnection } from './upstream-connection.ts';
@@ -21,9 +22,8 @@ export class Exchange implements Visitor, Carrier {
   readonly #head: RequestHead;
   readonly #way: Way;
   readonly #client: Client;
+  readonly #body: RequestBody;
   #connection: UpstreamConnection | null = null;
-  /** The whole request has gone to the upstream. */
-  #isSent: boolean;
   #isVisitor = false;
   #isOver = false;
   #tries = 0;
@@ -32,8 +32,6 @@ export class Exchange implements Visitor, Carrier {
   #isHeadHeld = false;
   /** Takes the reply faster than the client does. */
   #isStalled = false;
-  /** Bytes of the body. */
-  received = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse, head: RequestHead, way: Way, client: Client) {
     this.#request = request;
@@ -42,16 +40,19 @@ export class Exchange implements Visitor, Carrier {
     this.#way = way;
     this.#client = client;
     client.open += 1;
-    this.#isSent = head.body === 'none';
+    this.#body = new RequestBody(request, head.body);
     response.sendDate = false; // the upstream's own, or none
     response.once('close', this.#over);
     // Behind another request, it does not hear of the end of its connection by itself.
     if (response.socket === null) request.socket.once('close', this.#over);
   }
 
-  /** It waits for the client, not for the upstream. */
+  get received(): number {
+    return this.#body.received;
+  }
+
   get isReceiving(): boolean {
-    return !this.#isSent && this.#connection !== null && !this.#request.isPaused();
+    return this.#connection !== null && this.#body.isReceiving;
   }
 
   get stalledAt(): number | null {
@@ -83,7 +84,7 @@ export class Exchange implements Visitor, Carrier {
 
   begun({ status, reason, headers, framing }: ReplyHead): void {
     if (status === 101) throw new Error('101, which nobody asked for');
-    if (!this.#isSent || this.#isLast) this.#response.shouldKeepAlive = false;
+    if (!this.#body.isSent || this.#isLast) this.#response.shouldKeepAlive = false;
     const canTrail = framing.by === 'chunks' && this.#request.httpVersionMinor > 0;
     this.#response.writeHead(status, reason, canTrail ? headers : withoutTrailer(headers));
     this.#isHeadHeld = true;
@@ -105,7 +106,7 @@ export class Exchange implements Visitor, Carrier {
   ended(data: Buffer | null, trailers: readonly string[]): void {
     this.#isHeadHeld = false;
     if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
-    if (!this.#isSent) this.#connection?.destroy();
+    if (!this.#body.isSent) this.#connection?.destroy();
     this.#letGo();
     if (data === null) this.#response.end();
     else this.#response.end(data);
@@ -117,11 +118,11 @@ export class Exchange implements Visitor, Carrier {
   }
 
   drained(): void {
-    this.#request.resume();
+    this.#body.resume();
   }
 
   connected(): void {
-    if (!this.#isSent && this.#request.listenerCount('data') === 0) this.#sendBody();
+    if (this.#body.start(() => this.#connection)) this.#way.slow.watch(this);
   }
 
   busy(): void {
@@ -133,7 +134,7 @@ export class Exchange implements Visitor, Carrier {
 
   failed(why: string, stale: boolean): void {
     this.#letGo();
-    if (stale && this.#isSent && this.#head.body === 'none' && REPEATABLE.has(this.#request.method ?? '')) {
+    if (stale && this.#body.isSent && this.#head.body === 'none' && REPEATABLE.has(this.#request.method ?? '')) {
       return this.#start(true);
     }
     // A monitor that asked just as it was put to rest.
@@ -143,7 +144,9 @@ export class Exchange implements Visitor, Carrier {
     }
     this.#way.trouble.report(why);
     const { child } = this.#way;
-    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, !this.#isSent || this.#isLast))
+    if (
+      !answer(this.#response, { status: 502, text: `${child} does not answer\n` }, !this.#body.isSent || this.#isLast)
+    )
       this.abort();
   }
 
@@ -175,19 +178,6 @@ export class Exchange implements Visitor, Carrier {
     this.#connection.socket.resume();
     this.#way.pool.giveBack(this.#connection);
     this.#connection = null;
-  }
-
-  #sendBody(): void {
-    const isChunked = this.#head.body === 'chunked';
-    this.#way.slow.watch(this);
-    this.#request.on('data', (data: Buffer) => {
-      this.received += data.length;
-      if (this.#connection !== null && !send(this.#connection, data, isChunked)) this.#request.pause();
-    });
-    this.#request.once('end', () => {
-      if (isChunked) this.#connection?.socket.write(lastChunk(this.#request.rawTrailers), 'latin1');
-      this.#isSent = true;
-    });
   }
 
   /** The reply has gone out, or the client has left. */
