@@ -23,6 +23,7 @@ export class Bed {
   readonly #patienceMs: number;
   #wires: Wire[] = [];
   #wentFirst = false;
+  readonly #idle = socketsOpen();
 
   private constructor(rig: Rig, clock: FakeClock, isHasty: boolean) {
     [this.#rig, this.#clock, this.#behind] = [rig, clock, new Behind(rig)];
@@ -114,7 +115,12 @@ export class Bed {
     await this.#until(() => {
       turns += 1;
       if (turns % 8 === 1 && this.#clock.left > 0 && this.#clock.now() < last) void this.#clock.advance(5000);
-      return this.#wires.every(({ isClosed }) => isClosed) && this.#behind.open === 0 && this.#clock.left === 0;
+      return (
+        this.#wires.every(({ isClosed }) => isClosed) &&
+        this.#behind.open === 0 &&
+        this.#clock.left === 0 &&
+        socketsOpen() <= this.#idle
+      );
     }, 'a connection or a timer is left');
   }
 
@@ -128,7 +134,7 @@ export class Bed {
 
   #describe(what: string): string {
     const open = this.#wires.filter(({ isClosed }) => !isClosed).length;
-    return `${what}: open are ${open} clients, ${this.#behind.open} at upstreams, ${this.#clock.left} timers`;
+    return `${what}: open are ${open} clients, ${this.#behind.open} at upstreams, ${socketsOpen() - this.#idle} in all, ${this.#clock.left} timers`;
   }
 
   #outcome(client: FuzzClient, wire: Wire): Outcome {
@@ -146,4 +152,9 @@ export class Bed {
 /** Lets everybody read what has come. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** In this process, the router's among them. */
+function socketsOpen(): number {
+  return process.getActiveResourcesInfo().filter((what) => what === 'TCPSocketWrap').length;
 }

@@ -5,8 +5,7 @@ import type { Script } from './fuzz-replies.ts';
 export function withoutKnown({ client, scripts }: FuzzCase): FuzzCase {
   const bytes = client.packets.join('');
   const isPipelined = bytes.split(/HTTP\/1/i).length > 2;
-  // An upgrade behind a request that is still open takes that one's `drain` away.
-  const leaves = isPipelined && /upgrade/i.test(bytes) ? 'at once' : client.leaves;
+  const isUpgraded = isPipelined && /upgrade/i.test(bytes);
   const without = (one: Script): Script => ({
     ...one,
     // 1xx for a request behind another goes out behind the head of its reply.
@@ -17,8 +16,9 @@ export function withoutKnown({ client, scripts }: FuzzCase): FuzzCase {
     changes: one.changes.filter(({ kind }) => kind !== 'repeat'),
   });
   return {
+    // An upgrade behind a request that is still open takes that one's `drain` away, and the end of the connection.
     // A length beyond what every server can count is passed on.
-    client: { ...client, leaves, packets: /length:\s*\d{16}/i.test(bytes) ? [] : client.packets },
+    client: { ...client, packets: isUpgraded || /length:\s*\d{16}/i.test(bytes) ? [] : client.packets },
     scripts: { puma: scripts.puma.map(without), streaming: scripts.streaming.map(without) },
   };
 }
