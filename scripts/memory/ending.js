@@ -24,6 +24,7 @@ export function temporaryFolder() {
 }
 
 process.once('exit', endAll);
+// Each time: npm passes a Ctrl-C on that the terminal has sent to us as well, and the second must not cut the ending short.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(name, () => process.exit(128 + constants.signals[name]));
+  process.on(name, () => process.exit(128 + constants.signals[name]));
 }
