@@ -33,10 +33,14 @@ export function unavailable(why: string): Answer {
   return { status: 503, text: `${why}\n`, headers: { 'Retry-After': `${RETRY_AFTER_S}` } };
 }
 
-/** Says it and is done; false where the answer had begun already. closes: the connection is of no more use. */
-export function answer(response: ServerResponse, { status, text, headers }: Answer, closes = false): boolean {
+/** Says it and is done; false where the answer had begun already. closing: the connection is of no more use. */
+export function answer(
+  response: ServerResponse,
+  { status, text, headers }: Answer,
+  closing: Clock | null = null,
+): boolean {
   if (response.headersSent) return false;
-  if (closes) response.shouldKeepAlive = false;
+  if (closing !== null) closeAfter(response, closing);
   response.writeHead(status, { ...TYPE, 'Content-Length': Buffer.byteLength(text), ...headers });
   response.end(text);
   return true;
@@ -47,6 +51,20 @@ export function answerRaw(socket: Socket, { status, text, headers }: Answer, clo
   const all = { ...TYPE, 'Content-Length': `${Buffer.byteLength(text)}`, ...headers, Connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   hangUp(socket, `HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('')}\r\n${text}`, clock);
+}
+
+/** The connection closes with this response. Node would destroy it then, and what has not been read becomes a reset, which may
+ * overtake the response: so only our side ends at first, and the rest is read and dropped for a while. */
+export function closeAfter(response: ServerResponse, clock: Clock): void {
+  const { socket } = response.req;
+  response.shouldKeepAlive = false;
+  socket.destroySoon = () => {
+    socket.end();
+    socket.once(
+      'close',
+      clock.after(LINGER_MS, () => socket.destroy()),
+    );
+  };
 }
 
 /** The last words on a connection. What the client still sends is read and dropped for a while, so that they are not lost in a

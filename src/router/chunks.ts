@@ -1,4 +1,4 @@
-import { TOKEN, UNFIT } from './reply-head.ts';
+import { TOKEN, UNFIT, value } from './reply-head.ts';
 
 const CR = 13;
 const LF = 10;
@@ -71,7 +71,7 @@ export class Chunks {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(0, colon));
     if (!TOKEN.test(name) || UNFIT.test(line)) throw new Error(`not a trailer: ${JSON.stringify(line.slice(0, 60))}`);
-    if (!FRAMING.test(name)) this.#trailers.push(name, line.slice(colon + 1).trim());
+    if (!FRAMING.test(name)) this.#trailers.push(name, value(line, colon));
     return false;
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Cancel } from '../host/host.ts';
-import { answer, ASLEEP, unavailable } from './answers.ts';
+import type { Cancel, Clock } from '../host/host.ts';
+import { answer, ASLEEP, closeAfter, hangUp, unavailable } from './answers.ts';
 import type { Visitor } from './gate.ts';
 import { BUSY_RETRY_MS, HOLD_AT_MOST_MS } from './limits.ts';
 import type { ReplyHead } from './reply-head.ts';
@@ -73,18 +73,21 @@ export class Exchange implements Visitor, Carrier {
 
   refuse(why: string): void {
     this.#isVisitor = false;
-    answer(this.#response, unavailable(why), !this.#request.complete || this.#isLast);
+    answer(this.#response, unavailable(why), this.#closing(!this.#request.complete));
   }
 
   informed(head: ReplyHead): void {
-    if (this.#request.httpVersionMinor === 0) return;
+    if (this.#request.httpVersionMinor === 0 || this.#response.headersSent) return;
+    // Behind another reply it would go out after its own final one.
+    if (this.#response.socket === null) return void this.#response.once('socket', () => this.informed(head));
     if (head.status === 100) this.#response.writeContinue();
     else if (head.status === 103) hint(this.#response, head.headers);
   }
 
   begun({ status, reason, headers, framing }: ReplyHead): void {
     if (status === 101) throw new Error('101, which nobody asked for');
-    if (!this.#body.isSent || this.#isLast) this.#response.shouldKeepAlive = false;
+    const closing = this.#closing(!this.#body.isSent);
+    if (closing !== null) closeAfter(this.#response, closing);
     const canTrail = framing.by === 'chunks' && this.#request.httpVersionMinor > 0;
     this.#response.writeHead(status, reason, canTrail ? headers : withoutTrailer(headers));
     this.#isHeadHeld = true;
@@ -97,10 +100,15 @@ export class Exchange implements Visitor, Carrier {
     socket.pause();
     this.#isStalled = true;
     this.#way.slow.watch(this);
-    this.#response.once('drain', () => {
+    const resume = (): void => {
+      this.#response.off('drain', resume);
+      this.#request.socket.off('drain', resume);
       this.#isStalled = false;
       if (this.#connection?.socket === socket) socket.resume();
-    });
+    };
+    // Of the connection too: an upgrade behind this request takes Node's eye off it.
+    this.#response.once('drain', resume);
+    this.#request.socket.once('drain', resume);
   }
 
   ended(data: Buffer | null, trailers: readonly string[]): void {
@@ -113,7 +121,7 @@ export class Exchange implements Visitor, Carrier {
   }
 
   heard(): void {
-    if (this.#isHeadHeld) this.#response.flushHeaders();
+    if (this.#isHeadHeld) this.#response.write('', 'latin1'); // flushHeaders() takes headers for UTF-8
     this.#isHeadHeld = false;
   }
 
@@ -140,14 +148,12 @@ export class Exchange implements Visitor, Carrier {
     // A monitor that asked just as it was put to rest.
     if (!this.#isVisitor && !this.#way.gate.isOpen && answer(this.#response, ASLEEP)) return;
     if (this.#way.isDraining && UNREACHABLE.includes(why)) {
-      return void answer(this.#response, unavailable('stopping'), true);
+      return void answer(this.#response, unavailable('stopping'), this.#way.clock);
     }
     this.#way.trouble.report(why);
     const { child } = this.#way;
-    if (
-      !answer(this.#response, { status: 502, text: `${child} does not answer\n` }, !this.#body.isSent || this.#isLast)
-    )
-      this.abort();
+    const closing = this.#closing(!this.#body.isSent);
+    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, closing)) this.abort();
   }
 
   /** Nobody may take what the client has got for the whole. */
@@ -160,12 +166,13 @@ export class Exchange implements Visitor, Carrier {
 
   /** The client is too slow with its body. */
   giveUp(): void {
-    if (!answer(this.#response, { status: 408, text: 'the rest of the request did not come\n' }, true)) this.abort();
+    if (!answer(this.#response, { status: 408, text: 'the rest of the request did not come\n' }, this.#way.clock))
+      this.abort();
   }
 
-  /** The connection closes with its reply. */
-  get #isLast(): boolean {
-    return this.#way.isDraining && this.#client.open === 1;
+  /** Not null where the connection is to close with its reply: because it must, or because the dyno stops. */
+  #closing(must: boolean): Clock | null {
+    return must || (this.#way.isDraining && this.#client.open === 1) ? this.#way.clock : null;
   }
 
   #start(fresh: boolean): void {
@@ -190,8 +197,14 @@ export class Exchange implements Visitor, Carrier {
     this.#way.slow.forget(this);
     this.#cancelRetry();
     this.#client.open -= 1;
-    const isLast = this.#way.isDraining || this.#client.isRefused;
-    if (isLast && this.#client.open === 0) this.#request.socket.end();
+    if (this.#client.open === 0) this.#closeClient();
     if (this.#isVisitor) this.#way.gate.leave(this);
   };
+
+  /** Nothing is under way on it any more. */
+  #closeClient(): void {
+    const { socket } = this.#request;
+    if (this.#client.isRefused) hangUp(socket, '', this.#way.clock);
+    else if (this.#way.isDraining) socket.end();
+  }
 }

@@ -29,8 +29,10 @@ export function readReplyHead(text: string, method: string): ReplyHead {
   const framing = framed(status, method, length, coding);
   const dropped = namedIn(connection ?? undefined);
   const headers: string[] = [];
+  let lengths = 0;
   for (const [name, value, lower] of all) {
     if (isHopByHop(lower) || dropped?.has(lower) === true) continue;
+    if (lower === 'content-length' && (lengths += 1) > 1) continue;
     headers.push(name, value);
   }
   const closes = minor === '0' ? !/keep-alive/i.test(connection ?? '') : /close/i.test(connection ?? '');
@@ -49,7 +51,12 @@ function pair(line: string): Pair {
   const name = line.slice(0, colon);
   if (colon < 1 || !TOKEN.test(name) || UNFIT.test(line))
     throw new Error(`not a header: ${JSON.stringify(line.slice(0, 60))}`);
-  return [name, line.slice(colon + 1).trim(), name.toLowerCase()];
+  return [name, value(line, colon), name.toLowerCase()];
+}
+
+/** What stands behind the colon; a byte that latin1 calls a blank is a part of it. */
+export function value(line: string, colon: number): string {
+  return line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
 /** null without one. The same value twice is one. */

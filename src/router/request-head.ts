@@ -26,6 +26,8 @@ export function requestHead(request: IncomingMessage, isUpgrade: boolean): Reque
   if (request.httpVersionMajor !== 1) return { status: 505, why: 'HTTP/1.0 and 1.1 are spoken here' };
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return { status: 501, why: 'Transfer-Encoding' };
+  const length = headers['content-length'] ?? '0';
+  if (!/^\d{1,15}$/.test(length)) return { status: 400, why: 'Content-Length' };
   const dropped = namedIn(headers.connection);
   let text = `${method} ${url} HTTP/1.1\r\n`;
   let [hosts, forwarded] = [0, ''];
@@ -42,7 +44,7 @@ export function requestHead(request: IncomingMessage, isUpgrade: boolean): Reque
   text += forwardedFor(forwarded, peerOf(request.socket));
   if (isUpgrade) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   if (coding !== undefined) return { text: `${text}Transfer-Encoding: chunked\r\n`, body: 'chunked' };
-  return { text, body: (headers['content-length'] ?? '0') === '0' ? 'none' : 'length' };
+  return { text, body: Number(length) === 0 ? 'none' : 'length' };
 }
 
 /** What Rails takes for the client's address stays what it was when puma saw the peer itself: the last in this header that is

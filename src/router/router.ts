@@ -98,7 +98,7 @@ export class Router {
     const head = requestHead(request, false);
     if ('status' in head) {
       client.isRefused = true;
-      return void answer(response, { status: head.status, text: `${head.why}\n` }, true);
+      return void answer(response, { status: head.status, text: `${head.why}\n` }, this.#clock);
     }
     new Exchange(request, response, head, way, client).begin(!way.onDemand || !isHealthCheck(method, url));
   }
@@ -107,8 +107,7 @@ export class Router {
     const { method = 'GET', url = '/', headers, socket: client } = request;
     const state = this.#clients.of(client);
     client.on('error', () => client.destroy());
-    if (state.isRefused) return;
-    if (state.open > 0) {
+    if (state.isRefused || state.open > 0) {
       state.isRefused = true; // it would overtake what came before
       return void client.once('end', () => client.destroy()).resume();
     }

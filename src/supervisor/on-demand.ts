@@ -51,7 +51,9 @@ function startIfItMay(state: Running, { child, atMs }: About, plan: ServePlan): 
  * waits asks again. */
 export function availableIfWanted(state: Running, { child, atMs }: About): Step {
   if (state.demands.get(child)?.idleSinceMs !== null || !mayStart(state, { child, atMs })) return [state];
-  return [unwanted(state, { child, atMs }), { do: 'tell', fact: { fact: 'available', child } }];
+  // The pause is over for good, though the clock of who asks next may be a moment behind that of the timer.
+  const open = noted(state, child, { notBeforeMs: 0 });
+  return [unwanted(open, { child, atMs }), { do: 'tell', fact: { fact: 'available', child } }];
 }
 
 /** It has ended with all that came from it, and its pause is over. */

@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { onTestFinished, test } from 'vitest';
 import { Bed, type FuzzCase } from './fuzz-bed.ts';
 import { fuzzClient } from './fuzz-clients.ts';
-import { withoutKnown } from './fuzz-known.ts';
 import { scripts } from './fuzz-replies.ts';
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 400);
@@ -33,7 +32,7 @@ test(`${RUNS} cases of nonsense from both sides`, { timeout: 300_000 + RUNS * 10
     }
   };
   const { FUZZ_PATH: path } = process.env;
-  await fc.assert(fc.asyncProperty(fc.record({ client: fuzzClient, scripts }).map(withoutKnown), play), {
+  await fc.assert(fc.asyncProperty(fc.record({ client: fuzzClient, scripts }), play), {
     numRuns: RUNS,
     seed: SEED,
     ...(path === undefined ? {} : { path }),
