@@ -103,6 +103,7 @@ test('every signal that can end a child gives 128 + its number', async () => {
 
 test('each fact is a line of JSON with its fields', async () => {
   const dyno = startWeb('', 'ready');
+  await bothUp(dyno); // before its traps are set, TERM ends puma by that signal
   await dyno.says(/sidekiq is ready/);
   dyno.signal('SIGTERM');
   await dyno.exited;
