@@ -36,7 +36,7 @@ export class Clients {
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 
-  closeAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+  closeAll(which: (socket: Socket) => boolean = () => true): void {
+    for (const socket of this.#sockets) if (which(socket)) socket.destroy();
   }
 }

@@ -13,6 +13,7 @@ import { requestHead } from './request-head.ts';
 import { isHealthCheck, route } from './route.ts';
 import type { RouterOptions } from './router-options.ts';
 import { SlowClients } from './slow-clients.ts';
+import { isJoined } from './tunnel.ts';
 import { Trouble } from './trouble.ts';
 import { Upgrade } from './upgrade.ts';
 import { wayTo, type Way } from './way.ts';
@@ -79,10 +80,11 @@ export class Router {
     for (const way of this.#ways) if (way.child === fact.child) hearFact(fact, way.gate);
   }
 
-  /** Ends everything: WebSockets at once, a client that still takes its answer gets this long. */
+  /** Ends everything, the upstreams being gone: WebSockets at once, a client that still takes its answer gets this long. */
   async close(atMostMs = 0): Promise<void> {
     if (atMostMs > 0) await this.#draining;
     this.#shut();
+    this.#clients.closeAll(isJoined);
     if (atMostMs > 0) await this.#emptied(atMostMs);
     this.#clients.closeAll();
     this.#slow.close();

@@ -5,7 +5,7 @@ const PEER = Symbol('peer');
 const GATE = Symbol('gate');
 /** One end of a WebSocket that we carry. What belongs to it stands on it, and all share the same few functions: there may be
  * thousands, at rest for hours, in a small dyno. */
-type End = Socket & { [PEER]?: End; [GATE]?: Gate };
+type End = Socket & { [PEER]?: End; [GATE]?: Gate | undefined };
 /** Whoever is inside a gate leaves it without a name. */
 const SOMEBODY = { enter(): void {}, refuse(): void {} };
 
@@ -24,6 +24,10 @@ export function join(client: Socket, upstream: Socket, gate: Gate): void {
   client.resume();
 }
 
+export function isJoined(client: End): boolean {
+  return client[PEER] !== undefined;
+}
+
 function carry(this: End, data: Buffer): void {
   if (this[PEER]?.write(data) === false) this.pause();
 }
@@ -40,11 +44,21 @@ function failed(this: End): void {
   this.destroy();
 }
 
+/** Nobody is with the upstream any more, however long its last words take to the client: no stop waits for those. */
 function farClosed(this: End): void {
-  this[PEER]?.destroySoon();
+  const client = this[PEER];
+  if (client !== undefined) leave(client);
+  client?.destroySoon();
 }
 
 function nearClosed(this: End): void {
   this[PEER]?.destroy();
-  this[GATE]?.leave(SOMEBODY);
+  leave(this);
+}
+
+/** Once, whichever end closes first. */
+function leave(client: End): void {
+  const gate = client[GATE];
+  client[GATE] = undefined;
+  gate?.leave(SOMEBODY);
 }

@@ -238,3 +238,18 @@ test('a client that takes nothing of its reply holds nobody up for long', async 
   await server.closed();
   await eventually(() => expect(rig.demands).toContainEqual({ type: 'drained', child: 'puma' }));
 });
+
+test('a client that takes nothing of its WebSocket holds nobody up once the server has gone', async () => {
+  const rig = await startRouter({ streaming: 'on-demand' });
+  const streaming = new Upstream(rig.streamingSocket);
+  const client = rig.client().send(request(API, { headers: UPGRADE }));
+  const server = await streaming.wire();
+  await server.until('\r\n\r\n');
+  server.send(SWITCHED);
+  await client.until('\r\n\r\n');
+  client.socket.pause();
+  await new Producer(server.socket, 99 * MB).stalled();
+  server.socket.destroy();
+  await rig.router.close(600_000);
+  await eventually(() => expect(rig.demands).toContainEqual({ type: 'drained', child: 'streaming' }));
+});
