@@ -47,7 +47,8 @@ export type RunView = {
   id: number;
   phase: 'starting' | 'up' | 'stopping';
   startedAtMs: number;
-  port: number;
+  /** null for a life that is only about to begin. */
+  port: number | null;
   /** All of its processes together; null where this machine does not tell. */
   bytes: number | null;
   /** In the order of the tree, parents before their children. */
@@ -84,6 +85,8 @@ export type Happening = {
   /** Short enough for a mark in a plot: `R14`, `up`, `deploy`, `exit 137`. */
   mark: string;
   text: string;
+  /** Of an exit: the status, and how many processes of the dyno were still there after its first one and had to be killed. */
+  exit?: { status: number; left: number };
 };
 
 /** How fast the platform reads what the dynos print. */

@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ConfigError } from '../errors.ts';
+import { NO_APP_JSON, parseAppJson, type AppJson } from './app-json.ts';
+import { configVars, type ConfigVars } from './config-vars.ts';
+import { makeFormation, type DynoSpec } from './formation.ts';
+import type { DevOptions } from './options.ts';
+import { parseProcfile } from './procfile.ts';
+
+/** What is simulated, as its files said when they were last read. */
+export type App = {
+  folder: string;
+  /** The embedded stand-ins run instead of what the folder holds. */
+  standIns: boolean;
+  /** Where the Procfile came from. */
+  procfile: string;
+  dynos: readonly DynoSpec[];
+  release: string | null;
+  config: ConfigVars;
+  /** PORT of the shell or of .env: where the edge is wanted. */
+  port: string | null;
+  notes: readonly string[];
+};
+
+/** What a Mastodon checkout has, as far as its dynos look at it. */
+const OF_A_CHECKOUT = ['Gemfile', 'config/puma.rb', 'config/sidekiq.yml'];
+
+/** Reads Procfile, app.json and .env anew, as each deploy does. home: the folder of this package, whose own files serve where
+ * the app has none.
+ * @throws ConfigError with every problem of them */
+export async function readApp(options: DevOptions, env: NodeJS.ProcessEnv, home: string): Promise<App> {
+  const folder = resolve(options.folder);
+  if (!existsSync(folder)) throw new ConfigError([`--dir ${options.folder}: no such folder`]);
+  const isCheckout = OF_A_CHECKOUT.every((file) => existsSync(join(folder, file)));
+  const standIns = options.standIns || !isCheckout;
+  const procfile = options.procfile ?? existing(join(folder, 'Procfile')) ?? (standIns ? join(home, 'Procfile') : null);
+  if (procfile === null) throw new ConfigError([`${folder}: no Procfile; copy ${join(home, 'Procfile')} there`]);
+  const { types, problems } = parseProcfile(read(procfile));
+  const json = appJson(existing(join(folder, 'app.json')) ?? (standIns ? join(home, 'app.json') : null));
+  const config = await configVars(env, json.app, existing(join(folder, '.env')));
+  const formation = makeFormation(types, json.app, options);
+  const all = [...problems, ...json.problems, ...(problems.length > 0 ? [] : formation.problems)];
+  if (all.length > 0) throw new ConfigError(all);
+  const release = types.get('release') ?? null;
+  const { vars, port, notes } = config;
+  return { folder, standIns, procfile, dynos: formation.dynos, release, config: vars, port, notes };
+}
+
+function appJson(file: string | null): { app: AppJson; problems: readonly string[] } {
+  return file === null ? { app: NO_APP_JSON, problems: [] } : parseAppJson(read(file));
+}
+
+function existing(file: string): string | null {
+  return existsSync(file) ? file : null;
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`${file}: ${(error as Error).message}`]);
+  }
+}

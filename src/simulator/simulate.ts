@@ -1,0 +1,66 @@
+import { readApp, type App } from './app.ts';
+import { openDatabase } from './database.ts';
+import { openEdge } from './edge/edge.ts';
+import type { DevOptions } from './options.ts';
+import { Platform } from './platform.ts';
+import { Ports } from './ports.ts';
+import type { Simulation } from './simulation.ts';
+import { Workshop } from './workshop.ts';
+
+export type Surroundings = {
+  env: NodeJS.ProcessEnv;
+  /** The folder of this package. */
+  home: string;
+};
+
+export type Running = Simulation & {
+  /** What is simulated, as it was last deployed. */
+  app(): App;
+  /** What became of the first release; when it is known its dynos have been started. */
+  released: Promise<'succeeded' | 'failed'>;
+  /** TERM for all dynos; resolves when everything of ours has gone. */
+  stop(): Promise<void>;
+  /** The same with SIGKILL. */
+  kill(): Promise<void>;
+};
+
+/** heroku local listens there, unless PORT or .env says otherwise. */
+export const EDGE_PORT = 5006;
+/** The smallest plan of the platform's PostgreSQL allows so many. [D: Choosing the Right Heroku Postgres Plan] */
+const CONNECTIONS_MOST = 20;
+
+/** Reads the app, opens the edge, releases, and starts the formation.
+ * @throws ConfigError with every problem of the app; Error where the port is taken. Nothing was started then. */
+export async function startSimulation(options: DevOptions, { env, home }: Surroundings): Promise<Running> {
+  const app = await readApp(options, env, home);
+  const port = options.port ?? Number(app.port ?? EDGE_PORT);
+  const workshop = new Workshop(home, new Ports(port + 2), options.timeScale);
+  const connectionsMost = Number(app.config.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
+  const database = app.standIns ? await openDatabase({ connectionsMost }) : null;
+  const platform = new Platform({ options, env, home, app, workshop, databaseUrl: database?.url ?? null });
+  const close = async (): Promise<void> => {
+    await database?.close();
+    workshop.close();
+  };
+  try {
+    const { rules } = platform;
+    const say = (text: string): void => platform.say(text);
+    const edge = { port, rules, target: () => platform.target(), say, happen: platform.happen.bind(platform) };
+    platform.use(await openEdge(edge));
+  } catch (error) {
+    await platform.kill();
+    await close();
+    throw error;
+  }
+  return {
+    app: () => platform.app,
+    released: platform.deploy().then(({ ok }) => (ok ? 'succeeded' : 'failed')),
+    view: () => platform.view(),
+    act: (action) => platform.act(action),
+    onLine: (listener) => platform.lines.on(listener),
+    onHappening: (listener) => platform.happenings.on(listener),
+    onView: (listener) => platform.views.on(listener),
+    stop: () => platform.stop().then(close),
+    kill: () => platform.kill().then(close),
+  };
+}
