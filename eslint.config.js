@@ -18,6 +18,11 @@ export default tseslint.config(
       'no-process-exit': 'off',
     },
   },
+  {
+    // The code of browsers, which has their names and not those of Node.
+    files: ['src/simulator/page/**/*.ts'],
+    languageOptions: { parserOptions: { projectService: false, project: './tsconfig.page.json' } },
+  },
   { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
   {
     files: ['**/*.js'],

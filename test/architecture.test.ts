@@ -52,7 +52,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'release/': [...OF_A_ROOM, 'errors.ts'],
   'router/': [...OF_A_ROOM, 'errors.ts', 'node:http', 'node:net', 'node:stream'],
   'host/': ['node:', 'exit-status.ts', 'errors.ts', 'plan/ (types)', 'execa', 'dotenv', 'tree-kill'],
-  'simulator/': ['node:', 'host/', 'exit-status.ts', 'ws'],
+  // In a browser: of the simulator it knows only the shape of what it is told and says.
+  'simulator/page/': ['simulator/view.ts (types)', 'simulator/action.ts (types)', 'uplot'],
+  'simulator/': ['node:', 'host/', 'exit-status.ts', 'errors.ts', 'ws', 'httpxy'],
 };
 
 /** Words that only some places may use. */
@@ -65,7 +67,7 @@ const RESERVED: readonly (readonly [word: RegExp, places: readonly string[]])[] 
   [/\bprocess\.(abort|reallyExit)\b/, []],
   [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/']],
   [/\bconsole\.\w/, []],
-  [/(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/, ['host/', 'simulator/', 'log.ts']],
+  [/(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/, ['host/', 'simulator/', 'simulator/page/', 'log.ts']],
   [/\b(import|require)\s*\((?!\s*')/, []],
 ];
 
@@ -174,6 +176,13 @@ describe('each rule bites', () => {
       'src/simulator/a.ts: src/plan/spec.ts (types)',
     ],
     ['who imports whom', 'src/simulator/a.ts', `import { main } from '../main.ts';`, 'src/simulator/a.ts: src/main.ts'],
+    ['who imports whom', 'src/simulator/page/a.ts', `import 'node:fs';`, 'src/simulator/page/a.ts: node:fs'],
+    [
+      'who imports whom',
+      'src/simulator/page/a.ts',
+      `import { parseAction } from '../action.ts';`,
+      'src/simulator/page/a.ts: src/simulator/action.ts',
+    ],
     [
       'who imports whom',
       'src/errors.ts',
@@ -255,6 +264,7 @@ describe('each rule bites', () => {
 /** `plan/` for src/plan/words.ts, `cli.ts` for src/cli.ts. */
 function room(file: string): string {
   const inner = file.replace(/^src\//, '');
+  if (inner.startsWith('simulator/page/')) return 'simulator/page/';
   return inner.includes('/') ? inner.slice(0, inner.indexOf('/') + 1) : inner;
 }
 
