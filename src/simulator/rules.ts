@@ -17,6 +17,8 @@ export type Rules = {
   /** Each dyno is restarted that often, plus up to `cycleSpreadMs` by chance. [D: Dyno Restarts] */
   cycleMs: number;
   cycleSpreadMs: number;
+  /** H19: a dyno has to take a connection by then. [D: HTTP Routing] */
+  connectMs: number;
   /** H12: the first byte of an answer has to come by then. [D: Request Timeout] */
   firstByteMs: number;
   /** H15: and each next one by then. [D: Request Timeout] */
@@ -42,6 +44,7 @@ export const PLATFORM: Rules = {
   coolOffMostMs: 320 * MINUTE,
   cycleMs: 24 * HOUR,
   cycleSpreadMs: 216 * MINUTE,
+  connectMs: 5_000,
   firstByteMs: 30_000,
   nextByteMs: 55_000,
   holdMs: 75_000,
