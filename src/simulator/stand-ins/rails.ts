@@ -1,8 +1,10 @@
 // Behaves as `rails db:migrate` and `rails runner CODE`: takes a moment and exits 0, or fails when STAND_IN_FAIL names it.
 import { setTimeout } from 'node:timers/promises';
 import { knobs } from './knobs.ts';
+import { openPool } from './pool.ts';
 import { say } from './say.ts';
 
+openPool(1);
 const [task = '', code = ''] = process.argv.slice(2);
 if (task === 'db:migrate') await migrate();
 else if (task === 'runner') await run();

@@ -1,15 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { knobs } from './knobs.ts';
 
 /** `queues` names a queue as often as its weight says. An option or a file that does not exist ends sidekiq with 1. */
-export type SidekiqOptions = { threads: number; timeoutSeconds: number; queues: readonly string[] };
+export type SidekiqOptions = { threads: number; timeoutMs: number; queues: readonly string[] };
 
 export function readOptions(): SidekiqOptions {
   const { values } = parseArgs({
     options: {
       concurrency: { type: 'string', short: 'c', default: process.env.RAILS_MAX_THREADS || '5' },
       queue: { type: 'string', short: 'q', multiple: true, default: [] },
-      timeout: { type: 'string', short: 't', default: '25' },
+      timeout: { type: 'string', short: 't' },
       config: { type: 'string', short: 'C' },
       environment: { type: 'string', short: 'e' },
       require: { type: 'string', short: 'r' },
@@ -20,7 +21,8 @@ export function readOptions(): SidekiqOptions {
   const queues = values.queue.length > 0 ? values.queue : queuesOf(values.config ?? 'config/sidekiq.yml');
   return {
     threads: integer(values.concurrency),
-    timeoutSeconds: integer(values.timeout),
+    // What the command line says is the admin's, or our supervisor's, and stays as it is.
+    timeoutMs: values.timeout === undefined ? knobs.scaledMs(25_000) : integer(values.timeout) * 1000,
     queues: queues.flatMap(weighted),
   };
 }

@@ -2,9 +2,11 @@
 // exception.
 import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { setTimeout } from 'node:timers/promises';
+import { Ballast } from './ballast.ts';
+import { takeCommands } from './control.ts';
 import { knobs } from './knobs.ts';
 import { listen } from './listen.ts';
+import { openPool, poolSize } from './pool.ts';
 import { say } from './say.ts';
 import { takeWebSockets } from './web-sockets.ts';
 
@@ -12,7 +14,7 @@ const api = '/api/v1/streaming';
 const server = createServer(answer);
 const dropWebSockets = takeWebSockets(server);
 
-await setTimeout(knobs.bootMs);
+await new Ballast().take(knobs.streamingBytes, knobs.bootMs);
 // A socket or port in use is no special case: it ends here, with exit code 0, and the stale socket stays.
 process.on('uncaughtException', (error) => {
   say(`ERROR: ${error.message}`);
@@ -21,6 +23,8 @@ process.on('uncaughtException', (error) => {
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, leave);
 listen(server, 4000, (address) => {
   if (process.env.SOCKET) chmodSync(process.env.SOCKET, 0o666);
+  takeCommands();
+  openPool(poolSize(10));
   say(`INFO: Streaming API (stand-in) now listening on ${address}`);
 });
 
@@ -43,7 +47,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 function stream(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'private, no-store' });
   response.write(':)\n');
-  const thump = setInterval(() => response.write(':thump\n'), 15_000);
+  const thump = setInterval(() => response.write(':thump\n'), knobs.scaledMs(15_000));
   response.once('close', () => clearInterval(thump));
 }
 
