@@ -4,16 +4,19 @@ export type Role = 'web' | 'worker' | 'release';
 export type Command =
   | { verb: 'run'; role: Role; envFile: string | null }
   | { verb: 'plan'; roles: readonly Role[]; json: boolean; envFile: string | null }
+  | { verb: 'dev'; words: readonly string[] }
   | { verb: 'help' }
   | { verb: 'version' };
 
 export const USAGE = `Usage: mstdn-supervise web|worker|release [--env-file FILE]
        mstdn-supervise plan [web|worker|release] [--json] [--env-file FILE]
+       mstdn-supervise dev [--help] [OPTION...]
 
   web       puma, streaming or both, as RUN_STREAMING says; sidekiq beside them with RUN_WORKER=true
   worker    sidekiq
   release   database migrations, then what follows a good migration
   plan      what would run, without running it; all three without a name
+  dev       the dynos of this folder's Procfile on a laptop, as the platform runs them; --rehearse for a CI
 
   --env-file FILE   variables from FILE, never overriding what is set
   --json            the plan as data
@@ -25,11 +28,12 @@ const ROLES: readonly Role[] = ['web', 'worker', 'release'];
 
 /** Words of the command line to a command. Throws UsageError. */
 export function parseCommandLine(words: readonly string[]): Command {
+  if (words[0] === 'dev') return { verb: 'dev', words: words.slice(1) };
   const { names, flags, envFile } = sortWords(words);
   if (flags.has('--help')) return { verb: 'help' };
   if (flags.has('--version')) return { verb: 'version' };
   const [first, second, ...rest] = names;
-  if (first === undefined) throw new UsageError('expected web, worker, release or plan');
+  if (first === undefined) throw new UsageError('expected web, worker, release, plan or dev');
   if (first === 'plan') {
     if (rest.length > 0) throw new UsageError(`plan takes one name, not also "${rest.join(' ')}"`);
     return { verb: 'plan', roles: second === undefined ? ROLES : [role(second)], json: flags.has('--json'), envFile };

@@ -55,6 +55,10 @@ async function obey(command: Command, env: Environment, start: Start): Promise<n
       return print(1, `${__VERSION__}\n`);
     case 'plan':
       return printPlans(command.roles, await settled(env, command), command.json);
+    case 'dev': {
+      const { dev } = await import('./simulator/dev.ts');
+      return dev(command.words, env, start.signals);
+    }
     case 'run':
       return run(command.role, await settled(env, command), start);
   }

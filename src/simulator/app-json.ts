@@ -20,7 +20,7 @@ export function parseAppJson(text: string): { app: AppJson; problems: readonly s
     const { quantity = 1, size = null } = asObject(wish);
     const isGood = Number.isInteger(quantity) && Number(quantity) >= 0 && (size === null || typeof size === 'string');
     if (!isGood) problems.push(`app.json: formation.${type}: expected {"quantity": 1, "size": "basic"}`);
-    return isGood ? [[type, { quantity: Number(quantity), size: size as string | null }] as const] : [];
+    return isGood ? [[type, { quantity: Number(quantity), size }] as const] : [];
   });
   const vars = Object.entries(asObject(json.env)).map(([name, wish]) => configVar(name, wish));
   const app: AppJson = {

@@ -1,7 +1,8 @@
 import type { Cancel, Clock } from '../host/host.ts';
 import type { DynoSpec } from './formation.ts';
 import { Lives, type Birth } from './lives.ts';
-import { isCurrent, newSlot, next, type Slot, type SlotEffect, type SlotEvent, type SlotRules } from './slot.ts';
+import { next } from './slot-next.ts';
+import { isCurrent, newSlot, type Slot, type SlotEffect, type SlotEvent, type SlotRules } from './slot.ts';
 import type { DynoView, Happening, LogPace, RunView } from './view.ts';
 
 export type Around = {

@@ -20,13 +20,14 @@ export class LogReader {
   read(streams: readonly Readable[]): void {
     this.#streams = streams;
     for (const stream of streams) {
-      const output = new DynoOutput(this.#print);
+      const output = new DynoOutput();
       stream.on('data', (bytes: Buffer) => {
-        output.push(bytes);
+        for (const line of output.feed(bytes)) this.#print(line);
         if (this.#pace !== 'full') stream.pause();
       });
-      stream.once('end', () => output.end());
-      stream.once('error', () => output.end());
+      stream.once('close', () => {
+        for (const line of output.end()) this.#print(line);
+      });
     }
     this.pace(this.#pace);
   }
@@ -52,7 +53,7 @@ export class LogReader {
 
 function ended(stream: Readable): Promise<void> {
   return new Promise((resolve) => {
-    if (stream.closed || stream.readableEnded) resolve();
-    else for (const name of ['end', 'close', 'error']) stream.once(name, () => resolve());
+    if (stream.closed) resolve();
+    else for (const name of ['close', 'error']) stream.once(name, () => resolve());
   });
 }

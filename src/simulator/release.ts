@@ -8,31 +8,41 @@ export type ReleaseStart = {
   rules: Rules;
   say: (text: string) => void;
   print: (line: string) => void;
-  /** Ends it before its time. */
-  abort: AbortSignal;
+  /** Ends it before its time: with TERM, and at once. */
+  stop: AbortSignal;
+  kill: AbortSignal;
 };
 
 /** Runs the release command in a dyno of its own and gives its exit code. What takes longer than an hour is ended.
  * [D: Release Phase] */
-export async function runRelease({ command, birth, rules, say, print, abort }: ReleaseStart): Promise<number> {
+export async function runRelease({ command, birth, rules, say, print, ...ends }: ReleaseStart): Promise<number> {
   say('State changed from starting to up');
   say(`Starting process with command \`${command}\``);
   const { over, ...place } = birth;
   const dyno = new Dyno({ ...place, command, login: false, pace: 'full', print });
+  const timers: NodeJS.Timeout[] = [];
+  const kill = (): void => void dyno.kill();
   const stop = (): void => {
     say('Stopping all processes with SIGTERM');
     dyno.term();
-    setTimeout(() => dyno.kill(), rules.stopMs).unref();
+    timers.push(setTimeout(kill, rules.stopMs));
   };
-  const late = setTimeout(stop, rules.releaseMs);
-  abort.addEventListener('abort', stop, { once: true });
+  timers.push(setTimeout(stop, rules.releaseMs));
+  const ended = new AbortController();
+  when(ends.stop, stop, ended.signal);
+  when(ends.kill, kill, ended.signal);
   const status = await dyno.exited;
-  clearTimeout(late);
-  abort.removeEventListener('abort', stop);
+  ended.abort();
+  for (const timer of timers) clearTimeout(timer);
   dyno.kill();
   await dyno.silent;
   over();
   say(`Process exited with status ${status}`);
   say('State changed from up to complete');
   return status;
+}
+
+function when(signal: AbortSignal, act: () => void, until: AbortSignal): void {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true, signal: until });
 }

@@ -1,6 +1,7 @@
 import { readApp, type App } from './app.ts';
 import { openDatabase } from './database.ts';
 import { openEdge } from './edge/edge.ts';
+import type { Interruption } from './interruption.ts';
 import type { DevOptions } from './options.ts';
 import { Platform } from './platform.ts';
 import { Ports } from './ports.ts';
@@ -11,6 +12,7 @@ export type Surroundings = {
   env: NodeJS.ProcessEnv;
   /** The folder of this package. */
   home: string;
+  interruption: Interruption;
 };
 
 export type Running = Simulation & {
@@ -18,6 +20,8 @@ export type Running = Simulation & {
   app(): App;
   /** What became of the first release; when it is known its dynos have been started. */
   released: Promise<'succeeded' | 'failed'>;
+  /** Somebody chose to quit. */
+  quit: Promise<void>;
   /** TERM for all dynos; resolves when everything of ours has gone. */
   stop(): Promise<void>;
   /** The same with SIGKILL. */
@@ -31,20 +35,23 @@ const CONNECTIONS_MOST = 20;
 
 /** Reads the app, opens the edge, releases, and starts the formation.
  * @throws ConfigError with every problem of the app; Error where the port is taken. Nothing was started then. */
-export async function startSimulation(options: DevOptions, { env, home }: Surroundings): Promise<Running> {
+export async function startSimulation(
+  options: DevOptions,
+  { env, home }: Omit<Surroundings, 'interruption'>,
+): Promise<Running> {
   const app = await readApp(options, env, home);
   const port = options.port ?? Number(app.port ?? EDGE_PORT);
   const workshop = new Workshop(home, new Ports(port + 2), options.timeScale);
   const connectionsMost = Number(app.config.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
   const database = app.standIns ? await openDatabase({ connectionsMost }) : null;
-  const platform = new Platform({ options, env, home, app, workshop, databaseUrl: database?.url ?? null });
+  const platform = new Platform(app, { options, env, home, workshop, databaseUrl: database?.url ?? null });
   const close = async (): Promise<void> => {
     await database?.close();
     workshop.close();
   };
   try {
     const { rules } = platform;
-    const say = (text: string): void => platform.say(text);
+    const say = (text: string): void => platform.route(text);
     const edge = { port, rules, target: () => platform.target(), say, happen: platform.happen.bind(platform) };
     platform.use(await openEdge(edge));
   } catch (error) {
@@ -54,7 +61,8 @@ export async function startSimulation(options: DevOptions, { env, home }: Surrou
   }
   return {
     app: () => platform.app,
-    released: platform.deploy().then(({ ok }) => (ok ? 'succeeded' : 'failed')),
+    quit: platform.quit,
+    released: platform.act({ do: 'deploy' }).then(({ ok }) => (ok ? 'succeeded' : 'failed')),
     view: () => platform.view(),
     act: (action) => platform.act(action),
     onLine: (listener) => platform.lines.on(listener),

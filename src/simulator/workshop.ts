@@ -53,7 +53,7 @@ export class Workshop {
     const folders = [join(this.#folder, 'commands')];
     const standIns = { ...STAND_INS, STAND_IN_CONTROL: this.control };
     const config = { ...app.config, ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }) };
-    const path = `${config.PATH ?? '/usr/bin:/bin'}:${dirname(process.execPath)}`;
+    const path = `${app.config.PATH ?? '/usr/bin:/bin'}:${dirname(process.execPath)}`;
     const env = dynoEnv({ ...config, PATH: path }, { ...place, folders, standIns });
     return { folder: slug, env, prefix, port, over: () => remove(slug) };
   }

@@ -1,0 +1,106 @@
+import { ConfigError } from '../errors.ts';
+import type { Answer } from './action.ts';
+import { readApp, type App } from './app.ts';
+import type { DevOptions } from './options.ts';
+import { runRelease } from './release.ts';
+import type { Rules } from './rules.ts';
+import type { LogLine, Happening, ReleaseView } from './view.ts';
+import type { Workshop } from './workshop.ts';
+
+export type Parts = {
+  options: DevOptions;
+  env: NodeJS.ProcessEnv;
+  home: string;
+  workshop: Workshop;
+  databaseUrl: string | null;
+};
+export type Voice = {
+  say: (source: LogLine['source'], from: string, text: string) => void;
+  happen: (happening: Omit<Happening, 'atMs'>) => void;
+};
+
+/** The release's own dyno is as large as the smallest. */
+const RELEASE_QUOTA_BYTES = 512 * 2 ** 20;
+
+/** What is deployed: reads the app anew, runs its release command, and hands a good one over to the dynos. */
+export class Deployment {
+  app: App;
+  release: ReleaseView = { version: 0, state: 'none' };
+  /** Set by hand since; wins over what the options say. */
+  quotaBytes: number | null;
+  readonly #parts: Parts;
+  readonly #voice: Voice;
+  readonly #rules: Rules;
+  readonly #stop = new AbortController();
+  readonly #kill = new AbortController();
+  #running: Promise<Answer> | null = null;
+
+  constructor(app: App, parts: Parts, rules: Rules, voice: Voice) {
+    this.app = app;
+    this.quotaBytes = parts.options.quotaBytes;
+    this.#parts = parts;
+    this.#rules = rules;
+    this.#voice = voice;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  /** released: what to do with a good one; a failed one leaves what runs as it is. */
+  deploy(released: (app: App) => void): Promise<Answer> {
+    if (this.#running !== null) return Promise.resolve({ ok: false, text: 'a release is running' });
+    this.#running = this.#deploy(released).finally(() => (this.#running = null));
+    return this.#running;
+  }
+
+  /** Ends a release that runs, with TERM or at once; no other begins. */
+  async end(atOnce: boolean): Promise<void> {
+    this.#stop.abort();
+    if (atOnce) this.#kill.abort();
+    await this.#running;
+  }
+
+  async #deploy(released: (app: App) => void): Promise<Answer> {
+    const { options, env, home } = this.#parts;
+    if (this.#stop.signal.aborted) return { ok: false, text: 'the simulation ends' };
+    try {
+      this.app = await readApp({ ...options, quotaBytes: this.quotaBytes }, env, home);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return { ok: false, text: `not deployed: ${error.problems.join('; ')}` };
+    }
+    const version = this.release.version + 1;
+    this.release = { version, state: 'running' };
+    this.#tell(`v${version}`, `Release v${version} created`);
+    const status = await this.#command(version);
+    const isGood = status === 0 && !this.#stop.signal.aborted;
+    this.release = { version, state: isGood ? 'succeeded' : 'failed' };
+    const failure = `Release v${version} failed: its command ended with status ${status}; what runs stays as it is`;
+    this.#tell(isGood ? 'deploy' : 'release failed', isGood ? `Release v${version} is deployed` : failure);
+    if (isGood) released(this.app);
+    return { ok: isGood, text: isGood ? `v${version} is deployed` : failure };
+  }
+
+  async #command(version: number): Promise<number> {
+    const { app } = this;
+    if (app.release === null) return 0;
+    const name = `release.${version}`;
+    const order = { name, hasPort: false, quotaBytes: RELEASE_QUOTA_BYTES };
+    const birth = await this.#parts.workshop.make(app, order, this.#parts.databaseUrl);
+    return runRelease({
+      command: app.release,
+      birth,
+      rules: this.#rules,
+      say: (text) => this.#voice.say('heroku', name, text),
+      print: (line) => this.#voice.say('app', name, line),
+      stop: this.#stop.signal,
+      kill: this.#kill.signal,
+    });
+  }
+
+  #tell(mark: string, text: string): void {
+    this.#voice.say('app', 'api', text);
+    this.#voice.happen({ dyno: null, kind: 'release', mark, text });
+  }
+}
