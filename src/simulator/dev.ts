@@ -1,8 +1,9 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, UsageError } from '../errors.ts';
 import type { Signals } from '../host/signals.ts';
 import { DEV_USAGE } from './dev-usage.ts';
+import { firstWords } from './first-words.ts';
 import { listenForInterruption } from './interruption.ts';
 import { parseDevOptions, type DevOptions } from './options.ts';
 import { SCENES } from './rehearsal/scene-names.ts';
@@ -44,6 +45,7 @@ const KILLED = 137;
 async function watch(options: DevOptions, surroundings: Surroundings): Promise<number> {
   const { interruption, home, env } = surroundings;
   const running = await startSimulation(options, surroundings);
+  writeSync(1, `${firstWords(running.app(), running.view().app.url)}\n`);
   const page = options.page ? await pageOf(running, join(home, 'dist/simulator/page')) : null;
   const quit = new AbortController();
   const quitAtOnce = new AbortController();
