@@ -89,18 +89,23 @@ function settled(env: Environment, { envFile }: { envFile: string | null }): Env
   return envFile === null ? env : withEnvFile(env, envFile);
 }
 
+/** Told apart by their codes: each file of the bundle has its own copy of the classes. */
 async function complain(error: unknown): Promise<number> {
-  if (error instanceof UsageError) {
+  if (isOurs<UsageError>(error, 'SUPERVISE_USAGE')) {
     await print(2, `mstdn-supervise: ${error.message}\n${USAGE}\n`);
     return EXIT.usage;
   }
-  if (!(error instanceof ConfigError)) {
+  if (!isOurs<ConfigError>(error, 'SUPERVISE_CONFIG')) {
     await print(2, `mstdn-supervise: a mistake of ours: ${String(error instanceof Error ? error.stack : error)}\n`);
     return EXIT.internal;
   }
   await print(2, error.problems.map((problem) => `mstdn-supervise: ${problem}\n`).join(''));
   await print(2, `mstdn-supervise: nothing was started; exit code ${EXIT.config}\n`);
   return EXIT.config;
+}
+
+function isOurs<E extends { code: string }>(error: unknown, code: E['code']): error is E {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 const PRINT_AT_MOST_MS = 10_000;

@@ -5,6 +5,10 @@ import { bootTimeout, change, code, exitTimeout, kill, withLife } from './slot-w
 
 /** What the platform does next with one dyno. An event of a life that is over changes nothing. */
 export function next(slot: Slot, event: SlotEvent, rules: SlotRules, nowMs: number): Next {
+  if ('life' in event && event.kind !== 'cooled-off') {
+    const life = slot.lives.find(({ id }) => id === event.life);
+    return life === undefined ? [slot] : ofLife(slot, life, event, rules, nowMs);
+  }
   switch (event.kind) {
     case 'start':
       return slot.lives.some(isCurrent) ? [slot] : spawn(slot, rules, nowMs);
@@ -16,14 +20,10 @@ export function next(slot: Slot, event: SlotEvent, rules: SlotRules, nowMs: numb
       return stop(slot, rules, nowMs);
     case 'cooled-off':
       return slot.state === 'cooling off' && slot.born === event.life ? spawn(slot, rules, nowMs) : [slot];
-    default: {
-      const life = slot.lives.find(({ id }) => id === event.life);
-      return life === undefined ? [slot] : ofLife(slot, life, event, rules, nowMs);
-    }
   }
 }
 
-type LifeEvent = Extract<SlotEvent, { life: number }>;
+type LifeEvent = Exclude<Extract<SlotEvent, { life: number }>, { kind: 'cooled-off' }>;
 
 function ofLife(slot: Slot, life: Life, event: LifeEvent, rules: SlotRules, nowMs: number): Next {
   switch (event.kind) {
@@ -42,7 +42,5 @@ function ofLife(slot: Slot, life: Life, event: LifeEvent, rules: SlotRules, nowM
       return kill(slot, life, code('R12', exitTimeout(rules)), 'Stopping remaining processes with SIGKILL');
     case 'cycle-due':
       return isCurrent(life) ? restart(slot, 'cycle', rules, nowMs) : [slot];
-    case 'cooled-off':
-      return [slot];
   }
 }
