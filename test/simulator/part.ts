@@ -1,12 +1,16 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startDyno, type Dyno } from '../harness/dyno.ts';
+import { startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
 import { addressIn, type Address } from './get.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
 /** One of the programs that a dyno runs, real or a stand-in: how the tables of behaviour start it. */
 export type Part = {
-  /** Starts it in a folder that has a tmp/; gives it time to boot only where `slowBoot` is in the environment. */
+  /** A folder to start it in, with a tmp/; goes with the test. */
+  folder: () => string;
+  /** Starts it in such a folder, one of its own where none is named; gives it time to boot only where `slowBoot` is in the environment. */
   start: (args?: readonly string[], env?: Environment, cwd?: string) => Dyno;
   /** Makes it boot for longer than a test waits, after it has said `saysFirst`. */
   slowBoot: Environment;
@@ -21,11 +25,12 @@ export type Worker = Part & {
 export function standIn(name: 'puma' | 'sidekiq' | 'streaming' | 'rails', saysFirst: RegExp): Part {
   const file = fileURLToPath(new URL(`../../dist/simulator/stand-ins/${name}.js`, import.meta.url));
   return {
-    start: (args = [], env = {}, cwd) =>
+    folder: workFolder,
+    start: (args = [], env = {}, cwd = workFolder()) =>
       startDyno({
         command: [process.execPath, file, ...args],
         env: { STAND_IN_BOOT_MS: '0', STAND_IN_JOB_MS: '0', ...env },
-        ...(cwd === undefined ? {} : { cwd }),
+        cwd,
       }),
     slowBoot: { STAND_IN_BOOT_MS: '600000' },
     saysFirst,
@@ -49,4 +54,10 @@ export function standInWorker(): Worker {
 export async function listening(dyno: Dyno): Promise<Address> {
   const [, text = ''] = await dyno.says(/[Ll]istening on (\S+)/);
   return addressIn(text);
+}
+
+function workFolder(): string {
+  const folder = tempFolder();
+  mkdirSync(join(folder, 'tmp'));
+  return folder;
 }

@@ -10,15 +10,18 @@ import { staleSocket } from './stale-socket.ts';
 
 const byTerm = { code: null, signal: 'SIGTERM' };
 const ok = { code: 0, signal: null };
+const failed = { code: 1, signal: null };
 
 /** What FACTS says of puma, held against one: `/slow?seconds=N` takes that long and says `Started GET "/slow` first. */
 export function describePuma(label: string, puma: Part): void {
-  const start = async (env: Record<string, string> = {}) => puma.start([], { PORT: String(await freePort()), ...env });
+  const single = { WEB_CONCURRENCY: '0' };
+  const start = async (env: Record<string, string> = {}) =>
+    puma.start([], { PORT: String(await freePort()), ...single, ...env });
 
-  describe(label, () => {
+  describe(`${label}, one process`, () => {
     it('answers on BIND:PORT', async () => {
       const port = await freePort();
-      const dyno = puma.start([], { BIND: '127.0.0.2', PORT: String(port) });
+      const dyno = await start({ BIND: '127.0.0.2', PORT: String(port) });
       const address = await listening(dyno);
       expect(address).toEqual({ host: '127.0.0.2', port });
       expect(await get(address, '/health')).toMatchObject({ status: 200, body: 'OK' });
@@ -83,12 +86,16 @@ export function describePuma(label: string, puma: Part): void {
 
     it('ends with 1 where the port is taken, and where the socket is', async () => {
       const { port, close } = await takenPort();
-      expect(await puma.start([], { BIND: '127.0.0.1', PORT: String(port) }).exited).toEqual({ code: 1, signal: null });
+      expect(await (await start({ BIND: '127.0.0.1', PORT: String(port) })).exited).toEqual(failed);
       await close();
       const SOCKET = join(tempFolder(), 'puma.sock');
       await listening(await start({ SOCKET }));
-      expect(await (await start({ SOCKET })).exited).toEqual({ code: 1, signal: null });
+      expect(await (await start({ SOCKET })).exited).toEqual(failed);
       expect(await get({ socketPath: SOCKET }, '/health')).toMatchObject({ status: 200 });
+    });
+
+    it.each([[['-C', 'missing.rb']], [['--no-such-option']]])('ends with 1 on %j', async (args) => {
+      expect(await puma.start(args, single).exited).toEqual(failed);
     });
   });
 }

@@ -1,7 +1,6 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive, commandLine } from '../harness/processes.ts';
 import type { Worker } from './part.ts';
@@ -12,7 +11,7 @@ const ok = { code: 0, signal: null };
 export function describeSidekiq(label: string, sidekiq: Worker): void {
   const MASTODON_SIDEKIQ_READY_FILENAME = 'sidekiq-test-ready';
   const startReady = async (args: readonly string[] = [], env: Record<string, string> = {}) => {
-    const folder = workFolder();
+    const folder = sidekiq.folder();
     const dyno = sidekiq.start(args, { MASTODON_SIDEKIQ_READY_FILENAME, ...env }, folder);
     await eventually(() => expect(readdirSync(join(folder, 'tmp'))).toEqual([MASTODON_SIDEKIQ_READY_FILENAME]));
     return dyno;
@@ -30,7 +29,7 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
     });
 
     it('removes its ready file when it begins to stop', async () => {
-      const folder = workFolder();
+      const folder = sidekiq.folder();
       const env = { MASTODON_SIDEKIQ_READY_FILENAME };
       const dyno = await sidekiq.startBusy(600, ['-t', '60'], env, folder);
       const file = join(folder, 'tmp', MASTODON_SIDEKIQ_READY_FILENAME);
@@ -41,7 +40,7 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
     });
 
     it('writes no ready file where none is asked for', async () => {
-      const folder = workFolder();
+      const folder = sidekiq.folder();
       await sidekiq.startBusy(0, [], {}, folder);
       expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
     });
@@ -99,24 +98,18 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
     });
 
     it('ends by TERM while it boots', async () => {
-      const dyno = sidekiq.start([], sidekiq.slowBoot, workFolder());
+      const dyno = sidekiq.start([], sidekiq.slowBoot, sidekiq.folder());
       await dyno.says(sidekiq.saysFirst);
       dyno.signal('SIGTERM');
       expect(await dyno.exited).toEqual({ code: null, signal: 'SIGTERM' });
     });
 
     it.each([[['-C', 'missing.yml']], [['--no-such-option']], [['-c', 'many']]])('ends with 1 on %j', async (args) => {
-      expect(await sidekiq.start(args, {}, workFolder()).exited).toEqual({ code: 1, signal: null });
+      expect(await sidekiq.start(args, {}, sidekiq.folder()).exited).toEqual({ code: 1, signal: null });
     });
 
     it('takes weighted queues', async () => {
       await startReady(['-q', 'default,8', '-q', 'push,6', '-q', 'pull']);
     });
   });
-}
-
-function workFolder(): string {
-  const folder = tempFolder();
-  mkdirSync(join(folder, 'tmp'));
-  return folder;
 }

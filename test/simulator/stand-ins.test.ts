@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { describeCluster } from './cluster-behaviour.ts';
 import { freePort } from './free-port.ts';
 import { get } from './get.ts';
 import { listening, standIn, standInWorker } from './part.ts';
@@ -11,12 +12,13 @@ const puma = standIn('puma', /Puma starting/);
 const rails = standIn('rails', /migrating/);
 
 describePuma('the stand-in for puma', puma);
+describeCluster('the stand-in for puma', puma);
 describeSidekiq('the stand-in for sidekiq', standInWorker());
 describeStreaming('the stand-in for streaming', standIn('streaming', /^/));
 describeRails('the stand-in for rails', rails, (STAND_IN_FAIL) => ({ STAND_IN_FAIL }));
 
 it('the stand-in for puma wants https for everything but /health and /slow, as force_ssl does', async () => {
-  const address = await listening(puma.start([], { PORT: String(await freePort()) }));
+  const address = await listening(puma.start([], { PORT: String(await freePort()), WEB_CONCURRENCY: '0' }));
   expect(await get(address, '/about', { host: 'example.org' })).toMatchObject({
     status: 301,
     headers: { location: 'https://example.org/about' },

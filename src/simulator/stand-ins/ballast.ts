@@ -7,11 +7,18 @@ const STEP_MS = 20;
 /** 200 MB/s: fast, but no faster than a guard can act. */
 const STEP_BYTES = 4 * 2 ** 20;
 
+/** All of it: what nobody refers to, the garbage collector would take away. */
+const kept: Ballast[] = [];
+
 /** Memory that is really there: allocated, and written to, so that it is this process's own. */
 export class Ballast {
   readonly #pieces: Elastic[] = [];
   #wantedBytes = 0;
   #growing: NodeJS.Timeout | undefined;
+
+  constructor() {
+    kept.push(this);
+  }
 
   /** Takes that much more, evenly over that time. */
   async take(bytes: number, overMs: number): Promise<void> {
