@@ -17,13 +17,14 @@ const START_SECONDS = 45;
 const STOP_LEAST_SECONDS = 2;
 
 /** The environment of one dyno: the config vars, and what the platform adds. The quota, which a real dyno reads from its
- * cgroup, has to be said here; and a laptop is no place to listen on every address. */
+ * cgroup, has to be said here; a laptop is no place to listen on every address; and our own lines are for a person. */
 export function dynoEnv(config: ConfigVars, place: DynoPlace): Record<string, string> {
   const { name, port, quotaBytes, timeScale, folders, standIns } = place;
   const path = [...folders, config.PATH ?? '/usr/bin:/bin'].join(':');
   return {
     BIND: '127.0.0.1',
     SUPERVISE_MEMORY_QUOTA: `${quotaBytes}`,
+    SUPERVISE_LOG_FORMAT: 'pretty',
     ...standIns,
     ...config,
     ...(timeScale === 1 ? {} : shortened(config, timeScale)),

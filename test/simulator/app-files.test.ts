@@ -129,6 +129,7 @@ describe('the environment of a dyno', () => {
       A: '1',
       BIND: '127.0.0.1',
       SUPERVISE_MEMORY_QUOTA: '536870912',
+      SUPERVISE_LOG_FORMAT: 'pretty',
       PATH: '/own:/bin',
       DYNO: 'web.1',
       PORT: '5008',
