@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import type { Connections } from './figures.ts';
+
+/** One end of a TCP connection, as /proc/net/tcp has it. Addresses as `127.0.0.1` or `0:0:0:0:0:0:0:1`. */
+export type TcpRow = { remote: string; remotePort: number; isEstablished: boolean; inode: string };
+export type Place = { addresses: readonly string[]; port: number };
+
+const ESTABLISHED = '01';
+const POSTGRES = 5432;
+
+/** The text of /proc/net/tcp or tcp6. An IPv4 address that stands there as an IPv6 one is given as what it is. */
+export function parseTcp(text: string): TcpRow[] {
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [, , remote = '', state, , , , , , inode] = line.trim().split(/\s+/);
+      const [address, port] = remote.split(':');
+      if (address === undefined || port === undefined || inode === undefined) return [];
+      return [
+        { remote: addressOf(address), remotePort: parseInt(port, 16), isEstablished: state === ESTABLISHED, inode },
+      ];
+    });
+}
+
+/** The kernel writes each word of 32 bits in the order of the machine: all that Node runs on here have the low byte first. */
+function addressOf(hex: string): string {
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse());
+  if (bytes.length === 4) return bytes.map((byte) => parseInt(byte, 16)).join('.');
+  const isMapped = bytes.slice(0, 12).join('') === '00000000000000000000ffff'.toUpperCase();
+  if (isMapped)
+    return bytes
+      .slice(12)
+      .map((byte) => parseInt(byte, 16))
+      .join('.');
+  const pairs = Array.from({ length: 8 }, (_, at) => parseInt(bytes.slice(2 * at, 2 * at + 2).join(''), 16));
+  return pairs.map((pair) => pair.toString(16)).join(':');
+}
+
+/** Host and port of a DATABASE_URL; words that say why it has none. */
+export function placeOf(url: string | undefined): { host: string; port: number } | string {
+  if (!url) return 'no DATABASE_URL is set';
+  if (!URL.canParse(url)) return 'DATABASE_URL is no URL';
+  const { hostname, port, searchParams } = new URL(url);
+  const host = searchParams.get('host') ?? decodeURIComponent(hostname).replace(/^\[|\]$/g, '');
+  if (host === '' || host.startsWith('/')) return 'DATABASE_URL is a unix socket';
+  return { host, port: Number(port || POSTGRES) };
+}
+
+/** How many connections to that place these processes hold, of those that the kernel lists. */
+export function count(rows: readonly TcpRow[], inodes: ReadonlySet<string>, { addresses, port }: Place): number {
+  const isTheirs = ({ remote, remotePort, isEstablished, inode }: TcpRow): boolean =>
+    isEstablished && remotePort === port && addresses.includes(remote) && inodes.has(inode);
+  return rows.filter(isTheirs).length;
+}
+
+/** Finds the database of a dyno by the environment of one of its processes. Words where it cannot be seen. */
+export async function findDatabase(pids: readonly number[]): Promise<Place | string> {
+  if (read('/proc/net/tcp') === '') return 'this machine has no /proc/net/tcp';
+  const urls = pids.flatMap((pid) => /\0DATABASE_URL=([^\0]*)/.exec(`\0${read(`/proc/${pid}/environ`)}`)?.[1] ?? []);
+  const place = placeOf(urls[0]);
+  if (typeof place === 'string') return place;
+  const found = await lookup(place.host, { all: true }).catch(() => []);
+  if (found.length === 0) return `the host of DATABASE_URL is not known here: ${place.host}`;
+  return { addresses: found.map(({ address }) => (isIPv4(address) ? address : long(address))), port: place.port };
+}
+
+/** What these processes hold now. */
+export function look(pids: readonly number[], place: Place | string): Connections {
+  if (typeof place === 'string') return { kind: 'not visible', why: place };
+  const rows = ['tcp', 'tcp6'].flatMap((name) => parseTcp(read(`/proc/net/${name}`)));
+  return { kind: 'seen', peak: count(rows, new Set(pids.flatMap(socketsOf)), place) };
+}
+
+function socketsOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return list(folder).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`${folder}/${fd}`))?.[1] ?? []);
+}
+
+/** `::1` -> `0:0:0:0:0:0:0:1` */
+function long(address: string): string {
+  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
+  const words = (text: string): string[] => (text === '' ? [] : text.split(':'));
+  const [first, last] = [words(head), words(tail ?? '')];
+  const middle = tail === undefined ? 0 : 8 - first.length - last.length;
+  return [...first, ...Array.from({ length: middle }, () => '0'), ...last].join(':');
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}

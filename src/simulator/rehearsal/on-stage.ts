@@ -1,0 +1,57 @@
+import { clock } from '../../host/clock.ts';
+import { startLoad } from '../edge/load.ts';
+import { PLATFORM, scaled } from '../rules.ts';
+import type { Running } from '../simulate.ts';
+import type { Requests } from './figures.ts';
+import { JobLog } from './job-log.ts';
+import type { Load, Stage } from './stage.ts';
+
+/** Enough to meet each gap in service, and no burden. */
+const PER_SECOND = 50;
+/** What puma answers without a database. */
+const ANSWERED_BY_EVERY_APP = '/health';
+/** The smallest plan of the platform's PostgreSQL allows so many. [D: Choosing the Right Heroku Postgres Plan] */
+const CONNECTIONS_MOST = 20;
+
+export type Wishes = {
+  /** What the simulation was started with, and reads again with each deploy. */
+  env: NodeJS.ProcessEnv;
+  path: string | null;
+  interrupted: AbortSignal;
+};
+
+/** A running simulation as a place for scenes. */
+export function onStage(running: Running, { env, path, interrupted }: Wishes): Stage {
+  const jobs = new JobLog();
+  running.onLine((line) => jobs.take(line));
+  return {
+    simulation: running,
+    rules: scaled(PLATFORM, running.view().timeScale),
+    clock,
+    interrupted,
+    path,
+    startLoad: (asked) => loadOn(running, asked ?? ANSWERED_BY_EVERY_APP),
+    jobs: () => jobs.counts(running.view()),
+    failReleases: (isFailing) => {
+      if (!running.app().standIns) return false;
+      if (isFailing) env.STAND_IN_FAIL = 'db:migrate';
+      else delete env.STAND_IN_FAIL;
+      return true;
+    },
+    connectionsLimit: Number(running.app().config.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST),
+  };
+}
+
+function loadOn(running: Running, path: string): Load {
+  const load = startLoad({ url: running.view().app.url, path, perSecond: PER_SECOND });
+  let stopped: Promise<Requests> | null = null;
+  return {
+    answered: () => load.answered + load.failures.length,
+    stop: () => (stopped ??= load.stop().then(requestsOf)),
+  };
+}
+
+function requestsOf({ sent, answered, failed, p50Ms, p99Ms }: Requests & { answered: number }): Requests {
+  const isKnown = answered > 0;
+  return { sent, failed, p50Ms: isKnown ? p50Ms : null, p99Ms: isKnown ? p99Ms : null };
+}

@@ -1,0 +1,74 @@
+import { constants } from 'node:os';
+import { EXIT } from '../../exit-status.ts';
+import type { DevOptions } from '../options.ts';
+import { startSimulation, type Running, type Surroundings } from '../simulate.ts';
+import { onStage, type Wishes } from './on-stage.ts';
+import { LINES_MOST, play } from './play.ts';
+import { inWords, reportOf, type PlayedScene } from './report.ts';
+import { SCENES } from './scene-names.ts';
+import { Interrupted } from './stage.ts';
+import { Witness } from './witness.ts';
+
+/** The stand-ins' sidekiq always has a job in hand then: whoever ends it badly loses some. */
+const BUSY = { STAND_IN_JOB_MS: '4000', STAND_IN_JOB_EVERY_MS: '500' };
+
+/** Plays the scenes on a simulation of its own and prints what came of them: progress on stderr, the verdicts on stdout.
+ * Gives the exit code: 0, 1 where something is bad, 128 + n after a signal.
+ * @throws ConfigError; nothing was started then */
+export async function rehearse(options: DevOptions, surroundings: Surroundings): Promise<number> {
+  const { first, second } = surroundings.interruption;
+  const env = { ...BUSY, ...surroundings.env };
+  const running = await startSimulation(options, { ...surroundings, env });
+  const wasKilled = killedBy(second, running);
+  try {
+    return print(
+      running,
+      await playAll(running, options, { env, path: options.path, interrupted: first }),
+      options.json,
+    );
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    say('interrupted; stopping all dynos');
+    return 128 + constants.signals[first.reason as NodeJS.Signals];
+  } finally {
+    await Promise.race([running.stop(), wasKilled]);
+  }
+}
+
+async function playAll(running: Running, { scenes }: DevOptions, wishes: Wishes): Promise<readonly PlayedScene[]> {
+  const names = SCENES.filter((name) => scenes?.includes(name) ?? true);
+  const witness = new Witness(running);
+  const stage = onStage(running, wishes);
+  say('release ...');
+  const how = await Promise.race([running.released, untilInterrupted(wishes.interrupted)]);
+  witness.close();
+  if (how === 'succeeded') return play(stage, names, (scene) => say(`${scene} ...`));
+  const figures = { scene: names[0] ?? 'boot', stuck: 'the first release failed, so nothing was started' };
+  return [{ figures, tookMs: 0, log: witness.lines.slice(-LINES_MOST) }];
+}
+
+function print(running: Running, played: readonly PlayedScene[], json: boolean): number {
+  const report = reportOf(running.view(), played);
+  const isColoured = process.stdout.isTTY && !process.env.NO_COLOR;
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : inWords(report, isColoured));
+  return report.verdict === 'good' ? EXIT.ok : EXIT.unasked;
+}
+
+function untilInterrupted(interrupted: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => reject(new Interrupted('interrupted'));
+    if (interrupted.aborted) end();
+    else interrupted.addEventListener('abort', end, { once: true });
+  });
+}
+
+/** A second signal: nothing is waited for. */
+function killedBy(second: AbortSignal, running: Running): Promise<void> {
+  return new Promise((resolve) => {
+    second.addEventListener('abort', () => void running.kill().then(resolve), { once: true });
+  });
+}
+
+function say(text: string): void {
+  process.stderr.write(`rehearsal: ${text}\n`);
+}
