@@ -18,12 +18,19 @@ export function flood(controlFolder: string, pid: number, command: FloodCommand)
   });
 }
 
-function verdict(pid: number, answer: string): string | null {
-  if (answer === 'ok') return null;
-  return answer === '' ? `process ${pid} ended before it answered` : `process ${pid}: ${answer}`;
-}
+const ENDED = 'ended before it answered';
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'is no stand-in that takes commands: it still boots, or is gone',
+  ECONNREFUSED: 'is gone',
+  EPIPE: ENDED,
+  ECONNRESET: ENDED,
+};
 
 function reasonOf(error: NodeJS.ErrnoException): string {
-  const isAbsent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-  return isAbsent ? 'is no stand-in that takes commands: it still boots, or is gone' : error.message;
+  return REASONS[error.code ?? ''] ?? error.message;
+}
+
+function verdict(pid: number, answer: string): string | null {
+  if (answer === 'ok') return null;
+  return answer === '' ? `process ${pid} ${ENDED}` : `process ${pid}: ${answer}`;
 }
