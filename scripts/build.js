@@ -1,7 +1,16 @@
 // Bundles src/ into dist/: the path that a dyno takes at work is one file, everything else is loaded when it is needed.
 // Also writes the type declarations and the licences of what is bundled.
 import { build } from 'esbuild';
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
@@ -39,6 +48,20 @@ metafiles.push(
     outdir: join(incoming, 'simulator/stand-ins'),
   }),
 );
+// For browsers: the page that watches a simulation.
+metafiles.push(
+  await bundle({
+    ...common,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    minify: true,
+    entryPoints: ['src/simulator/page/page.ts', 'src/simulator/page/page.css'],
+    outdir: join(incoming, 'simulator/page'),
+  }),
+);
+for (const file of ['page.html', 'icon.svg'])
+  copyFileSync(join('src/simulator/page', file), join(incoming, 'simulator/page', file));
 // What the package offers to code: not the whole of main.
 const offered = ['supervise', 'ConfigError', 'UsageError'];
 writeFileSync(

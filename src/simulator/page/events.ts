@@ -1,0 +1,29 @@
+import { byId, element } from './elements.ts';
+import type { Happening } from '../view.ts';
+import { clock } from './words.ts';
+
+export const HAPPENINGS_MOST = 200;
+
+/** What happened, the newest first. */
+export function showEvents(added: readonly Happening[]): void {
+  const body = byId('events');
+  body.prepend(...[...added].reverse().map(row));
+  while (body.children.length > HAPPENINGS_MOST) body.lastElementChild?.remove();
+}
+
+export function clearEvents(): void {
+  byId('events').replaceChildren();
+}
+
+function row({ atMs, dyno, kind, mark, text }: Happening): HTMLElement {
+  const made = element('tr', `event kind-${kind}`);
+  const sign = element('td', '');
+  sign.append(element('span', 'mark', mark));
+  made.append(
+    element('td', 'mono', clock(atMs)),
+    element('td', '', dyno ?? 'all'),
+    sign,
+    element('td', 'event-text', text),
+  );
+  return made;
+}
