@@ -1,0 +1,267 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { alive } from '../harness/processes.ts';
+import { simulate } from './simulation.ts';
+
+const MEBIBYTE = 2 ** 20;
+/** Listens on $PORT and stays; what is given runs first. */
+const listener = (first = ''): string =>
+  `node -e "${first}; require('http').createServer((q, s) => s.end('hello')).listen(process.env.PORT, '127.0.0.1')"`;
+
+describe('the environment', () => {
+  it('has DYNO, PORT, the config vars of app.json and .env, and what buildpacks set', async () => {
+    const story = await simulate({
+      files: {
+        Procfile: 'web: env; sleep 600\nworker: env; sleep 600\n',
+        'app.json': '{"env":{"A":"of app.json","B":"of app.json"}}',
+        '.env': 'B=of .env\nDYNO=mine\n',
+      },
+      words: ['--formation', 'web=1,worker=1'],
+    });
+    for (const line of ['A=of app.json', 'B=of .env', 'DYNO=web.1', 'RAILS_ENV=production']) {
+      await story.says(new RegExp(`app\\[web\\.1\\]: ${line}$`, 'm'));
+    }
+    await story.says(/app\[web\.1\]: PORT=\d+$/m);
+    await story.says(/app\[worker\.1\]: DYNO=worker\.1$/m);
+    expect(story.lines.filter((line) => line.startsWith('app[worker.1]: PORT='))).toEqual([]);
+  });
+
+  it("is bash's, after the app's own profile", async () => {
+    const story = await simulate({
+      files: {
+        Procfile: 'web: echo "$FIRST $SECOND ${BASH_VERSION:+bash}"; sleep 600\n',
+        '.profile': 'export SECOND=two\n',
+        '.profile.d/one.sh': 'export FIRST=one\n',
+      },
+    });
+    await story.says(/app\[web\.1\]: one two bash$/m);
+  });
+});
+
+describe('R10, the boot timeout', () => {
+  it('kills a web dyno that does not listen on $PORT', async () => {
+    const story = await simulate({ files: { Procfile: 'web: sleep 600\n' } });
+    await story.says(/Error R10 \(Boot timeout\) -> Web process failed to bind to \$PORT within 6 seconds of launch/);
+    await story.says(
+      /heroku\[web\.1\]: Process exited with status 137\nheroku\[web\.1\]: State changed from starting to crashed/,
+    );
+  });
+
+  it('is no matter of a worker', async () => {
+    const story = await simulate({ files: { Procfile: 'worker: sleep 600\n' }, words: ['--only', 'worker'] });
+    await story.is('up', 'worker.1');
+  });
+});
+
+describe('a crash', () => {
+  it('is told with its status, answered by a start at once, the second by a growing cool-off', async () => {
+    const story = await simulate({ files: { Procfile: 'web: exit 3\n' } });
+    await story.is('cooling off');
+    expect(story.exits()).toEqual([
+      { status: 3, left: 0 },
+      { status: 3, left: 0 },
+    ]);
+    const { restartsAtMs, sinceMs, crashes } = story.dyno();
+    expect(crashes).toBe(2);
+    expect(Math.round(((restartsAtMs ?? 0) - sinceMs) / 1000)).toBe(30); // five minutes, scaled
+    expect((await fetch(story.url)).status).toBe(503);
+    await story.says(/heroku\[router\]: at=error code=H10 desc="App crashed"/);
+  });
+
+  it('takes with it what its first process has left', async () => {
+    const story = await simulate({ files: { Procfile: 'web: setsid sleep 601 & sleep 602 & sleep 0.3; exit 4\n' } });
+    await story.says(/Process exited with status 4/);
+    expect(story.exits()[0]).toEqual({ status: 4, left: 2 });
+  });
+
+  it('of a command that is not there is 127', async () => {
+    const story = await simulate({ files: { Procfile: 'web: no-such-command\n' } });
+    await story.says(/app\[web\.1\]: .*no-such-command: command not found/);
+    await story.says(/Process exited with status 127/);
+  });
+});
+
+describe('a restart', () => {
+  it('gives TERM to all processes of the dyno, and starts the next life at once', async () => {
+    const story = await simulate({
+      files: {
+        Procfile: `web: setsid node -e "process.on('SIGTERM', () => { console.log('orphan heard'); process.exit() }); console.log('orphan is there'); setInterval(Boolean, 1e6)" & ${listener()}\n`,
+      },
+    });
+    await story.says(/orphan is there/);
+    await story.is('up');
+    const answer = await story.running.act({ do: 'restart', dyno: 'web.1' });
+    expect(answer).toEqual({ ok: true, text: 'web.1 restarts' });
+    await story.says(/orphan heard/);
+    await story.says(/Restarting\n[^]*Stopping all processes with SIGTERM\n[^]*Starting process with command/);
+  });
+
+  it('kills with R12 what has not ended 30 s after its TERM', async () => {
+    const story = await simulate({ files: { Procfile: `web: ${listener("process.on('SIGTERM', () => {})")}\n` } });
+    await story.is('up');
+    await story.running.act({ do: 'restart', dyno: 'web.1' });
+    await story.says(/Error R12 \(Exit timeout\) -> At least one process failed to exit within 3 seconds of SIGTERM/);
+    await story.says(/Stopping remaining processes with SIGKILL\n[^]*Process exited with status 137/);
+    await story.is('up');
+    expect(story.dyno().crashes).toBe(0);
+  });
+
+  it('comes once a day, or as often as asked for', async () => {
+    const story = await simulate({ files: { Procfile: `web: ${listener()}\n` }, words: ['--cycle-every', '1s'] });
+    await story.says(/heroku\[web\.1\]: Cycling[^]*heroku\[web\.1\]: Cycling/);
+  });
+});
+
+describe('the quota', () => {
+  const grower = `node -e "require('http').createServer((q, s) => s.end('hello')).listen(process.env.PORT); const held = []; setInterval(() => held.push(Buffer.alloc(8e6, 1)), 20)"`;
+
+  it('is measured over the whole tree: R14 from it on, R15 and the end at twice', async () => {
+    const story = await simulate({ files: { Procfile: `web: ${grower} & wait\n` }, words: ['--quota', '100M'] });
+    await story.says(/Process running mem=1\d\dM\(1\d\d\.\d%\)\nheroku\[web\.1\]: Error R14 \(Memory quota exceeded\)/);
+    await story.says(
+      /Error R15 \(Memory quota vastly exceeded\)\nheroku\[web\.1\]: Stopping process with SIGKILL\nheroku\[web\.1\]: Process exited with status 137/,
+    );
+    expect(story.marks('error-code')).toEqual(['R14', 'R15']);
+  });
+
+  it('changes with a restart', async () => {
+    const story = await simulate({
+      files: { Procfile: `web: echo "quota $SUPERVISE_MEMORY_QUOTA"; ${listener()}\n` },
+    });
+    await story.says(new RegExp(`quota ${512 * MEBIBYTE}`));
+    await story.is('up');
+    await story.running.act({ do: 'quota', bytes: 300 * MEBIBYTE });
+    await story.says(new RegExp(`quota ${300 * MEBIBYTE}`));
+    expect(story.dyno().quotaBytes).toBe(300 * MEBIBYTE);
+  });
+});
+
+describe('a deploy', () => {
+  const files = {
+    Procfile: `web: ${listener()}\nrelease: cat message; exit $(cat status)\n`,
+    message: 'releasing',
+    status: '0',
+  };
+
+  it('runs the release first, without a port, then starts the new life while the old one gets its TERM', async () => {
+    const slow = `web: ${listener("process.on('SIGTERM', () => setTimeout(process.exit, 1000))")}\nrelease: echo "DYNO=$DYNO PORT=$PORT"\n`;
+    const story = await simulate({ files: { Procfile: slow } });
+    await story.is('up');
+    await story.says(/app\[release\.1\]: DYNO=release\.1 PORT=$/m);
+    expect(await story.running.act({ do: 'deploy' })).toEqual({ ok: true, text: 'v2 is deployed' });
+    expect(story.dyno().runs.map(({ phase }) => phase)).toEqual(['starting', 'stopping']);
+    await eventually(() => {
+      const lives = story.dyno().runs.map(({ phase, processes }) => `${phase} ${processes.length > 0}`);
+      expect(lives).toEqual(['up true', 'stopping true']);
+    });
+    await eventually(() => expect(story.dyno().runs).toHaveLength(1));
+  });
+
+  it('whose release fails leaves what runs running', async () => {
+    const story = await simulate({ files });
+    // The command runs in the app's folder only in a checkout: here it reads what a slug has.
+    await story.says(/Release v1 failed/);
+    expect(await story.running.released).toBe('failed');
+    expect(story.running.view().dynos).toEqual([]);
+    writeFileSync(join(story.folder, 'Procfile'), `web: ${listener()}\nrelease: true\n`);
+    expect((await story.running.act({ do: 'deploy' })).ok).toBe(true);
+    await story.is('up');
+    const before = story.dyno().runs[0];
+    writeFileSync(join(story.folder, 'Procfile'), `web: ${listener()}\nrelease: echo no; exit 5\n`);
+    const answer = await story.running.act({ do: 'deploy' });
+    expect(answer).toEqual({
+      ok: false,
+      text: expect.stringContaining('ended with status 5; what runs stays as it is') as string,
+    });
+    expect(story.dyno().runs[0]).toMatchObject({ id: before?.id, phase: 'up' });
+  });
+
+  it('of files that are wrong says all that is, and changes nothing', async () => {
+    const story = await simulate({ files: { Procfile: `web: ${listener()}\n` } });
+    await story.is('up');
+    writeFileSync(join(story.folder, 'Procfile'), 'web\nworker:\n');
+    writeFileSync(join(story.folder, 'app.json'), '[');
+    const { ok, text } = await story.running.act({ do: 'deploy' });
+    expect(ok).toBe(false);
+    expect(text).toMatch(/^not deployed: Procfile, line 1.*; Procfile, line 2.*; app\.json: /);
+    expect(story.dyno().state).toBe('up');
+  });
+
+  it('follows the formation', async () => {
+    const Procfile = `web: ${listener()}\nworker: sleep 600\n`;
+    const story = await simulate({ files: { Procfile } });
+    await story.is('up');
+    writeFileSync(join(story.folder, 'app.json'), '{"formation":{"worker":{"quantity":1},"web":{"quantity":2}}}');
+    await story.running.act({ do: 'deploy' });
+    await story.is('up', 'worker.1');
+    await story.is('up', 'web.2');
+    writeFileSync(join(story.folder, 'app.json'), '{"formation":{"worker":{"quantity":0}}}');
+    await story.running.act({ do: 'deploy' });
+    await story.is('down', 'worker.1');
+    await story.is('down', 'web.2');
+  });
+});
+
+describe('the log', () => {
+  it('splits lines beyond 10 000 bytes and takes stderr as well', async () => {
+    const story = await simulate({
+      files: { Procfile: `web: printf '%010001d\\n' 0; echo error >&2; ${listener()}\n` },
+    });
+    await story.says(/app\[web\.1\]: error$/m);
+    await story.says(/app\[web\.1\]: 0{10000}\n[^]*app\[web\.1\]: 1?0?$/m);
+  });
+
+  it('that is not read fills the pipe, until it is read again', async () => {
+    const printer = `web: node -e "require('http').createServer((q, s) => s.end('hello')).listen(process.env.PORT); let n = 0; const again = () => { require('fs').writeSync(1, 'line ' + n++ + ' ' + 'x'.repeat(1000) + String.fromCharCode(10)); setImmediate(again) }; again()"\n`;
+    const story = await simulate({ files: { Procfile: printer }, words: ['--log-reader', 'slow'] });
+    await story.says(/app\[web\.1\]: line 10 /);
+    await story.running.act({ do: 'log-reader', pace: 'stalled' });
+    await eventually(async () =>
+      expect((await story.running.act({ do: 'log-reader', pace: 'stalled' })).ok).toBe(true),
+    );
+    const count = story.lines.length;
+    await story.running.act({ do: 'log-reader', pace: 'full' });
+    await eventually(() => expect(story.lines.length).toBeGreaterThan(count + 200));
+  });
+});
+
+describe('the edge', () => {
+  it('holds requests while a dyno boots', async () => {
+    const late = `web: sleep 1; ${listener()}\n`;
+    const story = await simulate({ files: { Procfile: late } });
+    const answer = await fetch(story.url);
+    expect(await answer.text()).toBe('hello');
+    await story.says(/heroku\[router\]: at=info method=GET path="\/" host=localhost:\d+ .*dyno=web\.1 .*status=200/);
+  });
+
+  it('says H14 where there is no web dyno', async () => {
+    const story = await simulate({ files: { Procfile: 'worker: sleep 600\n' }, words: ['--only', 'worker'] });
+    await story.is('up', 'worker.1');
+    expect((await fetch(story.url)).status).toBe(503);
+    await story.says(/code=H14 desc="No web processes running"/);
+  });
+});
+
+describe('the end', () => {
+  it('stops the dynos and leaves no process, port or folder', async () => {
+    const story = await simulate({ files: { Procfile: `web: sleep 601 & ${listener()}\n` } });
+    await story.is('up');
+    await eventually(() => expect(story.dyno().runs[0]?.processes.length).toBeGreaterThan(1));
+    const pids = story.dyno().runs.flatMap(({ processes }) => processes.map(({ pid }) => pid));
+    await story.running.stop();
+    expect(pids.filter(alive)).toEqual([]);
+    await expect(fetch(story.url)).rejects.toThrow();
+  });
+
+  it('at once kills what does not want to go', async () => {
+    const story = await simulate({ files: { Procfile: `web: trap '' TERM; sleep 601; sleep 602\n` } });
+    await eventually(() => expect(story.dyno().runs[0]?.processes.length).toBeGreaterThan(1));
+    const pids = story.dyno().runs.flatMap(({ processes }) => processes.map(({ pid }) => pid));
+    const stopping = story.running.stop();
+    await story.running.kill();
+    await stopping;
+    expect(pids.filter(alive)).toEqual([]);
+  });
+});

@@ -1,0 +1,108 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished } from 'vitest';
+import { parseDevOptions } from '../../src/simulator/options.ts';
+import { startSimulation, type Running } from '../../src/simulator/simulate.ts';
+import type { DynoView, Happening, ProcessView } from '../../src/simulator/view.ts';
+import { tempFolder } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+import { freePort } from '../simulator/free-port.ts';
+
+export const home = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The platform's times a tenth as long as they are. */
+export const SCALE = 10;
+
+/** Light and quick; a story that is about memory or about boots says so. */
+const LIGHT = {
+  STAND_IN_BOOT_MS: '0',
+  STAND_IN_PUMA_MB: '0',
+  STAND_IN_SIDEKIQ_MB: '0',
+  STAND_IN_STREAMING_MB: '0',
+  RUN_WORKER: 'true',
+};
+
+export type Story = {
+  words?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  /** File name -> text, of the app. */
+  files?: Readonly<Record<string, string>>;
+};
+
+/** A simulation with time scaled, on stand-ins, of an app of so few files; gone with the test. */
+export async function simulate({ words = [], env = {}, files = {} }: Story = {}): Promise<Seen> {
+  const folder = tempFolder();
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  const options = parseDevOptions(
+    ['--dir', folder, '--stand-ins', '--time-scale', `${SCALE}`, '--port', `${await freeBase()}`, ...words],
+    [],
+  );
+  const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
+  const running = await startSimulation(options, { home, env: { PATH, HOME, TMPDIR, ...LIGHT, ...env } });
+  return new Seen(running, folder);
+}
+
+/** What a story sees of its simulation. */
+export class Seen {
+  readonly running: Running;
+  readonly folder: string;
+  readonly lines: string[] = [];
+  readonly happenings: Happening[] = [];
+
+  constructor(running: Running, folder: string) {
+    this.running = running;
+    this.folder = folder;
+    running.onLine(({ source, from, text }) => this.lines.push(`${source}[${from}]: ${text}`));
+    running.onHappening((happening) => this.happenings.push(happening));
+    onTestFinished(() => running.kill());
+  }
+
+  get url(): string {
+    return this.running.view().app.url;
+  }
+
+  dyno(name = 'web.1'): DynoView {
+    const found = this.running.view().dynos.find((dyno) => dyno.name === name);
+    if (found === undefined) throw new Error(`no ${name}`);
+    return found;
+  }
+
+  /** Of the life that serves. */
+  process(label: string, name = 'web.1'): ProcessView {
+    const found = this.dyno(name).runs[0]?.processes.find((process) => process.label === label);
+    if (found === undefined) throw new Error(`no ${label} in ${name}\n${this.lines.join('\n')}`);
+    return found;
+  }
+
+  /** Waits for a line of the log, and gives the match. */
+  says(pattern: RegExp): Promise<RegExpExecArray> {
+    return eventually(() => {
+      const match = pattern.exec(this.lines.join('\n'));
+      if (match === null) throw new Error(`no ${String(pattern)} in\n${this.lines.join('\n')}`);
+      return match;
+    });
+  }
+
+  async is(state: string, name = 'web.1'): Promise<void> {
+    await eventually(() => expect(this.dyno(name).state, this.lines.join('\n')).toBe(state));
+  }
+
+  marks(kind?: Happening['kind']): string[] {
+    return this.happenings.filter((one) => kind === undefined || one.kind === kind).map(({ mark }) => mark);
+  }
+
+  /** The exits so far: status and how many processes had to be killed after it. */
+  exits(): NonNullable<Happening['exit']>[] {
+    return this.happenings.flatMap(({ exit }) => exit ?? []);
+  }
+}
+
+/** A port whose successor is free as well. */
+async function freeBase(): Promise<number> {
+  const port = await freePort();
+  return port < 60_000 ? port : freeBase();
+}
