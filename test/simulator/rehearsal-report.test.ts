@@ -35,6 +35,7 @@ const good = {
   log: [line],
 } as const;
 const bad = { figures: { scene: 'load', stuck: 'no answer' }, tookMs: 1, log: [line] } as const;
+const longLine: LogLine = { ...line, text: 'x'.repeat(10_000) };
 
 test('a report keeps the log of what went badly alone', () => {
   const report = reportOf(new RehearsalDyno().view(), [good, bad]);
@@ -54,4 +55,9 @@ test('a report without anything bad is good', () => {
   const report = reportOf(new RehearsalDyno().view(), [good]);
   expect(report.verdict).toBe('good');
   expect(inWords(report, false)).not.toContain('a line');
+});
+
+test('of a long line the beginning is shown', () => {
+  const [scene] = reportOf(new RehearsalDyno().view(), [{ ...bad, log: [longLine] }]).scenes;
+  expect(scene?.log).toEqual([`1970-01-01T00:00:00.000Z app[web.1]: ${'x'.repeat(300)}…`]);
 });

@@ -155,6 +155,10 @@ test('a dyno that never boots: said at once for the scenes that need it', async 
   ]);
 });
 
+test('deploy: the old life and the new one overlap as long as the old one lasts', async () => {
+  expect(await rowsOf('deploy', { stopMs: 700 }, 'note')).toContain('web.1 old and new together: 700 ms');
+});
+
 test('an interruption ends it, whatever it waits for', async () => {
   const { stage, interrupt } = bed({ bootMs: 1e9 });
   const end = play(stage, SCENES, interrupt);

@@ -127,11 +127,6 @@ test.each<[string, Figures, string[]]>([
   ['it never rests', bootOf({ restMs: null, restBytes: null }), ['web.1 at rest after: never ()']],
   ['it needs 90 % at rest', bootOf({ restBytes: 461 * MEBIBYTE }), ['web.1 memory at rest: 461M (90 %) (461M (90 %))']],
   ['a request fails', loadOf({ requests: { ...requests, failed: 1 } }), ['requests failed: 1 of 100 (0)']],
-  [
-    'no request is sent',
-    loadOf({ requests: { sent: 0, failed: 0, p50Ms: null, p99Ms: null } }),
-    ['requests failed: none was sent (0)', '99 of 100 within: none answered (3.0 s (H12))'],
-  ],
   ['it answers slowly', loadOf({ requests: { ...requests, p99Ms: 3000 } }), ['99 of 100 within: 3.0 s (3.0 s (H12))']],
   ['a job is lost', loadOf({ jobs: { done: 5, lost: 1 } }), ['jobs lost: 1 (5 done) (0)']],
   [
@@ -185,6 +180,7 @@ test.each<[string, Figures, string[]]>([
 
 test.each<[string, Figures, string]>([
   ['a boot of more than half the limit', bootOf({ boundMs: 3001 }), 'web.1 listens after'],
+  ['no web dyno', deployOf({ requests: { sent: 0, failed: 0, p50Ms: null, p99Ms: null } }), 'requests failed'],
   ['memory that nobody can see', bootOf({ restBytes: null }), 'web.1 memory at rest'],
   [
     'connections that nobody can see',

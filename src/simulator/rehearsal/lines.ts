@@ -7,7 +7,7 @@ export type Verdict = 'good' | 'bad' | 'note';
 export type Line = readonly [what: string, figure: string, limit: string, verdict: Verdict];
 
 export function requestsFailed({ sent, failed }: Requests): Line {
-  if (sent === 0) return ['requests failed', 'none was sent', '0', 'bad'];
+  if (sent === 0) return ['requests failed', 'no web dyno, none was sent', '', 'note'];
   return ['requests failed', `${failed} of ${sent}`, '0', none(failed)];
 }
 

@@ -3,7 +3,7 @@ import { EXIT } from '../../exit-status.ts';
 import type { DevOptions } from '../options.ts';
 import { startSimulation, type Running, type Surroundings } from '../simulate.ts';
 import { onStage, type Wishes } from './on-stage.ts';
-import { LINES_MOST, play } from './play.ts';
+import { lastOf, play } from './play.ts';
 import { inWords, reportOf, type PlayedScene } from './report.ts';
 import { SCENES } from './scene-names.ts';
 import { Interrupted } from './stage.ts';
@@ -44,7 +44,7 @@ async function playAll(running: Running, { scenes }: DevOptions, wishes: Wishes)
   witness.close();
   if (how === 'succeeded') return play(stage, names, (scene) => say(`${scene} ...`));
   const figures = { scene: names[0] ?? 'boot', stuck: 'the first release failed, so nothing was started' };
-  return [{ figures, tookMs: 0, log: witness.lines.slice(-LINES_MOST) }];
+  return [{ figures, tookMs: 0, log: lastOf(witness.lines) }];
 }
 
 function print(running: Running, played: readonly PlayedScene[], json: boolean): number {

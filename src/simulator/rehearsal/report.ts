@@ -24,6 +24,9 @@ export type SceneReport = {
   log: readonly string[];
 };
 
+/** Of a line of the log. */
+const TEXT_MOST = 300;
+
 /** What --json prints. */
 export function reportOf({ app, timeScale }: View, played: readonly PlayedScene[]): Report {
   const scenes = played.map(({ figures, tookMs, log }): SceneReport => {
@@ -49,5 +52,6 @@ export function inWords({ app, timeScale, scenes }: Report, isColoured: boolean)
 }
 
 function lineOf({ atMs, source, from, text }: LogLine): string {
-  return `${new Date(atMs).toISOString()} ${source}[${from}]: ${text}`;
+  const short = text.length > TEXT_MOST ? `${text.slice(0, TEXT_MOST)}…` : text;
+  return `${new Date(atMs).toISOString()} ${source}[${from}]: ${short}`;
 }

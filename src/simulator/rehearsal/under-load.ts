@@ -4,6 +4,12 @@ import { Witness } from './witness.ts';
 
 export type Played<T> = { played: T; witness: Witness; requests: Requests; jobs: JobsOfScene };
 
+/** Where no dyno answers requests. */
+const NO_LOAD: Load = {
+  answered: () => 0,
+  stop: () => Promise.resolve({ sent: 0, failed: 0, p50Ms: null, p99Ms: null }),
+};
+
 /** Plays something while requests come in, and counts what became of them and of the jobs meanwhile. */
 export async function underLoad<T>(
   stage: Stage,
@@ -12,7 +18,8 @@ export async function underLoad<T>(
 ): Promise<Played<T>> {
   const witness = new Witness(stage.simulation);
   const before = stage.jobs();
-  const load = stage.startLoad(path);
+  const hasWeb = stage.simulation.view().dynos.some(({ name }) => name.startsWith('web.'));
+  const load = hasWeb ? stage.startLoad(path) : NO_LOAD;
   try {
     const played = await play(witness, load);
     return { played, witness, requests: await load.stop(), jobs: jobsSince(before, stage.jobs()) };

@@ -1,13 +1,14 @@
 import type { Cancel, Simulation } from '../simulation.ts';
-import type { DynoView, Happening, LogLine } from '../view.ts';
+import type { DynoView, Happening, LogLine, RunView } from '../view.ts';
+
+type Pair = { fromMs: number; toMs: number; isOver: boolean };
 
 /** What is remembered of a scene while it is played: happenings, lines, and what the views showed at most. */
 export class Witness {
   readonly happenings: Happening[] = [];
   readonly lines: LogLine[] = [];
   readonly #peaks = new Map<string, number>();
-  readonly #pairs = new Map<string, { fromMs: number; toMs: number }>();
-  readonly #labels = new Set<string>();
+  readonly #pairs = new Map<string, Pair>();
   readonly #cancels: readonly Cancel[];
 
   constructor(simulation: Simulation) {
@@ -48,22 +49,22 @@ export class Witness {
     return pair === undefined ? 0 : pair.toMs - pair.fromMs;
   }
 
-  hasSeen(label: string): boolean {
-    return this.#labels.has(label);
-  }
-
   #look(simulation: Simulation): void {
     const { dynos, atMs } = simulation.view();
     for (const dyno of dynos) this.#remember(dyno, atMs);
   }
 
   #remember({ name, runs }: DynoView, atMs: number): void {
-    for (const { bytes, processes } of runs) {
-      this.#peaks.set(name, Math.max(this.peakOf(name), bytes ?? 0));
-      for (const { label } of processes) this.#labels.add(label);
-    }
-    if (runs.length < 2) return;
-    const fromMs = this.#pairs.get(name)?.fromMs ?? runs[0]?.startedAtMs ?? atMs;
-    this.#pairs.set(name, { fromMs, toMs: atMs });
+    for (const { bytes } of runs) this.#peaks.set(name, Math.max(this.peakOf(name), bytes ?? 0));
+    this.#pair(name, runs, atMs);
+  }
+
+  /** A pair lasts from the start of the new one to the first look at which the old one has gone. */
+  #pair(name: string, runs: readonly RunView[], atMs: number): void {
+    const known = this.#pairs.get(name);
+    const isPair = runs.length > 1;
+    if (known === undefined && isPair)
+      this.#pairs.set(name, { fromMs: runs[0]?.startedAtMs ?? atMs, toMs: atMs, isOver: false });
+    else if (known !== undefined && !known.isOver) this.#pairs.set(name, { ...known, toMs: atMs, isOver: !isPair });
   }
 }

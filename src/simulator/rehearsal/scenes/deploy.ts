@@ -13,10 +13,9 @@ export async function deploy(stage: Stage, cast: Cast): Promise<DeployFigures> {
   const { simulation, rules } = stage;
   await toKnownState(stage, cast);
   const connections = await watchConnections(stage);
-  const { witness, requests, jobs } = await underLoad(stage, stage.path, async (_, { answered }) => {
-    await until(stage, 'a first answer', rules.firstByteMs + SLACK_MS, () => answered() > 0 || null);
-    await deployed(stage, cast);
-  }).finally(connections.close);
+  const { witness, requests, jobs } = await underLoad(stage, stage.path, () => deployed(stage, cast)).finally(
+    connections.close,
+  );
   const { dynos, release } = simulation.view();
   return {
     scene: 'deploy',

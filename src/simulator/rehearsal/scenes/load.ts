@@ -1,4 +1,4 @@
-import type { LoadFigures } from '../figures.ts';
+import type { LeftOut, LoadFigures } from '../figures.ts';
 import { toKnownState, type Cast } from '../known-state.ts';
 import { SLACK_MS, until, type Stage } from '../stage.ts';
 import { underLoad } from '../under-load.ts';
@@ -9,8 +9,9 @@ const LOAD_LEAST_MS = 2000;
 const REQUESTS_LEAST = 100;
 
 /** Requests while jobs run. */
-export async function load(stage: Stage, cast: Cast): Promise<LoadFigures> {
+export async function load(stage: Stage, cast: Cast): Promise<LoadFigures | LeftOut> {
   const { simulation, rules, clock } = stage;
+  if (![...cast.keys()].some((name) => name.startsWith('web.'))) return { scene: 'load', leftOut: 'no web dyno' };
   await toKnownState(stage, cast);
   const loadMs = Math.max(LOAD_LEAST_MS, LOAD_MS / simulation.view().timeScale);
   const { requests, jobs, witness } = await underLoad(stage, stage.path, async (_, { answered }) => {
