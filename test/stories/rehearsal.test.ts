@@ -1,0 +1,140 @@
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import type { Report } from '../../src/simulator/rehearsal/report.ts';
+import { SCENES } from '../../src/simulator/rehearsal/scene-names.ts';
+import { startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+import { freePort } from '../simulator/free-port.ts';
+
+const SHELL_LINE = fileURLToPath(new URL('../fixtures/shell-line', import.meta.url));
+
+/** `mstdn-supervise dev --rehearse`; its stdout is in `output`, stderr beside it when it is asked for. */
+async function startRehearsal(words: readonly string[], stderr: 'ignore' | 'pipe' = 'ignore'): Promise<Dyno> {
+  const args = ['dev', '--rehearse', '--time-scale', '10', '--port', `${await freePort()}`, ...words];
+  return startDyno({ args, stdio: ['ignore', 'pipe', stderr] });
+}
+
+async function reportOf(words: readonly string[], code: number): Promise<Report> {
+  const dyno = await startRehearsal(['--json', ...words]);
+  expect(await dyno.exited, dyno.output).toEqual({ code, signal: null });
+  await dyno.gone();
+  return JSON.parse(dyno.output) as Report;
+}
+
+function badOf({ scenes }: Report): string[] {
+  return scenes.flatMap(({ rows }) => rows.filter(({ verdict }) => verdict === 'bad').map(({ what }) => what));
+}
+
+test('our Procfile: every scene, nothing bad, exit code 0, a document on stdout and nothing else', async () => {
+  const report = await reportOf([], 0);
+  expect(badOf(report)).toEqual([]);
+  expect(report).toMatchObject({ format: 1, verdict: 'good', timeScale: 10, app: { standIns: true } });
+  expect(report.scenes.map(({ scene }) => scene)).toEqual(SCENES);
+  expect(report.scenes.every(({ log }) => log.length === 0)).toBe(true);
+  const figures = Object.fromEntries(report.scenes.map((scene) => [scene.scene, scene.figures]));
+  expect(figures).toMatchObject({
+    boot: {
+      dynos: [
+        {
+          dyno: 'web.1',
+          isWeb: true,
+          processes: expect.arrayContaining(['supervisor', 'puma', 'sidekiq']) as string[],
+        },
+      ],
+    },
+    load: { requests: { failed: 0 }, jobs: { lost: 0 } },
+    deploy: { release: 'succeeded', connections: { kind: 'seen' }, jobs: { lost: 0 } },
+    crash: {
+      cases: [
+        { child: 'supervisor', isFirst: true, status: 137 },
+        { child: 'puma', status: 137, orphans: 0, jobs: { lost: 0 } },
+        { child: 'sidekiq', status: 137, orphans: 0 },
+      ],
+    },
+    flood: {
+      cases: [
+        { where: 'convert', kills: 0, survived: ['supervisor', 'puma', 'sidekiq'] },
+        { where: 'sidekiq', kills: 0, survived: ['supervisor', 'puma'], ended: ['sidekiq'] },
+      ],
+    },
+    stop: { wasFull: true, exitTimeouts: 0, orphans: 0 },
+    release: { state: 'failed', booted: [], ended: [] },
+  });
+});
+
+test('the shell line: bad where it is, with the log of those scenes, exit code 1', async () => {
+  const report = await reportOf(['--dir', SHELL_LINE], 1);
+  expect(badOf(report)).toEqual(
+    expect.arrayContaining([
+      'web.1 puma killed: exit status',
+      'web.1 sidekiq killed: exit status',
+      'web.1 a convert grows to 1280M: R15',
+      'web.1 a convert grows to 1280M: jobs lost',
+      'web.1 sidekiq leaks 1280M: R15',
+      'web.1 exit timeouts',
+      'web.1 orphans',
+    ]),
+  );
+  const bad = report.scenes.filter(({ verdict }) => verdict === 'bad');
+  expect(bad.map(({ scene }) => scene)).toEqual(['crash', 'flood', 'stop']);
+  for (const { log } of bad) expect(log.length).toBeGreaterThan(0);
+  expect(report.scenes.find(({ scene }) => scene === 'crash')?.figures).toMatchObject({
+    cases: [
+      { child: 'shell', isFirst: true },
+      { child: 'puma', status: 0 },
+      { child: 'sidekiq', status: 0 },
+    ],
+  });
+});
+
+test('only the scenes that are asked for, in a table', async () => {
+  const dyno = await startRehearsal(['--scenes', 'release,boot']);
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  const lines = dyno.output.split('\n');
+  expect(lines.filter((line) => /^\w/.test(line)).map((line) => line.split(' ')[0])).toEqual(
+    expect.arrayContaining(['Stand-ins', 'scene', 'boot', 'release']),
+  );
+  expect(dyno.output).not.toMatch(/^(load|deploy|crash|flood|stop) /m);
+  expect(dyno.output).toMatch(/^ +booted all the same +none +none +good$/m);
+  expect(dyno.output).toMatch(/\n\d+ good, 0 bad, \d+ notes\n$/);
+});
+
+test('a worker alone: what needs a web dyno is left out', async () => {
+  const report = await reportOf(['--only', 'worker', '--scenes', 'load,deploy,stop'], 0);
+  expect(report.scenes.map(({ rows }) => rows[0]?.figure)).toEqual([
+    'no web dyno',
+    'succeeded',
+    'no web dyno, so nobody can be made to print much',
+  ]);
+});
+
+test('a release that fails from the start: said, with its log', async () => {
+  const args = ['dev', '--rehearse', '--json', '--time-scale', '10', '--port', `${await freePort()}`];
+  const dyno = startDyno({ args, env: { STAND_IN_FAIL: 'db:migrate' }, stdio: ['ignore', 'pipe', 'ignore'] });
+  expect(await dyno.exited).toEqual({ code: 1, signal: null });
+  const { scenes } = JSON.parse(dyno.output) as Report;
+  expect(scenes).toMatchObject([{ figures: { stuck: 'the first release failed, so nothing was started' } }]);
+  expect(scenes[0]?.log.join('\n')).toContain('rails aborted!');
+});
+
+test.each<[NodeJS.Signals, string, number]>([
+  ['SIGINT', 'release', 130],
+  ['SIGINT', 'crash', 130],
+  ['SIGTERM', 'load', 143],
+])('%s during %s: a clean stop, nothing left', async (signal, scene, code) => {
+  const dyno = await startRehearsal([], 'pipe');
+  await dyno.says(new RegExp(`rehearsal: ${scene} `));
+  dyno.signal(signal);
+  expect(await dyno.exited).toEqual({ code, signal: null });
+  expect(dyno.output).toContain('rehearsal: interrupted; stopping all dynos');
+  await dyno.gone();
+});
+
+test('usage and configuration', async () => {
+  const wrong = await startRehearsal(['--scenes', 'boot,encore'], 'pipe');
+  expect(await wrong.exited).toEqual({ code: 64, signal: null });
+  expect(wrong.output).toContain('--scenes boot,encore: expected some of boot,load,deploy,crash,flood,stop,release');
+  const absent = await startRehearsal(['--dir', `${tempFolder()}/nowhere`], 'pipe');
+  expect(await absent.exited).toEqual({ code: 78, signal: null });
+  await eventually(() => expect(absent.output).toContain('no such folder'));
+});
