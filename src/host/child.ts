@@ -6,18 +6,18 @@ export type SpawnOptions = {
   /** The whole environment of the child. */
   env: NodeJS.ProcessEnv;
   folder: string;
-  /** Our own stdout and stderr, handed over as they are; or pipes that `onPipes` gets. */
-  output: 'inherit' | ((child: ChildProcess) => void);
+  /** Our own stdout and stderr, handed over as they are; one descriptor for both; or pipes that the function gets. */
+  output: 'inherit' | number | ((child: ChildProcess) => void);
 };
 
 /** Starts a long-lived command without a shell, as leader of a session and group of its own. */
 export function spawnChild(command: readonly [string, ...string[]], options: SpawnOptions): Process {
   const [file, ...args] = command;
-  const stdio: StdioOptions =
-    options.output === 'inherit' ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'];
+  const output = typeof options.output === 'function' ? 'pipe' : options.output;
+  const stdio: StdioOptions = ['ignore', output, output];
   try {
     const child = spawn(file, args, { env: options.env, cwd: options.folder, stdio, detached: true });
-    if (options.output !== 'inherit') options.output(child);
+    if (typeof options.output === 'function') options.output(child);
     return { pid: child.pid ?? null, exited: exitOf(child), signal: (name) => signalTo(child, name) };
   } catch (error) {
     return {

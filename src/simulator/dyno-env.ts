@@ -6,6 +6,8 @@ export type DynoPlace = {
   port: number | null;
   quotaBytes: number;
   timeScale: number;
+  /** For its temporary files, which no other dyno sees. */
+  scratch: string;
   /** In front of the PATH. */
   folders: readonly string[];
   /** Only the stand-ins': their knobs and their pretend database. */
@@ -19,7 +21,7 @@ const STOP_LEAST_SECONDS = 2;
 /** The environment of one dyno: the config vars, and what the platform adds. The quota, which a real dyno reads from its
  * cgroup, has to be said here; a laptop is no place to listen on every address; and our own lines are for a person. */
 export function dynoEnv(config: ConfigVars, place: DynoPlace): Record<string, string> {
-  const { name, port, quotaBytes, timeScale, folders, standIns } = place;
+  const { name, port, quotaBytes, timeScale, scratch, folders, standIns } = place;
   const path = [...folders, config.PATH ?? '/usr/bin:/bin'].join(':');
   return {
     BIND: '127.0.0.1',
@@ -29,6 +31,7 @@ export function dynoEnv(config: ConfigVars, place: DynoPlace): Record<string, st
     ...config,
     ...(timeScale === 1 ? {} : shortened(config, timeScale)),
     PATH: path,
+    TMPDIR: scratch,
     DYNO: name,
     ...(port === null ? {} : { PORT: `${port}` }),
   };

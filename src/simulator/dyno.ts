@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import type { Readable } from 'node:stream';
 import { toExitCode } from '../exit-status.ts';
 import { spawnChild } from '../host/child.ts';
 import { Families } from '../host/families.ts';
 import { killTree } from '../host/kill-tree.ts';
 import { send } from '../host/sweep.ts';
 import { LogReader } from './log-reader.ts';
+import { openPipe } from './log-pipe.ts';
 import { readTree } from './process-tree.ts';
 import type { LogPace, ProcessView } from './view.ts';
 
@@ -15,6 +15,8 @@ export type DynoStart = {
   /** As a dyno: by bash, after the app's profile. Else by sh, as the release command. */
   login?: boolean;
   folder: string;
+  /** A folder for what only this life leaves behind. */
+  scratch: string;
   env: Readonly<Record<string, string>>;
   /** What ends it when we are killed ourselves, before its own words. */
   prefix: readonly string[];
@@ -42,17 +44,18 @@ export class Dyno {
   readonly #reader: LogReader;
   #isOver = false;
 
-  constructor({ command, login = true, folder, env, prefix, pace, print }: DynoStart) {
+  constructor({ command, login = true, folder, scratch, env, prefix, pace, print }: DynoStart) {
     const mark = randomUUID();
     this.#families = new Families(`${MARK}=${mark}`);
-    this.#reader = new LogReader(pace, print);
+    const pipe = openPipe(scratch);
+    this.#reader = new LogReader(pipe.output, pace, print);
     const [file = 'bash', ...words] = login ? ['bash', '-c', LOGIN, 'bash', command] : ['sh', '-c', command];
     const process = spawnChild(prefixed(prefix, file, words), {
       env: { ...env, [MARK]: mark },
       folder,
-      output: ({ stdout, stderr }) =>
-        this.#reader.read([stdout, stderr].filter((one): one is Readable => one !== null)),
+      output: pipe.input,
     });
+    pipe.started();
     this.pid = process.pid;
     if (process.pid !== null) this.#families.add(process.pid, '');
     this.exited = process.exited.then((status) => {

@@ -5,7 +5,10 @@ import type { LogPace, ProcessView } from './view.ts';
 export type LifeId = { dyno: string; life: number };
 
 /** What a life has beside its command: a port, and on the stand-ins a slug, of its own. */
-export type Birth = Pick<DynoStart, 'folder' | 'env' | 'prefix'> & { port: number | null; over: () => void };
+export type Birth = Pick<DynoStart, 'folder' | 'scratch' | 'env' | 'prefix'> & {
+  port: number | null;
+  over: () => void;
+};
 
 export type LifeEvents = {
   print: (line: string) => void;

@@ -40,13 +40,16 @@ export class Workshop {
   async make(app: App, { name, hasPort, quotaBytes }: Order, databaseUrl: string | null): Promise<Birth> {
     const port = hasPort ? await this.#ports.take() : null;
     const prefix = parentDeathPrefix(app.config.PATH);
-    const place = { name, port, quotaBytes, timeScale: this.#timeScale };
+    const scratch = join(this.#folder, `${(this.#lives += 1)}`);
+    mkdirSync(scratch);
+    const place = { name, port, quotaBytes, timeScale: this.#timeScale, scratch };
+    const over = (): void => remove(scratch);
     if (!app.standIns) {
       const folders = [join(app.folder, 'bin'), join(app.folder, 'node_modules/.bin'), join(this.#folder, 'own')];
       const env = dynoEnv(app.config, { ...place, folders, standIns: {} });
-      return { folder: app.folder, env, prefix, port, over: () => {} };
+      return { folder: app.folder, scratch, env, prefix, port, over };
     }
-    const slug = join(this.#folder, `slug-${(this.#lives += 1)}`);
+    const slug = join(scratch, 'app');
     mkdirSync(slug);
     makeSlug(this.#home, slug);
     copyProfile(app.folder, slug);
@@ -55,7 +58,7 @@ export class Workshop {
     const config = { ...app.config, ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }) };
     const path = `${app.config.PATH ?? '/usr/bin:/bin'}:${dirname(process.execPath)}`;
     const env = dynoEnv({ ...config, PATH: path }, { ...place, folders, standIns });
-    return { folder: slug, env, prefix, port, over: () => remove(slug) };
+    return { folder: slug, scratch, env, prefix, port, over };
   }
 
   close(): void {

@@ -131,6 +131,7 @@ describe('the environment of a dyno', () => {
       SUPERVISE_MEMORY_QUOTA: '536870912',
       SUPERVISE_LOG_FORMAT: 'pretty',
       PATH: '/own:/bin',
+      TMPDIR: '/scratch',
       DYNO: 'web.1',
       PORT: '5008',
     });

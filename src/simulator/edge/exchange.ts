@@ -3,7 +3,7 @@ import type { EdgeOptions, Target } from './edge-options.ts';
 import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
 import { answerWithErrorPage } from './error-page.ts';
 import { DynoRequest } from './dyno-request.ts';
-import { fieldsForClient, fieldsForDyno, forwardedForOf, requestIdOf } from './heads.ts';
+import { fieldsForClient, fieldsForDyno, forwardedForOf, hasBody, requestIdOf } from './heads.ts';
 import { Patience } from './patience.ts';
 import { cut, passOn } from './reply-buffer.ts';
 import { routerLine } from './router-line.ts';
@@ -57,9 +57,13 @@ export class Exchange {
   }
 
   begin(): void {
-    const expected = this.#options.request.headers.expect;
-    if (expected === undefined || /^100-continue$/i.test(expected)) this.#route();
-    else this.#refuse(417, 'Expectation Failed'); // [D: HTTP Routing, Expect: 100-continue]
+    const { request, upgradeHead } = this.#options;
+    const expected = request.headers.expect ?? '100-continue';
+    // [D: HTTP Routing, Expect: 100-continue]
+    if (!/^100-continue$/i.test(expected)) this.#refuse(417, 'Expectation Failed');
+    // Node reads no body of a request for an upgrade, and no WebSocket begins with one.
+    else if (upgradeHead !== null && hasBody(request)) this.#refuse(400, 'Bad Request');
+    else this.#route();
   }
 
   /** Dynos changed. */
@@ -126,12 +130,15 @@ export class Exchange {
 
   #join(reply: IncomingMessage, dyno: End): void {
     const { request, rules, upgradeHead } = this.#options;
+    if (upgradeHead === null) {
+      dyno.socket.destroy();
+      return this.#fail('H17'); // Nobody asked for it.
+    }
     this.#phase = 'answering';
     this.#status = 101;
     this.#isStream = true;
     this.#patience.start(rules.nextByteMs, () => this.#fail('H15'));
-    const client = { socket: request.socket, head: upgradeHead ?? Buffer.alloc(0) };
-    tunnel(reply, client, dyno, (bytes) => this.#moved(bytes));
+    tunnel(reply, { socket: request.socket, head: upgradeHead }, dyno, (bytes) => this.#moved(bytes));
   }
 
   #moved(bytes: number): void {

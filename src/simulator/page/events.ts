@@ -17,13 +17,8 @@ export function clearEvents(): void {
 
 function row({ atMs, dyno, kind, mark, text }: Happening): HTMLElement {
   const made = element('tr', `event kind-${kind}`);
-  const sign = element('td', '');
-  sign.append(element('span', 'mark', mark));
-  made.append(
-    element('td', 'mono', clock(atMs)),
-    element('td', '', dyno ?? 'all'),
-    sign,
-    element('td', 'event-text', text),
-  );
+  const what = element('td', 'what');
+  what.append(element('span', 'mark', mark), ' ', text === mark ? '' : text);
+  made.append(element('td', 'mono', clock(atMs)), element('td', '', dyno ?? 'all'), what);
   return made;
 }

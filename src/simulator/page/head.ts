@@ -26,8 +26,8 @@ export function showHead({ app, release, openRequests, openStreams, ownStreams, 
   setText(byId('release'), `v${release.version} ${RELEASES[release.state]}`);
   byId('release').dataset.state = release.state;
   setText(byId('open-requests'), String(openRequests));
-  setText(byId('streams'), `${openStreams}${ownStreams > 0 ? `, ${ownStreams} of this page` : ''}`);
-  setText(byId('time-scale'), timeScale === 1 ? 'as it is' : `${timeScale} times as fast`);
+  setText(byId('streams'), `${openStreams}${ownStreams > 0 ? ` (${ownStreams} ours)` : ''}`);
+  setText(byId('time-scale'), `${timeScale} ×`);
 }
 
 /** Without a simulation there is nothing to act on: what it showed last stays, its buttons rest. */

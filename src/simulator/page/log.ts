@@ -1,5 +1,4 @@
 import { byId, element } from './elements.ts';
-import { hash } from './theme.ts';
 import type { LogLine } from '../view.ts';
 import { clock, withoutColours } from './words.ts';
 
@@ -14,8 +13,11 @@ export class Log {
   readonly #root = byId('log');
   readonly #from = byId('from', HTMLSelectElement);
   readonly #filter = byId('filter', HTMLInputElement);
+  readonly #always = this.#from.options.length;
   readonly #follow = byId('follow', HTMLButtonElement);
   readonly #lines = new Map<HTMLElement, LogLine>();
+  /** In the order of their first words. */
+  readonly #names: string[] = [];
   #isFollowing = true;
 
   constructor() {
@@ -34,7 +36,7 @@ export class Log {
       this.#lines.delete(row);
       row.remove();
     }
-    this.#offer(lines);
+    this.#offer();
     this.#toEnd();
   }
 
@@ -46,11 +48,16 @@ export class Log {
   #row(line: LogLine): HTMLElement {
     const text = withoutColours(line.text);
     const row = element('li', `line of-${line.source}${TROUBLE.test(text) ? ' trouble' : ''}`);
-    const from = element('span', `from from-${hash(line.from) % COLOURS}`, `${line.source}[${line.from}]`);
+    const from = element('span', `from from-${this.#colourOf(line.from)}`, `${line.source}[${line.from}]`);
     row.append(element('time', '', clock(line.atMs)), ' ', from, ' ', element('span', 'text', text));
     row.hidden = !this.#isChosen(line);
     this.#lines.set(row, line);
     return row;
+  }
+
+  #colourOf(name: string): number {
+    if (!this.#names.includes(name)) this.#names.push(name);
+    return this.#names.indexOf(name) % COLOURS;
   }
 
   #isChosen({ source, from, text }: LogLine): boolean {
@@ -65,12 +72,10 @@ export class Log {
     this.#setFollowing(true);
   }
 
-  /** Every dyno that has said something can be chosen. */
-  #offer(lines: readonly LogLine[]): void {
-    for (const from of new Set(lines.map((line) => line.from))) {
-      if ([...this.#from.options].some(({ value }) => value === `from ${from}`)) continue;
-      this.#from.append(new Option(from, `from ${from}`));
-    }
+  /** Everyone who has said something can be chosen. */
+  #offer(): void {
+    const offered = this.#from.options.length - this.#always;
+    for (const name of this.#names.slice(offered)) this.#from.append(new Option(name, `from ${name}`));
   }
 
   #isAtEnd(): boolean {

@@ -1,7 +1,7 @@
 import type { Happening } from '../view.ts';
 
 /** A label beside its line: in which row, from the top. */
-export type Place = { happening: Happening; x: number; row: number };
+export type Place = { happening: Happening; left: number; row: number };
 
 const ROWS = 4;
 const GAP = 6;
@@ -14,8 +14,8 @@ const WEIGHTS: Readonly<Record<Happening['kind'], number>> = {
   state: 4,
 };
 
-/** Where the labels of marks stand so that none covers another; those without room are left out, and their lines stay.
- * widthOf: of a label, in the same unit as x and `end`, the right edge. */
+/** Where the labels of marks stand so that none covers another: right of their line, left of it at the right edge, `end`.
+ * Those without room are left out, and their lines stay. widthOf: of a label, in the unit of x. */
 export function placeMarks(
   marks: readonly { happening: Happening; x: number }[],
   widthOf: (text: string) => number,
@@ -27,9 +27,9 @@ export function placeMarks(
   );
   return inOrder.flatMap(({ happening, x }) => {
     const width = widthOf(happening.mark) + GAP;
-    if (x + width > end + GAP) return [];
-    const row = rows.findIndex((taken) => taken.every(([from, to]) => x + width <= from || x >= to));
-    rows[row]?.push([x, x + width]);
-    return row < 0 ? [] : [{ happening, x, row }];
+    const left = x + width <= end ? x : x - width;
+    const row = rows.findIndex((taken) => taken.every(([from, to]) => left + width <= from || left >= to));
+    rows[row]?.push([left, left + width]);
+    return row < 0 ? [] : [{ happening, left, row }];
   });
 }

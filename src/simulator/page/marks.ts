@@ -23,18 +23,19 @@ export function drawMarks(
   ctx.clip();
   ctx.font = `600 ${FONT * ratio}px ${colours.font}`;
   ctx.textBaseline = 'middle';
+  ctx.textAlign = 'left';
   const marks = happenings
     .map((happening) => ({ happening, x: plot.valToPos(happening.atMs, 'x', true) }))
     .filter(({ x }) => x >= bbox.left && x <= bbox.left + bbox.width);
   for (const { happening, x } of marks) drawLine(plot, x, colourOf(happening, colours), ratio);
   const pad = 4 * ratio;
   const widthOf = (text: string): number => ctx.measureText(text).width + 2 * pad;
-  for (const { happening, x, row } of placeMarks(marks, widthOf, bbox.left + bbox.width)) {
+  for (const { happening, left, row } of placeMarks(marks, widthOf, bbox.left + bbox.width)) {
     const top = bbox.top + row * ROW * ratio;
     ctx.fillStyle = colours.surface;
-    ctx.fillRect(x + ratio, top, widthOf(happening.mark), ROW * ratio);
+    ctx.fillRect(left + ratio, top, widthOf(happening.mark), ROW * ratio);
     ctx.fillStyle = colourOf(happening, colours);
-    ctx.fillText(happening.mark, x + pad, top + (ROW / 2) * ratio);
+    ctx.fillText(happening.mark, left + pad, top + (ROW / 2) * ratio);
   }
   if (quotaBytes !== null) {
     drawLimit(plot, quotaBytes, `R14  ${amount(quotaBytes)}`, colours.warn, colours.surface);
@@ -67,7 +68,7 @@ function drawLimit(plot: uPlot, bytes: number, text: string, colour: string, sur
   ctx.fillText(text, bbox.left + 4 * ratio, y);
 }
 
-function colourOf({ kind }: Happening, { accent, bad, quiet }: Theme): string {
-  if (kind === 'error-code' || kind === 'exit') return bad;
-  return kind === 'state' ? quiet : accent;
+function colourOf({ kind, mark }: Happening, { accent, bad, quiet }: Theme): string {
+  if (kind === 'error-code' || mark === 'crashed' || (kind === 'exit' && mark !== 'exit 0')) return bad;
+  return kind === 'state' || kind === 'exit' ? quiet : accent;
 }

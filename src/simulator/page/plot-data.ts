@@ -56,7 +56,7 @@ function stack(row: DynoSample | undefined, labels: readonly string[]): number[]
   const own = row?.runs[0]?.labels;
   if (own === undefined) return null;
   let sum = 0;
-  return labels.map((label) => (sum += own[label] ?? 0));
+  return labels.map((label) => (sum += Object.hasOwn(own, label) ? (own[label] ?? 0) : 0));
 }
 
 function largest(all: readonly (number | null)[]): number | null {

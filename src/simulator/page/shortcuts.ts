@@ -29,5 +29,6 @@ const TAKES_LETTERS = /^(textarea|select|editable|input (?!radio$|checkbox$|butt
 /** What a key press asks for; null while somebody types, or has a modifier in hand. */
 export function shortcutOf({ key, ctrlKey, altKey, metaKey, repeat, into }: Press): string | null {
   if (ctrlKey || altKey || metaKey || repeat || TAKES_LETTERS.test(into)) return null;
-  return SHORTCUTS[key.toLowerCase()] ?? null;
+  const letter = key.toLowerCase();
+  return Object.hasOwn(SHORTCUTS, letter) ? (SHORTCUTS[letter] ?? null) : null;
 }

@@ -1,10 +1,10 @@
 import { clock } from '../../host/clock.ts';
 import { startLoad } from '../edge/load.ts';
+import { JobsInLog } from '../jobs-in-log.ts';
 import { PLATFORM, scaled } from '../rules.ts';
 import type { Running } from '../simulate.ts';
 import type { Requests } from './figures.ts';
-import { JobLog } from './job-log.ts';
-import type { Load, Stage } from './stage.ts';
+import type { JobCounts, Load, Stage } from './stage.ts';
 
 /** Enough to meet each gap in service, and no burden. */
 const PER_SECOND = 50;
@@ -22,8 +22,10 @@ export type Wishes = {
 
 /** A running simulation as a place for scenes. */
 export function onStage(running: Running, { env, path, interrupted }: Wishes): Stage {
-  const jobs = new JobLog();
-  running.onLine((line) => jobs.take(line));
+  const jobs = new JobsInLog();
+  running.onLine(({ source, text }) => {
+    if (source === 'app') jobs.take(text);
+  });
   return {
     simulation: running,
     rules: scaled(PLATFORM, running.view().timeScale),
@@ -31,7 +33,7 @@ export function onStage(running: Running, { env, path, interrupted }: Wishes): S
     interrupted,
     path,
     startLoad: (asked) => loadOn(running, asked ?? ANSWERED_BY_EVERY_APP),
-    jobs: () => jobs.counts(running.view()),
+    jobs: () => countsOf(jobs, running),
     failReleases: (isFailing) => {
       if (!running.app().standIns) return false;
       if (isFailing) env.STAND_IN_FAIL = 'db:migrate';
@@ -40,6 +42,14 @@ export function onStage(running: Running, { env, path, interrupted }: Wishes): S
     },
     connectionsLimit: Number(running.app().config.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST),
   };
+}
+
+/** In hand is what works on in a process that lives. */
+function countsOf(jobs: JobsInLog, running: Running): JobCounts {
+  const lives = running.view().dynos.flatMap(({ runs }) => runs);
+  const pids = new Set(lives.flatMap(({ processes }) => processes.map(({ pid }) => pid)));
+  const lost = jobs.lost((pid) => pids.has(pid));
+  return { done: jobs.done, lost, inHand: jobs.lost() - lost };
 }
 
 function loadOn(running: Running, path: string): Load {

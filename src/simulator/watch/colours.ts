@@ -41,9 +41,12 @@ export function paint(text: string, style: Style): string {
   return text === '' ? '' : `\x1b[${CODES[style]}m${text}\x1b[0m`;
 }
 
+/** With it the usual dynos all get colours of their own. */
+const FACTOR = 54;
+
 /** The same name has the same colour in every run. */
 export function colourOf(name: string): Style {
   let hash = 0;
-  for (const letter of name) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 65_521;
+  for (const letter of name) hash = (hash * FACTOR + (letter.codePointAt(0) ?? 0)) % 65_521;
   return OF_NAMES[hash % OF_NAMES.length] ?? 'cyan';
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Messages } from '../page/messages.ts';
+import type { Messages, Sample } from '../page/messages.ts';
 import type { Cancel, Simulation } from '../simulation.ts';
 import type { Happening, LogLine } from '../view.ts';
 import { AtMostEvery } from './at-most-every.ts';
@@ -8,6 +8,8 @@ import { HAPPENINGS_MOST, History, keep, LINES_MOST } from './history.ts';
 
 /** Four times a second: as much as a person can follow. */
 const EVERY_MS = 250;
+/** Of one batch: one a second comes, unless this process was stopped for a while. */
+const SAMPLES_MOST = 10;
 
 /** Keeps what happens in a simulation and tells it to the pages that are open, in batches. */
 export class PageFeed {
@@ -16,6 +18,7 @@ export class PageFeed {
   readonly #streams = new EventStreams();
   readonly #lines: LogLine[] = [];
   readonly #happenings: Happening[] = [];
+  readonly #samples: Sample[] = [];
   #isViewNew = true;
   readonly #pace = new AtMostEvery(EVERY_MS, () => this.#flush());
   readonly #cancels: readonly Cancel[];
@@ -33,11 +36,11 @@ export class PageFeed {
         this.#pace.soon();
       }),
       simulation.onView(() => {
-        this.#isViewNew = true;
+        this.#look();
         this.#pace.soon();
       }),
     ];
-    this.#flush();
+    this.#look();
   }
 
   get clients(): number {
@@ -59,20 +62,28 @@ export class PageFeed {
     this.#streams.end(told('end', null));
   }
 
+  #look(): void {
+    this.#isViewNew = true;
+    const sample = this.#history.sample(this.#simulation.view());
+    if (sample !== null) keep(this.#samples, sample, SAMPLES_MOST);
+  }
+
   /** The view before the rest: a line may name a dyno that only the new view has. */
   #flush(): void {
-    const view = this.#isViewNew ? this.#simulation.view() : null;
-    const sample = view && this.#history.sample(view);
-    const [lines, happenings] = [this.#lines.splice(0), this.#happenings.splice(0)];
+    const view = this.#isViewNew ? [this.#simulation.view()] : [];
     this.#isViewNew = false;
+    const samples = this.#samples.splice(0);
+    const happenings = this.#happenings.splice(0);
+    const lines = this.#lines.splice(0);
     if (this.#streams.count === 0) return;
-    const events = [
-      view && told('view', view),
-      sample && told('sample', sample),
-      happenings.length > 0 && told('happening', happenings),
-      lines.length > 0 && told('line', lines),
-    ];
-    this.#streams.send(events.filter((text) => typeof text === 'string').join(''));
+    this.#streams.send(
+      [
+        ...view.map((one) => told('view', one)),
+        ...samples.map((one) => told('sample', one)),
+        happenings.length > 0 ? told('happening', happenings) : '',
+        lines.length > 0 ? told('line', lines) : '',
+      ].join(''),
+    );
   }
 }
 

@@ -5,23 +5,27 @@ import { columnsOf, cut, withoutControls } from './terminal-text.ts';
 type Piece = { text: string; style?: Style };
 /** What is shown; each step of DETAILS leaves out what matters least of what is left. */
 type Detail = {
-  memory: 'children' | 'sum' | 'percent';
+  children: boolean;
+  /** `331/512M` before the share. */
+  sum: boolean;
   draining: boolean;
   release: boolean;
   traffic: 'all' | 'open' | 'none';
   keys: '? keys' | '?' | '';
 };
 
-const ALL: Detail = { memory: 'children', draining: true, release: true, traffic: 'all', keys: '? keys' };
+const ALL: Detail = { children: true, sum: true, draining: true, release: true, traffic: 'all', keys: '? keys' };
+const ESSENTIAL: Detail = { ...ALL, traffic: 'none', keys: '' };
 const DETAILS: readonly Detail[] = [
   ALL,
   { ...ALL, traffic: 'open' },
   { ...ALL, traffic: 'open', keys: '?' },
-  { ...ALL, traffic: 'none', keys: '?' },
-  { ...ALL, traffic: 'none', keys: '?', memory: 'sum' },
-  { ...ALL, traffic: 'none', keys: '', memory: 'sum' },
-  { ...ALL, traffic: 'none', keys: '', memory: 'percent' },
-  { release: false, draining: false, traffic: 'none', keys: '', memory: 'percent' },
+  { ...ESSENTIAL, keys: '?' },
+  { ...ESSENTIAL, keys: '?', sum: false },
+  { ...ESSENTIAL, keys: '?', children: false },
+  { ...ESSENTIAL, children: false },
+  { ...ESSENTIAL, children: false, sum: false },
+  { ...ESSENTIAL, children: false, sum: false, release: false, draining: false },
 ];
 
 /** The one line that stays below the log: each dyno's state, the memory of its children in MB against the quota, what is
@@ -93,12 +97,9 @@ function memory(run: RunView, quotaBytes: number, detail: Detail): Piece[] {
   const share = run.bytes / quotaBytes;
   const percent = `${Math.round(share * 100)}%`;
   const style: Style = share >= 1 ? 'red' : share >= 0.9 ? 'yellow' : 'green';
-  if (detail.memory === 'percent') return [{ text: ' ' }, { text: percent, style }];
-  const children = detail.memory === 'children' ? childrenOf(run) : '';
-  return [
-    { text: `${children === '' ? '' : `  ${children}`}  =${mebibytes(run.bytes)}/${mebibytes(quotaBytes)}M ` },
-    { text: percent, style },
-  ];
+  const children = detail.children ? childrenOf(run) : '';
+  const sum = detail.sum ? `=${mebibytes(run.bytes)}/${mebibytes(quotaBytes)}M ` : '';
+  return [{ text: `${children === '' ? ' ' : `  ${children}  `}${sum}` }, { text: percent, style }];
 }
 
 /** What a process forked counts as part of it; the shell and the supervisor are in the sum only. */

@@ -43,7 +43,8 @@ export class Screen {
   /** A line for the log; above the last line, for ever. */
   print(text: string): void {
     this.#waiting.add(text);
-    this.#drawLater(LINES_EVERY_MS);
+    if (this.#waiting.areMany && this.#held === 0) this.draw();
+    else this.#drawLater(LINES_EVERY_MS);
   }
 
   /** The last line may be another now. */

@@ -1,5 +1,6 @@
 /** What may wait here while the terminal takes nothing. */
 const WAITING_MOST = 262_144;
+const FRAME_MOST = 32_768;
 
 /** Lines until they can be written: bounded, and what found no room is named at its place. */
 export class WaitingLines {
@@ -16,6 +17,11 @@ export class WaitingLines {
     this.#length += text.length + 1;
   }
 
+  /** More than one frame should have. */
+  get areMany(): boolean {
+    return this.#length > FRAME_MOST;
+  }
+
   take(): string {
     const lines = this.#lines.join('') + (this.#missing > 0 ? missingLines(this.#missing) : '');
     this.#lines = [];
@@ -26,5 +32,5 @@ export class WaitingLines {
 
 /** What stands in the place of lines that the reader of our output did not take in time. */
 export function missingLines(count: number): string {
-  return `… ${count} ${count === 1 ? 'line is' : 'lines are'} missing here: nobody read them in time\n`;
+  return `… ${count} ${count === 1 ? 'line is' : 'lines are'} missing here: nobody read ${count === 1 ? 'it' : 'them'} in time\n`;
 }
