@@ -120,6 +120,7 @@ describe('the environment of a dyno', () => {
     port: 5008,
     quotaBytes: 512 * MEBIBYTE,
     timeScale: 1,
+    scratch: '/scratch',
     folders: ['/own'],
     standIns: {},
   };
