@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { JobsInLog } from '../../src/simulator/jobs-in-log.ts';
+import type { Dyno } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive, commandLine } from '../harness/processes.ts';
 import type { Worker } from './part.ts';
@@ -56,6 +58,7 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
       expect(await dyno.exited).toEqual(ok);
       expect(dyno.output).toMatch(/Shutting down[^]*INFO: done[^]*Bye!/);
       expect(dyno.output).not.toContain('Pushed');
+      expect(jobsOf(dyno)).toEqual([1, 0, 0]);
     });
 
     it('gives back what is not done after -t seconds', async () => {
@@ -64,6 +67,14 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
       expect(await dyno.exited).toEqual(ok);
       expect(dyno.output).toMatch(/Terminating 1 busy[^]*Pushed 1 jobs? back to Redis[^]*Bye!/);
       expect(dyno.output).not.toContain('INFO: done');
+      expect(jobsOf(dyno)).toEqual([0, 1, 0]);
+    });
+
+    it('loses the job in hand when it is killed', async () => {
+      const dyno = await sidekiq.startBusy(600, ['-c', '1']);
+      dyno.signal('SIGKILL');
+      expect(await dyno.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      expect(jobsOf(dyno)).toEqual([0, 0, 1]);
     });
 
     it('takes no new job after TSTP, and still ends well', async () => {
@@ -112,4 +123,11 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
       await startReady(['-q', 'default,8', '-q', 'push,6', '-q', 'pull']);
     });
   });
+}
+
+/** How many jobs its log says are done, given back and lost. */
+function jobsOf(dyno: Dyno): number[] {
+  const jobs = new JobsInLog();
+  for (const line of dyno.output.split('\n')) jobs.take(line);
+  return [jobs.done, jobs.returned, jobs.lost()];
 }

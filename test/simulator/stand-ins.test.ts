@@ -38,3 +38,20 @@ it('a stand-in refuses a duration that is none', async () => {
   expect(await dyno.exited).toEqual({ code: 1, signal: null });
   expect(dyno.output).toContain('STAND_IN_BOOT_MS: expected a number of milliseconds, got soon');
 });
+
+it.each([
+  ['no -t', [], /Terminating/],
+  ['a -t of its own', ['-t', '60'], /INFO: done/],
+])('STAND_IN_TIME_SCALE shortens the times of the stand-ins, what is told stays: %s', async (_, args, says) => {
+  // Jobs of 2 s; sidekiq's own 25 s are 0.5 s.
+  const dyno = await standInWorker().startBusy(100, ['-c', '1', ...args], { STAND_IN_TIME_SCALE: '50' });
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  expect(dyno.output).toMatch(says);
+});
+
+it.each(['0', '-1', 'fast'])('a stand-in refuses STAND_IN_TIME_SCALE=%s', async (STAND_IN_TIME_SCALE) => {
+  const dyno = puma.start([], { STAND_IN_TIME_SCALE });
+  expect(await dyno.exited).toEqual({ code: 1, signal: null });
+  expect(dyno.output).toContain(`STAND_IN_TIME_SCALE: expected a number above 0, got ${STAND_IN_TIME_SCALE}`);
+});
