@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors.ts';
 import { readApp, type App } from './app.ts';
 import { openDatabase } from './database.ts';
 import { openEdge } from './edge/edge.ts';
@@ -34,7 +35,7 @@ export const EDGE_PORT = 5006;
 const CONNECTIONS_MOST = 20;
 
 /** Reads the app, opens the edge, releases, and starts the formation.
- * @throws ConfigError with every problem of the app; Error where the port is taken. Nothing was started then. */
+ * @throws ConfigError with every problem of the app, or where the port is taken; nothing was started then */
 export async function startSimulation(
   options: DevOptions,
   { env, home }: Omit<Surroundings, 'interruption'>,
@@ -57,7 +58,7 @@ export async function startSimulation(
   } catch (error) {
     await platform.kill();
     await close();
-    throw error;
+    throw new ConfigError([(error as Error).message]);
   }
   return {
     app: () => platform.app,
