@@ -37,7 +37,7 @@ function bed(change: Change = {}): { simulation: RehearsalDyno; stage: Stage; in
     path: null,
     startLoad: () => ({
       answered: () => Math.min(1000, (answered += 10)),
-      stop: () => Promise.resolve({ sent: 1000, failed, p50Ms: 2, p99Ms: 9 }),
+      stop: () => Promise.resolve({ sent: 1000, failed, failures: [], p50Ms: 2, p99Ms: 9 }),
     }),
     jobs: () => ({ done: 0, lost: 0, inHand: 1, ...counts.shift() }),
     failReleases: (isFailing) => {

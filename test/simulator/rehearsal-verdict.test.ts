@@ -9,7 +9,7 @@ import type {
 import { judge } from '../../src/simulator/rehearsal/verdict.ts';
 
 const MEBIBYTE = 2 ** 20;
-const requests = { sent: 100, failed: 0, p50Ms: 3, p99Ms: 20 };
+const requests = { sent: 100, failed: 0, failures: [], p50Ms: 3, p99Ms: 20 };
 const jobs = { done: 5, lost: 0 };
 
 const bootOf = (change: object): Figures => ({
@@ -127,6 +127,20 @@ test.each<[string, Figures, string[]]>([
   ['it never rests', bootOf({ restMs: null, restBytes: null }), ['web.1 at rest after: never ()']],
   ['it needs 90 % at rest', bootOf({ restBytes: 461 * MEBIBYTE }), ['web.1 memory at rest: 461M (90 %) (461M (90 %))']],
   ['a request fails', loadOf({ requests: { ...requests, failed: 1 } }), ['requests failed: 1 of 100 (0)']],
+  [
+    'requests fail in several ways',
+    loadOf({
+      requests: {
+        ...requests,
+        failed: 3,
+        failures: [
+          { what: '503 H10', count: 2 },
+          { what: 'reset', count: 1 },
+        ],
+      },
+    }),
+    ['requests failed: 3 of 100: 503 H10 x2, reset (0)'],
+  ],
   ['it answers slowly', loadOf({ requests: { ...requests, p99Ms: 3000 } }), ['99 of 100 within: 3.0 s (3.0 s (H12))']],
   ['a job is lost', loadOf({ jobs: { done: 5, lost: 1 } }), ['jobs lost: 1 (5 done) (0)']],
   [
@@ -180,7 +194,11 @@ test.each<[string, Figures, string[]]>([
 
 test.each<[string, Figures, string]>([
   ['a boot of more than half the limit', bootOf({ boundMs: 3001 }), 'web.1 listens after'],
-  ['no web dyno', deployOf({ requests: { sent: 0, failed: 0, p50Ms: null, p99Ms: null } }), 'requests failed'],
+  [
+    'no web dyno',
+    deployOf({ requests: { sent: 0, failed: 0, failures: [], p50Ms: null, p99Ms: null } }),
+    'requests failed',
+  ],
   ['memory that nobody can see', bootOf({ restBytes: null }), 'web.1 memory at rest'],
   [
     'connections that nobody can see',

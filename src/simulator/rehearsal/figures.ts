@@ -28,7 +28,14 @@ export type BootOfDyno = {
 };
 
 /** Requests through the edge. One fails that gets no answer, or 5xx. */
-export type Requests = { sent: number; failed: number; p50Ms: number | null; p99Ms: number | null };
+export type Requests = {
+  sent: number;
+  failed: number;
+  /** How they failed: `503 H10`, `reset`, as often as the first thousand of them did. */
+  failures: readonly { what: string; count: number }[];
+  p50Ms: number | null;
+  p99Ms: number | null;
+};
 /** Jobs as sidekiq's log tells them: a lost one has begun, and never ended or gone back to the queue. */
 export type JobsOfScene = { done: number; lost: number };
 

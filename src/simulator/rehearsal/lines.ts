@@ -6,9 +6,15 @@ export type Verdict = 'good' | 'bad' | 'note';
 /** A row of the table without its scene. */
 export type Line = readonly [what: string, figure: string, limit: string, verdict: Verdict];
 
-export function requestsFailed({ sent, failed }: Requests): Line {
-  if (sent === 0) return ['requests failed', 'no web dyno, none was sent', '', 'note'];
-  return ['requests failed', `${failed} of ${sent}`, '0', none(failed)];
+export function requestsFailed(requests: Requests): Line {
+  if (requests.sent === 0) return ['requests failed', 'no web dyno, none was sent', '', 'note'];
+  return ['requests failed', failedOf(requests), '0', none(requests.failed)];
+}
+
+/** `3 of 120: 503 H10 x2, reset` */
+export function failedOf({ sent, failed, failures }: Requests): string {
+  const kinds = failures.map(({ what, count }) => (count === 1 ? what : `${what} x${count}`));
+  return `${failed} of ${sent}${kinds.length === 0 ? '' : `: ${kinds.join(', ')}`}`;
 }
 
 export function jobsLost({ done, lost }: JobsOfScene): Line {

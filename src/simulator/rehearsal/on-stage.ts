@@ -1,5 +1,5 @@
 import { clock } from '../../host/clock.ts';
-import { startLoad } from '../edge/load.ts';
+import { startLoad, type LoadReport } from '../edge/load.ts';
 import { JobsInLog } from '../jobs-in-log.ts';
 import { PLATFORM, scaled } from '../rules.ts';
 import type { Running } from '../simulate.ts';
@@ -61,7 +61,10 @@ function loadOn(running: Running, path: string): Load {
   };
 }
 
-function requestsOf({ sent, answered, failed, p50Ms, p99Ms }: Requests & { answered: number }): Requests {
+function requestsOf({ sent, answered, failed, failures, p50Ms, p99Ms }: LoadReport): Requests {
+  const counts = new Map<string, number>();
+  for (const { what } of failures) counts.set(what, (counts.get(what) ?? 0) + 1);
+  const kinds = [...counts].map(([what, count]) => ({ what, count }));
   const isKnown = answered > 0;
-  return { sent, failed, p50Ms: isKnown ? p50Ms : null, p99Ms: isKnown ? p99Ms : null };
+  return { sent, failed, failures: kinds, p50Ms: isKnown ? p50Ms : null, p99Ms: isKnown ? p99Ms : null };
 }

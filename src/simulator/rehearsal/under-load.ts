@@ -7,7 +7,7 @@ export type Played<T> = { played: T; witness: Witness; requests: Requests; jobs:
 /** Where no dyno answers requests. */
 const NO_LOAD: Load = {
   answered: () => 0,
-  stop: () => Promise.resolve({ sent: 0, failed: 0, p50Ms: null, p99Ms: null }),
+  stop: () => Promise.resolve({ sent: 0, failed: 0, failures: [], p50Ms: null, p99Ms: null }),
 };
 
 /** Plays something while requests come in, and counts what became of them and of the jobs meanwhile. */

@@ -1,6 +1,6 @@
 import type { CrashCase, CrashFigures, FloodCase, FloodFigures, StopFigures } from './figures.ts';
 import { duration, list, memory, share } from './in-words.ts';
-import { none, numberOr, timeOr, type Line, type Verdict } from './lines.ts';
+import { failedOf, none, numberOr, timeOr, type Line, type Verdict } from './lines.ts';
 
 /** A sidekiq that is killed itself loses its jobs, and a puma its requests: no supervisor can change that. Neither can it
  * when it is killed itself, and the platform ends the rest. */
@@ -14,7 +14,7 @@ export function ofCrash(one: CrashCase, { recoveryLimitMs }: CrashFigures): Line
     [of('all back after'), timeOr(recoveredMs, 'never'), duration(recoveryLimitMs), isBack ? 'good' : 'bad'],
     [of('orphans'), numberOr(orphans), isFirst ? '' : '0', isFirst ? 'note' : none(orphans)],
     [of('jobs lost'), `${jobs.lost}`, isExpected ? '' : '0', isExpected ? 'note' : none(jobs.lost)],
-    [of('requests failed'), `${requests.failed} of ${requests.sent}`, '', 'note'],
+    [of('requests failed'), failedOf(requests), '', 'note'],
   ];
 }
 
@@ -35,7 +35,7 @@ export function ofFlood({ dyno, cases }: FloodFigures): Line[] {
       [of('ended'), list(one.ended), '', 'note'],
       [of('within its quota again'), one.isWellAgain ? 'yes' : 'no', 'yes', one.isWellAgain ? 'good' : 'bad'],
       [of('jobs lost'), `${one.jobs.lost}`, '0', none(one.jobs.lost)],
-      [of('requests failed'), `${one.requests.failed} of ${one.requests.sent}`, '0', none(one.requests.failed)],
+      [of('requests failed'), failedOf(one.requests), '0', none(one.requests.failed)],
     ];
   });
 }
