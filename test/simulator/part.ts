@@ -22,13 +22,17 @@ export type Worker = Part & {
   startBusy: (jobSeconds: number, args: readonly string[], env?: Environment, cwd?: string) => Promise<Dyno>;
 };
 
-export function standIn(name: 'puma' | 'sidekiq' | 'streaming' | 'rails', saysFirst: RegExp): Part {
+export function standIn(
+  name: 'puma' | 'sidekiq' | 'streaming' | 'rails',
+  saysFirst: RegExp,
+  node = process.execPath,
+): Part {
   const file = fileURLToPath(new URL(`../../dist/simulator/stand-ins/${name}.js`, import.meta.url));
   return {
     folder: workFolder,
     start: (args = [], env = {}, cwd = workFolder()) =>
       startDyno({
-        command: [process.execPath, file, ...args],
+        command: [node, file, ...args],
         env: { STAND_IN_BOOT_MS: '0', STAND_IN_JOB_MS: '0', ...env },
         cwd,
       }),

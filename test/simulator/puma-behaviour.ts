@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { alive } from '../harness/processes.ts';
-import { tempFolder } from '../harness/dyno.ts';
+import { tempFolder, type Dyno } from '../harness/dyno.ts';
 import { freePort, takenPort } from './free-port.ts';
-import { get } from './get.ts';
+import { get, type Address } from './get.ts';
 import { listening, type Part } from './part.ts';
 import { staleSocket } from './stale-socket.ts';
 
@@ -22,7 +22,7 @@ export function describePuma(label: string, puma: Part): void {
     it('answers on BIND:PORT', async () => {
       const port = await freePort();
       const dyno = await start({ BIND: '127.0.0.2', PORT: String(port) });
-      const address = await listening(dyno);
+      const address = await serving(dyno);
       expect(address).toEqual({ host: '127.0.0.2', port });
       expect(await get(address, '/health')).toMatchObject({ status: 200, body: 'OK' });
     });
@@ -30,7 +30,7 @@ export function describePuma(label: string, puma: Part): void {
     it('answers on SOCKET instead where that is set', async () => {
       const socketPath = join(tempFolder(), 'puma.sock');
       const dyno = await start({ SOCKET: socketPath });
-      expect(await listening(dyno)).toEqual({ socketPath });
+      expect(await serving(dyno)).toEqual({ socketPath });
       expect(await get({ socketPath }, '/health')).toMatchObject({ status: 200, body: 'OK' });
     });
 
@@ -40,7 +40,7 @@ export function describePuma(label: string, puma: Part): void {
       ['SIGHUP', ok],
     ] as const)('ends on %s', async (name, end) => {
       const dyno = await start();
-      await listening(dyno);
+      await serving(dyno);
       dyno.signal(name);
       expect(await dyno.exited).toEqual(end);
     });
@@ -50,7 +50,7 @@ export function describePuma(label: string, puma: Part): void {
       ['a repeated TERM', 2],
     ])('finishes the request in hand, takes no other, after %s', async (_, more) => {
       const dyno = await start();
-      const address = await listening(dyno);
+      const address = await serving(dyno);
       const inHand = get(address, '/slow?seconds=0.5');
       await dyno.says(/Started GET "\/slow/);
       dyno.signal('SIGTERM');
@@ -63,7 +63,7 @@ export function describePuma(label: string, puma: Part): void {
 
     it.each(['SIGUSR1', 'SIGUSR2'] as const)('restarts on %s with the same pid and address', async (name) => {
       const dyno = await start();
-      const address = await listening(dyno);
+      const address = await serving(dyno);
       dyno.signal(name);
       await dyno.says(/Restarting\.\.\.[^]*Inherited[^]*Use Ctrl-C/);
       expect(alive(dyno.pid)).toBe(true);
@@ -80,7 +80,7 @@ export function describePuma(label: string, puma: Part): void {
     it('takes over a stale socket', async () => {
       const socketPath = staleSocket();
       expect(existsSync(socketPath)).toBe(true);
-      await listening(await start({ SOCKET: socketPath }));
+      await serving(await start({ SOCKET: socketPath }));
       expect(await get({ socketPath }, '/health')).toMatchObject({ status: 200 });
     });
 
@@ -89,7 +89,7 @@ export function describePuma(label: string, puma: Part): void {
       expect(await (await start({ BIND: '127.0.0.1', PORT: String(port) })).exited).toEqual(failed);
       await close();
       const SOCKET = join(tempFolder(), 'puma.sock');
-      await listening(await start({ SOCKET }));
+      await serving(await start({ SOCKET }));
       expect(await (await start({ SOCKET })).exited).toEqual(failed);
       expect(await get({ socketPath: SOCKET }, '/health')).toMatchObject({ status: 200 });
     });
@@ -98,4 +98,10 @@ export function describePuma(label: string, puma: Part): void {
       expect(await puma.start(args, single).exited).toEqual(failed);
     });
   });
+}
+
+/** Where it answers, once it does. A signal between its first line about it and its last can go unheard by a real one. */
+async function serving(dyno: Dyno): Promise<Address> {
+  await dyno.says(/Use Ctrl-C/);
+  return listening(dyno);
 }

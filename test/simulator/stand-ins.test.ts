@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { nodes } from '../harness/nodes.ts';
 import { describeCluster } from './cluster-behaviour.ts';
 import { freePort } from './free-port.ts';
 import { get } from './get.ts';
@@ -54,4 +55,13 @@ it.each(['0', '-1', 'fast'])('a stand-in refuses STAND_IN_TIME_SCALE=%s', async 
   const dyno = puma.start([], { STAND_IN_TIME_SCALE });
   expect(await dyno.exited).toEqual({ code: 1, signal: null });
   expect(dyno.output).toContain(`STAND_IN_TIME_SCALE: expected a number above 0, got ${STAND_IN_TIME_SCALE}`);
+});
+
+// It binds its socket in a way that Node does not document.
+it.each(nodes)("puma's cluster is one on node $major", async ({ path }) => {
+  const dyno = standIn('puma', /^/, path).start([], { PORT: String(await freePort()) });
+  const address = await listening(dyno);
+  expect(await get(address, '/health')).toMatchObject({ status: 200, body: 'OK' });
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: null, signal: 'SIGTERM' });
 });
