@@ -139,10 +139,15 @@ describe('on a terminal', () => {
 });
 
 describe('as a job of a shell', () => {
-  it('stops on Ctrl-Z with the terminal as it was, and goes on where it was', async () => {
-    const { dyno, events, type, mode } = await startInTerminal({ shell: true });
+  it.each<[string, (typed: InTerminal) => void]>([
+    ['Ctrl-Z', ({ type }) => type('\x1a')],
+    ['TSTP from outside', ({ events }) => process.kill(pidOf(events()), 'SIGTSTP')],
+    ['STOP from outside', ({ events }) => process.kill(pidOf(events()), 'SIGSTOP')],
+  ])('stops on %s with the terminal as the shell wants it, and goes on where it was', async (_, stop) => {
+    const terminal = await startInTerminal({ shell: true });
+    const { dyno, events, type, mode } = terminal;
     await dyno.says(/keys/);
-    type('\x1a');
+    stop(terminal);
     await dyno.says(/Stopped/);
     await eventually(() => expect(mode()).toMatch(/(?<!-)isig/));
     const count = events().length;
@@ -154,14 +159,12 @@ describe('as a job of a shell', () => {
     await eventually(() => expect(lineOf(dyno)).toBe(STATUS));
     expect(mode()).toMatch(/-icanon/);
     type('q');
-    await eventually(() => expect(events()).toContainEqual({ closed: true }));
-    await eventually(() => expect(mode()).toMatch(/(?<!-)isig/));
-    type('exit\r');
-    await dyno.exited;
+    await leaves(terminal);
   });
 
   it('runs on in the background without the terminal, and takes it when it is let', async () => {
-    const { dyno, events, type, mode } = await startInTerminal({ shell: true, background: true });
+    const terminal = await startInTerminal({ shell: true, background: true });
+    const { dyno, events, type, mode } = terminal;
     await dyno.says(/the first line/);
     await livesOn(events);
     type('echo "typed" for the shell\r');
@@ -171,10 +174,7 @@ describe('as a job of a shell', () => {
     await dyno.says(/\? keys/);
     expect(mode()).toMatch(/-icanon/);
     type('q');
-    await eventually(() => expect(events()).toContainEqual({ closed: true }));
-    await eventually(() => expect(mode()).toMatch(/(?<!-)isig/));
-    type('exit\r');
-    await dyno.exited;
+    await leaves(terminal);
   });
 
   it('goes on where nobody could take it up again', async () => {
@@ -295,6 +295,18 @@ function eventsIn(file: string): Event[] {
   } catch {
     return [];
   }
+}
+
+function pidOf(events: readonly Event[]): number {
+  return Number(events.find((event) => 'pid' in event)?.pid);
+}
+
+/** The program ends, and then its shell. */
+async function leaves({ dyno, events, type, mode }: InTerminal): Promise<void> {
+  await eventually(() => expect(events()).toContainEqual({ closed: true }));
+  await eventually(() => expect(mode()).toMatch(/(?<!-)isig/));
+  type('exit\r');
+  await dyno.exited;
 }
 
 /** Two more beats from now on. */
