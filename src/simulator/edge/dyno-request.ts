@@ -16,7 +16,7 @@ export type DynoRequestOptions = {
   heard: {
     connected(): void;
     /** Nothing was sent: another dyno may have it. */
-    refused(): void;
+    unreachable(code: 'H19' | 'H21'): void;
     failed(code: ErrorCode): void;
     replied(reply: IncomingMessage): void;
     upgraded(reply: IncomingMessage, dyno: End): void;
@@ -67,7 +67,10 @@ export class DynoRequest {
     this.#socket = socket;
     this.#readBefore = socket.bytesRead;
     if (!socket.connecting) return this.#connected();
-    patience.start(rules.connectMs, () => heard.failed('H19'));
+    patience.start(rules.connectMs, () => {
+      this.end();
+      heard.unreachable('H19');
+    });
     socket.once('connect', () => this.#connected());
   }
 
@@ -88,7 +91,7 @@ export class DynoRequest {
     if (this.#isOver || this.#reply !== null) return; // The reply itself says when it breaks off.
     this.#isOver = true;
     const { heard } = this.#options;
-    if (this.#socket === null || this.#socket.connecting || error?.syscall === 'connect') heard.refused();
+    if (this.#socket === null || this.#socket.connecting || error?.syscall === 'connect') heard.unreachable('H21');
     else if (error?.code?.startsWith('HPE_') === true) heard.failed('H17');
     else heard.failed(this.#socket.bytesRead > this.#readBefore ? 'H18' : 'H13');
   }

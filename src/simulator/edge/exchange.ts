@@ -63,17 +63,16 @@ export class Exchange {
     if (!/^100-continue$/i.test(expected)) this.#refuse(417, 'Expectation Failed');
     // Node reads no body of a request for an upgrade, and no WebSocket begins with one.
     else if (upgradeHead !== null && hasBody(request)) this.#refuse(400, 'Bad Request');
-    else this.#route();
+    else this.#route(this.#options.target());
   }
 
   /** Dynos changed. */
   changed(): void {
-    if (this.#phase === 'held') this.#route();
+    if (this.#phase === 'held') this.#route(this.#options.target());
   }
 
-  #route(): void {
-    const { target, rules } = this.#options;
-    const place = target();
+  #route(place: Target): void {
+    const { rules } = this.#options;
     if (place.kind === 'none') return this.#fail(place.code);
     if (place.kind === 'dyno') return this.#send(place);
     if (this.#phase === 'routing') this.#patience.start(rules.holdMs, () => this.#fail('H20'));
@@ -87,7 +86,7 @@ export class Exchange {
     this.#tried.add(port);
     const heard = {
       connected: () => (this.#connectedAtMs = performance.now()),
-      refused: () => this.#tryAnother(),
+      unreachable: (code: 'H19' | 'H21') => this.#tryAnother(code),
       failed: (code: ErrorCode) => this.#fail(code),
       replied: (reply: IncomingMessage) => this.#answer(reply),
       upgraded: (reply: IncomingMessage, end: End) => this.#join(reply, end),
@@ -100,11 +99,17 @@ export class Exchange {
     }
   }
 
-  /** "When a connection is refused or times out, the router retries to connect with another dyno." [D: HTTP Routing] */
-  #tryAnother(): void {
-    const place = this.#options.target();
-    if (place.kind !== 'dyno' || this.#tried.has(place.port) || this.#tried.size >= MOST_TRIES) this.#fail('H21');
-    else if (this.#phase === 'sent') this.#send(place);
+  /** "When a connection is refused or times out, the router retries to connect with another dyno." [D: HTTP Routing] Nothing
+   * was sent yet; and the target may no longer be a dyno at all. */
+  #tryAnother(code: 'H19' | 'H21'): void {
+    if (this.#phase !== 'sent') return;
+    const isNew = (place: Target): boolean => place.kind !== 'dyno' || !this.#tried.has(place.port);
+    // Chosen by chance, so asked more than once.
+    const place = Array.from({ length: MOST_TRIES }, () => this.#options.target()).find(isNew);
+    if (place === undefined || this.#tried.size >= MOST_TRIES) return this.#fail(code);
+    this.#phase = 'routing';
+    this.#dyno = '';
+    this.#route(place);
   }
 
   #answer(reply: IncomingMessage): void {
@@ -184,7 +189,7 @@ export class Exchange {
       routerLine({
         ...{ code, method, path: url, host: headers.host ?? '', httpVersion, dyno: this.#dyno, bytes: this.#bytes },
         ...{ requestId: this.#origin.requestId, forwardedFor: this.#origin.forwardedFor },
-        connectMs: connectedAtMs === null ? null : connectedAtMs - this.#arrivedAtMs,
+        connectMs: this.#dyno === '' ? null : (connectedAtMs ?? performance.now()) - this.#arrivedAtMs,
         serviceMs: connectedAtMs === null ? null : performance.now() - connectedAtMs,
         status: code === null ? this.#status : ERROR_CODES[code].status,
       }),

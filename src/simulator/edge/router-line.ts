@@ -9,9 +9,9 @@ export type Handled = {
   forwardedFor: string;
   /** Empty: none had it. */
   dyno: string;
-  /** From its arrival to the connection to the dyno; null: there was none. */
+  /** From its arrival to the connection to the dyno, or to giving up on it; null: no dyno was asked. */
   connectMs: number | null;
-  /** From there to its end. */
+  /** From the connection to the end; null: there was none. */
   serviceMs: number | null;
   status: number;
   /** Of the body. */
@@ -34,7 +34,7 @@ export function routerLine(handled: Handled): string {
     `connect=${milliseconds(connectMs)}`,
     `service=${milliseconds(serviceMs)}`,
     `status=${handled.status}`,
-    `bytes=${dyno === '' ? '' : bytes}`,
+    `bytes=${serviceMs === null ? '' : bytes}`,
     `protocol=http${httpVersion}`,
     'tls=false',
   ].join(' ');

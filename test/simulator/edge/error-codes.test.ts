@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Target } from '../../../src/simulator/edge/edge-options.ts';
 import { PLATFORM, scaled } from '../../../src/simulator/rules.ts';
 import { freePort } from '../free-port.ts';
 import { get } from '../get.ts';
@@ -50,7 +51,7 @@ describe('before anything came from a dyno', () => {
     await expectPage(
       bed,
       'H21',
-      /^at=error code=H21 desc="Backend connection refused" .* dyno=web\.1 connect= service= status=503 /,
+      /^at=error code=H21 desc="Backend connection refused" .* dyno=web\.1 connect=\d+ms service= status=503 bytes= /,
     );
     expect(bed.happenings[0]?.dyno).toBe('web.1');
   });
@@ -136,7 +137,7 @@ test('H19: a dyno that takes no connection', async () => {
   const bed = await openBed(web(port), { connectMs: 40 });
   await eventually(() => expectCode(bed, 'H19'));
   expect(bed.lines.at(-1)).toMatch(
-    /^at=error code=H19 desc="Backend connection timeout" .* dyno=web\.1 connect= service= /,
+    /^at=error code=H19 desc="Backend connection timeout" .* dyno=web\.1 connect=\d+ms service= /,
   );
 });
 
@@ -239,12 +240,44 @@ describe('a client that goes', () => {
   });
 });
 
-test('another dyno has the request when the first refuses the connection: nothing was sent yet', async () => {
-  const dyno = await httpDyno((request, response) => void request.pipe(response));
-  const targets = [web(await freePort()), dyno.target];
-  const bed = await openBed(() => targets.shift() ?? { kind: 'none', code: 'H14' });
-  const client = bed.client().send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody');
-  await client.until(/200 OK[^]*body/);
-  expect(targets).toEqual([]);
-  expect(await bed.line()).toMatch(/^at=info /);
+describe('a dyno that refuses the connection was sent nothing', () => {
+  const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody';
+
+  test('so another dyno has the request, which chance may name late', async () => {
+    const dyno = await httpDyno((request, response) => void request.pipe(response));
+    const refusing = web(await freePort());
+    const targets = [refusing, refusing, refusing, dyno.target];
+    const bed = await openBed(() => targets.shift() ?? dyno.target);
+    const client = bed.client().send(POST);
+    await client.until(/200 OK[^]*body/);
+    expect(await bed.line()).toMatch(/^at=info /);
+  });
+
+  test('so the request is held when one boots in its place', async () => {
+    const dyno = await httpDyno((request, response) => void request.pipe(response));
+    const refusing = web(await freePort());
+    const targets: Target[] = [refusing];
+    const bed = await openBed(() => targets.shift() ?? { kind: 'booting' });
+    const client = bed.client().send(POST);
+    await eventually(() => expect([bed.edge.openRequests, targets]).toEqual([1, []]));
+    bed.move(dyno.target);
+    await client.until(/200 OK[^]*body/);
+    expect(await bed.line()).toMatch(/^at=info .* dyno=web\.1 /);
+  });
+
+  test('and H10 it is when it has crashed by then', async () => {
+    const targets = [web(await freePort())];
+    const bed = await openBed(() => targets.shift() ?? { kind: 'none', code: 'H10' });
+    await expectCode(bed, 'H10');
+    expect(await bed.line()).toMatch(/ dyno= connect= service= status=503 /);
+  });
+});
+
+test('a page for a request with a body leaves the connection as good as before', async () => {
+  const bed = await openBed({ kind: 'none', code: 'H14' });
+  const client = bed
+    .client()
+    .send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n${'x'.repeat(300_000)}`);
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await client.until(/503 [^]*H14[^]*503 [^]*H14/);
 });
