@@ -29,7 +29,7 @@ export function makeCommands(home: string, folder: string): void {
 export function makeSlug(home: string, folder: string): void {
   const streaming = pathToFileURL(standInFile(home, 'streaming')).href;
   mkdirSync(join(folder, 'tmp'), { recursive: true });
-  const files = { ...SLUG, 'streaming/index.js': `await import(${JSON.stringify(streaming)});\n` };
+  const files = { ...SLUG, 'streaming/index.js': `import ${JSON.stringify(streaming)};\n` };
   for (const [name, text] of Object.entries(files)) put(join(folder, name), text, 0o644);
 }
 

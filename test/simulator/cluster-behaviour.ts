@@ -81,10 +81,16 @@ export function describeCluster(label: string, puma: Part): void {
       expect(await get(address, '/health')).toMatchObject({ status: 200 });
     });
 
-    it('takes its workers with it when it is killed itself', async () => {
-      const { dyno, workers } = await up();
+    it('takes its workers with it when it is killed itself, whatever they have in hand', async () => {
+      const { dyno, address, workers } = await up();
+      const inHand = get(address, '/slow?seconds=600').then(
+        () => 'answered',
+        () => 'dropped',
+      );
+      await dyno.says(/Started GET "\/slow/);
       dyno.signal('SIGKILL');
       await eventually(() => expect(workers.filter(alive)).toEqual([]));
+      expect(await inHand).toBe('dropped');
     });
 
     it('restarts on USR2 with the same pid and other workers', async () => {

@@ -1,5 +1,6 @@
 import { Ballast } from './ballast.ts';
 import { takeCommands } from './control.ts';
+import { dieBy } from './die-by.ts';
 import { knobs } from './knobs.ts';
 import { openPool, poolSize } from './pool.ts';
 import { createApp } from './puma-app.ts';
@@ -10,17 +11,19 @@ import { say } from './say.ts';
 export async function work(index: number, threads: number): Promise<void> {
   process.title = `puma: cluster worker ${index}: ${process.ppid} [stand-in]`;
   const server = createApp();
-  const close = (): void => void server.close(() => process.connected && process.disconnect());
+  let isDone = false;
+  const finish = (): void => {
+    isDone = true;
+    process.disconnect();
+  };
   process.on('disconnect', () => {
-    if (!server.listening) return;
+    if (isDone) return;
     say('! Detected parent died, dying');
-    process.exitCode = 1;
-    close();
-    server.closeAllConnections();
+    dieBy('SIGKILL'); // at once, whatever is in hand; nobody is left who asks how
   });
   await new Ballast().take(knobs.pumaBytes * SHARES.worker, 0);
   for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
-  process.on('SIGTERM', () => server.listening && close());
+  process.on('SIGTERM', () => server.listening && server.close(finish));
   server.listen({ fd: SOCKET_FD }, () => {
     takeCommands();
     openPool(poolSize(threads));
