@@ -142,7 +142,7 @@ test('a scene that cannot go on is a bad one, and the others are played', async 
   const stuck: Stage = { ...stage, startLoad: () => ({ ...stage.startLoad(null), answered: () => 0 }) };
   const report = reportOf(simulation.view(), await play(stuck, ['load', 'release'], () => {}));
   expect(report.scenes[0]?.rows).toMatchObject([{ what: 'could not go on', verdict: 'bad' }]);
-  expect(report.scenes[0]?.rows[0]?.figure).toContain('100 requests answered: not within');
+  expect(report.scenes[0]?.rows[0]?.figure).toContain('50 requests answered: not within');
   expect(report.scenes[1]?.verdict).toBe('good');
 });
 

@@ -216,6 +216,7 @@ test.each<[string, Figures, string]>([
     'web.1 shell killed: orphans',
   ],
   ['a child that comes back by itself', crashOf({ status: null, recoveredMs: 500 }), 'web.1 puma killed: exit status'],
+  ['who was the last to be killed by R12', stopOf({ exitTimeouts: 1, orphans: 2 }), 'web.1 orphans'],
   ['jobs of who waits for the reader', stopOf({ jobs: { done: 0, lost: 1 } }), 'web.1 jobs lost'],
   ['a scene that is left out', { scene: 'flood', leftOut: 'real parts' }, 'left out'],
 ])('only a note: %s', (_, figures, what) => {

@@ -72,7 +72,6 @@ test('the shell line: bad where it is, with the log of those scenes, exit code 1
       'web.1 a convert grows to 1280M: jobs lost',
       'web.1 sidekiq leaks 1280M: R15',
       'web.1 exit timeouts',
-      'web.1 orphans',
     ]),
   );
   const bad = report.scenes.filter(({ verdict }) => verdict === 'bad');

@@ -6,8 +6,8 @@ import type { Running } from '../simulate.ts';
 import type { Requests } from './figures.ts';
 import type { JobCounts, Load, Stage } from './stage.ts';
 
-/** Enough to meet each gap in service, and no burden. */
-const PER_SECOND = 50;
+/** Of a small instance, in platform time. */
+const PER_SECOND = 3;
 /** What puma answers without a database. */
 const ANSWERED_BY_EVERY_APP = '/health';
 /** The smallest plan of the platform's PostgreSQL allows so many. [D: Choosing the Right Heroku Postgres Plan] */
@@ -53,7 +53,8 @@ function countsOf(jobs: JobsInLog, running: Running): JobCounts {
 }
 
 function loadOn(running: Running, path: string): Load {
-  const load = startLoad({ url: running.view().app.url, path, perSecond: PER_SECOND });
+  const { app, timeScale } = running.view();
+  const load = startLoad({ url: app.url, path, perSecond: PER_SECOND * timeScale });
   let stopped: Promise<Requests> | null = null;
   return {
     answered: () => load.answered + load.failures.length,

@@ -20,6 +20,8 @@ const SCRIPT: Readonly<Record<Exclude<SceneName, 'boot'>, Scene>> = { load, depl
 /** The end of the log of a scene. */
 const LINES_MOST = 40;
 
+const WENT_WELL = /^at=info .* status=[1-4]/;
+
 /** Plays these scenes one after the other. The boot is always watched, since the others need to know who works at rest, and
  * told of only when it is asked for. `begun` hears of each scene.
  * @throws Interrupted */
@@ -61,7 +63,7 @@ async function playOne(stage: Stage, scene: SceneName, run: () => Promise<Figure
 
 /** What went well at the router tells nothing, and there are hundreds of it. */
 export function lastOf(lines: readonly LogLine[]): readonly LogLine[] {
-  return lines.filter(({ from, text }) => from !== 'router' || !text.startsWith('at=info')).slice(-LINES_MOST);
+  return lines.filter(({ from, text }) => from !== 'router' || !WENT_WELL.test(text)).slice(-LINES_MOST);
 }
 
 function refuse(why: string): Promise<never> {

@@ -61,7 +61,10 @@ export function ofStop({
     [`${dyno} ended after`, timeOr(tookMs, 'never'), duration(stopLimitMs), isInTime ? 'good' : 'bad'],
     [`${dyno} exit timeouts`, `${exitTimeouts}`, '0 (R12)', none(exitTimeouts)],
     [`${dyno} exit status`, status === null ? 'none' : `${status}`, '', 'note'],
-    [`${dyno} orphans`, numberOr(orphans), '0', none(orphans)],
+    // R12 ends all of them at once: who was the last is chance.
+    exitTimeouts > 0
+      ? [`${dyno} orphans`, numberOr(orphans), '', 'note']
+      : [`${dyno} orphans`, numberOr(orphans), '0', none(orphans)],
     [`${dyno} jobs lost`, `${jobs.lost}`, wasFull ? '' : '0', wasFull ? 'note' : none(jobs.lost)],
   ];
 }

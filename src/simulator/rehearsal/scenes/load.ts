@@ -6,7 +6,7 @@ import { underLoad } from '../under-load.ts';
 /** So long in platform time, and so many requests at the least. */
 const LOAD_MS = 30_000;
 const LOAD_LEAST_MS = 2000;
-const REQUESTS_LEAST = 100;
+const REQUESTS_LEAST = 50;
 
 /** Requests while jobs run. */
 export async function load(stage: Stage, cast: Cast): Promise<LoadFigures | LeftOut> {
