@@ -1,5 +1,5 @@
 // Rehearses our Procfile and the shell line that it replaces, on the stand-ins: `npm run rehearsals`, or
-//   npm run rehearsals -- [--docs] [--time-scale 10]
+//   npm run rehearsals -- [--docs] [--time-scale 10]   (five minutes; with a scale of 10 one)
 // --docs writes both tables, side by side, between the marks of docs/simulator.md.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const DOCS = join(root, 'docs/simulator.md');
 const [BEGIN, END] = ['<!-- rehearsed -->', '<!-- /rehearsed -->'];
 
 try {
-  const options = { docs: { type: 'boolean' }, 'time-scale': { type: 'string', default: '10' } };
+  const options = { docs: { type: 'boolean' }, 'time-scale': { type: 'string', default: '1' } };
   const { values } = parseArgs({ options });
   await bootstrap();
   const shellLine = await rehearse('the shell line', join(root, 'test/fixtures/shell-line'), values['time-scale']);

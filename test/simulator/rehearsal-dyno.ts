@@ -15,6 +15,8 @@ export type Nature = {
   crash: { status: number; left: number } | null;
   /** Error codes that a flood brings; R15 is the end of the dyno. */
   flood: readonly ('R14' | 'R15')[];
+  /** What is flooded stays so. */
+  isNotRelieved: boolean;
   /** R12 at the end of a stop. */
   stopCode: 'R12' | null;
   releaseFails: boolean;
@@ -28,6 +30,7 @@ const GOOD: Nature = {
   restBytes: 200 * MEBIBYTE,
   crash: { status: 137, left: 0 },
   flood: ['R14'],
+  isNotRelieved: false,
   stopCode: null,
   releaseFails: false,
   bootsUnreleased: false,
@@ -165,7 +168,8 @@ export class RehearsalDyno implements Simulation {
     if (this.nature.flood.includes('R15')) {
       this.#end(run.id, 137, 0);
       this.boot();
-    } else this.clock.after(500, () => this.#change(run.id, { bytes: this.nature.restBytes }));
+    } else if (!this.nature.isNotRelieved)
+      this.clock.after(500, () => this.#change(run.id, { bytes: this.nature.restBytes }));
   }
 
   #end(id: number, status: number, left: number): void {

@@ -118,16 +118,24 @@ test('crash: nobody sees it', async () => {
 
 test('flood: the platform kills the dyno', async () => {
   const bad = await rowsOf('flood', { flood: ['R14', 'R15'] }, 'bad');
-  expect(bad).toEqual(['web.1 a convert grows to 1280M: R15: 1', 'web.1 sidekiq leaks 1280M: R15: 1']);
+  expect(bad).toEqual(['web.1 a convert grows to 1280M: R15: 1', 'web.1 sidekiq leaks: R15: 1']);
   expect(await rowsOf('flood', { flood: ['R14', 'R15'] }, 'note')).toContain(
     'web.1 a convert grows to 1280M: ended: supervisor, puma, sidekiq',
   );
 });
 
+test('flood: what nobody ends stays over the quota, until a restart', async () => {
+  const bad = await rowsOf('flood', { isNotRelieved: true }, 'bad');
+  expect(bad).toEqual([
+    'web.1 a convert grows to 1280M: within its quota again: no',
+    'web.1 sidekiq leaks: within its quota again: no',
+  ]);
+});
+
 test('flood: who lives through it', async () => {
   const notes = await rowsOf('flood', {}, 'note');
-  expect(notes).toContain('web.1 sidekiq leaks 1280M: survived: supervisor, puma, sidekiq');
-  expect(notes).toContain('web.1 sidekiq leaks 1280M: R14: 1');
+  expect(notes).toContain('web.1 sidekiq leaks: survived: supervisor, puma, sidekiq');
+  expect(notes).toContain('web.1 sidekiq leaks: R14: 1');
 });
 
 test.each<SceneName>(['flood', 'release'])('%s is left out where the real parts run', async (scene) => {

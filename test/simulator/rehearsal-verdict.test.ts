@@ -167,7 +167,7 @@ test.each<[string, Figures, string[]]>([
   [
     'it stays above its quota',
     floodOf({ where: 'sidekiq', isWellAgain: false }),
-    ['web.1 sidekiq leaks 1280M: within its quota again: no (yes)'],
+    ['web.1 sidekiq leaks: within its quota again: no (yes)'],
   ],
   [
     'R12',

@@ -70,7 +70,7 @@ test('the shell line: bad where it is, with the log of those scenes, exit code 1
       'web.1 sidekiq killed: exit status',
       'web.1 a convert grows to 1280M: R15',
       'web.1 a convert grows to 1280M: jobs lost',
-      'web.1 sidekiq leaks 1280M: R15',
+      'web.1 sidekiq leaks: within its quota again',
       'web.1 exit timeouts',
     ]),
   );

@@ -41,7 +41,7 @@ export function ofFlood({ dyno, cases }: FloodFigures): Line[] {
 }
 
 function who({ where, askedBytes }: FloodCase): string {
-  return where === 'convert' ? `a convert grows to ${memory(askedBytes)}` : `sidekiq leaks ${memory(askedBytes)}`;
+  return where === 'convert' ? `a convert grows to ${memory(askedBytes)}` : 'sidekiq leaks';
 }
 
 /** Whoever waits for its own line to be taken has to be killed, and its jobs with it: what counts is that it ends in time. */

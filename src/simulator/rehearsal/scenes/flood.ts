@@ -5,15 +5,15 @@ import { SceneStuck, SLACK_MS, untilOver, type Stage } from '../stage.ts';
 import { underLoad } from '../under-load.ts';
 import type { Witness } from '../witness.ts';
 
-/** What grows, and to which part of the quota. R15 comes at 2. */
-const FLOODS = [
-  { where: 'convert', quotas: 2.5 },
-  { where: 'sidekiq', quotas: 2.5 },
-] as const;
+const WHERE = ['convert', 'sidekiq'] as const;
+/** Beyond R15, which comes at 2: it has to be ended. In parts of the quota. */
+const CONVERT_GROWS_TO = 2.5;
+/** Of the whole dyno, once sidekiq has leaked: R14 stays, and there is time to end its jobs. */
+const LEAK_GROWS_TO = 1.65;
 /** So long, in platform time, memory may take to grow, and whoever watches it to do something. */
 const GROW_MS = 60_000;
 
-/** A convert of a job grows without end, then sidekiq itself. */
+/** A convert of a job grows without end, then sidekiq itself leaks. */
 export async function flood(stage: Stage, cast: Cast): Promise<FloodFigures | LeftOut> {
   const scene = 'flood';
   if (!stage.simulation.view().app.standIns)
@@ -21,20 +21,14 @@ export async function flood(stage: Stage, cast: Cast): Promise<FloodFigures | Le
   const dyno = [...cast].find(([, labels]) => labels.includes('sidekiq'))?.[0];
   if (dyno === undefined) return { scene, leftOut: 'no dyno runs sidekiq' };
   const cases: FloodCase[] = [];
-  for (const { where, quotas } of FLOODS) cases.push(await floodOnce(stage, cast, dyno, where, quotas));
+  for (const where of WHERE) cases.push(await floodOnce(stage, cast, dyno, where));
   return { scene, dyno, cases };
 }
 
-async function floodOnce(
-  stage: Stage,
-  cast: Cast,
-  dyno: string,
-  where: 'convert' | 'sidekiq',
-  quotas: number,
-): Promise<FloodCase> {
+async function floodOnce(stage: Stage, cast: Cast, dyno: string, where: (typeof WHERE)[number]): Promise<FloodCase> {
   await toKnownState(stage, cast);
   const before = dynoNamed(stage, dyno);
-  const askedBytes = Math.round(before.quotaBytes * quotas);
+  const askedBytes = bytesFor(where, before);
   const { played, witness, requests, jobs } = await underLoad(stage, stage.path, async (seen) => {
     const answer = await stage.simulation.act({ do: 'flood', where, bytes: askedBytes });
     if (!answer.ok) throw new SceneStuck(answer.text);
@@ -43,6 +37,7 @@ async function floodOnce(
   const [there, now] = [team(before), team(dynoNamed(stage, dyno)).map(({ pid }) => pid)];
   const lived = (isAlive: boolean): string[] =>
     there.filter(({ pid }) => now.includes(pid) === isAlive).map(({ label }) => label);
+  if (!played) await stage.simulation.act({ do: 'restart', dyno });
   return {
     where,
     askedBytes,
@@ -56,6 +51,13 @@ async function floodOnce(
     jobs,
     requests,
   };
+}
+
+/** A convert grows to so much, sidekiq by so much. */
+function bytesFor(where: (typeof WHERE)[number], dyno: DynoView): number {
+  const { quotaBytes } = dyno;
+  const holds = current(dyno)?.bytes ?? quotaBytes / 2;
+  return Math.round(where === 'convert' ? quotaBytes * CONVERT_GROWS_TO : quotaBytes * LEAK_GROWS_TO - holds);
 }
 
 /** Waits until it has begun and is over again; whether the dyno is well then. */
