@@ -16,7 +16,7 @@ export const USAGE = `Usage: mstdn-supervise web|worker|release [--env-file FILE
   worker    sidekiq
   release   database migrations, then what follows a good migration
   plan      what would run, without running it; all three without a name
-  dev       the dynos of this folder's Procfile on a laptop, as the platform runs them; --rehearse for a CI
+  dev       the dynos of this folder's Procfile on a laptop, as a platform runs them; dev --help
 
   --env-file FILE   variables from FILE, never overriding what is set
   --json            the plan as data

@@ -63,7 +63,7 @@ const RESERVED: readonly (readonly [word: RegExp, places: readonly string[]])[] 
   [/\bprocess\.env\b/, ['host/', 'bin/', 'simulator/']],
   [/\bprocess\.(on|once|addListener|prependListener)\b/, ['host/', 'bin/', 'simulator/']],
   [/\bprocess\.exitCode\b/, ['bin/', 'simulator/']],
-  [/\bprocess\.exit\b/, ['bin/']],
+  [/\bprocess\.exit\b/, ['bin/', 'simulator/']],
   [/\bprocess\.(abort|reallyExit)\b/, []],
   [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/']],
   [/\bconsole\.\w/, []],

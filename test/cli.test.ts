@@ -6,6 +6,11 @@ import { EXIT } from '../src/exit-status.ts';
 const ALL = ['web', 'worker', 'release'] as const;
 
 describe('parseCommandLine', () => {
+  test('leaves everything after dev to it', () => {
+    const words = ['--help', 'web', '--nonsense'];
+    expect(parseCommandLine(['dev', ...words])).toEqual({ verb: 'dev', words });
+  });
+
   test.each<[string, Command]>([
     ['web', { verb: 'run', role: 'web', envFile: null }],
     ['worker', { verb: 'run', role: 'worker', envFile: null }],
@@ -37,9 +42,9 @@ describe('parseCommandLine', () => {
   });
 
   test.each([
-    ['', 'expected web, worker, release or plan'],
-    ['--json', 'expected web, worker, release or plan'],
-    ['--env-file .env', 'expected web, worker, release or plan'],
+    ['', 'expected web, worker, release, plan or dev'],
+    ['--json', 'expected web, worker, release, plan or dev'],
+    ['--env-file .env', 'expected web, worker, release, plan or dev'],
     ['Web', '"Web" is not a process type: expected web, worker or release'],
     ['streaming', '"streaming" is not a process type: expected web, worker or release'],
     ['help', '"help" is not a process type: expected web, worker or release'],

@@ -18,7 +18,7 @@ export type App = {
   release: string | null;
   config: ConfigVars;
   /** PORT of the shell or of .env: where the edge is wanted. */
-  port: string | null;
+  port: number | null;
   notes: readonly string[];
 };
 
@@ -39,11 +39,31 @@ export async function readApp(options: DevOptions, env: NodeJS.ProcessEnv, home:
   const json = appJson(existing(join(folder, 'app.json')) ?? (standIns ? join(home, 'app.json') : null));
   const config = await configVars(env, json.app, existing(join(folder, '.env')));
   const formation = makeFormation(types, json.app, options);
-  const all = [...problems, ...json.problems, ...(problems.length > 0 ? [] : formation.problems)];
+  const all = [
+    ...problems,
+    ...json.problems,
+    ...portProblems(config.port),
+    ...(problems.length > 0 ? [] : formation.problems),
+  ];
   if (all.length > 0) throw new ConfigError(all);
   const release = types.get('release') ?? null;
   const { vars, port, notes } = config;
-  return { folder, standIns, procfile, dynos: formation.dynos, release, config: vars, port, notes };
+  return {
+    folder,
+    standIns,
+    procfile,
+    dynos: formation.dynos,
+    release,
+    config: vars,
+    port: port === null ? null : Number(port),
+    notes,
+  };
+}
+
+/** The next two are the page's and the first dyno's. */
+function portProblems(port: string | null): string[] {
+  const isPort = port === null || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_000);
+  return isPort ? [] : [`PORT=${port}: expected a port from 1 to 65000`];
 }
 
 function appJson(file: string | null): { app: AppJson; problems: readonly string[] } {

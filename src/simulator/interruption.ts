@@ -14,10 +14,10 @@ export function listenForInterruption(signals: Pick<Signals, 'each'>): Interrupt
   const [first, second] = [new AbortController(), new AbortController()];
   let lastMs = -Infinity;
   const take = (name: string): void => {
-    const isEcho = name === 'SIGINT' && performance.now() - lastMs < SAME_CTRL_C_MS;
+    if (name === 'SIGINT' && performance.now() - lastMs < SAME_CTRL_C_MS) return;
     lastMs = performance.now();
     if (!first.signal.aborted) first.abort(name);
-    else if (!isEcho && name === 'SIGINT') second.abort(name);
+    else if (name === 'SIGINT') second.abort(name);
   };
   signals.each((name) => {
     if (name === 'SIGINT' || name === 'SIGTERM' || name === 'SIGHUP') take(name);

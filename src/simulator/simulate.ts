@@ -1,6 +1,8 @@
 import { ConfigError } from '../errors.ts';
+import type { Answer } from './action.ts';
 import { readApp, type App } from './app.ts';
 import { openDatabase } from './database.ts';
+import type { EdgeOptions } from './edge/edge-options.ts';
 import { openEdge } from './edge/edge.ts';
 import type { Interruption } from './interruption.ts';
 import type { DevOptions } from './options.ts';
@@ -34,14 +36,18 @@ export const EDGE_PORT = 5006;
 /** The smallest plan of the platform's PostgreSQL allows so many. [D: Choosing the Right Heroku Postgres Plan] */
 const CONNECTIONS_MOST = 20;
 
+/** Those who watch from the first line on, before anything is released; what they throw ends it all. */
+export type Attach = (running: Running) => void | Promise<void>;
+
 /** Reads the app, opens the edge, releases, and starts the formation.
- * @throws ConfigError with every problem of the app, or where the port is taken; nothing was started then */
+ * @throws ConfigError with every problem of the app, or where a port is taken; nothing was started then */
 export async function startSimulation(
   options: DevOptions,
   { env, home }: Omit<Surroundings, 'interruption'>,
+  attach: Attach = () => {},
 ): Promise<Running> {
   const app = await readApp(options, env, home);
-  const port = options.port ?? Number(app.port ?? EDGE_PORT);
+  const port = options.port ?? app.port ?? EDGE_PORT;
   const workshop = new Workshop(home, new Ports(port + 2), options.timeScale);
   const connectionsMost = Number(app.config.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
   const database = app.standIns ? await openDatabase({ connectionsMost }) : null;
@@ -50,20 +56,25 @@ export async function startSimulation(
     await database?.close();
     workshop.close();
   };
+  const release = new Gate();
+  const released = release.opened.then(() => platform.act({ do: 'deploy' }));
+  const running = runningOf(platform, released, close);
   try {
-    const { rules } = platform;
-    const say = (text: string): void => platform.route(text);
-    const edge = { port, rules, target: () => platform.target(), say, happen: platform.happen.bind(platform) };
-    platform.use(await openEdge(edge));
+    platform.use(await openEdge({ ...edgeOf(platform), port }));
+    await attach(running);
   } catch (error) {
-    await platform.kill();
-    await close();
-    throw new ConfigError([(error as Error).message]);
+    await running.kill();
+    throw error instanceof ConfigError ? error : new ConfigError([(error as Error).message]);
   }
+  release.open();
+  return running;
+}
+
+function runningOf(platform: Platform, released: Promise<Answer>, close: () => Promise<void>): Running {
   return {
     app: () => platform.app,
     quit: platform.quit,
-    released: platform.act({ do: 'deploy' }).then(({ ok }) => (ok ? 'succeeded' : 'failed')),
+    released: released.then(({ ok }) => (ok ? 'succeeded' : 'failed')),
     view: () => platform.view(),
     act: (action) => platform.act(action),
     onLine: (listener) => platform.lines.on(listener),
@@ -72,4 +83,19 @@ export async function startSimulation(
     stop: () => platform.stop().then(close),
     kill: () => platform.kill().then(close),
   };
+}
+
+function edgeOf(platform: Platform): Omit<EdgeOptions, 'port'> {
+  return {
+    rules: platform.rules,
+    target: () => platform.target(),
+    say: (text) => platform.route(text),
+    happen: (happening) => platform.happen(happening),
+  };
+}
+
+/** Something that waits for a word. */
+class Gate {
+  open: () => void = () => {};
+  readonly opened = new Promise<void>((resolve) => (this.open = resolve));
 }

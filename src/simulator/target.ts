@@ -1,4 +1,4 @@
-import type { Target } from './edge/edge.ts';
+import type { Target } from './edge/edge-options.ts';
 import { isCurrent, type Slot } from './slot.ts';
 
 /** Where the edge sends a request now: to a web dyno that is up, by chance as the platform does; it waits for one that

@@ -1,33 +1,51 @@
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { startDyno, tempFolder, type Dyno, type DynoOptions } from '../harness/dyno.ts';
+import { isFree } from '../../src/simulator/ports.ts';
+import { binary, startDyno, tempFolder, type Dyno, type DynoOptions } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
 import { freePort, takenPort } from '../simulator/free-port.ts';
 import { get } from '../simulator/get.ts';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
 const ok = { code: 0, signal: null };
-const health = '/health';
+const script = [process.execPath, 'scripts/dev.js'] as const;
 
 describe('npm run dev', () => {
-  it('says in its first line what runs, where, and how to play with it', async () => {
+  it('says in its first line what runs, where, and how to end it; the app and the page answer', async () => {
     const { dyno, port } = await startDev();
-    const first = dyno.output.split('\n')[0];
-    expect(first).toMatch(/^Stand-ins run here/);
-    expect(first).toContain(`http://localhost:${port}/health`);
-    expect(first).toMatch(/kill any pid named below.*Ctrl-C stops it/);
-    expect(await get({ host: '127.0.0.1', port }, health)).toMatchObject({ status: 200, body: 'OK' });
+    const [, first = ''] = await dyno.says(/^(Stand-ins run here.*)$/m);
+    expect(first).toMatch(/^Stand-ins run here instead of Mastodon: .*web\.1 \(512M\).*Ctrl-C stops it$/);
+    expect(first).toContain(`http://localhost:${port}`);
+    expect(await get({ host: '127.0.0.1', port }, '/health')).toMatchObject({ status: 200, body: 'OK' });
+    expect(await get({ host: '127.0.0.1', port: port + 1 }, '/', { host: `localhost:${port + 1}` })).toMatchObject({
+      status: 200,
+      body: expect.stringContaining('<title>') as string,
+    });
   });
 
-  it.each([
-    ['SIGKILL', 137],
-    ['SIGSEGV', 139],
-  ] as const)('shows why the dyno ends when sidekiq gets %s', async (name, code) => {
+  it('releases first, and prints as the platform does', async () => {
+    const { dyno } = await startDev();
+    const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00`;
+    const lines = [
+      String.raw`app\[api\]: Release v1 created`,
+      'heroku\\[release\\.1\\]: Starting process with command `mstdn-supervise release`',
+      String.raw`app\[release\.1\]: == 20260101000000 StandIn: migrated =+`,
+      String.raw`heroku\[release\.1\]: Process exited with status 0`,
+      'heroku\\[web\\.1\\]: Starting process with command `mstdn-supervise web`',
+      String.raw`heroku\[web\.1\]: State changed from starting to up`,
+    ];
+    await dyno.says(new RegExp(lines.map((line) => `^${time} ${line}$`).join('[^]*\n'), 'm'));
+  });
+
+  it('tells the status of a crash and starts the dyno again', async () => {
     const { dyno, folder } = await startDev();
-    process.kill(await pidOf(dyno, 'sidekiq'), name);
-    expect(await dyno.exited).toEqual({ code, signal: null });
-    expect(dyno.output).toMatch(new RegExp(`sidekiq was (killed|ended) by ${name}.* after it started.*puma`));
+    process.kill(await pidOf(dyno, 'sidekiq'), 'SIGKILL');
+    await dyno.says(/sidekiq was killed by SIGKILL.* after it started.*puma[^]*Process exited with status 137/);
+    await dyno.says(/State changed from crashed to starting[^]*sidekiq is ready after/);
+    dyno.signal('SIGINT');
+    expect(await dyno.exited).toEqual(ok);
     await nothingLeft(dyno, folder);
   });
 
@@ -35,7 +53,7 @@ describe('npm run dev', () => {
     const { dyno, folder } = await startDev();
     dyno.signal(name);
     expect(await dyno.exited).toEqual(ok);
-    expect(dyno.output).toContain('INFO: Bye!');
+    expect(dyno.output).toMatch(/INFO: Bye![^]*Process exited with status 0[^]*State changed from stopping to down/);
     await nothingLeft(dyno, folder);
   });
 
@@ -48,23 +66,25 @@ describe('npm run dev', () => {
   });
 
   it('kills at once on a second Ctrl-C', async () => {
-    const { dyno, port, folder } = await startDev({ STAND_IN_JOB_MS: '600000' });
-    const inHand = get({ host: '127.0.0.1', port }, '/slow?seconds=2');
+    const { dyno, port, folder } = await startDev();
+    const inHand = get({ host: '127.0.0.1', port }, '/slow?seconds=600');
     await dyno.says(/Started GET "\/slow/);
     dyno.signal('SIGINT');
-    expect(await inHand).toMatchObject({ status: 200 });
-    dyno.signal('SIGINT');
+    await dyno.says(/Gracefully stopping/);
+    await eventually(() => {
+      if (dyno.output.includes('Process exited with status 137')) return;
+      dyno.signal('SIGINT');
+      throw new Error('not yet taken for a second one');
+    });
     expect(await dyno.exited).toEqual({ code: 137, signal: null });
-    expect(dyno.output).toContain('sidekiq had to be killed');
+    expect(await inHand).toMatchObject({ status: 503 });
     await nothingLeft(dyno, folder);
   });
 
-  it('stops on a Ctrl-C typed into a terminal that runs npm, with a log for people', async () => {
+  it('stops on a Ctrl-C typed into a terminal that runs npm', async () => {
     const command = ['script', '-qec', 'exec npm run dev', '/dev/null'] as const;
     const { dyno, folder } = await startDev({ STAND_IN_JOB_MS: '2000' }, { command, stdio: 'pipe' });
     await dyno.says(/INFO: start/);
-    expect(dyno.output).toMatch(/sidekiq is ready after/);
-    expect(dyno.output).not.toContain('"msg"');
     dyno.child.stdin?.write('\x03');
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toMatch(/Shutting down[^]*INFO: done[^]*Bye![^]*exit code 0/);
@@ -79,9 +99,15 @@ describe('npm run dev', () => {
     await nothingLeft(dyno, folder);
   });
 
+  it('leaves no process behind when it is killed itself', async () => {
+    const { dyno } = await startDev();
+    dyno.signal('SIGKILL');
+    await dyno.exited.catch(() => undefined);
+    await dyno.gone();
+  });
+
   it('runs streaming instead of puma with RUN_STREAMING=true', async () => {
     const { dyno, port } = await startDev({ RUN_STREAMING: 'true' }, {}, ['streaming', 'sidekiq']);
-    expect(dyno.output.split('\n')[0]).toContain(`http://localhost:${port}/api/v1/streaming/health`);
     const address = { host: '127.0.0.1', port };
     expect(await get(address, '/api/v1/streaming/health')).toMatchObject({ status: 200, body: 'OK' });
     expect(dyno.output).not.toContain('Puma starting');
@@ -93,28 +119,81 @@ describe('npm run dev', () => {
     await dyno.says(/Ready with 1 threads for default$/m);
   });
 
-  it('says in one line that the port is taken', async () => {
+  it.each([0, 1])('says in one line that the port, or the page’s, is taken', async (offset) => {
     const { port, close } = await takenPort();
-    const dyno = startDyno({ command: [process.execPath, 'scripts/dev.js'], cwd: repo, env: { PORT: String(port) } });
-    expect(await dyno.exited).toEqual({ code: 1, signal: null });
-    expect(dyno.output).toBe(`npm run dev: port ${port} is taken; another one: PORT=${port + 1} npm run dev\n`);
+    const TMPDIR = tempFolder();
+    const dyno = startDyno({ command: script, cwd: repo, env: { PORT: String(port - offset), TMPDIR } });
+    expect(await dyno.exited).toEqual({ code: 78, signal: null });
+    expect(dyno.output).toMatch(new RegExp(`^mstdn-supervise: .*port ${port} is taken.*--port.*\n`, 'm'));
+    await nothingLeft(dyno, TMPDIR);
     await close();
   });
 
-  it('leaves a wrong setting to the supervisor', async () => {
+  it.each([
+    [{ PORT: 'http' }, [], 78, /PORT=http: expected a port/],
+    [{}, ['--nonsense'], 64, /--nonsense[^]*mstdn-supervise dev --help/],
+    [{}, ['--dir', '/no/such/folder'], 78, /--dir \/no\/such\/folder: no such folder/],
+    [{}, ['--only', 'cron'], 78, /cron: no such process type in the Procfile, which has web, worker/],
+    [{}, ['--procfile', '/no/such/file'], 78, /\/no\/such\/file/],
+  ])('with %j and %j starts nothing', async (env, words, code, why) => {
     const TMPDIR = tempFolder();
-    const env = { PORT: 'http', TMPDIR };
-    const dyno = startDyno({ command: [process.execPath, 'scripts/dev.js'], cwd: repo, env });
-    expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(dyno.output).toContain('PORT');
+    const dyno = startDyno({ command: [...script, ...words], cwd: repo, env: { TMPDIR, ...env } });
+    expect(await dyno.exited).toEqual({ code, signal: null });
+    expect(dyno.output).toMatch(why);
+    expect(dyno.output).not.toContain('Release v1');
     await nothingLeft(dyno, TMPDIR);
   });
 
   it('runs in a clone whose path has spaces and quotes', async () => {
     const { dyno, port } = await startDev({}, { cwd: awkwardClone() });
-    expect(await get({ host: '127.0.0.1', port }, health)).toMatchObject({ status: 200 });
+    expect(await get({ host: '127.0.0.1', port }, '/health')).toMatchObject({ status: 200 });
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
+  });
+});
+
+describe('mstdn-supervise dev', () => {
+  const dev = (cwd: string, port: number, ...words: string[]): DynoOptions => ({
+    command: [process.execPath, binary, 'dev', '--port', `${port}`, '--no-page', ...words],
+    cwd,
+  });
+
+  it('prints what it takes', async () => {
+    const dyno = startDyno({ args: ['dev', '--help'] });
+    expect(await dyno.exited).toEqual(ok);
+    expect(dyno.output).toMatch(/^Usage: mstdn-supervise dev[^]*--rehearse/);
+  });
+
+  it('runs the real commands of a checkout, and says so', async () => {
+    const folder = tempFolder();
+    mkdirSync(join(folder, 'config'));
+    for (const file of ['Gemfile', 'config/puma.rb', 'config/sidekiq.yml']) writeFileSync(join(folder, file), '');
+    writeFileSync(join(folder, 'Procfile'), 'web: echo "in $PWD, on $PATH"; exec sleep 600\n');
+    const dyno = startDyno(dev(folder, await freePort()));
+    await dyno.says(/^The Mastodon in .* runs here: http/m);
+    await dyno.says(new RegExp(`in ${folder}, on ${folder}/bin:${folder}/node_modules/\\.bin:`));
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual(ok);
+  });
+
+  it('without a person ends with 1 where the release fails', async () => {
+    const folder = tempFolder();
+    writeFileSync(join(folder, 'Procfile'), 'web: sleep 600\nrelease: exit 3\n');
+    const dyno = startDyno(dev(folder, await freePort()));
+    expect(await dyno.exited).toEqual({ code: 1, signal: null });
+    expect(dyno.output).toContain('Release v1 failed');
+    expect(dyno.output).not.toContain('web.1]: Starting');
+  });
+
+  it('ends a release that a Ctrl-C interrupts, and boots nothing', async () => {
+    const folder = tempFolder();
+    writeFileSync(join(folder, 'Procfile'), 'web: sleep 600\nrelease: echo releasing; sleep 600\n');
+    const dyno = startDyno(dev(folder, await freePort()));
+    await dyno.says(/app\[release\.1\]: releasing/);
+    dyno.signal('SIGINT');
+    expect(await dyno.exited).toEqual(ok);
+    expect(dyno.output).not.toContain('web.1]: Starting');
+    await dyno.gone();
   });
 });
 
@@ -126,15 +205,22 @@ async function startDev(
   options: DynoOptions = {},
   ready: readonly string[] = ['puma', 'sidekiq'],
 ): Promise<Dev> {
-  const [port, folder] = [await freePort(), tempFolder()];
+  const [port, folder] = [await freePair(), tempFolder()];
+  const light = { STAND_IN_PUMA_MB: '0', STAND_IN_SIDEKIQ_MB: '0', STAND_IN_STREAMING_MB: '0' };
   const dyno = startDyno({
-    command: [process.execPath, 'scripts/dev.js'],
+    command: script,
     cwd: repo,
-    env: { PORT: String(port), TMPDIR: folder, STAND_IN_BOOT_MS: '100', ...env },
+    env: { PORT: String(port), TMPDIR: folder, STAND_IN_BOOT_MS: '100', ...light, ...env },
     ...options,
   });
   for (const child of ready) await dyno.says(new RegExp(`${child} is ready after`));
   return { dyno, port, folder };
+}
+
+/** The page takes the port after the app's. */
+async function freePair(): Promise<number> {
+  const port = await freePort();
+  return (await isFree(port + 1)) ? port : freePair();
 }
 
 async function pidOf(dyno: Dyno, child: string): Promise<number> {
@@ -144,7 +230,7 @@ async function pidOf(dyno: Dyno, child: string): Promise<number> {
 
 async function nothingLeft(dyno: Dyno, folder: string): Promise<void> {
   await dyno.gone();
-  expect(readdirSync(folder).filter((name) => name.startsWith('mstdn-supervise-dev-'))).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith('mstdn-supervise-'))).toEqual([]);
 }
 
 /** dist/ last: it is fresh when it is no older than its sources. */
@@ -152,7 +238,7 @@ function awkwardClone(): string {
   const clone = join(tempFolder(), `a "clone" of mine, isn't it $HOME`);
   mkdirSync(clone);
   symlinkSync(join(repo, 'node_modules'), join(clone, 'node_modules'));
-  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json'];
+  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'Procfile', 'app.json'];
   for (const name of [...files, 'bin', 'scripts', 'src', 'dist']) {
     cpSync(join(repo, name), join(clone, name), { recursive: true });
   }

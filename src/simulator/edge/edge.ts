@@ -2,11 +2,9 @@ import { createServer, ServerResponse, type IncomingMessage, type Server } from 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { DynoConnections } from './dyno-connections.ts';
-import type { EdgeOptions, Target as TargetOfRequest } from './edge-options.ts';
+import type { EdgeOptions } from './edge-options.ts';
 import { Exchange } from './exchange.ts';
 import { listenOnLoopback } from './listen-on-loopback.ts';
-
-export type Target = TargetOfRequest;
 
 export type Edge = {
   port: number;

@@ -58,7 +58,8 @@ function closedBy(code: number): string {
 function noWebSocket({ statusCode = 0, headers }: IncomingMessage): string {
   const code = headers[CODE_HEADER.toLowerCase()];
   if (code !== undefined) return `${statusCode} ${String(code)}: no web dyno took it`;
-  if (statusCode === 404) return '404: nothing here streams; RUN_STREAMING=on-demand or inline would';
+  if (statusCode < 400 || statusCode === 404)
+    return `${statusCode}: nothing streams here; RUN_STREAMING=on-demand would`;
   if (statusCode === 401) return '401: the streaming server wants an access token of a user';
   if (statusCode === 503) return '503: streaming is not there now; its log says why';
   return `${statusCode}: no WebSocket came of it`;

@@ -38,6 +38,8 @@ async function shutDown(): Promise<void> {
   log('Pausing to allow jobs to finish...');
   await jobs.finish(timeoutMs);
   log('Bye!');
+  // Left to itself, Node takes the signal handlers away first: a TERM in those milliseconds would be its end.
+  process.exit();
 }
 
 function dumpThreads(): void {

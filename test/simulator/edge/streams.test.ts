@@ -137,9 +137,10 @@ test('the streaming client counts its messages and says who closed', async () =>
 });
 
 test.each([
-  [404, '404: nothing here streams; RUN_STREAMING=on-demand or inline would'],
+  [404, '404: nothing streams here; RUN_STREAMING=on-demand would'],
+  [200, '200: nothing streams here; RUN_STREAMING=on-demand would'],
   [401, '401: the streaming server wants an access token of a user'],
-  [200, '200: no WebSocket came of it'],
+  [500, '500: no WebSocket came of it'],
   [503, '503: streaming is not there now; its log says why'],
 ])('the streaming client says what a %i means', async (status, text) => {
   const dyno = await httpDyno((_, response) => void response.writeHead(status).end());
