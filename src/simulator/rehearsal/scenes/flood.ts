@@ -37,7 +37,8 @@ async function floodOnce(stage: Stage, cast: Cast, dyno: string, where: (typeof 
   const [there, now] = [team(before), team(dynoNamed(stage, dyno)).map(({ pid }) => pid)];
   const lived = (isAlive: boolean): string[] =>
     there.filter(({ pid }) => now.includes(pid) === isAlive).map(({ label }) => label);
-  if (!played) await stage.simulation.act({ do: 'restart', dyno });
+  // The job of the convert is tried again by and by.
+  await stage.simulation.act({ do: 'restart', dyno });
   return {
     where,
     askedBytes,
