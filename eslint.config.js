@@ -23,6 +23,10 @@ export default tseslint.config(
     files: ['src/simulator/page/**/*.ts'],
     languageOptions: { parserOptions: { projectService: false, project: './tsconfig.page.json' } },
   },
+  {
+    files: ['test/real/page*.ts'],
+    languageOptions: { parserOptions: { projectService: false, project: './tsconfig.page-tests.json' } },
+  },
   { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
   {
     files: ['**/*.js'],

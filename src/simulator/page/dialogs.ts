@@ -60,10 +60,15 @@ function dialog(name: string, confirmed: (asking: Asking) => void): { form: HTML
       amountField.value = preset.dataset.preset ?? '';
       checkAmount(amountField);
     });
+  form.querySelector('[data-cancel]')?.addEventListener('click', () => root.close());
+  // As it is in every other field.
+  form.addEventListener('keydown', ({ key, target }) => {
+    if (key === 'Enter' && target instanceof HTMLSelectElement) form.requestSubmit();
+  });
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     root.close();
-    if (event.submitter?.getAttribute('value') === 'do') confirmed({ form, value });
+    confirmed({ form, value });
   });
   return {
     form,

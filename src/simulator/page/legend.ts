@@ -29,7 +29,11 @@ function entriesAt({ labels, stacked, total, draining }: PlotData, at: number): 
   const own = labels.map((label, place): Entry => {
     const upTo = stacked[place]?.[at] ?? null;
     const below = place === 0 ? 0 : (stacked[place - 1]?.[at] ?? 0);
-    return { name: label, className: `swatch of-${colourName(label)}`, bytes: upTo === null ? null : upTo - below };
+    return {
+      name: label,
+      className: `swatch of-${colourName(label)}`,
+      bytes: upTo === null ? null : upTo - below || null,
+    };
   });
   const drains = draining.some((bytes) => bytes !== null);
   return [
@@ -41,6 +45,6 @@ function entriesAt({ labels, stacked, total, draining }: PlotData, at: number): 
 
 function entryElement({ name, className }: Entry): HTMLElement {
   const entry = element('span', 'legend-entry');
-  entry.append(element('i', className), element('span', '', name), element('b', ''));
+  entry.append(element('i', className), `${name} `, element('b', ''));
   return entry;
 }

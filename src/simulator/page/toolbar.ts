@@ -55,6 +55,8 @@ function modifiersOf({ key, ctrlKey, altKey, metaKey, repeat }: KeyboardEvent) {
 }
 
 function placeOf({ target }: KeyboardEvent): string {
+  // A field of a dialog that has just closed may keep the focus until the next frame.
+  if (target instanceof Element && target.closest('dialog:not([open])') !== null) return '';
   if (target instanceof HTMLInputElement) return `input ${target.type}`;
   if (target instanceof HTMLElement && target.isContentEditable) return 'editable';
   return target instanceof Element ? target.tagName.toLowerCase() : '';

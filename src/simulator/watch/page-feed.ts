@@ -9,7 +9,7 @@ import { HAPPENINGS_MOST, History, keep, LINES_MOST } from './history.ts';
 /** Four times a second: as much as a person can follow. */
 const EVERY_MS = 250;
 /** Of one batch: one a second comes, unless this process was stopped for a while. */
-const SAMPLES_MOST = 10;
+const SAMPLES_MOST = 100;
 
 /** Keeps what happens in a simulation and tells it to the pages that are open, in batches. */
 export class PageFeed {

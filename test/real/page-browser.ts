@@ -1,0 +1,73 @@
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { openPage } from '../../src/simulator/watch/page.ts';
+import { eventually } from '../harness/eventually.ts';
+import { FakeSimulation } from '../simulator/fake-simulation.ts';
+
+export const ASSETS = fileURLToPath(new URL('../../dist/simulator/page', import.meta.url));
+
+let browser: Browser | undefined;
+
+/** One real browser for the tests of a file, Debian's. */
+export function withBrowser(args: readonly string[] = []): void {
+  beforeAll(async () => {
+    // As root, which containers are, it has no sandbox of its own.
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...args] });
+  });
+  afterAll(() => browser?.close());
+}
+
+export type Opened = { page: Page; complaints: string[] };
+
+/** A page in a window of its own, which goes with the test, with all that the browser complained about. */
+export async function newPage(options: BrowserContextOptions = {}): Promise<Opened> {
+  if (browser === undefined) throw new Error('no browser');
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+      console.error(`violates ${violatedDirective}: ${blockedURI}`),
+    );
+  });
+  return { page, complaints };
+}
+
+export type Shown = Opened & { simulation: FakeSimulation; url: string; close: () => Promise<void> };
+
+/** The page of a made-up simulation, live in a browser. Whatever it does, the browser may not complain. */
+export async function show(simulation = new FakeSimulation(), options: BrowserContextOptions = {}): Promise<Shown> {
+  const opening = await openPage(simulation, { port: 0, assets: ASSETS });
+  const { url } = opening;
+  const close = (): Promise<void> => opening.close();
+  onTestFinished(close);
+  const opened = await newPage(options);
+  await opened.page.goto(url);
+  await isLive(opened.page);
+  onTestFinished(() => expect(opened.complaints).toEqual([]));
+  return { ...opened, simulation, url, close };
+}
+
+export function isLive(page: Page): Promise<void> {
+  return reads(page, '#connection', 'Live');
+}
+
+/** Until an element has this text, spaces aside. */
+export async function reads(page: Page, selector: string, text: string | RegExp): Promise<void> {
+  await eventually(async () => {
+    const shown = await page.locator(selector).first().innerText({ timeout: 5000 });
+    expect(shown.replace(/\s+/g, ' ').trim()).toMatch(
+      typeof text === 'string' ? new RegExp(`^${escaped(text)}$`) : text,
+    );
+  }, 30_000);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
