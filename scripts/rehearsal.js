@@ -11,6 +11,7 @@ import prettier from 'prettier';
 import { bootstrap } from './bootstrap.js';
 import { CannotRun, root } from './quietly.js';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const DOCS = join(root, 'docs/simulator.md');
 const [BEGIN, END] = ['<!-- rehearsed -->', '<!-- /rehearsed -->'];
 
@@ -40,9 +41,13 @@ async function rehearse(name, folder, timeScale) {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // It ends its dynos first, and we after it.
+  const pass = (name) => child.kill(name);
+  for (const name of SIGNALS) process.on(name, pass);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  for (const name of SIGNALS) process.off(name, pass);
   if (code !== 0 && code !== 1) throw new CannotRun(`the rehearsal of ${name} ended with ${code}`);
   return JSON.parse(output);
 }

@@ -56,7 +56,7 @@ test('all scenes, on a dyno as one would have it: nothing bad', async () => {
 });
 
 test.each<[SceneName, Change, string[]]>([
-  ['boot', {}, ['web.1 listens after: 1.0 s', 'web.1 memory at rest: 200M (39 %)']],
+  ['boot', {}, ['web.1 listens after: 1 s', 'web.1 memory at rest: 200M (39 %)']],
   [
     'load',
     {},
@@ -72,14 +72,14 @@ test.each<[SceneName, Change, string[]]>([
 ])('%s: what is good', async (scene, change, good) => expect(await rowsOf(scene, change, 'good')).toEqual(good));
 
 test.each<[SceneName, string, Change, string[]]>([
-  ['boot', 'takes too long', { bootMs: 7000 }, ['web.1 listens after: 7.0 s']],
+  ['boot', 'takes too long', { bootMs: 7000 }, ['web.1 listens after: 7 s']],
   ['boot', 'leaves no room', { restBytes: 480 * MEBIBYTE }, ['web.1 memory at rest: 480M (94 %)']],
   ['load', 'requests fail', { failed: 2 }, ['requests failed: 2 of 1000']],
   ['load', 'a job is lost', { jobs: [{}, { lost: 1 }] }, ['jobs lost: 1 (0 done)']],
   ['load', 'beyond the quota', { restBytes: 600 * MEBIBYTE }, ['web.1 memory at the peak: 600M (117 %)']],
   ['deploy', 'requests fail', { failed: 1 }, ['requests failed: 1 of 1000']],
   ['deploy', 'R12', { stopCode: 'R12' }, ['exit timeouts: 1']],
-  ['stop', 'R12', { stopCode: 'R12', stopMs: 3000 }, ['web.1 ended after: 3.0 s', 'web.1 exit timeouts: 1']],
+  ['stop', 'R12', { stopCode: 'R12', stopMs: 3000 }, ['web.1 ended after: 3 s', 'web.1 exit timeouts: 1']],
   [
     'release',
     'boots all the same',

@@ -122,8 +122,8 @@ test.each<[string, Figures]>([
 });
 
 test.each<[string, Figures, string[]]>([
-  ['it never listens', bootOf({ boundMs: null }), ['web.1 listens after: never (6.0 s (R10))']],
-  ['it listens at the limit', bootOf({ boundMs: 6000 }), ['web.1 listens after: 6.0 s (6.0 s (R10))']],
+  ['it never listens', bootOf({ boundMs: null }), ['web.1 listens after: never (6 s (R10))']],
+  ['it listens at the limit', bootOf({ boundMs: 6000 }), ['web.1 listens after: 6 s (6 s (R10))']],
   ['it never rests', bootOf({ restMs: null, restBytes: null }), ['web.1 at rest after: never ()']],
   ['it needs 90 % at rest', bootOf({ restBytes: 461 * MEBIBYTE }), ['web.1 memory at rest: 461M (90 %) (461M (90 %))']],
   ['a request fails', loadOf({ requests: { ...requests, failed: 1 } }), ['requests failed: 1 of 100 (0)']],
@@ -141,7 +141,7 @@ test.each<[string, Figures, string[]]>([
     }),
     ['requests failed: 3 of 100: 503 H10 x2, reset (0)'],
   ],
-  ['it answers slowly', loadOf({ requests: { ...requests, p99Ms: 3000 } }), ['99 of 100 within: 3.0 s (3.0 s (H12))']],
+  ['it answers slowly', loadOf({ requests: { ...requests, p99Ms: 3000 } }), ['99 of 100 within: 3 s (3 s (H12))']],
   ['a job is lost', loadOf({ jobs: { done: 5, lost: 1 } }), ['jobs lost: 1 (5 done) (0)']],
   [
     'work needs more than the quota',
@@ -149,7 +149,7 @@ test.each<[string, Figures, string[]]>([
     ['web.1 memory at the peak: 512M (100 %) (512M (R14))'],
   ],
   ['the release fails', deployOf({ release: 'failed' }), ['release: failed ()']],
-  ['a deploy ends in R12', deployOf({ exitTimeouts: 1 }), ['exit timeouts: 1 (0 (R12 after 3.0 s))']],
+  ['a deploy ends in R12', deployOf({ exitTimeouts: 1 }), ['exit timeouts: 1 (0 (R12 after 3 s))']],
   [
     'a deploy opens too many connections',
     deployOf({ connections: { kind: 'seen', peak: 21 } }),
@@ -159,7 +159,7 @@ test.each<[string, Figures, string[]]>([
   [
     'nobody sees a crash',
     crashOf({ status: null, recoveredMs: null }),
-    ['web.1 puma killed: exit status: did not end (not 0)', 'web.1 puma killed: all back after: never (9.0 s)'],
+    ['web.1 puma killed: exit status: did not end (not 0)', 'web.1 puma killed: all back after: never (9 s)'],
   ],
   ['a crash leaves an orphan', crashOf({ orphans: 1 }), ['web.1 puma killed: orphans: 1 (0)']],
   ["puma's crash loses jobs", crashOf({ jobs: { done: 1, lost: 2 } }), ['web.1 puma killed: jobs lost: 2 (0)']],
@@ -172,9 +172,9 @@ test.each<[string, Figures, string[]]>([
   [
     'R12',
     stopOf({ tookMs: 3100, exitTimeouts: 1 }),
-    ['web.1 ended after: 3.1 s (3.0 s)', 'web.1 exit timeouts: 1 (0 (R12))'],
+    ['web.1 ended after: 3.1 s (3 s)', 'web.1 exit timeouts: 1 (0 (R12))'],
   ],
-  ['it never ends', stopOf({ tookMs: null, orphans: 2 }), ['web.1 ended after: never (3.0 s)', 'web.1 orphans: 2 (0)']],
+  ['it never ends', stopOf({ tookMs: null, orphans: 2 }), ['web.1 ended after: never (3 s)', 'web.1 orphans: 2 (0)']],
   [
     'a stop that nothing hinders loses jobs',
     stopOf({ wasFull: false, jobs: { done: 0, lost: 1 } }),

@@ -1,7 +1,6 @@
-/** `340 ms`, `2.3 s`, `45 s` */
+/** `340 ms`, `2.3 s`, `29.7 s`, `60 s` */
 export function duration(ms: number): string {
-  if (ms < 999.5) return `${Math.round(ms)} ms`;
-  return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
+  return ms < 999.5 ? `${Math.round(ms)} ms` : `${Number((ms / 1000).toFixed(1))} s`;
 }
 
 /** In mebibytes, as the platform writes them: `512M` */
