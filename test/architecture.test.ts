@@ -54,7 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'host/': ['node:', 'exit-status.ts', 'errors.ts', 'plan/ (types)', 'execa', 'dotenv', 'tree-kill'],
   // In a browser: of the simulator it knows only the shape of what it is told and says.
   'simulator/page/': ['simulator/view.ts (types)', 'simulator/action.ts (types)', 'uplot'],
-  'simulator/': ['node:', 'host/', 'exit-status.ts', 'errors.ts', 'ws', 'httpxy'],
+  'simulator/': ['node:', 'host/', 'exit-status.ts', 'errors.ts', 'ws'],
 };
 
 /** Words that only some places may use. */
