@@ -4,7 +4,7 @@ import type { AppJson } from './app-json.ts';
 
 export type ConfigVars = Readonly<Record<string, string>>;
 
-/** What the buildpacks of Ruby and Node set. [D: Ruby Support, Node.js Support] */
+/** What the buildpacks of Ruby and Node set. [F] */
 const OF_BUILDPACKS: ConfigVars = {
   NODE_ENV: 'production',
   RACK_ENV: 'production',

@@ -25,7 +25,7 @@ export type DynoStart = {
 };
 
 /** As the platform does: .profile.d and .profile of the app, then the command, by bash; nothing stands between where bash
- * can replace itself by the command. [D: Profiles] */
+ * can replace itself by the command. [F] */
 const LOGIN = 'for file in .profile.d/*.sh .profile; do [ -r "$file" ] && . "./$file"; done; exec bash -c "$1"';
 /** The variable that marks each process of one life. */
 const MARK = 'SIMULATED_LIFE';

@@ -14,7 +14,7 @@ export type ReleaseStart = {
 };
 
 /** Runs the release command in a dyno of its own and gives its exit code. What takes longer than an hour is ended.
- * [D: Release Phase] */
+ * [F] */
 export async function runRelease({ command, birth, rules, say, print, ...ends }: ReleaseStart): Promise<number> {
   say('State changed from starting to up');
   say(`Starting process with command \`${command}\``);

@@ -1,13 +1,15 @@
-/** What the platform does, in milliseconds and bytes. Each with its source: [D] the Dev Center's page of that name, [F] seen
- * by the project on real dynos or read in logs of them, [O] ours, where no source gives a number. */
+/** What the platform does, in milliseconds and bytes. Each with its source: [D] the Dev Center's page of that name, [F] the
+ * project's own collection of facts about platforms, read and measured over the years, [O] ours, where no source gives a
+ * number. */
 export type Rules = {
   /** R10: a web process has to listen on $PORT by then. [D: Error Codes] */
   bootMs: number;
-  /** R12: from TERM for all processes of a dyno to KILL. [D: Dyno Shutdown Behavior] */
+  /** R12: from TERM for all processes of a dyno to KILL. [F] */
   stopMs: number;
-  /** R14 at this part of the quota, R15 and KILL at that; larger dynos R15 at 1.2. [D: Error Codes] */
+  /** R14 at this part of the quota, R15 and KILL at that, on the largest dynos earlier. [F] */
   warnAt: number;
   killAt: number;
+  killLargestAt: number;
   /** How often R14 is said while it lasts. [F: log-runtime-metrics reports every 20 s] */
   warnEveryMs: number;
   /** After the first crash in a row it starts again at once, after the second so late, then twice that, and so on.
@@ -27,7 +29,7 @@ export type Rules = {
   holdMs: number;
   /** Idle connections to a dyno are kept so long. [D: HTTP Routing, router 2.0] */
   keepAliveMs: number;
-  /** A release gets so long. [D: Release Phase] */
+  /** A release gets so long. [F] */
   releaseMs: number;
 };
 
@@ -39,6 +41,7 @@ export const PLATFORM: Rules = {
   stopMs: 30_000,
   warnAt: 1,
   killAt: 2,
+  killLargestAt: 1.2,
   warnEveryMs: 20_000,
   coolOffMs: 5 * MINUTE,
   coolOffMostMs: 320 * MINUTE,
@@ -52,10 +55,10 @@ export const PLATFORM: Rules = {
   releaseMs: HOUR,
 };
 
-/** A line that a dyno prints is split beyond it, in bytes. [D: Logging] */
+/** A line that a dyno prints is split beyond it, in bytes. [F] */
 export const LINE_MOST_BYTES = 10_000;
 
-/** Mebibytes of the dyno types' names. [D: Dyno Types] */
+/** Mebibytes of the dyno types' names. [F] */
 export const SIZES: Readonly<Record<string, number>> = {
   eco: 512,
   basic: 512,
@@ -64,6 +67,9 @@ export const SIZES: Readonly<Record<string, number>> = {
   'performance-m': 2560,
   'performance-l': 14_336,
 };
+
+/** The dynos from here on have too much to be let have twice as much. */
+export const LARGEST_BYTES = 14_336 * 2 ** 20;
 
 /** All times shorter by that factor, shares as they are. */
 export function scaled(rules: Rules, factor: number): Rules {

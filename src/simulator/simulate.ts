@@ -33,7 +33,7 @@ export type Running = Simulation & {
 
 /** heroku local listens there, unless PORT or .env says otherwise. */
 export const EDGE_PORT = 5006;
-/** The smallest plan of the platform's PostgreSQL allows so many. [D: Choosing the Right Heroku Postgres Plan] */
+/** The smallest plan of the platform's PostgreSQL allows so many. [F] */
 const CONNECTIONS_MOST = 20;
 
 /** Those who watch from the first line on, before anything is released; what they throw ends it all. */

@@ -1,3 +1,4 @@
+import { LARGEST_BYTES } from './rules.ts';
 import type { Life, Next, Slot, SlotEffect, SlotRules } from './slot.ts';
 import { code, kill, withLife } from './slot-words.ts';
 
@@ -5,7 +6,7 @@ import { code, kill, withLife } from './slot-words.ts';
 export function weighed(slot: Slot, life: Life, bytes: number, rules: SlotRules, nowMs: number): Next {
   const share = bytes / slot.quotaBytes;
   if (life.phase === 'killed') return [slot];
-  if (share >= rules.killAt) {
+  if (share >= (slot.quotaBytes < LARGEST_BYTES ? rules.killAt : rules.killLargestAt)) {
     const said = [...running(bytes, share), ...code('R15', 'Error R15 (Memory quota vastly exceeded)')];
     return kill(slot, life, said, 'Stopping process with SIGKILL');
   }

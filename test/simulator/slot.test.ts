@@ -234,6 +234,16 @@ describe('memory', () => {
     expect(play('web.1', ...killed, [10, exited(1, 137)]).slot).toMatchObject({ crashes: 1, state: 'starting' });
   });
 
+  it('of the largest dynos is R15 from 1.2 times the quota on', () => {
+    const [slot] = next(newSlot('worker.1', 'run', 14_336 * MEBIBYTE, 0), start, RULES, 0);
+    const said = (mebibytes: number): string[] =>
+      next(slot, weighed(1, mebibytes), RULES, 1)
+        .slice(1)
+        .map((one) => inShort(one as SlotEffect));
+    expect(said(17_203)).toContain('! R14');
+    expect(said(17_204)).toContain('! R15');
+  });
+
   it('of a life that drains is judged as well, and its end is no crash', () => {
     const { slot } = play('web.1', ...up, [6, byHand], [7, bound(2)], [8, weighed(1, 1100)], [9, exited(1, 137)]);
     expect(slot).toMatchObject({ state: 'up', crashes: 0, born: 2 });

@@ -10,7 +10,7 @@ import type { JobCounts, Load, Stage } from './stage.ts';
 const PER_SECOND = 3;
 /** What puma answers without a database. */
 const ANSWERED_BY_EVERY_APP = '/health';
-/** The smallest plan of the platform's PostgreSQL allows so many. [D: Choosing the Right Heroku Postgres Plan] */
+/** The smallest plan of the platform's PostgreSQL allows so many. [F] */
 const CONNECTIONS_MOST = 20;
 
 export type Wishes = {
