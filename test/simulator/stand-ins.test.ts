@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest';
+import { once } from 'node:events';
+import { expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
 import { nodes } from '../harness/nodes.ts';
 import { describeCluster } from './cluster-behaviour.ts';
 import { freePort } from './free-port.ts';
@@ -55,6 +57,14 @@ it.each(['0', '-1', 'fast'])('a stand-in refuses STAND_IN_TIME_SCALE=%s', async 
   const dyno = puma.start([], { STAND_IN_TIME_SCALE });
   expect(await dyno.exited).toEqual({ code: 1, signal: null });
   expect(dyno.output).toContain(`STAND_IN_TIME_SCALE: expected a number above 0, got ${STAND_IN_TIME_SCALE}`);
+});
+
+it('the stand-in for streaming pings its clients now and then, as the real one does every 30 s', async () => {
+  const env = { PORT: String(await freePort()), STAND_IN_TIME_SCALE: '300' };
+  const address = await listening(standIn('streaming', /^/).start([], env));
+  const client = new WebSocket(`ws://127.0.0.1:${'port' in address ? address.port : 0}/`, 'a-token');
+  onTestFinished(() => client.terminate());
+  await once(client, 'ping');
 });
 
 // It binds its socket in a way that Node does not document.

@@ -47,7 +47,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 function stream(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'private, no-store' });
   response.write(':)\n');
-  const thump = setInterval(() => response.write(':thump\n'), knobs.scaledMs(15_000));
+  const thump = setInterval(() => response.write(':thump\n'), knobs.scaledMs(knobs.scaledMs(15_000)));
   response.once('close', () => clearInterval(thump));
 }
 

@@ -1,6 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { knobs } from './knobs.ts';
+
+/** So that nobody on the way takes a quiet connection for a dead one. */
+const PING_EVERY_MS = 30_000;
 
 /** The token that nobody has: an upgrade with it is answered 401. */
 const WRONG_TOKEN = 'wrong';
@@ -15,6 +19,8 @@ export function takeWebSockets(server: Server): () => void {
     if (isRefused(request)) refuse(socket);
     else sockets.handleUpgrade(request, socket, head, talk);
   });
+  const pings = setInterval(() => sockets.clients.forEach((client) => client.ping()), knobs.scaledMs(PING_EVERY_MS));
+  pings.unref();
   return () => {
     for (const client of sockets.clients) client.terminate();
   };
