@@ -1,5 +1,5 @@
 // Rehearses our Procfile and the shell line that it replaces, on the stand-ins: `npm run rehearsals`, or
-//   npm run rehearsals -- [--docs] [--time-scale 10]   (five minutes; with a scale of 10 one)
+//   npm run rehearsals -- [--docs] [--time-scale 10]   (seven minutes; with a scale of 10 two)
 // --docs writes both tables, side by side, between the marks of docs/simulator.md.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
