@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { DynoConnections } from './dyno-connections.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { Exchange } from './exchange.ts';
-import { listenOnLoopback } from './listen-on-loopback.ts';
+import { listenOnLoopback } from '../listen-on-loopback.ts';
 
 export type Edge = {
   port: number;

@@ -61,8 +61,7 @@ async function pageOf(running: Running, port: number, home: string): Promise<Awa
   try {
     return await openPage(running, { port, assets: join(home, 'dist/simulator/page') });
   } catch (error) {
-    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const why = isTaken ? `port ${port} is taken` : (error as Error).message;
-    throw new ConfigError([`the page: ${why}; choose other ports with --port, or go without it with --no-page`]);
+    const { message } = error as Error;
+    throw new ConfigError([`the page: ${message}, or go without it with --no-page`]);
   }
 }

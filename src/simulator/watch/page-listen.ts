@@ -1,44 +1,21 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { listenOnLoopback } from '../listen-on-loopback.ts';
 
 type Answering = (asked: IncomingMessage, reply: ServerResponse, port: number) => void;
 
 /** So long an answer that is on its way may take once we close. */
 const LAST_ANSWERS_MS = 500;
-const NO_SUCH_ADDRESS = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
-/** Listens on both loopback addresses, since browsers try ::1 first for localhost; on one where the machine has no other.
- * port: 0 for any. */
-export async function listenOnLoopback(
+/** Serves on the loopback until it is closed. port: 0 for any. */
+export async function serveOnLoopback(
   port: number,
   answer: Answering,
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const first = await listen(answer, '127.0.0.1', port);
-  const own = portOf(first);
-  const second = await listen(answer, '::1', own).catch(async (error: unknown) => {
-    if (NO_SUCH_ADDRESS.includes((error as NodeJS.ErrnoException).code ?? '')) return null;
-    await close(first);
-    throw error;
-  });
-  const servers = second === null ? [first] : [first, second];
-  return {
-    port: own,
-    close: async () => {
-      await Promise.all(servers.map(close));
-    },
-  };
-}
-
-async function listen(answer: Answering, host: string, port: number): Promise<Server> {
-  const server = createServer((asked, reply) => answer(asked, reply, portOf(server)));
-  server.listen({ host, port });
-  await once(server, 'listening');
-  return server;
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  const listening = await listenOnLoopback(port, () =>
+    createServer((asked, reply) => answer(asked, reply, listening.port)),
+  );
+  return { port: listening.port, close: () => Promise.all(listening.servers.map(close)).then(() => undefined) };
 }
 
 async function close(server: Server): Promise<void> {

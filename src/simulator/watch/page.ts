@@ -4,7 +4,7 @@ import { judge, type Refusal } from './page-access.ts';
 import { takeAction } from './page-actions.ts';
 import { PageFeed } from './page-feed.ts';
 import { readPage } from './page-files.ts';
-import { listenOnLoopback } from './page-listen.ts';
+import { serveOnLoopback } from './page-listen.ts';
 import type { Simulation } from '../simulation.ts';
 
 export type PageOptions = {
@@ -40,7 +40,7 @@ const HEADERS = {
 };
 
 /** Shows a simulation to the browsers of this machine and takes their actions. `close` tells them that it has ended.
- * @throws Error of the system where the port is taken (EADDRINUSE), or one that says that the page is not built */
+ * @throws Error that says that the port is taken (EADDRINUSE), or that the page is not built */
 export async function openPage(
   simulation: Simulation,
   { port, assets, token = randomBytes(24).toString('base64url') }: PageOptions,
@@ -61,7 +61,7 @@ export async function openPage(
     if (file === undefined) return refuse(reply, { status: 404, why: 'no such file' });
     reply.setHeader('Content-Type', file.type).end(file.body);
   };
-  const listening = await listenOnLoopback(port, answer).catch((error: unknown) => {
+  const listening = await serveOnLoopback(port, answer).catch((error: unknown) => {
     events.end();
     throw error;
   });
