@@ -32,14 +32,16 @@ export const PASSWORD = 'correct-horse';
 export type Database = { url: string; rows(sql: string): string[] };
 export type Postgres = { create(name: string, template?: string): Database };
 
-/** A PostgreSQL of this test file's own, on a socket in a temporary folder; call it outside the tests. */
-export function postgresOfThisFile(): Postgres {
+/** A PostgreSQL of this test file's own, on a socket in a temporary folder, or on a port of the loopback beside it that the
+ * URLs then name; call it outside the tests. */
+export function postgresOfThisFile(port?: number): Postgres {
   const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
-  const url = (name: string): string => `postgres://app:${PASSWORD}@${encodeURIComponent(folder)}/${name}`;
+  const place = port === undefined ? encodeURIComponent(folder) : `127.0.0.1:${port}`;
+  const url = (name: string): string => `postgres://app:${PASSWORD}@${place}/${name}`;
   const psql = (name: string, sql: string): string[] => lines(capture('psql', ['-qAtX', url(name), '-c', sql]));
   let server: ChildProcess | undefined;
   beforeAll(async () => {
-    server = startPostgres(folder);
+    server = startPostgres(folder, port);
     await eventually(() => psql('postgres', 'select 1'));
   });
   afterAll(async () => {
@@ -55,13 +57,15 @@ export function postgresOfThisFile(): Postgres {
 }
 
 /** The server refuses to run as root. */
-function startPostgres(folder: string): ChildProcess {
+function startPostgres(folder: string, port?: number): ChildProcess {
   const asPostgres = process.getuid?.() === 0 ? ['--reuid=postgres', '--regid=postgres', '--init-groups'] : [];
   if (asPostgres.length > 0) chownSync(folder, Number(capture('id', ['-u', 'postgres'])), -1);
   const data = join(folder, 'data');
   const make = [program('initdb'), '-D', data, '-U', 'app', '-A', 'trust', '--no-sync', '--no-locale', '-E', 'UTF8'];
   capture('setpriv', [...asPostgres, '--pdeathsig=KILL', '--', ...make]);
-  return spawnServer(asPostgres, [program('postgres'), '-D', data, '-k', folder, '-F', '-c', 'listen_addresses=']);
+  const listens =
+    port === undefined ? ['-c', 'listen_addresses='] : ['-c', 'listen_addresses=127.0.0.1', '-p', `${port}`];
+  return spawnServer(asPostgres, [program('postgres'), '-D', data, '-k', folder, '-F', ...listens]);
 }
 
 function program(name: string): string {
