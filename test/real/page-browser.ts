@@ -1,4 +1,6 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { openPage } from '../../src/simulator/watch/page.ts';
@@ -13,9 +15,16 @@ let browser: Browser | undefined;
 export function withBrowser(args: readonly string[] = []): void {
   beforeAll(async () => {
     // As root, which containers are, it has no sandbox of its own.
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...args] });
+    browser = await chromium.launch({ executablePath: chromiumOnPath(), args: ['--no-sandbox', ...args] });
   });
   afterAll(() => browser?.close());
+}
+
+function chromiumOnPath(): string {
+  const places = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'chromium'));
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) throw new Error('chromium is not on the PATH; on Debian: apt-get install chromium');
+  return found;
 }
 
 export type Opened = { page: Page; complaints: string[] };

@@ -1,6 +1,6 @@
 import { byId, element } from './elements.ts';
 import type { Happening } from '../view.ts';
-import { clock } from './words.ts';
+import { clock, isTrouble } from './words.ts';
 
 export const HAPPENINGS_MOST = 200;
 
@@ -15,8 +15,9 @@ export function clearEvents(): void {
   byId('events').replaceChildren();
 }
 
-function row({ atMs, dyno, kind, mark, text }: Happening): HTMLElement {
-  const made = element('tr', `event kind-${kind}`);
+function row(happening: Happening): HTMLElement {
+  const { atMs, dyno, kind, mark, text } = happening;
+  const made = element('tr', `event kind-${kind}${isTrouble(happening) ? ' trouble' : ''}`);
   const what = element('td', 'what');
   what.append(element('span', 'mark', mark), ' ', text === mark ? '' : text);
   made.append(element('td', 'mono', clock(atMs)), element('td', '', dyno ?? 'all'), what);

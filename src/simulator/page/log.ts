@@ -19,9 +19,10 @@ export class Log {
   /** In the order of their first words. */
   readonly #names: string[] = [];
   #isFollowing = true;
+  #top = 0;
 
   constructor() {
-    this.#root.addEventListener('scroll', () => this.#setFollowing(this.#isAtEnd()), { passive: true });
+    this.#root.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.#from.addEventListener('change', () => this.#choose());
     this.#filter.addEventListener('input', () => this.#choose());
     this.#follow.addEventListener('click', () => this.#setFollowing(true));
@@ -83,6 +84,13 @@ export class Log {
     return scrollHeight - scrollTop - clientHeight < NEAR_PX;
   }
 
+  /** Up is the reader's wish. All else may be a new width, with longer lines. */
+  #scrolled(): void {
+    if (this.#isAtEnd()) this.#setFollowing(true);
+    else if (this.#root.scrollTop < this.#top) this.#setFollowing(false);
+    this.#top = this.#root.scrollTop;
+  }
+
   #setFollowing(isFollowing: boolean): void {
     this.#isFollowing = isFollowing;
     this.#follow.hidden = isFollowing;
@@ -90,6 +98,8 @@ export class Log {
   }
 
   #toEnd(): void {
-    if (this.#isFollowing) this.#root.scrollTop = this.#root.scrollHeight;
+    if (!this.#isFollowing) return;
+    this.#root.scrollTop = this.#root.scrollHeight;
+    this.#top = this.#root.scrollTop;
   }
 }

@@ -2,19 +2,16 @@ import type uPlot from 'uplot';
 import { placeMarks } from './mark-places.ts';
 import type { Theme } from './theme.ts';
 import type { Happening } from '../view.ts';
-import { amount } from './words.ts';
+import { isTrouble } from './words.ts';
 
 /** In pixels of the page; a canvas may have more of them. */
 const FONT = 11;
 const ROW = 15;
+/** What the names of the limits need at the right. */
+export const LIMIT_WIDTH = 34;
 
-/** Draws what happened as vertical lines with short labels, and the names of the two limits. */
-export function drawMarks(
-  plot: uPlot,
-  happenings: readonly Happening[],
-  quotaBytes: number | null,
-  colours: Theme,
-): void {
+/** Draws what happened as vertical lines with short labels. */
+export function drawMarks(plot: uPlot, happenings: readonly Happening[], colours: Theme): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   ctx.save();
@@ -37,9 +34,24 @@ export function drawMarks(
     ctx.fillStyle = colourOf(happening, colours);
     ctx.fillText(happening.mark, left + pad, top + (ROW / 2) * ratio);
   }
-  if (quotaBytes !== null) {
-    drawLimit(plot, quotaBytes, `R14  ${amount(quotaBytes)}`, colours.warn, colours.surface);
-    drawLimit(plot, 2 * quotaBytes, `R15  ${amount(2 * quotaBytes)}`, colours.bad, colours.surface);
+  ctx.restore();
+}
+
+/** Right of the lines, where they are now. */
+export function drawLimits(plot: uPlot, quotaBytes: number | null, { warn, bad, font }: Theme): void {
+  if (quotaBytes === null) return;
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.font = `600 ${FONT * devicePixelRatio}px ${font}`;
+  ctx.textBaseline = 'middle';
+  ctx.textAlign = 'left';
+  const left = bbox.left + bbox.width + 5 * devicePixelRatio;
+  for (const [name, bytes, colour] of [
+    ['R14', quotaBytes, warn],
+    ['R15', 2 * quotaBytes, bad],
+  ] as const) {
+    ctx.fillStyle = colour;
+    ctx.fillText(name, left, plot.valToPos(bytes, 'y', true));
   }
   ctx.restore();
 }
@@ -56,19 +68,7 @@ function drawLine({ ctx, bbox }: uPlot, x: number, colour: string, ratio: number
   ctx.globalAlpha = 1;
 }
 
-/** The name of a limit, over its line at the left, where the lines are oldest. */
-function drawLimit(plot: uPlot, bytes: number, text: string, colour: string, surface: string): void {
-  const { ctx, bbox } = plot;
-  const ratio = devicePixelRatio;
-  const y = plot.valToPos(bytes, 'y', true);
-  const width = ctx.measureText(text).width + 8 * ratio;
-  ctx.fillStyle = surface;
-  ctx.fillRect(bbox.left, y - (ROW / 2) * ratio, width, ROW * ratio);
-  ctx.fillStyle = colour;
-  ctx.fillText(text, bbox.left + 4 * ratio, y);
-}
-
-function colourOf({ kind, mark }: Happening, { accent, bad, quiet }: Theme): string {
-  if (kind === 'error-code' || mark === 'crashed' || (kind === 'exit' && mark !== 'exit 0')) return bad;
-  return kind === 'state' || kind === 'exit' ? quiet : accent;
+function colourOf(happening: Happening, { accent, bad, quiet }: Theme): string {
+  if (isTrouble(happening)) return bad;
+  return happening.kind === 'action' || happening.kind === 'release' ? accent : quiet;
 }

@@ -1,7 +1,7 @@
 import uPlot from 'uplot';
 import { legend } from './legend.ts';
 import type { Sample } from './messages.ts';
-import { drawMarks } from './marks.ts';
+import { drawLimits, drawMarks } from './marks.ts';
 import { plotData, type PlotData } from './plot-data.ts';
 import { plotOptions } from './plot-options.ts';
 import { theme } from './theme.ts';
@@ -71,7 +71,12 @@ export class MemoryPlot {
       y: () => [0, this.#top()],
     });
     options.hooks = {
-      draw: [(plot) => drawMarks(plot, this.#happenings, this.#data?.quota.at(-1) ?? null, colours)],
+      draw: [
+        (plot) => {
+          drawMarks(plot, this.#happenings, colours);
+          drawLimits(plot, this.#data?.quota.at(-1) ?? null, colours);
+        },
+      ],
       setCursor: [(plot) => this.#data && this.#legend.show(this.#data, plot.cursor.idx ?? null)],
     };
     this.#plot = new uPlot(options, lines, this.#root);

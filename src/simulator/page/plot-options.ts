@@ -1,4 +1,5 @@
 import uPlot from 'uplot';
+import { LIMIT_WIDTH } from './marks.ts';
 import type { PlotData } from './plot-data.ts';
 import type { Theme } from './theme.ts';
 import { amount, clock } from './words.ts';
@@ -15,7 +16,7 @@ export function plotOptions({ labels }: PlotData, colours: Theme, size: Size, { 
   return {
     ...size,
     ms: 1,
-    padding: [4, 8, 0, 0],
+    padding: [4, LIMIT_WIDTH, 0, 0],
     legend: { show: false },
     cursor: { y: false, sync: { key: 'time' }, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: true, range: x }, y: { range: y } },

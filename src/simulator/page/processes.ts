@@ -1,7 +1,7 @@
 import { copyOf, Keyed, part, setText } from './elements.ts';
 import { colourName } from './theme.ts';
 import type { ProcessView, RunView } from '../view.ts';
-import { amount, runText } from './words.ts';
+import { amount, runText, shortTitle } from './words.ts';
 
 export type AskToKill = (pid: number) => void;
 type RunRow = { run: RunView; isFirst: boolean; quotaBytes: number };
@@ -36,7 +36,7 @@ function processPart(pid: number, kill: AskToKill): { root: HTMLElement; show(ro
     root,
     show({ process: { label, title, depth, bytes }, quotaBytes }) {
       setText(part(root, 'label'), label);
-      setText(part(root, 'title'), title);
+      setText(part(root, 'title'), shortTitle(title));
       part(root, 'title').title = title;
       setText(part(root, 'bytes'), amount(bytes));
       button.setAttribute('aria-label', `Kill ${label}, pid ${pid}`);

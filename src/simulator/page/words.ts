@@ -1,4 +1,4 @@
-import type { DynoView, RunView } from '../view.ts';
+import type { DynoView, Happening, RunView } from '../view.ts';
 
 const MB = 2 ** 20;
 const GB = 2 ** 30;
@@ -51,7 +51,17 @@ export function troubles({ crashes, restartsAtMs }: DynoView, nowMs: number): st
 /** `run 3, stopping, since 12:04:09, port 5100` */
 export function runText({ id, phase, startedAtMs, port }: RunView, isFirst: boolean): string {
   const what = phase === 'stopping' && !isFirst ? 'draining' : phase;
-  return `run ${id}, ${what}, started ${clock(startedAtMs)}, port ${port}`;
+  return `run ${id}, ${what}, started ${clock(startedAtMs)}${port === null ? '' : `, port ${port}`}`;
+}
+
+/** What a reader should not miss; a dyno that ends with 0, or goes up and down, is no trouble. */
+export function isTrouble({ kind, mark }: Happening): boolean {
+  return kind === 'error-code' || mark === 'crashed' || (kind === 'exit' && mark !== 'exit 0');
+}
+
+/** What a process calls itself, without the folders of its programs and files. */
+export function shortTitle(title: string): string {
+  return title.replace(/(^|\s)\/(?:[^\s/]+\/)+(?=[^\s/])/g, '$1');
 }
 
 /** Without the codes that colour a terminal. */

@@ -7,6 +7,7 @@ import {
   duration,
   runText,
   share,
+  shortTitle,
   troubles,
   withoutColours,
 } from '../../../src/simulator/page/words.ts';
@@ -60,7 +61,7 @@ test('shares, times of day, runs', () => {
   expect(clock(new Date(2026, 0, 2, 7, 4, 9).getTime())).toBe('07:04:09');
   const run = aRun({ id: 3, phase: 'stopping', port: 5102 });
   expect(runText(run, false)).toBe(`run 3, draining, started ${clock(START_MS)}, port 5102`);
-  expect(runText(run, true)).toMatch(/^run 3, stopping/);
+  expect(runText({ ...run, port: null }, true)).toBe(`run 3, stopping, started ${clock(START_MS)}`);
 });
 
 test('what went wrong, and when it goes on', () => {
@@ -72,6 +73,15 @@ test('what went wrong, and when it goes on', () => {
 
 test('the codes of a terminal are no text', () => {
   expect(withoutColours('\u001b[1;31mError\u001b[0m in [app]')).toBe('Error in [app]');
+});
+
+test.each([
+  ['/usr/bin/node /srv/app/bin/mstdn-supervise.js web', 'node mstdn-supervise.js web'],
+  ['puma 6.4 (unix:///tmp/puma.sock) [app]', 'puma 6.4 (unix:///tmp/puma.sock) [app]'],
+  ['convert /tmp/in.jpg -resize 10x10 /tmp/a/out.jpg', 'convert in.jpg -resize 10x10 out.jpg'],
+  ['ls / /tmp/', 'ls / /tmp/'],
+])('%s is short for a title: %s', (title, short) => {
+  expect(shortTitle(title)).toBe(short);
 });
 
 const press = (key: string, change: Partial<Press> = {}): Press => {
