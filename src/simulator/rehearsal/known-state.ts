@@ -51,7 +51,8 @@ export function isReady({ phase, processes }: RunView): boolean {
 }
 
 function isAtWork({ label, title }: ProcessView): boolean {
-  if (label === 'sidekiq') return /\[\d+ of \d+ busy\]/.test(title);
+  // Its busy count ends the title, where that has room: no more than the command line had.
+  if (label === 'sidekiq') return /^sidekiq \d/.test(title);
   return label !== 'puma' || /^puma:? \d.*\(/.test(title);
 }
 
