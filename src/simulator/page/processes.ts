@@ -5,7 +5,7 @@ import { amount, runText, shortTitle } from './words.ts';
 
 export type AskToKill = (pid: number) => void;
 type RunRow = { run: RunView; isFirst: boolean; quotaBytes: number };
-type ProcessRow = { process: ProcessView; quotaBytes: number };
+type ProcessRow = { one: ProcessView; quotaBytes: number };
 
 /** The process trees of a dyno, one below the other. */
 export function processTrees(table: HTMLElement, kill: AskToKill): (rows: readonly RunRow[]) => void {
@@ -16,13 +16,13 @@ export function processTrees(table: HTMLElement, kill: AskToKill): (rows: readon
 
 function runPart(kill: AskToKill): { root: HTMLElement; show(row: RunRow): void } {
   const root = copyOf('run-template');
-  const processes = new Keyed(root, ({ process }: ProcessRow) => processPart(process.pid, kill), 1);
+  const processes = new Keyed(root, ({ one }: ProcessRow) => processPart(one.pid, kill), 1);
   return {
     root,
     show({ run, isFirst, quotaBytes }) {
       root.dataset.phase = run.phase;
       setText(part(root, 'run'), `${runText(run, isFirst)}, ${amount(run.bytes)}`);
-      processes.show(run.processes.map((process) => [String(process.pid), { process, quotaBytes }]));
+      processes.show(run.processes.map((one) => [String(one.pid), { one, quotaBytes }]));
     },
   };
 }
@@ -34,7 +34,7 @@ function processPart(pid: number, kill: AskToKill): { root: HTMLElement; show(ro
   setText(part(root, 'pid'), String(pid));
   return {
     root,
-    show({ process: { label, title, depth, bytes }, quotaBytes }) {
+    show({ one: { label, title, depth, bytes }, quotaBytes }) {
       setText(part(root, 'label'), label);
       setText(part(root, 'title'), shortTitle(title));
       part(root, 'title').title = title;
