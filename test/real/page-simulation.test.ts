@@ -1,0 +1,144 @@
+// The page in real Chromium, of a real simulation: the stand-ins live and die as its buttons say.
+import { expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { isFree } from '../../src/simulator/ports.ts';
+import { startDyno, type Dyno } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+import { freePort } from '../simulator/free-port.ts';
+import { isLive, newPage, reads, withBrowser } from './page-browser.ts';
+
+withBrowser();
+
+const LIGHT = { STAND_IN_BOOT_MS: '100', STAND_IN_PUMA_MB: '0', STAND_IN_SIDEKIQ_MB: '0', STAND_IN_STREAMING_MB: '0' };
+/** Whoever ends has a job in hand, so that it takes a while. */
+const BUSY = { STAND_IN_JOB_MS: '4000', STAND_IN_JOB_EVERY_MS: '500' };
+const ON_DEMAND = { RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1s' };
+
+type Watched = { page: Page; dyno: Dyno; complaints: string[] };
+
+/** `mstdn-supervise dev` in an empty folder, its page open, its dyno up. */
+async function watch(env: Record<string, string> = {}): Promise<Watched> {
+  const words = ['--port', `${await freePair()}`, '--quota', '256M', '--time-scale', '5'];
+  const dyno = startDyno({ args: ['dev', ...words], env: { ...LIGHT, ...BUSY, ...env } });
+  const [, url = ''] = await dyno.says(/watch it on (http:\S+);/);
+  const { page, complaints } = await newPage();
+  await page.goto(url);
+  await isLive(page);
+  await reads(page, '#dynos .state', 'up');
+  await row(page, 'sidekiq').waitFor();
+  return { page, dyno, complaints };
+}
+
+/** The page takes the port after the app's. */
+async function freePair(): Promise<number> {
+  const port = await freePort();
+  return (await isFree(port + 1)) ? port : freePair();
+}
+
+test('a dyno is up, with its tree, and the plot moves', async () => {
+  const { page, complaints } = await watch();
+  await reads(page, '#what-runs', 'stand-ins');
+  await reads(page, '#release', 'v1 succeeded');
+  await reads(page, '#log', /Starting process with command `mstdn-supervise web`/);
+  const labels = page.locator('#dynos tr.process [data-part=label]');
+  await eventually(async () => expect(await labels.allInnerTexts()).toEqual(['supervisor', 'puma', 'sidekiq']));
+  const before = await pixels(page);
+  await eventually(async () => expect(await pixels(page)).not.toBe(before));
+  expect(await memory(page)).toBeGreaterThan(10);
+  expect(complaints).toEqual([]);
+});
+
+test('Deploy: the old run drains beside the new one, then that is alone', async () => {
+  const { page } = await watch();
+  await page.locator('#deploy').click();
+  await reads(page, '#dynos tbody.run >> nth=1', /^run 1, draining/);
+  await reads(page, '#dynos tbody.run >> nth=0', /^run 2, /);
+  await reads(page, '#release', 'v2 succeeded');
+  await reads(page, '#answer', 'v2 is deployed');
+  await eventually(async () => expect(await page.locator('#dynos tbody.run').count()).toBe(1));
+  await reads(page, '#dynos tbody.run', /^run 2, up/);
+  await reads(page, '#events', / web\.1 exit 0 /);
+});
+
+test('Kill sidekiq: status 137 and a crash are to be seen, then all is up again', async () => {
+  const { page } = await watch();
+  const killed = await row(page, 'sidekiq').locator('[data-part=pid]').innerText();
+  await row(page, 'sidekiq').locator('[data-part=kill]').click();
+  await page.locator('dialog[open]').getByRole('button', { name: 'Kill' }).click();
+  await reads(page, '#answer', `sidekiq (pid ${killed}) of web.1 got SIGKILL`);
+  await reads(page, '#events', /web\.1 exit 137 /);
+  await reads(page, '#events', /web\.1 crashed /);
+  await reads(page, '#log', /Process exited with status 137/);
+  await reads(page, '#dynos .trouble', '1 crash in a row');
+  await reads(page, '#dynos .state', 'up');
+  await eventually(async () => {
+    const pids = await row(page, 'sidekiq').locator('[data-part=pid]').allInnerTexts();
+    expect(pids).toHaveLength(1);
+    expect(pids[0]).not.toBe(killed);
+  });
+});
+
+test('Flood memory: it rises beyond the quota, which is marked R14', async () => {
+  const { page } = await watch();
+  const [before, plot] = [await memory(page), await pixels(page)];
+  await page.locator('#flood').click();
+  const dialog = page.locator('dialog[open]');
+  await dialog.getByRole('radio', { name: 'puma' }).check();
+  await dialog.getByRole('button', { name: '256M' }).click();
+  await dialog.getByRole('button', { name: 'Flood' }).click();
+  await reads(page, '#events', /web\.1 R14 /);
+  await eventually(async () => expect(await memory(page)).toBeGreaterThan(before + 200));
+  expect(await page.locator('#dynos .share').getAttribute('data-level')).toBe('over');
+  expect(await pixels(page)).not.toBe(plot);
+  await reads(page, '#log', /Error R14 \(Memory quota exceeded\)/);
+});
+
+test('Open stream: streaming starts for it; Close stream: it ends again', async () => {
+  const { page } = await watch(ON_DEMAND);
+  expect(await row(page, 'streaming').count()).toBe(0);
+  await page.locator('#open-stream').click();
+  await reads(page, '#streams', '1 (1 ours)');
+  await row(page, 'streaming').waitFor();
+  await page.locator('#close-stream').click();
+  await reads(page, '#streams', '0');
+  await row(page, 'streaming').waitFor({ state: 'detached' });
+});
+
+test('Quota: the dyno restarts with it', async () => {
+  const { page } = await watch();
+  await reads(page, '#dynos .usage', / of 256 MB /);
+  await page.locator('#quota').click();
+  await page.locator('dialog[open]').getByLabel('Memory').fill('1.5G');
+  await page.locator('dialog[open]').getByRole('button', { name: 'Change' }).click();
+  await reads(page, '#dynos .usage', / of 1\.5 GB /);
+  await reads(page, '#dynos tbody.run', /^run 2, up/);
+});
+
+test('Quit ends the command with code 0, and nothing is left', async () => {
+  const { page, dyno, complaints } = await watch();
+  await page.locator('#quit').click();
+  await page.locator('dialog[open]').getByRole('button', { name: 'Quit' }).click();
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  await dyno.gone();
+  await reads(page, '#connection', /ended/i);
+  await reads(page, '#log', /Process exited with status 0/);
+  expect(complaints).toEqual([]);
+});
+
+/** Of the process with this label, in any run. */
+function row(page: Page, label: string): ReturnType<Page['locator']> {
+  return page.locator('#dynos tr.process', { has: page.locator('[data-part=label]', { hasText: label }) });
+}
+
+/** Of the dyno, in MB, as the plot says it to those who do not see it. */
+async function memory(page: Page): Promise<number> {
+  const said = await page.locator('#dynos .plot').getAttribute('aria-label');
+  return Number(/now ([\d.]+) MB/.exec(said ?? '')?.[1]);
+}
+
+function pixels(page: Page): Promise<string> {
+  return page
+    .locator('#dynos .plot canvas')
+    .first()
+    .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+}
