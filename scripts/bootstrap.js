@@ -38,7 +38,9 @@ function isInstalled() {
 }
 
 function isBuilt() {
-  const outputs = ['dist/main.cjs', 'dist/types/main.d.ts', 'dist/simulator/page/page.html'].map((path) => join(root, path));
+  const outputs = ['dist/main.cjs', 'dist/types/main.d.ts', 'dist/simulator/page/page.html'].map((path) =>
+    join(root, path),
+  );
   if (!outputs.every((path) => existsSync(path))) return false;
   const sources = [
     'src',

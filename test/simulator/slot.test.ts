@@ -23,7 +23,9 @@ function inShort(effect: SlotEffect): string {
       return `! ${effect.what.mark}`;
     case 'schedule':
       return `${effect.event.kind} in ${effect.afterMs}`;
-    default:
+    case 'spawn':
+    case 'term':
+    case 'kill':
       return `${effect.do} ${effect.life}`;
   }
 }
@@ -293,7 +295,7 @@ describe('whatever happens', () => {
     fc.tuple(life, fc.constantFrom(100, 600, 1100)).map(([id, mebibytes]) => weighed(id, mebibytes)),
     fc
       .tuple(fc.constantFrom('boot-late', 'stop-late', 'cycle-due', 'cooled-off'), life)
-      .map(([kind, id]): SlotEvent => ({ kind, life: id }) as SlotEvent),
+      .map(([kind, id]): SlotEvent => ({ kind, life: id })),
   );
 
   it('there is one current life at most, it is the first, and each life is born once and ended by us only once it is there', () => {
