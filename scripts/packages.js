@@ -8,7 +8,8 @@ const packages = [
   ...'ruby puma ruby-sidekiq redis-server ruby-rails ruby-pg bundler postgresql util-linux procps'.split(' '),
   ...'imagemagick libvips-tools libjemalloc2 nginx-light wrk chromium'.split(' '),
 ];
-const programs = 'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips nginx wrk chromium'.split(' ');
+const programs =
+  'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips nginx wrk chromium'.split(' ');
 
 /** Throws CannotRun, naming what is missing, where it may not install. */
 export async function installPackages() {

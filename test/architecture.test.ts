@@ -67,7 +67,10 @@ const RESERVED: readonly (readonly [word: RegExp, places: readonly string[]])[] 
   [/\bprocess\.(abort|reallyExit)\b/, []],
   [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/']],
   [/\bconsole\.\w/, []],
-  [/(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/, ['host/', 'simulator/', 'simulator/page/', 'log.ts']],
+  [
+    /(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/,
+    ['host/', 'simulator/', 'simulator/page/', 'log.ts'],
+  ],
   [/\b(import|require)\s*\((?!\s*')/, []],
 ];
 
