@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import type { Answer } from './action.ts';
 import { readApp, type App } from './app.ts';
+import type { Dyno } from './dyno.ts';
 import type { DevOptions } from './options.ts';
 import { runRelease } from './release.ts';
 import type { Rules } from './rules.ts';
@@ -34,6 +35,7 @@ export class Deployment {
   readonly #stop = new AbortController();
   readonly #kill = new AbortController();
   #running: Promise<Answer> | null = null;
+  #dyno: Dyno | null = null;
 
   constructor(app: App, parts: Parts, rules: Rules, voice: Voice) {
     this.app = app;
@@ -45,6 +47,11 @@ export class Deployment {
 
   get isRunning(): boolean {
     return this.#running !== null;
+  }
+
+  /** Looks anew at the processes of a release that runs. */
+  look(): void {
+    if (this.#dyno !== null) this.release = { ...this.release, processes: this.#dyno.look() };
   }
 
   /** released: what to do with a good one; a failed one leaves what runs as it is. */
@@ -94,9 +101,10 @@ export class Deployment {
       rules: this.#rules,
       say: (text) => this.#voice.say('heroku', name, text),
       print: (line) => this.#voice.say('app', name, line),
+      began: (dyno) => (this.#dyno = dyno),
       stop: this.#stop.signal,
       kill: this.#kill.signal,
-    });
+    }).finally(() => (this.#dyno = null));
   }
 
   #tell(mark: string, text: string): void {

@@ -137,6 +137,7 @@ export class Platform {
   }
 
   #sample(): void {
+    this.#deployment.look();
     this.#dynos.weigh();
     this.views.tell();
   }

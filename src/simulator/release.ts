@@ -8,6 +8,7 @@ export type ReleaseStart = {
   rules: Rules;
   say: (text: string) => void;
   print: (line: string) => void;
+  began: (dyno: Dyno) => void;
   /** Ends it before its time: with TERM, and at once. */
   stop: AbortSignal;
   kill: AbortSignal;
@@ -15,11 +16,12 @@ export type ReleaseStart = {
 
 /** Runs the release command in a dyno of its own and gives its exit code. What takes longer than an hour is ended.
  * [F] */
-export async function runRelease({ command, birth, rules, say, print, ...ends }: ReleaseStart): Promise<number> {
+export async function runRelease({ command, birth, rules, say, print, began, ...ends }: ReleaseStart): Promise<number> {
   say('State changed from starting to up');
   say(`Starting process with command \`${command}\``);
   const { over, ...place } = birth;
   const dyno = new Dyno({ ...place, command, login: false, pace: 'full', print });
+  began(dyno);
   const timers: NodeJS.Timeout[] = [];
   const kill = (): void => void dyno.kill();
   const stop = (): void => {

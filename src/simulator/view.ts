@@ -23,7 +23,12 @@ export type AppView = {
   url: string;
 };
 
-export type ReleaseView = { version: number; state: 'running' | 'succeeded' | 'failed' | 'none' };
+export type ReleaseView = {
+  version: number;
+  state: 'running' | 'succeeded' | 'failed' | 'none';
+  /** Of its command, while that runs. */
+  processes?: readonly ProcessView[];
+};
 
 /** The platform's own words for it; `cooling off` is a crashed one that waits for its restart. */
 export type DynoState = 'starting' | 'up' | 'crashed' | 'cooling off' | 'stopping' | 'down';

@@ -1,9 +1,11 @@
 // The simulator around real parts: rails, puma, sidekiq, Redis and PostgreSQL.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startLoad } from '../../src/simulator/edge/load.ts';
 import { firstWords } from '../../src/simulator/first-words.ts';
 import { JobsInLog } from '../../src/simulator/jobs-in-log.ts';
-import { findDatabase, look } from '../../src/simulator/rehearsal/connections.ts';
+import { findDatabase, holders, look } from '../../src/simulator/rehearsal/connections.ts';
 import { eventually } from '../harness/eventually.ts';
 import { freePort } from '../real/instance.ts';
 import { enqueue, expectNoneLost, inHand, queued, runs } from '../real/jobs.ts';
@@ -13,6 +15,13 @@ import { home, type Seen } from './simulation.ts';
 
 const postgres = postgresOfThisFile(await freePort());
 const MEBIBYTE = 2 ** 20;
+/** Waits for a word, its connection open. */
+const SLOW_MIGRATION = `class SlowMigration < ActiveRecord::Migration[6.1]
+  def up
+    sleep 0.1 until Rails.root.join('tmp/go').exist?
+  end
+end
+`;
 
 type Real = RealApp & { story: Seen; jobs: JobsInLog };
 
@@ -107,8 +116,8 @@ test('sidekiq killed: status 137, the dyno up again; what it had in hand is lost
 });
 
 test("database connections are counted from outside as PostgreSQL's own view counts them", async () => {
-  const { story, redis, database } = await start('connects');
-  const pids = (): number[] => story.dyno().runs.flatMap(({ processes }) => processes.map(({ pid }) => pid));
+  const { story, redis, database, folder } = await start('connects');
+  const pids = (): number[] => holders(story.running.view());
   const place = await findDatabase(pids());
   const agree = (least: number): Promise<void> =>
     eventually(() => {
@@ -121,11 +130,16 @@ test("database connections are counted from outside as PostgreSQL's own view cou
   await agree(1);
   enqueue(redis, 2, 'NoteWorker', 600); // in hand until the dyno is stopped, each with a connection of its own
   await agree(3);
-  await story.running.act({ do: 'deploy' });
-  await eventually(() => expect(story.dyno().runs.map(({ phase }) => phase)).toEqual(['up', 'stopping']));
-  await fetch(`${story.url}/notes`);
-  await agree(3);
+  writeFileSync(join(folder, 'db/migrate/20260102000000_slow_migration.rb'), SLOW_MIGRATION);
+  const deployed = story.running.act({ do: 'deploy' });
+  await agree(4); // those of the migration with them
+  writeFileSync(join(folder, 'tmp/go'), '');
+  expect((await deployed).ok).toBe(true);
+  expect(story.running.view().release).toEqual({ version: 2, state: 'succeeded' });
+  await eventually(() => expect(story.dyno().runs).toHaveLength(2));
+  await agree(2); // sidekiq's, of the old life or of the new one
   await eventually(() => expect(story.dyno().runs).toHaveLength(1));
+  await fetch(`${story.url}/notes`);
   await agree(3);
 });
 

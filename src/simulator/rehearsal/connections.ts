@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { lookup } from 'node:dns/promises';
+import type { View } from '../view.ts';
 import type { Connections } from './figures.ts';
 
 /** One end of a TCP connection, as /proc/net/tcp has it. Addresses as `127.0.0.1` or `0:0:0:0:0:0:0:1`. */
@@ -65,6 +66,12 @@ export async function findDatabase(pids: readonly number[]): Promise<Place | str
   const found = await lookup(place.host, { all: true }).catch(() => []);
   if (found.length === 0) return `the host of DATABASE_URL is not known here: ${place.host}`;
   return { addresses: found.map(({ address }) => (isIPv4(address) ? address : long(address))), port: place.port };
+}
+
+/** All processes that may hold connections: of the dynos, and of a release that runs beside them. */
+export function holders({ dynos, release }: View): number[] {
+  const trees = dynos.flatMap(({ runs }) => runs.flatMap(({ processes }) => processes));
+  return [...trees, ...(release.processes ?? [])].map(({ pid }) => pid);
 }
 
 /** What these processes hold now. */

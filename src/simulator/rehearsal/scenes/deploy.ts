@@ -1,4 +1,4 @@
-import { findDatabase, look, type Place } from '../connections.ts';
+import { findDatabase, holders, look, type Place } from '../connections.ts';
 import type { Connections, DeployFigures } from '../figures.ts';
 import { isComplete, toKnownState, untilAsAtRest, type Cast } from '../known-state.ts';
 import { SLACK_MS, until, type Stage } from '../stage.ts';
@@ -48,8 +48,7 @@ type Watched = { peak: () => Connections; close: () => void };
 
 /** Counts again and again until it is closed. */
 async function watchConnections({ simulation, clock }: Stage): Promise<Watched> {
-  const pids = (): number[] =>
-    simulation.view().dynos.flatMap(({ runs }) => runs.flatMap(({ processes }) => processes.map(({ pid }) => pid)));
+  const pids = (): number[] => holders(simulation.view());
   const place: Place | string = await findDatabase(pids());
   let peak = look(pids(), place);
   let cancel = (): void => {};
