@@ -25,6 +25,7 @@ const READ: Readonly<Record<LogPace, string>> = { full: 'as it comes', slow: 'sl
 
 export async function act(action: Action, stage: Stage): Promise<Answer> {
   const { deployment, dynos, streams } = stage;
+  if (deployment.hasEnded && action.do !== 'quit') return { ok: false, text: 'the simulation ends' };
   switch (action.do) {
     case 'deploy':
       return deployment.deploy((app: App) => dynos.deploy(app.dynos));
@@ -60,6 +61,7 @@ export async function act(action: Action, stage: Stage): Promise<Answer> {
 function restart(dyno: string, stage: Stage): Answer {
   const names = stage.dynos.slots.map(({ name }) => name);
   if (!names.includes(dyno)) return { ok: false, text: `no dyno ${dyno}: there are ${names.join(', ') || 'none'}` };
+  if (!stage.dynos.canRestart(dyno)) return { ok: false, text: `${dyno} is stopped, and stays so` };
   stage.dynos.post(dyno, { kind: 'restart', why: 'by-hand' });
   return acted(stage, 'restart', `${dyno} restarts`, dyno);
 }

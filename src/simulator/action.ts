@@ -41,10 +41,12 @@ export function parseAction(data: unknown): Action | string {
     case 'flood': {
       const target = FLOOD_TARGETS.find((name) => name === where);
       if (target === undefined) return `flood: expected one of ${FLOOD_TARGETS.join(', ')}`;
-      return isWhole(bytes) && bytes > 0 ? { do: verb, where: target, bytes } : 'flood: expected a number of bytes';
+      return isAmount(bytes)
+        ? { do: verb, where: target, bytes }
+        : 'flood: expected a number of bytes, at least 16 MiB';
     }
     case 'quota':
-      return isWhole(bytes) && bytes > 0 ? { do: verb, bytes } : 'quota: expected a number of bytes';
+      return isAmount(bytes) ? { do: verb, bytes } : 'quota: expected a number of bytes, at least 16 MiB';
     case 'log-reader': {
       const known = PACES.find((name) => name === pace);
       return known === undefined ? `log-reader: expected one of ${PACES.join(', ')}` : { do: verb, pace: known };
@@ -52,6 +54,11 @@ export function parseAction(data: unknown): Action | string {
     default:
       return 'no such action';
   }
+}
+
+/** As many as --quota takes. */
+function isAmount(value: unknown): value is number {
+  return isWhole(value) && value >= 2 ** 24 && value <= 2 ** 50;
 }
 
 function isWhole(value: unknown): value is number {

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import { EXIT } from '../exit-status.ts';
 import type { Answer } from './action.ts';
 import { readApp, type App } from './app.ts';
 import type { Dyno } from './dyno.ts';
@@ -45,6 +46,11 @@ export class Deployment {
     this.#voice = voice;
   }
 
+  /** No other release begins. */
+  get hasEnded(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   get isRunning(): boolean {
     return this.#running !== null;
   }
@@ -70,7 +76,6 @@ export class Deployment {
 
   async #deploy(released: (app: App) => void): Promise<Answer> {
     const { options, env, home } = this.#parts;
-    if (this.#stop.signal.aborted) return { ok: false, text: 'the simulation ends' };
     try {
       this.app = await readApp({ ...options, quotaBytes: this.quotaBytes }, env, home);
     } catch (error) {
@@ -81,7 +86,7 @@ export class Deployment {
     this.release = { version, state: 'running' };
     this.#tell(`v${version}`, `Release v${version} created`);
     const status = await this.#command(version);
-    const isGood = status === 0 && !this.#stop.signal.aborted;
+    const isGood = status === 0 && !this.hasEnded;
     this.release = { version, state: isGood ? 'succeeded' : 'failed' };
     const failure = `Release v${version} failed: its command ended with status ${status}; what runs stays as it is`;
     this.#tell(isGood ? 'deploy' : 'release failed', isGood ? `Release v${version} is deployed` : failure);
@@ -93,18 +98,26 @@ export class Deployment {
     const { app } = this;
     if (app.release === null) return 0;
     const name = `release.${version}`;
+    const print = (line: string): void => this.#voice.say('app', name, line);
     const order = { name, hasPort: false, quotaBytes: RELEASE_QUOTA_BYTES };
-    const birth = await this.#parts.workshop.make(app, order, this.#parts.databaseUrl);
-    return runRelease({
-      command: app.release,
-      birth,
-      rules: this.#rules,
-      say: (text) => this.#voice.say('heroku', name, text),
-      print: (line) => this.#voice.say('app', name, line),
-      began: (dyno) => (this.#dyno = dyno),
-      stop: this.#stop.signal,
-      kill: this.#kill.signal,
-    }).finally(() => (this.#dyno = null));
+    try {
+      const birth = await this.#parts.workshop.make(app, order, this.#parts.databaseUrl);
+      return await runRelease({
+        command: app.release,
+        birth,
+        rules: this.#rules,
+        say: (text) => this.#voice.say('heroku', name, text),
+        print,
+        began: (dyno) => (this.#dyno = dyno),
+        stop: this.#stop.signal,
+        kill: this.#kill.signal,
+      });
+    } catch (error) {
+      print(`could not start: ${(error as Error).message}`); // this machine has no room for it
+      return EXIT.notExecutable;
+    } finally {
+      this.#dyno = null;
+    }
   }
 
   #tell(mark: string, text: string): void {

@@ -1,13 +1,15 @@
+import { EXIT } from '../exit-status.ts';
 import type { Cancel, Clock } from '../host/host.ts';
 import type { DynoSpec } from './formation.ts';
 import { Lives, type Birth } from './lives.ts';
 import { next } from './slot-next.ts';
-import { isCurrent, newSlot, type Slot, type SlotEffect, type SlotEvent, type SlotRules } from './slot.ts';
+import { isCurrent, newSlot, type Slot, type SlotEffect, type SlotEvent } from './slot.ts';
+import type { Rules } from './rules.ts';
 import type { DynoView, Happening, LogPace, RunView } from './view.ts';
 
 export type Around = {
   clock: Clock;
-  rules: SlotRules;
+  rules: Rules;
   /** What a new life of this dyno gets; the latest settings of the app in it. */
   bear: (name: string, quotaBytes: number) => Promise<Birth>;
   say: (dyno: string, text: string) => void;
@@ -19,13 +21,23 @@ export type Around = {
 /** What a shell would report of a process that TERM has ended. */
 const TERMED = 143;
 
+/** How a life that ends is shown, whoever ends it. */
+const SEEN_AS = {
+  starting: 'starting',
+  up: 'up',
+  stopping: 'stopping',
+  killed: 'stopping',
+  overdue: 'stopping',
+} as const;
+
 /** The dynos of the formation: takes events, asks `next`, performs its effects. */
 export class Dynos {
   readonly lives: Lives;
   readonly #around: Around;
   readonly #slots = new Map<string, Slot>();
-  readonly #timers = new Set<Cancel>();
+  readonly #timers = new Map<Cancel, string>();
   readonly #ending = new Set<Promise<void>>();
+  #formation: ReadonlySet<string> = new Set();
 
   constructor(around: Around, pace: LogPace) {
     this.#around = around;
@@ -36,15 +48,22 @@ export class Dynos {
     return [...this.#slots.values()];
   }
 
-  /** The formation from now on: what is new starts, what is not wanted any more stops, the rest is restarted. */
+  /** The formation from now on: what is not wanted any more stops and is forgotten, what does not run starts, the rest is
+   * restarted. */
   deploy(specs: readonly DynoSpec[]): void {
-    for (const [name] of this.#slots) if (!specs.some((spec) => spec.name === name)) this.post(name, { kind: 'stop' });
+    this.#formation = new Set(specs.map(({ name }) => name));
+    for (const name of this.#slots.keys()) if (!this.#formation.has(name)) this.post(name, { kind: 'stop' });
     for (const { name, command, quotaBytes } of specs) {
-      const isNew = !this.#slots.has(name);
-      if (isNew) this.#slots.set(name, newSlot(name, command, quotaBytes, Date.now()));
-      else this.post(name, { kind: 'changed', command, quotaBytes });
-      this.post(name, isNew ? { kind: 'start' } : { kind: 'restart', why: 'deploy' });
+      if (!this.#slots.has(name)) this.#slots.set(name, newSlot(name, command, quotaBytes, Date.now()));
+      this.post(name, { kind: 'changed', command, quotaBytes });
+      this.post(name, this.canRestart(name) ? { kind: 'restart', why: 'deploy' } : { kind: 'start' });
     }
+  }
+
+  /** Not what is down, or on its way there. */
+  canRestart(name: string): boolean {
+    const state = this.#slots.get(name)?.state ?? 'down';
+    return state !== 'down' && state !== 'stopping';
   }
 
   resize(quotaBytes: number): void {
@@ -59,6 +78,8 @@ export class Dynos {
     if (slot === undefined) return;
     const [after, ...effects] = next(slot, event, this.#around.rules, Date.now());
     this.#slots.set(name, after);
+    if (after.state === 'down' && !this.#formation.has(name)) this.#slots.delete(name);
+    if (event.kind === 'exited') this.#forget(timerOf(name, event));
     for (const effect of effects) this.#perform(name, effect);
     if (after !== slot) this.#around.changed();
   }
@@ -67,7 +88,7 @@ export class Dynos {
   async stop(): Promise<void> {
     for (const name of this.#slots.keys()) this.post(name, { kind: 'stop' });
     while (this.#ending.size > 0) await Promise.all(this.#ending);
-    for (const cancel of this.#timers) cancel();
+    for (const cancel of this.#timers.keys()) cancel();
   }
 
   /** SIGKILL for all, now. */
@@ -92,8 +113,7 @@ export class Dynos {
       const { name, state, sinceMs, crashes, restartsAtMs, quotaBytes } = slot;
       const runs = slot.lives.map((life): RunView => {
         const seen = this.lives.view({ dyno: name, life: life.id }) ?? { port: null, bytes: null, processes: [] };
-        const phase = isCurrent(life) && life.phase !== 'killed' ? life.phase : 'stopping';
-        return { id: life.id, phase: phase === 'up' ? 'up' : phase, startedAtMs: life.bornMs, ...seen };
+        return { id: life.id, phase: SEEN_AS[life.phase], startedAtMs: life.bornMs, ...seen };
       });
       return { name, state, sinceMs, crashes, restartsAtMs, quotaBytes, runs };
     });
@@ -119,27 +139,38 @@ export class Dynos {
     }
   }
 
-  /** A life that is to end before it has begun never begins. */
+  /** A life that is to end before it has begun never begins; one that this machine has no room for ends with that. */
   async #live(name: string, life: number, command: string): Promise<void> {
     const exited = (status: number, left: number): void => this.post(name, { kind: 'exited', life, status, left });
-    const birth = await this.#around.bear(name, this.#slots.get(name)?.quotaBytes ?? 0);
-    const isWanted = this.#slots.get(name)?.lives.some((one) => one.id === life && isCurrent(one)) ?? false;
-    if (!isWanted) {
+    const print = (line: string): void => this.#around.print(name, line);
+    const bound = (): void => this.post(name, { kind: 'bound', life });
+    try {
+      const birth = await this.#around.bear(name, this.#slots.get(name)?.quotaBytes ?? 0);
+      const isWanted = this.#slots.get(name)?.lives.some((one) => one.id === life && isCurrent(one)) ?? false;
+      if (isWanted) return await this.lives.begin({ dyno: name, life }, command, birth, { exited, bound, print });
       birth.over();
-      return exited(TERMED, 0);
+      exited(TERMED, 0);
+    } catch (error) {
+      print(`could not start: ${(error as Error).message}`);
+      exited(EXIT.notExecutable, 0);
     }
-    await this.lives.begin({ dyno: name, life }, command, birth, {
-      exited,
-      bound: () => this.post(name, { kind: 'bound', life }),
-      print: (line) => this.#around.print(name, line),
-    });
   }
 
+  /** Not all are to cycle at once: each life has its own share of the spread. */
   #schedule(name: string, event: SlotEvent, afterMs: number): void {
-    const cancel = this.#around.clock.after(afterMs, () => {
+    const extraMs = event.kind === 'cycle-due' ? Math.random() * this.#around.rules.cycleSpreadMs : 0;
+    const cancel = this.#around.clock.after(afterMs + extraMs, () => {
       this.#timers.delete(cancel);
       this.post(name, event);
     });
-    this.#timers.add(cancel);
+    this.#timers.set(cancel, timerOf(name, event));
   }
+
+  #forget(timer: string): void {
+    for (const [cancel, of] of this.#timers) if (of === timer && this.#timers.delete(cancel)) cancel();
+  }
+}
+
+function timerOf(name: string, event: SlotEvent): string {
+  return 'life' in event ? `${name} ${event.life}` : name;
 }

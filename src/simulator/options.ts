@@ -73,7 +73,7 @@ export function parseDevOptions(words: readonly string[], scenes: readonly strin
     standIns: values['stand-ins'] === true,
     page: values['no-page'] !== true,
     timeScale: read('time-scale', scale, `a number from 1 to ${SCALE_MOST}`) ?? 1,
-    cycleEveryMs: read('cycle-every', duration, 'a time like 90s, 30m or 24h, at least 1s'),
+    cycleEveryMs: read('cycle-every', duration, 'a time like 90s, 30m or 24h, from 1s to 24d'),
     logReader: read('log-reader', pace, 'full, slow or stalled') ?? 'full',
     rehearse: values.rehearse === true,
     scenes: read('scenes', (text) => known(text, scenes), `some of ${scenes.join(',')}`),
@@ -141,7 +141,7 @@ function scale(text: string): number | undefined {
 function duration(text: string): number | undefined {
   const [, number, unit] = /^(\d{1,7}(?:\.\d{1,3})?)([smhd]?)$/.exec(text) ?? [];
   const value = Number(number) * ({ '': 1, s: 1, m: 60, h: 3600, d: 86_400 }[unit ?? ''] ?? NaN) * 1000;
-  return value >= 1000 && value <= 30 * 86_400_000 ? value : undefined;
+  return value >= 1000 && value <= 24 * 86_400_000 ? value : undefined;
 }
 
 function pace(text: string): LogPace | undefined {

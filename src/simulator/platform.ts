@@ -43,7 +43,7 @@ export class Platform {
     this.#deployment = new Deployment(app, parts, this.rules, { say: this.#say.bind(this), happen });
     const around = {
       clock,
-      rules: { ...this.rules, cycleExtraMs: Math.random() * this.rules.cycleSpreadMs },
+      rules: this.rules,
       bear: this.#bear.bind(this),
       say: (dyno: string, text: string) => this.#say('heroku', dyno, text),
       print: (dyno: string, text: string) => this.#say('app', dyno, text),

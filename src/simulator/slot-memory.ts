@@ -1,11 +1,11 @@
-import { LARGEST_BYTES } from './rules.ts';
-import type { Life, Next, Slot, SlotEffect, SlotRules } from './slot.ts';
+import { LARGEST_BYTES, type Rules } from './rules.ts';
+import type { Life, Next, Slot, SlotEffect } from './slot.ts';
 import { code, kill, withLife } from './slot-words.ts';
 
 /** R14 from the quota on, again and again while it lasts; R15 and the end at twice that. */
-export function weighed(slot: Slot, life: Life, bytes: number, rules: SlotRules, nowMs: number): Next {
+export function weighed(slot: Slot, life: Life, bytes: number, rules: Rules, nowMs: number): Next {
   const share = bytes / slot.quotaBytes;
-  if (life.phase === 'killed') return [slot];
+  if (life.phase === 'killed' || life.phase === 'overdue') return [slot];
   if (share >= (slot.quotaBytes < LARGEST_BYTES ? rules.killAt : rules.killLargestAt)) {
     const said = [...running(bytes, share), ...code('R15', 'Error R15 (Memory quota vastly exceeded)')];
     return kill(slot, life, said, 'Stopping process with SIGKILL');

@@ -1,17 +1,18 @@
+import type { Rules } from './rules.ts';
 import { exited, restart, spawn, stop } from './slot-life.ts';
 import { weighed } from './slot-memory.ts';
-import { isCurrent, type Life, type Next, type Slot, type SlotEvent, type SlotRules } from './slot.ts';
+import { isCurrent, type Life, type Next, type Slot, type SlotEvent } from './slot.ts';
 import { bootTimeout, change, code, exitTimeout, kill, withLife } from './slot-words.ts';
 
 /** What the platform does next with one dyno. An event of a life that is over changes nothing. */
-export function next(slot: Slot, event: SlotEvent, rules: SlotRules, nowMs: number): Next {
+export function next(slot: Slot, event: SlotEvent, rules: Rules, nowMs: number): Next {
   if ('life' in event && event.kind !== 'cooled-off') {
     const life = slot.lives.find(({ id }) => id === event.life);
     return life === undefined ? [slot] : ofLife(slot, life, event, rules, nowMs);
   }
   switch (event.kind) {
     case 'start':
-      return slot.lives.some(isCurrent) ? [slot] : spawn(slot, rules, nowMs);
+      return slot.state === 'down' || slot.state === 'stopping' ? spawn(slot, rules, nowMs) : [slot];
     case 'restart':
       return restart(slot, event.why, rules, nowMs);
     case 'changed':
@@ -25,7 +26,7 @@ export function next(slot: Slot, event: SlotEvent, rules: SlotRules, nowMs: numb
 
 type LifeEvent = Exclude<Extract<SlotEvent, { life: number }>, { kind: 'cooled-off' }>;
 
-function ofLife(slot: Slot, life: Life, event: LifeEvent, rules: SlotRules, nowMs: number): Next {
+function ofLife(slot: Slot, life: Life, event: LifeEvent, rules: Rules, nowMs: number): Next {
   switch (event.kind) {
     case 'bound':
       if (life.phase !== 'starting') return [slot];

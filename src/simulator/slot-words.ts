@@ -1,9 +1,10 @@
-import type { Exit, Life, Next, Slot, SlotEffect, SlotRules } from './slot.ts';
+import type { Rules } from './rules.ts';
+import type { Exit, Life, Next, Slot, SlotEffect } from './slot.ts';
 import type { DynoState, Happening } from './view.ts';
 
 export function kill(slot: Slot, life: Life, said: readonly SlotEffect[], last: string): Next {
   return [
-    withLife(slot, { ...life, phase: 'killed' }),
+    withLife(slot, { ...life, phase: life.phase === 'stopping' ? 'overdue' : 'killed' }),
     ...said,
     { do: 'say', text: last },
     { do: 'kill', life: life.id },
@@ -28,11 +29,11 @@ export function happen(kind: Happening['kind'], mark: string, text: string, exit
   return { do: 'happen', what: { kind, mark, text, ...(exit === undefined ? {} : { exit }) } };
 }
 
-export function bootTimeout({ bootMs }: SlotRules): string {
+export function bootTimeout({ bootMs }: Rules): string {
   return `Error R10 (Boot timeout) -> Web process failed to bind to $PORT within ${inSeconds(bootMs)} of launch`;
 }
 
-export function exitTimeout({ stopMs }: SlotRules): string {
+export function exitTimeout({ stopMs }: Rules): string {
   return `Error R12 (Exit timeout) -> At least one process failed to exit within ${inSeconds(stopMs)} of SIGTERM`;
 }
 

@@ -1,4 +1,3 @@
-import type { Rules } from './rules.ts';
 import type { DynoState, Happening } from './view.ts';
 
 /** One place of the formation, `web.1`, and the lives of a dyno in it: the current one first, then those that still drain. */
@@ -19,7 +18,8 @@ export type Slot = {
 
 export type Life = {
   id: number;
-  phase: 'starting' | 'up' | 'stopping' | 'killed';
+  /** `killed` by the platform unasked, which is a crash; `overdue` when it was to end anyway. */
+  phase: 'starting' | 'up' | 'stopping' | 'killed' | 'overdue';
   bornMs: number;
   /** When R14 was last said; null while it is within its quota. */
   warnedMs: number | null;
@@ -49,18 +49,13 @@ export type SlotEffect =
 
 export type Next = readonly [Slot, ...SlotEffect[]];
 export type Exit = { status: number; left: number };
-export type SlotRules = Rules & {
-  /** This dyno's own share of the spread, so that not all are restarted at once. */
-  cycleExtraMs: number;
-};
-
 export function newSlot(name: string, command: string, quotaBytes: number, nowMs: number): Slot {
   const isWeb = name.startsWith('web.');
   const none = { sinceMs: nowMs, crashes: 0, restartsAtMs: null, lives: [], born: 0 };
   return { name, isWeb, command, quotaBytes, state: 'down', ...none };
 }
 
-/** A life of the slot that nobody has asked to end. */
+/** A life of the slot that nobody has ended or asked to end. */
 export function isCurrent({ phase }: Life): boolean {
   return phase === 'starting' || phase === 'up';
 }

@@ -4,7 +4,7 @@ import { PLATFORM } from '../../src/simulator/rules.ts';
 import { next } from '../../src/simulator/slot-next.ts';
 import { isCurrent, newSlot, type Slot, type SlotEffect, type SlotEvent } from '../../src/simulator/slot.ts';
 
-const RULES = { ...PLATFORM, cycleExtraMs: 0 };
+const RULES = PLATFORM;
 const MEBIBYTE = 2 ** 20;
 
 /** Plays events on a slot, each so many milliseconds after the start; gives the effects of the last one in short. */
@@ -94,10 +94,9 @@ describe('a crash', () => {
     for (const status of [0, 1, 137]) {
       const { slot, said } = play('web.1', [0, start], [5, bound(1)], [9, exited(1, status, 2)]);
       expect(slot).toMatchObject({ state: 'starting', crashes: 1, born: 2 });
-      expect(said.slice(0, 6)).toEqual([
+      expect(said.slice(0, 5)).toEqual([
         `Process exited with status ${status}`,
         `! exit ${status}`,
-        'kill 1',
         'State changed from up to crashed',
         '! crashed',
         'State changed from crashed to starting',
@@ -136,7 +135,7 @@ describe('a crash', () => {
   it('of a life that was restarted meanwhile is none', () => {
     const { slot, said } = play('web.1', [0, start], [1, bound(1)], [2, byHand], [3, exited(1, 1)]);
     expect(slot).toMatchObject({ crashes: 0, state: 'starting', born: 2 });
-    expect(said).toEqual(['Process exited with status 1', '! exit 1', 'kill 1']);
+    expect(said).toEqual(['Process exited with status 1', '! exit 1']);
   });
 
   it('is not started again by a cool-off that belongs to an earlier one', () => {
@@ -279,6 +278,40 @@ describe('the end', () => {
     expect(play('web.1', ...events, [9, { kind: 'cooled-off', life: 2 }]).said).toEqual([]);
   });
 
+  it('of one life, overdue, is not the crash of those that came after it', () => {
+    const broken = [
+      [0, start],
+      [1, bound(1)],
+      [400_000, { kind: 'restart', why: 'deploy' }],
+      [400_001, exited(2, 1)],
+      [400_002, exited(3, 1)],
+    ] as const;
+    const late = play('web.1', ...broken, [430_000, { kind: 'stop-late', life: 1 }]);
+    expect(late.said).toContain('! R12');
+    const { slot, said } = play(
+      'web.1',
+      ...broken,
+      [430_000, { kind: 'stop-late', life: 1 }],
+      [430_001, exited(1, 137)],
+    );
+    expect(slot).toMatchObject({ state: 'cooling off', crashes: 2, lives: [] });
+    expect(said).toEqual(['Process exited with status 137', '! exit 137']);
+  });
+
+  it('of one that was killed and then restarted is no crash', () => {
+    const { slot } = play('web.1', [0, start], [1, bound(1)], [2, weighed(1, 1100)], [3, byHand], [4, exited(1, 137)]);
+    expect(slot).toMatchObject({ crashes: 0, born: 2, state: 'starting' });
+  });
+
+  it('is undone by a deploy that wants it again', () => {
+    const { slot } = play('web.1', [0, start], [1, bound(1)], [2, stop], [3, start], [4, exited(1, 0)]);
+    expect(slot).toMatchObject({ state: 'starting', born: 2 });
+  });
+
+  it.each([byHand, { kind: 'restart', why: 'resized' }] as const)('is not undone by %j', (event) => {
+    expect(play('web.1', [0, start], [1, bound(1)], [2, stop], [3, exited(1, 0)], [4, event]).said).toEqual([]);
+  });
+
   it('is not undone by a restart', () => {
     expect(spoken(play('web.1', [0, start], [5, stop], [6, byHand]))).toEqual([]);
   });
@@ -315,7 +348,7 @@ describe('whatever happens', () => {
           expect(current.length).toBeLessThanOrEqual(1);
           if (current.length === 1) expect(slot.lives[0]).toBe(current[0]);
           if (slot.state === 'down') expect(slot.lives).toEqual([]);
-          if (slot.state === 'up') expect(current[0]?.phase ?? slot.lives[0]?.phase).toMatch(/up|killed/);
+          if (slot.state === 'up') expect(current[0]?.phase ?? slot.lives[0]?.phase).toMatch(/up|killed|overdue/);
         }
       }),
       { numRuns: 2000 },
