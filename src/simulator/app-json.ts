@@ -18,7 +18,7 @@ export function parseAppJson(text: string): { app: AppJson; problems: readonly s
   if (typeof json === 'string') return { app: NO_APP_JSON, problems: [`app.json: ${json}`] };
   const formation = Object.entries(asObject(json.formation)).flatMap(([type, wish]) => {
     const { quantity = 1, size = null } = asObject(wish);
-    const isGood = Number.isInteger(quantity) && Number(quantity) >= 0 && (size === null || typeof size === 'string');
+    const isGood = isPlain(wish) && isQuantity(quantity) && (size === null || typeof size === 'string');
     if (!isGood) problems.push(`app.json: formation.${type}: expected {"quantity": 1, "size": "basic"}`);
     return isGood ? [[type, { quantity: Number(quantity), size }] as const] : [];
   });
@@ -32,6 +32,13 @@ export function parseAppJson(text: string): { app: AppJson; problems: readonly s
   return { app, problems };
 }
 
+/** More than any small instance has; as many as --formation takes. */
+const QUANTITY_MOST = 99;
+
+function isQuantity(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= QUANTITY_MOST;
+}
+
 type ConfigVar = { name: string; value: string | null; isSecret: boolean; isRequired: boolean };
 
 function configVar(name: string, wish: unknown): ConfigVar {
@@ -43,15 +50,19 @@ function configVar(name: string, wish: unknown): ConfigVar {
 
 function objectIn(text: string): Record<string, unknown> | string {
   try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? { ...json } : 'expected an object';
+    const json: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+    return isPlain(json) ? { ...json } : 'expected an object';
   } catch (error) {
     return (error as Error).message;
   }
 }
 
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function asObject(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
+  return isPlain(value) ? { ...value } : {};
 }
 
 function nameOf({ name }: ConfigVar): string {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { NO_APP_JSON, parseAppJson, type AppJson } from './app-json.ts';
@@ -30,7 +30,8 @@ const OF_A_CHECKOUT = ['Gemfile', 'config/puma.rb', 'config/sidekiq.yml'];
  * @throws ConfigError with every problem of them */
 export async function readApp(options: DevOptions, env: NodeJS.ProcessEnv, home: string): Promise<App> {
   const folder = resolve(options.folder);
-  if (!existsSync(folder)) throw new ConfigError([`--dir ${options.folder}: no such folder`]);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new ConfigError([`--dir ${options.folder}: no such folder`]);
   const isCheckout = OF_A_CHECKOUT.every((file) => existsSync(join(folder, file)));
   const standIns = options.standIns || !isCheckout;
   const procfile = options.procfile ?? existing(join(folder, 'Procfile')) ?? (standIns ? join(home, 'Procfile') : null);
@@ -76,6 +77,8 @@ function existing(file: string): string | null {
 
 function read(file: string): string {
   try {
+    // A pipe or a device would be waited for, deaf to every Ctrl-C.
+    if (!statSync(file).isFile()) throw new Error('not a file');
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new ConfigError([`${file}: ${(error as Error).message}`]);

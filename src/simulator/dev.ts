@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Signals } from '../host/signals.ts';
 import { DEV_USAGE } from './dev-usage.ts';
+import { letGoOfGoneTerminals } from './gone-terminals.ts';
 import { listenForInterruption } from './interruption.ts';
 import { parseDevOptions, type DevOptions } from './options.ts';
 import { print } from './print.ts';
@@ -18,6 +19,7 @@ export async function dev(words: readonly string[], env: NodeJS.ProcessEnv, sign
     return 0;
   }
   const options = parsed(words);
+  letGoOfGoneTerminals();
   const surroundings = { env, home: home(), interruption: listenForInterruption(signals) };
   if (!options.rehearse) return watch(options, surroundings);
   const { rehearse } = await import('./rehearsal/rehearse.ts');

@@ -37,8 +37,9 @@ const POLL_MS = 100;
 export class Dyno {
   /** The exit code of its first process, 128 + the number of a signal. */
   readonly exited: Promise<number>;
-  /** Once everything that it printed has been read. */
-  readonly silent: Promise<void>;
+  /** Once everything that it printed has been read; how many had left their session and their environment, and were killed
+   * for it: whoever holds its pipe belongs to it. */
+  readonly silent: Promise<number>;
   readonly pid: number | null;
   readonly #families: Families;
   readonly #reader: LogReader;
@@ -63,7 +64,7 @@ export class Dyno {
       if (status.kind === 'not-started') print(`could not start: ${status.error.message}`);
       return toExitCode(status);
     });
-    this.silent = this.exited.then(() => this.#reader.finish());
+    this.silent = this.exited.then(() => this.#fallSilent(pipe.holders));
   }
 
   /** Every process of it that lives, parents before their children; with their memory. */
@@ -98,6 +99,17 @@ export class Dyno {
 
   pace(pace: LogPace): void {
     this.#reader.pace(pace);
+  }
+
+  async #fallSilent(holders: () => readonly number[]): Promise<number> {
+    const strays = new Set<number>();
+    await this.#reader.finish(() => {
+      for (const pid of holders()) {
+        strays.add(pid);
+        send(pid, 'SIGKILL');
+      }
+    });
+    return strays.size;
   }
 
   /** Calls back once something listens on the port; never when it ends before. */

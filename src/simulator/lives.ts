@@ -31,13 +31,12 @@ export class Lives {
   /** Resolves when it is over: its processes ended, all that they printed read. */
   async begin(id: LifeId, command: string, birth: Birth, events: LifeEvents): Promise<void> {
     const { port, over, ...place } = birth;
-    const process = new Dyno({ ...place, command, pace: this.#pace, print: events.print });
+    const process = begun({ ...place, command, pace: this.#pace, print: events.print }, over);
     const live: Live = { ...id, process, port, tree: [] };
     this.#live.set(key(id), live);
     if (port !== null) process.whenBound(port, events.bound);
     const status = await process.exited;
-    const left = process.kill();
-    await process.silent;
+    const left = process.kill() + (await process.silent);
     this.#live.delete(key(id));
     over();
     events.exited(status, left);
@@ -79,6 +78,15 @@ export class Lives {
   /** The dyno in which this process lives now; null where it is none of ours. */
   ownerOf(pid: number): string | null {
     return [...this.#live.values()].find(({ process }) => process.has(pid))?.dyno ?? null;
+  }
+}
+
+function begun(start: DynoStart, over: () => void): Dyno {
+  try {
+    return new Dyno(start);
+  } catch (error) {
+    over();
+    throw error;
   }
 }
 

@@ -2,6 +2,9 @@ import type { Readable } from 'node:stream';
 import { DynoOutput } from './watch/dyno-output.ts';
 import type { LogPace } from './view.ts';
 
+/** Who still holds the pipe when all of the dyno has ended gets so long; what nobody can end is given up after the other. */
+const LATE_MS = 300;
+const GIVE_UP_MS = 2000;
 /** A slow reader takes a chunk (64 KiB at most) that often. */
 const SLOW_MS = 1000;
 
@@ -34,9 +37,12 @@ export class LogReader {
     if (pace === 'slow') this.#timer = setInterval(() => this.#stream.resume(), SLOW_MS).unref();
   }
 
-  /** Reads what is left, however slow it was told to be: nobody prints any more. */
-  async finish(): Promise<void> {
+  /** Reads what is left, however slow it was told to be: nobody prints any more. late: somebody could still print. */
+  async finish(late: () => void): Promise<void> {
     this.pace('full');
-    if (!this.#stream.closed) await new Promise<void>((resolve) => this.#stream.once('close', resolve));
+    if (this.#stream.closed) return;
+    const timers = [setTimeout(late, LATE_MS), setTimeout(() => this.#stream.destroy(), GIVE_UP_MS)];
+    await new Promise<void>((resolve) => this.#stream.once('close', resolve));
+    for (const timer of timers) clearTimeout(timer);
   }
 }

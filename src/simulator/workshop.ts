@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ConfigError } from '../errors.ts';
 import { parentDeathPrefix } from '../host/parent-death.ts';
 import type { App } from './app.ts';
+import type { ConfigVars } from './config-vars.ts';
 import { dynoEnv } from './dyno-env.ts';
 import type { Birth } from './lives.ts';
 import type { Ports } from './ports.ts';
@@ -11,6 +13,9 @@ import { makeCommands, makeSlug } from './slug.ts';
 
 /** What a life is made of: a name, whether it gets a port, how much memory it may have. */
 export type Order = { name: string; hasPort: boolean; quotaBytes: number };
+
+/** Where a life runs, with what in front of its PATH and in its environment. */
+type Made = { folder: string; folders: readonly string[]; config: ConfigVars; standIns: ConfigVars };
 
 /** Private memory of the stand-ins once they have booted, in mebibytes, as measured of a small instance. */
 const STAND_INS = { STAND_IN_PUMA_MB: '190', STAND_IN_SIDEKIQ_MB: '120', STAND_IN_STREAMING_MB: '110' };
@@ -30,39 +35,60 @@ export class Workshop {
     this.#home = home;
     this.#ports = ports;
     this.#timeScale = timeScale;
-    this.#folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-dev-'));
+    this.#folder = makeFolder(home);
     this.control = join(this.#folder, 'control');
-    for (const name of ['own', 'commands', 'control']) mkdirSync(join(this.#folder, name));
-    symlinkSync(join(home, 'bin/mstdn-supervise.js'), join(this.#folder, 'own/mstdn-supervise'));
-    makeCommands(home, join(this.#folder, 'commands'));
   }
 
-  async make(app: App, { name, hasPort, quotaBytes }: Order, databaseUrl: string | null): Promise<Birth> {
-    const port = hasPort ? await this.#ports.take() : null;
-    const prefix = parentDeathPrefix(app.config.PATH);
+  /** @throws Error of the system where there is no room for it */
+  async make(app: App, order: Order, databaseUrl: string | null): Promise<Birth> {
+    const port = order.hasPort ? await this.#ports.take() : null;
     const scratch = join(this.#folder, `${(this.#lives += 1)}`);
-    mkdirSync(scratch);
-    const place = { name, port, quotaBytes, timeScale: this.#timeScale, scratch };
     const over = (): void => remove(scratch);
-    if (!app.standIns) {
-      const folders = [join(app.folder, 'bin'), join(app.folder, 'node_modules/.bin'), join(this.#folder, 'own')];
-      const env = dynoEnv(app.config, { ...place, folders, standIns: {} });
-      return { folder: app.folder, scratch, env, prefix, port, over };
+    try {
+      mkdirSync(scratch);
+      const made = app.standIns ? this.#slug(app, databaseUrl, scratch) : this.#checkout(app);
+      const { name, quotaBytes } = order;
+      const env = dynoEnv(made.config, { ...made, name, port, quotaBytes, timeScale: this.#timeScale, scratch });
+      return { folder: made.folder, scratch, env, prefix: parentDeathPrefix(app.config.PATH), port, over };
+    } catch (error) {
+      over();
+      throw error;
     }
-    const slug = join(scratch, 'app');
-    mkdirSync(slug);
-    makeSlug(this.#home, slug);
-    copyProfile(app.folder, slug);
-    const folders = [join(this.#folder, 'commands')];
+  }
+
+  #checkout({ folder, config }: App): Made {
+    const folders = [join(folder, 'bin'), join(folder, 'node_modules/.bin'), join(this.#folder, 'own')];
+    return { folder, folders, config, standIns: {} };
+  }
+
+  #slug(app: App, databaseUrl: string | null, scratch: string): Made {
+    const folder = join(scratch, 'app');
+    mkdirSync(folder);
+    makeSlug(this.#home, folder);
+    copyProfile(app.folder, folder);
+    const PATH = `${app.config.PATH ?? '/usr/bin:/bin'}:${dirname(process.execPath)}`;
+    const config = { ...app.config, ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }), PATH };
     const standIns = { ...STAND_INS, STAND_IN_CONTROL: this.control };
-    const config = { ...app.config, ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }) };
-    const path = `${app.config.PATH ?? '/usr/bin:/bin'}:${dirname(process.execPath)}`;
-    const env = dynoEnv({ ...config, PATH: path }, { ...place, folders, standIns });
-    return { folder: slug, scratch, env, prefix, port, over };
+    return { folder, folders: [join(this.#folder, 'commands')], config, standIns };
   }
 
   close(): void {
     remove(this.#folder);
+  }
+}
+
+/** @throws ConfigError where nothing can be written */
+function makeFolder(home: string): string {
+  let folder: string | null = null;
+  try {
+    folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-dev-'));
+    for (const name of ['own', 'commands', 'control']) mkdirSync(join(folder, name));
+    symlinkSync(join(home, 'bin/mstdn-supervise.js'), join(folder, 'own/mstdn-supervise'));
+    makeCommands(home, join(folder, 'commands'));
+    return folder;
+  } catch (error) {
+    if (folder !== null) remove(folder);
+    throw new ConfigError([`no place for temporary files: ${(error as Error).message}; choose one with TMPDIR`]);
   }
 }
 

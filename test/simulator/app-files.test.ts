@@ -40,7 +40,7 @@ describe('an app.json', () => {
       E: { description: 'not wanted', required: false },
     };
     const { app, problems } = parseAppJson(
-      JSON.stringify({ formation: { web: { quantity: 2, size: 'basic' }, worker: {} }, env }),
+      '\uFEFF' + JSON.stringify({ formation: { web: { quantity: 2, size: 'basic' }, worker: {} }, env }),
     );
     expect(problems).toEqual([]);
     expect([...app.formation]).toEqual([
@@ -55,6 +55,8 @@ describe('an app.json', () => {
     ['[]', 'app.json: expected an object'],
     ['{"formation":{"web":{"quantity":-1}}}', 'app.json: formation.web: expected {"quantity": 1, "size": "basic"}'],
     ['{"formation":{"web":{"quantity":1,"size":5}}}', /formation\.web: expected/],
+    ['{"formation":{"web":{"quantity":100000}}}', /formation\.web: expected/],
+    ['{"formation":{"web":2}}', /formation\.web: expected/],
   ])('says what is wrong with %s', (text, problem) => {
     const { problems } = parseAppJson(text);
     expect(problems).toHaveLength(1);

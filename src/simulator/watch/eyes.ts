@@ -40,7 +40,7 @@ export class Eyes {
   async open(running: Running): Promise<void> {
     const { env, home } = this.#surroundings;
     const { url } = running.view().app;
-    if (this.#options.page) this.#page = await pageOf(running, Number(new URL(url).port) + 1, home);
+    if (this.#options.page) this.#page = await pageOf(running, portOf(url) + 1, home);
     await print(1, `${firstWords(running.app(), url, this.#page?.url ?? null)}\n`);
     this.#terminal = watchInTerminal(running, {
       ...ownTerminal(),
@@ -55,6 +55,11 @@ export class Eyes {
     await this.#page?.close();
     await this.#terminal?.close();
   }
+}
+
+/** A URL does not name the port that is its protocol's own. */
+function portOf(url: string): number {
+  return Number(new URL(url).port || 80);
 }
 
 async function pageOf(running: Running, port: number, home: string): Promise<Awaited<ReturnType<typeof openPage>>> {
