@@ -36,6 +36,7 @@ function bed(change: Change = {}): { simulation: RehearsalDyno; stage: Stage; in
     interrupted: interruption.signal,
     path: null,
     startLoad: () => ({
+      drop: () => {},
       answered: () => Math.min(1000, (answered += 10)),
       stop: () => Promise.resolve({ sent: 1000, failed, failures: [], p50Ms: 2, p99Ms: 9 }),
     }),

@@ -29,6 +29,13 @@ it('the stand-in for puma wants https for everything but /health and /slow, as f
   expect(await get(address, '/about', { 'x-forwarded-proto': 'https' })).toMatchObject({ status: 200 });
 });
 
+it.each(['puma', 'streaming'] as const)('the stand-in for %s lives on after a request for //', async (name) => {
+  const dyno = standIn(name, /^/).start([], { PORT: String(await freePort()), WEB_CONCURRENCY: '0' });
+  const address = await listening(dyno);
+  expect((await get(address, '//?x=//')).status).toBeGreaterThan(200);
+  expect((await get(address, name === 'puma' ? '/health' : '/api/v1/streaming/health')).body).toBe('OK');
+});
+
 it('the stand-in for sidekiq takes its jobs from the queues it was given', async () => {
   const dyno = await standInWorker().startBusy(0, ['-q', 'push,6', '-q', 'fasp'], { DYNO: 'worker.1' });
   await dyno.says(/queue=push/);

@@ -1,6 +1,6 @@
 import { Agent, get, type IncomingMessage } from 'node:http';
-import { createHistogram } from 'node:perf_hooks';
 import { CODE_HEADER } from './error-page.ts';
+import { Counts, type LoadFailure, type LoadReport } from './load-counts.ts';
 
 export type LoadOptions = {
   /** `http://localhost:5006` */
@@ -14,28 +14,6 @@ export type LoadOptions = {
   timeoutMs?: number;
 };
 
-/** A request without a whole 200: `503 H10`, `status 404`, `refused`, `reset`, `cut off`, `timeout 120 s`. */
-export type LoadFailure = {
-  /** When it was known, since the epoch. */
-  atMs: number;
-  what: string;
-};
-
-export type LoadReport = {
-  sent: number;
-  answered: number;
-  failed: number;
-  /** The first thousand of them. */
-  failures: readonly LoadFailure[];
-  skipped: number;
-  /** Of whole answers, from the request to the last byte; 0 without any. */
-  p50Ms: number;
-  p99Ms: number;
-  slowestMs: number;
-  /** From the start to the stop. */
-  tookMs: number;
-};
-
 export type Load = {
   readonly sent: number;
   readonly answered: number;
@@ -45,12 +23,13 @@ export type Load = {
   report(): LoadReport;
   /** Sends nothing more, and waits for the open ones. */
   stop(): Promise<LoadReport>;
+  /** Sends nothing more and cuts off the open ones. */
+  drop(): void;
 };
 
 const AT_ONCE = 1000;
 /** More than the edge holds a request and waits for its first byte, together. */
 const TIMEOUT_MS = 120_000;
-const MOST_FAILURES = 1000;
 /** Shorter than the edge keeps a connection, which then never closes under a request. */
 const IDLE_MS = 30_000;
 const TICK_MS = 10;
@@ -67,10 +46,7 @@ export function startLoad(options: LoadOptions): Load {
     const one = ask(options, agent, counts).finally(() => open.delete(one));
     open.add(one);
   };
-  let due = 0;
-  const tick = setInterval(() => {
-    for (; due < (counts.elapsedMs() / 1000) * perSecond; due += 1) sendOne();
-  }, TICK_MS);
+  const tick = keepSending(counts, perSecond, sendOne);
   return {
     get sent() {
       return counts.sent;
@@ -85,6 +61,10 @@ export function startLoad(options: LoadOptions): Load {
       return counts.slowestMs;
     },
     report: () => counts.report(),
+    drop: () => {
+      clearInterval(tick);
+      agent.destroy();
+    },
     stop: async () => {
       clearInterval(tick);
       const tookMs = counts.elapsedMs();
@@ -95,43 +75,12 @@ export function startLoad(options: LoadOptions): Load {
   };
 }
 
-/** What became of the requests, in bounded memory. */
-class Counts {
-  readonly failures: LoadFailure[] = [];
-  sent = 0;
-  answered = 0;
-  slowestMs = 0;
-  #failed = 0;
-  #skipped = 0;
-  readonly #startedAtMs = performance.now();
-  readonly #times = createHistogram();
-
-  elapsedMs(): number {
-    return performance.now() - this.#startedAtMs;
-  }
-
-  skip(): void {
-    this.#skipped += 1;
-  }
-
-  answer(tookMs: number): void {
-    this.answered += 1;
-    this.slowestMs = Math.max(this.slowestMs, tookMs);
-    this.#times.record(Math.max(1, Math.round(tookMs * 1000)));
-  }
-
-  fail(what: string): void {
-    this.#failed += 1;
-    if (this.failures.length < MOST_FAILURES) this.failures.push({ atMs: Date.now(), what });
-  }
-
-  report(): LoadReport {
-    const percentile = (part: number): number => (this.answered === 0 ? 0 : this.#times.percentile(part) / 1000);
-    const { sent, answered, failures, slowestMs } = this;
-    const [p50Ms, p99Ms] = [percentile(50), percentile(99)];
-    const [failed, skipped, tookMs] = [this.#failed, this.#skipped, this.elapsedMs()];
-    return { sent, answered, failed, failures: [...failures], skipped, p50Ms, p99Ms, slowestMs, tookMs };
-  }
+/** As many as are due by now: a late tick sends what it has missed. */
+function keepSending(counts: Counts, perSecond: number, sendOne: () => void): NodeJS.Timeout {
+  let due = 0;
+  return setInterval(() => {
+    for (; due < (counts.elapsedMs() / 1000) * perSecond; due += 1) sendOne();
+  }, TICK_MS);
 }
 
 function ask({ url, path, headers, timeoutMs = TIMEOUT_MS }: LoadOptions, agent: Agent, counts: Counts): Promise<void> {

@@ -1,5 +1,6 @@
 import { clock } from '../../host/clock.ts';
-import { startLoad, type LoadReport } from '../edge/load.ts';
+import type { LoadReport } from '../edge/load-counts.ts';
+import { startLoad } from '../edge/load.ts';
 import { JobsInLog } from '../jobs-in-log.ts';
 import { PLATFORM, scaled } from '../rules.ts';
 import type { Running } from '../simulate.ts';
@@ -59,6 +60,7 @@ function loadOn(running: Running, path: string): Load {
   return {
     answered: () => load.answered + load.failures.length,
     stop: () => (stopped ??= load.stop().then(requestsOf)),
+    drop: () => load.drop(),
   };
 }
 

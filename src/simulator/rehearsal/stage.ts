@@ -29,6 +29,8 @@ export type Load = {
   answered: () => number;
   /** Waits for the answers that are still to come; may be asked twice. */
   stop: () => Promise<Requests>;
+  /** Waits for nothing any more: those that are open have failed. */
+  drop: () => void;
 };
 
 /** inHand: begun, of processes that live. */

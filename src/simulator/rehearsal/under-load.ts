@@ -8,6 +8,7 @@ export type Played<T> = { played: T; witness: Witness; requests: Requests; jobs:
 const NO_LOAD: Load = {
   answered: () => 0,
   stop: () => Promise.resolve({ sent: 0, failed: 0, failures: [], p50Ms: null, p99Ms: null }),
+  drop: () => {},
 };
 
 /** Plays something while requests come in, and counts what became of them and of the jobs meanwhile. */
@@ -20,11 +21,14 @@ export async function underLoad<T>(
   const before = stage.jobs();
   const hasWeb = stage.simulation.view().dynos.some(({ name }) => name.startsWith('web.'));
   const load = hasWeb ? stage.startLoad(path) : NO_LOAD;
+  const drop = (): void => load.drop();
+  stage.interrupted.addEventListener('abort', drop, { once: true });
   try {
     const played = await play(witness, load);
     return { played, witness, requests: await load.stop(), jobs: jobsSince(before, stage.jobs()) };
   } finally {
-    await load.stop();
+    stage.interrupted.removeEventListener('abort', drop);
+    drop();
     witness.close();
   }
 }

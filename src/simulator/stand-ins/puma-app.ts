@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
+import { askedFor } from './asked-for.ts';
 import { say } from './say.ts';
 
 /** The HTTP side of a puma with Mastodon behind it. */
@@ -10,15 +11,15 @@ export function createApp(): Server {
 }
 
 async function answer(server: Server, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://stand-in');
+  const { path, query } = askedFor(request);
   response.setHeader('content-type', 'text/plain').once('close', () => {
     if (!server.listening) server.closeIdleConnections();
   });
-  if (url.pathname === '/health') return void response.end('OK');
-  say(`Started ${String(request.method)} "${url.pathname}"`);
-  if (url.pathname === '/slow') await setTimeout(Number(url.searchParams.get('seconds') ?? 1) * 1000);
+  if (path === '/health') return void response.end('OK');
+  say(`Started ${String(request.method)} "${path}"`);
+  if (path === '/slow') await setTimeout(Number(query.get('seconds') ?? 1) * 1000);
   else if (request.headers['x-forwarded-proto'] !== 'https') redirect(request, response);
-  response.end('This is a stand-in for Mastodon.\n', () => say(`Completed ${response.statusCode} "${url.pathname}"`));
+  response.end('This is a stand-in for Mastodon.\n', () => say(`Completed ${response.statusCode} "${path}"`));
 }
 
 /** config.force_ssl: everything but /health wants to have come in by https. */

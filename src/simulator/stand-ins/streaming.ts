@@ -4,6 +4,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Ballast } from './ballast.ts';
 import { takeCommands } from './control.ts';
+import { askedFor } from './asked-for.ts';
 import { knobs } from './knobs.ts';
 import { listen } from './listen.ts';
 import { openPool, poolSize } from './pool.ts';
@@ -35,11 +36,11 @@ function leave(): void {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
-  const { pathname } = new URL(request.url ?? '/', 'http://stand-in');
-  if (pathname === `${api}/health`) response.end('OK');
-  else if (pathname === '/metrics') response.end('# a stand-in counts nothing\n');
-  else if (pathname === '/crash' || pathname === `${api}/crash`) crash();
-  else if (pathname.startsWith(`${api}/`)) stream(response);
+  const { path } = askedFor(request);
+  if (path === `${api}/health`) response.end('OK');
+  else if (path === '/metrics') response.end('# a stand-in counts nothing\n');
+  else if (path === '/crash' || path === `${api}/crash`) crash();
+  else if (path.startsWith(`${api}/`)) stream(response);
   else response.writeHead(404).end('Not found');
 }
 
@@ -47,7 +48,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 function stream(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'private, no-store' });
   response.write(':)\n');
-  const thump = setInterval(() => response.write(':thump\n'), knobs.scaledMs(knobs.scaledMs(15_000)));
+  const thump = setInterval(() => response.write(':thump\n'), knobs.scaledMs(15_000));
   response.once('close', () => clearInterval(thump));
 }
 

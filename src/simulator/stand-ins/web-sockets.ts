@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { askedFor } from './asked-for.ts';
 import { knobs } from './knobs.ts';
 
 /** So that nobody on the way takes a quiet connection for a dead one. */
@@ -26,9 +27,9 @@ export function takeWebSockets(server: Server): () => void {
   };
 }
 
-function isRefused({ url, headers }: IncomingMessage): boolean {
-  const token = new URL(url ?? '/', 'http://stand-in').searchParams.get('access_token');
-  return (token ?? headers['sec-websocket-protocol']) === WRONG_TOKEN;
+function isRefused(request: IncomingMessage): boolean {
+  const token = askedFor(request).query.get('access_token');
+  return (token ?? request.headers['sec-websocket-protocol']) === WRONG_TOKEN;
 }
 
 function refuse(socket: Duplex): void {
