@@ -4,9 +4,12 @@ import type { Answer } from './action.ts';
 import { readApp, type App } from './app.ts';
 import type { Dyno } from './dyno.ts';
 import type { DevOptions } from './options.ts';
+import { weighTree } from './process-tree.ts';
+import { ReleaseMemory } from './release-memory.ts';
 import { runRelease } from './release.ts';
 import type { Rules } from './rules.ts';
-import type { LogLine, Happening, ReleaseView } from './view.ts';
+import type { ReleaseView } from './view.ts';
+import type { Voice } from './voice.ts';
 import type { Workshop } from './workshop.ts';
 
 export type Parts = {
@@ -16,11 +19,6 @@ export type Parts = {
   workshop: Workshop;
   databaseUrl: string | null;
 };
-export type Voice = {
-  say: (source: LogLine['source'], from: string, text: string) => void;
-  happen: (happening: Omit<Happening, 'atMs'>) => void;
-};
-
 /** The release's own dyno is as large as the smallest. */
 const RELEASE_QUOTA_BYTES = 512 * 2 ** 20;
 
@@ -36,7 +34,7 @@ export class Deployment {
   readonly #stop = new AbortController();
   readonly #kill = new AbortController();
   #running: Promise<Answer> | null = null;
-  #dyno: Dyno | null = null;
+  #command: { dyno: Dyno; memory: ReleaseMemory } | null = null;
 
   constructor(app: App, parts: Parts, rules: Rules, voice: Voice) {
     this.app = app;
@@ -57,7 +55,11 @@ export class Deployment {
 
   /** Looks anew at the processes of a release that runs. */
   look(): void {
-    if (this.#dyno !== null) this.release = { ...this.release, processes: this.#dyno.look() };
+    if (this.#command === null) return;
+    const { dyno, memory } = this.#command;
+    const processes = dyno.look();
+    this.release = { ...this.release, processes };
+    memory.weigh(weighTree(processes) ?? 0, () => dyno.kill());
   }
 
   /** released: what to do with a good one; a failed one leaves what runs as it is. */
@@ -85,7 +87,7 @@ export class Deployment {
     const version = this.release.version + 1;
     this.release = { version, state: 'running' };
     this.#tell(`v${version}`, `Release v${version} created`);
-    const status = await this.#command(version);
+    const status = await this.#runCommand(version);
     const isGood = status === 0 && !this.hasEnded;
     this.release = { version, state: isGood ? 'succeeded' : 'failed' };
     const failure = `Release v${version} failed: its command ended with status ${status}; what runs stays as it is`;
@@ -94,12 +96,13 @@ export class Deployment {
     return { ok: isGood, text: isGood ? `v${version} is deployed` : failure };
   }
 
-  async #command(version: number): Promise<number> {
+  async #runCommand(version: number): Promise<number> {
     const { app } = this;
     if (app.release === null) return 0;
     const name = `release.${version}`;
     const print = (line: string): void => this.#voice.say('app', name, line);
     const order = { name, hasPort: false, quotaBytes: RELEASE_QUOTA_BYTES };
+    const memory = new ReleaseMemory(name, RELEASE_QUOTA_BYTES, this.#rules, this.#voice);
     try {
       const birth = await this.#parts.workshop.make(app, order, this.#parts.databaseUrl);
       return await runRelease({
@@ -108,7 +111,7 @@ export class Deployment {
         rules: this.#rules,
         say: (text) => this.#voice.say('heroku', name, text),
         print,
-        began: (dyno) => (this.#dyno = dyno),
+        began: (dyno) => (this.#command = { dyno, memory }),
         stop: this.#stop.signal,
         kill: this.#kill.signal,
       });
@@ -116,7 +119,7 @@ export class Deployment {
       print(`could not start: ${(error as Error).message}`); // this machine has no room for it
       return EXIT.notExecutable;
     } finally {
-      this.#dyno = null;
+      this.#command = null;
     }
   }
 

@@ -1,4 +1,5 @@
 import { Dyno, type DynoStart } from './dyno.ts';
+import { weighTree } from './process-tree.ts';
 import type { LogPace, ProcessView } from './view.ts';
 
 /** Names one life among all: `web.1` and the number of the life. */
@@ -64,7 +65,7 @@ export class Lives {
   weigh(): (LifeId & { bytes: number })[] {
     return [...this.#live.values()].flatMap((live) => {
       live.tree = live.process.look();
-      const bytes = sum(live.tree);
+      const bytes = weighTree(live.tree);
       return bytes === null ? [] : [{ dyno: live.dyno, life: live.life, bytes }];
     });
   }
@@ -72,7 +73,7 @@ export class Lives {
   /** null before its first process and after its last. */
   view(id: LifeId): { port: number | null; bytes: number | null; processes: readonly ProcessView[] } | null {
     const live = this.#live.get(key(id));
-    return live === undefined ? null : { port: live.port, bytes: sum(live.tree), processes: live.tree };
+    return live === undefined ? null : { port: live.port, bytes: weighTree(live.tree), processes: live.tree };
   }
 
   /** The dyno in which this process lives now; null where it is none of ours. */
@@ -92,9 +93,4 @@ function begun(start: DynoStart, over: () => void): Dyno {
 
 function key({ dyno, life }: LifeId): string {
   return `${dyno} ${life}`;
-}
-
-function sum(tree: readonly ProcessView[]): number | null {
-  const known = tree.flatMap(({ bytes }) => bytes ?? []);
-  return known.length === 0 ? null : known.reduce((total, bytes) => total + bytes, 0);
 }

@@ -18,6 +18,12 @@ export function readTree(members: readonly ProcessId[], first: number): ProcessV
   return roots.sort((one) => (one.pid === first ? -1 : 1)).flatMap((root) => branch(root, seen, 0, null));
 }
 
+/** Bytes of all of them together; null where this machine tells of none. */
+export function weighTree(tree: readonly ProcessView[]): number | null {
+  const known = tree.flatMap(({ bytes }) => bytes ?? []);
+  return known.length === 0 ? null : known.reduce((total, bytes) => total + bytes, 0);
+}
+
 function branch(one: Seen, all: readonly Seen[], depth: number, parentLabel: string | null): ProcessView[] {
   const title = titleOf(one.pid);
   const label = labelOf(title, one.name, parentLabel);

@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive } from '../harness/processes.ts';
-import { simulate } from './simulation.ts';
+import { simulate, type Seen } from './simulation.ts';
 
 const MEBIBYTE = 2 ** 20;
 /** Listens on $PORT and stays; what is given runs first. */
@@ -126,6 +127,15 @@ describe('the quota', () => {
     expect(story.marks('error-code')).toEqual(['R14', 'R15']);
   });
 
+  it('is a matter of the release, too', async () => {
+    const hoard = 'const held = []; setInterval(() => held.push(Buffer.alloc(16e6, 1)), 5)';
+    const story = await simulate({ files: { Procfile: `web: ${listener()}\nrelease: node -e "${hoard}"\n` } });
+    await story.says(
+      /heroku\[release\.1\]: Error R14 [^]*heroku\[release\.1\]: Error R15 [^]*release\.1\]: Process exited with status 137/,
+    );
+    expect(await story.running.released).toBe('failed');
+  });
+
   it('changes with a restart', async () => {
     const story = await simulate({
       files: { Procfile: `web: echo "quota $SUPERVISE_MEMORY_QUOTA"; ${listener()}\n` },
@@ -199,8 +209,10 @@ describe('a deploy', () => {
     await story.is('up', 'web.2');
     writeFileSync(join(story.folder, 'app.json'), '{"formation":{"worker":{"quantity":0}}}');
     await story.running.act({ do: 'deploy' });
-    await story.is('down', 'worker.1');
-    await story.is('down', 'web.2');
+    await eventually(() => expect(story.running.view().dynos.map(({ name }) => name)).toEqual(['web.1']));
+    writeFileSync(join(story.folder, 'app.json'), '{"formation":{"worker":{"quantity":1}}}');
+    await story.running.act({ do: 'deploy' });
+    await story.is('up', 'worker.1');
   });
 });
 
@@ -213,17 +225,23 @@ describe('the log', () => {
     await story.says(/app\[web\.1\]: 0{10000}\n[^]*app\[web\.1\]: 1?0?$/m);
   });
 
-  it('that is not read fills the pipe, until it is read again', async () => {
-    const printer = `web: node -e "require('http').createServer((q, s) => s.end('hello')).listen(process.env.PORT); let n = 0; const again = () => { require('fs').writeSync(1, 'line ' + n++ + ' ' + 'x'.repeat(1000) + String.fromCharCode(10)); setImmediate(again) }; again()"\n`;
-    const story = await simulate({ files: { Procfile: printer }, words: ['--log-reader', 'slow'] });
-    await story.says(/app\[web\.1\]: line 10 /);
-    await story.running.act({ do: 'log-reader', pace: 'stalled' });
-    await eventually(async () =>
-      expect((await story.running.act({ do: 'log-reader', pace: 'stalled' })).ok).toBe(true),
-    );
-    const count = story.lines.length;
-    await story.running.act({ do: 'log-reader', pace: 'full' });
-    await eventually(() => expect(story.lines.length).toBeGreaterThan(count + 200));
+  const filler = (file: string): string =>
+    `web: node -e "require('http').createServer((q, s) => s.end('hello')).listen(process.env.PORT); for (let n = 0; n < 400; n++) require('fs').writeSync(1, 'line ' + n + ' ' + 'x'.repeat(1000) + String.fromCharCode(10)); require('fs').writeFileSync('${file}', '')"\n`;
+
+  it.each([
+    ['stalled', 0],
+    ['slow', 3],
+  ] as const)('that is read %s fills the pipe and holds whoever prints up', async (pace, seconds) => {
+    const done = join(tempFolder(), 'done');
+    const story = await simulate({ files: { Procfile: filler(done) }, words: ['--log-reader', pace] });
+    const ticks = ticksOf(story);
+    await eventually(() => expect(story.dyno().runs[0]?.processes.length).toBeGreaterThan(0));
+    await ticks(2 * Math.max(2, seconds)); // twice a second
+    expect(existsSync(done)).toBe(false);
+    if (pace === 'stalled') expect(story.lines.join('\n')).not.toContain('line 399');
+    if (pace === 'stalled') await story.running.act({ do: 'log-reader', pace: 'full' });
+    await story.says(/line 399 /);
+    await eventually(() => expect(existsSync(done)).toBe(true));
   });
 });
 
@@ -245,7 +263,7 @@ describe('the edge', () => {
 });
 
 describe('the end', () => {
-  it('stops the dynos and leaves no process, port or folder', async () => {
+  it('stops the dynos and leaves no process and no port', async () => {
     const story = await simulate({ files: { Procfile: `web: sleep 601 & ${listener()}\n` } });
     await story.is('up');
     await eventually(() => expect(story.dyno().runs[0]?.processes.length).toBeGreaterThan(1));
@@ -265,3 +283,13 @@ describe('the end', () => {
     expect(pids.filter(alive)).toEqual([]);
   });
 });
+
+/** Waits for so many more measurements of memory. */
+function ticksOf({ running }: Seen): (count: number) => Promise<void> {
+  return async (count) => {
+    let seen = 0;
+    const cancel = running.onView(() => (seen += 1));
+    await eventually(() => expect(seen).toBeGreaterThanOrEqual(count));
+    cancel();
+  };
+}
