@@ -53,23 +53,24 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'router/': [...OF_A_ROOM, 'errors.ts', 'node:http', 'node:net', 'node:stream'],
   'host/': ['node:', 'exit-status.ts', 'errors.ts', 'plan/ (types)', 'execa', 'dotenv', 'tree-kill'],
   // In a browser: of the simulator it knows only the shape of what it is told and says.
+  'simulator/stand-ins/': ['node:', 'ws'],
   'simulator/page/': ['simulator/view.ts (types)', 'simulator/action.ts (types)', 'uplot'],
   'simulator/': ['node:', 'host/', 'exit-status.ts', 'errors.ts', 'ws'],
 };
 
 /** Words that only some places may use. */
 const RESERVED: readonly (readonly [word: RegExp, places: readonly string[]])[] = [
-  [/'node:(child_process|fs|fs\/promises)'/, ['host/', 'bin/', 'simulator/']],
-  [/\bprocess\.env\b/, ['host/', 'bin/', 'simulator/']],
-  [/\bprocess\.(on|once|addListener|prependListener)\b/, ['host/', 'bin/', 'simulator/']],
-  [/\bprocess\.exitCode\b/, ['bin/', 'simulator/']],
-  [/\bprocess\.exit\b/, ['bin/', 'simulator/']],
+  [/'node:(child_process|fs|fs\/promises)'/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
+  [/\bprocess\.env\b/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
+  [/\bprocess\.(on|once|addListener|prependListener)\b/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
+  [/\bprocess\.exitCode\b/, ['bin/', 'simulator/', 'simulator/stand-ins/']],
+  [/\bprocess\.exit\b/, ['bin/', 'simulator/stand-ins/']],
   [/\bprocess\.(abort|reallyExit)\b/, []],
-  [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/']],
+  [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
   [/\bconsole\.\w/, []],
   [
     /(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/,
-    ['host/', 'simulator/', 'simulator/page/', 'log.ts'],
+    ['host/', 'simulator/', 'simulator/stand-ins/', 'simulator/page/', 'log.ts'],
   ],
   [/\b(import|require)\s*\((?!\s*')/, []],
 ];
@@ -267,7 +268,8 @@ describe('each rule bites', () => {
 /** `plan/` for src/plan/words.ts, `cli.ts` for src/cli.ts. */
 function room(file: string): string {
   const inner = file.replace(/^src\//, '');
-  if (inner.startsWith('simulator/page/')) return 'simulator/page/';
+  const inSimulator = ['simulator/page/', 'simulator/stand-ins/'].find((one) => inner.startsWith(one));
+  if (inSimulator !== undefined) return inSimulator;
   return inner.includes('/') ? inner.slice(0, inner.indexOf('/') + 1) : inner;
 }
 

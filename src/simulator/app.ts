@@ -19,6 +19,8 @@ export type App = {
   config: ConfigVars;
   /** PORT of the shell or of .env: where the edge is wanted. */
   port: number | null;
+  /** How many database connections the plan allows. */
+  connectionsMost: number;
   notes: readonly string[];
 };
 
@@ -44,21 +46,23 @@ export async function readApp(options: DevOptions, env: NodeJS.ProcessEnv, home:
     ...problems,
     ...json.problems,
     ...portProblems(config.port),
+    ...connectionProblems(config.vars),
     ...(problems.length > 0 ? [] : formation.problems),
   ];
   if (all.length > 0) throw new ConfigError(all);
   const release = types.get('release') ?? null;
-  const { vars, port, notes } = config;
-  return {
-    folder,
-    standIns,
-    procfile,
-    dynos: formation.dynos,
-    release,
-    config: vars,
-    port: port === null ? null : Number(port),
-    notes,
-  };
+  const { vars, notes } = config;
+  const port = config.port === null ? null : Number(config.port);
+  const connectionsMost = Number(vars.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
+  return { folder, standIns, procfile, dynos: formation.dynos, release, config: vars, port, connectionsMost, notes };
+}
+
+/** The smallest plan of the platform's PostgreSQL allows so many. [F] */
+const CONNECTIONS_MOST = 20;
+
+function connectionProblems({ SUPERVISE_DB_CONNECTIONS: text }: ConfigVars): string[] {
+  const isNumber = text === undefined || /^\d{1,6}$/.test(text);
+  return isNumber ? [] : [`SUPERVISE_DB_CONNECTIONS=${text}: expected a whole number`];
 }
 
 /** The next two are the page's and the first dyno's. */

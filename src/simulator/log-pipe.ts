@@ -19,7 +19,7 @@ export type LogPipe = {
 export function openPipe(folder: string): LogPipe {
   const path = join(folder, 'log');
   const { error, status, stderr } = spawnSync('mkfifo', ['-m', '600', path], { encoding: 'utf8' });
-  if (error !== undefined) throw new Error(`a pipe for its log needs the command mkfifo: ${error.message}`);
+  if (error !== undefined) throw new Error(`a pipe for its log, which the command mkfifo makes: ${error.message}`);
   if (status !== 0) throw new Error(`a pipe for its log: ${stderr.trim()}`);
   const output = new Socket({ fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), readable: true });
   try {

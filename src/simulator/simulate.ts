@@ -33,8 +33,6 @@ export type Running = Simulation & {
 
 /** heroku local listens there, unless PORT or .env says otherwise. */
 export const EDGE_PORT = 5006;
-/** The smallest plan of the platform's PostgreSQL allows so many. [F] */
-const CONNECTIONS_MOST = 20;
 
 /** Those who watch from the first line on, before anything is released; what they throw ends it all. */
 export type Attach = (running: Running) => void | Promise<void>;
@@ -49,8 +47,7 @@ export async function startSimulation(
   const app = await readApp(options, env, home);
   const port = options.port ?? app.port ?? EDGE_PORT;
   const workshop = new Workshop(home, new Ports(port + 2), options.timeScale);
-  const connectionsMost = Number(app.config.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
-  const database = app.standIns ? await openDatabase({ connectionsMost }) : null;
+  const database = app.standIns ? await openDatabase(app) : null;
   const platform = new Platform(app, { options, env, home, workshop, databaseUrl: database?.url ?? null });
   const close = async (): Promise<void> => {
     await database?.close();
@@ -64,10 +61,15 @@ export async function startSimulation(
     await attach(running);
   } catch (error) {
     await running.kill();
-    throw error instanceof ConfigError ? error : new ConfigError([(error as Error).message]);
+    throw isOfTheSystem(error) ? new ConfigError([error.message]) : error;
   }
   release.open();
   return running;
+}
+
+/** A port that is taken, say; anything else is a mistake of ours, or has been told as a problem already. */
+function isOfTheSystem(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof ConfigError) && 'code' in error;
 }
 
 function runningOf(platform: Platform, released: Promise<Answer>, close: () => Promise<void>): Running {

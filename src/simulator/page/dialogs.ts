@@ -47,7 +47,7 @@ export function dialogs(act: Ask) {
 
 function dialog(name: string, confirmed: (asking: Asking) => void): { form: HTMLFormElement; open(): void } {
   const root = byId(`${name}-dialog`, HTMLDialogElement);
-  const form = root.querySelector('form') ?? new HTMLFormElement();
+  const form = formOf(root);
   const value = (field: string): string => {
     const given = new FormData(form).get(field);
     return typeof given === 'string' ? given : '';
@@ -107,4 +107,10 @@ function processesOf({ dynos }: View): [string, string][] {
       ]),
     ),
   );
+}
+
+function formOf(root: HTMLElement): HTMLFormElement {
+  const form = root.querySelector('form');
+  if (form === null) throw new Error(`no form in ${root.id}`);
+  return form;
 }

@@ -11,8 +11,6 @@ import type { JobCounts, Load, Stage } from './stage.ts';
 const PER_SECOND = 3;
 /** What puma answers without a database. */
 const ANSWERED_BY_EVERY_APP = '/health';
-/** The smallest plan of the platform's PostgreSQL allows so many. [F] */
-const CONNECTIONS_MOST = 20;
 
 export type Wishes = {
   /** What the simulation was started with, and reads again with each deploy. */
@@ -41,7 +39,7 @@ export function onStage(running: Running, { env, path, interrupted }: Wishes): S
       else delete env.STAND_IN_FAIL;
       return true;
     },
-    connectionsLimit: Number(running.app().config.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST),
+    connectionsLimit: running.app().connectionsMost,
   };
 }
 
