@@ -37,13 +37,15 @@ export function dynoEnv(config: ConfigVars, place: DynoPlace): Record<string, st
   };
 }
 
-/** The supervisor's own times, in step with the platform's. What is no number is the supervisor's to complain about. */
+/** The supervisor's own times, in step with the platform's. What is no number, or too little, is the supervisor's to complain
+ * about. */
 function shortened(config: ConfigVars, timeScale: number): ConfigVars {
-  const stop = Number(config.SUPERVISE_STOP_TIMEOUT ?? STOP_SECONDS) / timeScale;
-  const start = Number(config.SUPERVISE_START_TIMEOUT ?? START_SECONDS) / timeScale;
+  const stop = Number(config.SUPERVISE_STOP_TIMEOUT ?? STOP_SECONDS);
+  const start = Number(config.SUPERVISE_START_TIMEOUT ?? START_SECONDS);
+  const leastStop = Math.max(STOP_LEAST_SECONDS, stop / timeScale);
   return {
     STAND_IN_TIME_SCALE: `${timeScale}`,
-    ...(Number.isNaN(stop) ? {} : { SUPERVISE_STOP_TIMEOUT: Math.max(STOP_LEAST_SECONDS, stop).toFixed(3) }),
-    ...(Number.isNaN(start) ? {} : { SUPERVISE_START_TIMEOUT: start.toFixed(3) }),
+    ...(stop >= STOP_LEAST_SECONDS ? { SUPERVISE_STOP_TIMEOUT: leastStop.toFixed(3) } : {}),
+    ...(start >= 0 ? { SUPERVISE_START_TIMEOUT: (start / timeScale).toFixed(3) } : {}),
   };
 }

@@ -150,6 +150,7 @@ describe('the environment of a dyno', () => {
     [{}, '3.000', '4.500'],
     [{ SUPERVISE_STOP_TIMEOUT: '60', SUPERVISE_START_TIMEOUT: '10' }, '6.000', '1.000'],
     [{ SUPERVISE_STOP_TIMEOUT: '5' }, '2.000', '4.500'],
+    [{ SUPERVISE_STOP_TIMEOUT: '-5', SUPERVISE_START_TIMEOUT: 'x' }, '-5', 'x'],
   ])('with times ten times shorter and %j', (config, stop, start) => {
     const env = dynoEnv(config, { ...place, timeScale: 10 });
     expect(env).toMatchObject({
