@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +24,22 @@ describe('npm run dev', () => {
       status: 200,
       body: expect.stringContaining('<title>') as string,
     });
+  });
+
+  it('of a fresh clone has the page and the first dyno up within a minute', async () => {
+    const clone = join(tempFolder(), 'clone');
+    execFileSync('git', ['clone', '--quiet', '--depth', '1', `file://${repo}`, clone]);
+    symlinkSync(join(repo, 'node_modules'), join(clone, 'node_modules')); // as `npm ci` leaves it
+    const port = await freePair();
+    const env = { PORT: String(port), TMPDIR: tempFolder() };
+    const dyno = startDyno({ command: ['npm', 'run', 'dev'], cwd: clone, env });
+    await eventually(() => expect(dyno.output).toContain('heroku[web.1]: State changed from starting to up'), 60_000);
+    expect(await get({ host: '127.0.0.1', port: port + 1 }, '/', { host: `localhost:${port + 1}` })).toMatchObject({
+      status: 200,
+    });
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual(ok);
+    await nothingLeft(dyno, env.TMPDIR);
   });
 
   it('releases first, and prints as the platform does', async () => {

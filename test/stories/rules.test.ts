@@ -230,7 +230,7 @@ describe('the log', () => {
 
   it.each([
     ['stalled', 0],
-    ['slow', 3],
+    ['slow', 2],
   ] as const)('that is read %s fills the pipe and holds whoever prints up', async (pace, seconds) => {
     const done = join(tempFolder(), 'done');
     const story = await simulate({ files: { Procfile: filler(done) }, words: ['--log-reader', pace] });
@@ -263,6 +263,24 @@ describe('the edge', () => {
 });
 
 describe('the end', () => {
+  it('is not undone by an action meanwhile', async () => {
+    const drains = listener("process.on('SIGTERM', () => setTimeout(process.exit, 1000))");
+    const words = ['--formation', 'web=1,worker=1'];
+    const story = await simulate({ files: { Procfile: `web: ${drains}\nworker: exec sleep 600\n` }, words });
+    await story.is('up');
+    const stopped = story.running.stop();
+    await story.is('down', 'worker.1');
+    for (const action of [
+      { do: 'restart', dyno: 'worker.1' },
+      { do: 'deploy' },
+      { do: 'quota', bytes: 2 ** 30 },
+    ] as const) {
+      expect(await story.running.act(action)).toEqual({ ok: false, text: 'the simulation ends' });
+    }
+    await stopped;
+    expect(story.running.view().dynos.map(({ state }) => state)).toEqual(['down', 'down']);
+  });
+
   it('stops the dynos and leaves no process and no port', async () => {
     const story = await simulate({ files: { Procfile: `web: sleep 601 & ${listener()}\n` } });
     await story.is('up');
