@@ -43,10 +43,10 @@ export function parseAction(data: unknown): Action | string {
       if (target === undefined) return `flood: expected one of ${FLOOD_TARGETS.join(', ')}`;
       return isAmount(bytes)
         ? { do: verb, where: target, bytes }
-        : 'flood: expected a number of bytes, at least 16 MiB';
+        : 'flood: expected a number of bytes, from 16 MiB to 1 PiB';
     }
     case 'quota':
-      return isAmount(bytes) ? { do: verb, bytes } : 'quota: expected a number of bytes, at least 16 MiB';
+      return isAmount(bytes) ? { do: verb, bytes } : 'quota: expected a number of bytes, from 16 MiB to 1 PiB';
     case 'log-reader': {
       const known = PACES.find((name) => name === pace);
       return known === undefined ? `log-reader: expected one of ${PACES.join(', ')}` : { do: verb, pace: known };

@@ -16,6 +16,8 @@ export function parseAppJson(text: string): { app: AppJson; problems: readonly s
   const problems: string[] = [];
   const json = objectIn(text);
   if (typeof json === 'string') return { app: NO_APP_JSON, problems: [`app.json: ${json}`] };
+  if (json.formation !== undefined && !isPlain(json.formation))
+    problems.push('app.json: formation: expected an object');
   const formation = Object.entries(asObject(json.formation)).flatMap(([type, wish]) => {
     const { quantity = 1, size = null } = asObject(wish);
     const isGood = isPlain(wish) && isQuantity(quantity) && (size === null || typeof size === 'string');

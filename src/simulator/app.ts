@@ -51,7 +51,8 @@ export async function readApp(options: DevOptions, env: NodeJS.ProcessEnv, home:
   ];
   if (all.length > 0) throw new ConfigError(all);
   const release = types.get('release') ?? null;
-  const { vars, notes } = config;
+  const { vars } = config;
+  const notes = [...config.notes, ...formation.notes];
   const port = config.port === null ? null : Number(config.port);
   const connectionsMost = Number(vars.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
   return { folder, standIns, procfile, dynos: formation.dynos, release, config: vars, port, connectionsMost, notes };

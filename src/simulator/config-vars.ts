@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ConfigError } from '../errors.ts';
 import { withEnvFile } from '../host/env-file.ts';
 import type { AppJson } from './app-json.ts';
 
@@ -26,13 +27,22 @@ export async function configVars(
   app: AppJson,
   envFile: string | null,
 ): Promise<{ vars: ConfigVars; port: string | null; notes: readonly string[] }> {
-  const all = envFile === null ? env : await withEnvFile(env, envFile);
+  const all = envFile === null ? env : await withFile(env, envFile);
   const given = defined(all);
   const generated = Object.fromEntries(app.secrets.map((name) => [name, secret(name)]));
   const vars = { ...OF_BUILDPACKS, ...app.env, ...generated, ...given };
   const missing = app.required.filter((name) => !vars[name]);
   const notes = missing.map((name) => `app.json requires the config var ${name}, which nobody has set`);
   return { vars, port: all.PORT || null, notes };
+}
+
+async function withFile(env: NodeJS.ProcessEnv, file: string): Promise<NodeJS.ProcessEnv> {
+  try {
+    return await withEnvFile(env, file);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(error.problems.map((problem) => problem.replace(/^--env-file /, '')));
+  }
 }
 
 /** An empty variable counts as none. */

@@ -18,7 +18,7 @@ export function makeFormation(
   procfile: Procfile,
   app: AppJson,
   wishes: Wishes,
-): { dynos: readonly DynoSpec[]; problems: readonly string[] } {
+): { dynos: readonly DynoSpec[]; problems: readonly string[]; notes: readonly string[] } {
   const types = [...procfile.keys()].filter((type) => type !== 'release');
   const problems = [...(wishes.only ?? []), ...wishes.formation.keys()]
     .filter((type) => !types.includes(type))
@@ -31,7 +31,18 @@ export function makeFormation(
   });
   if (dynos.length === 0 && problems.length === 0)
     problems.push(`no dyno to run; start one: --formation ${first(types)}=1`);
-  return { dynos, problems };
+  return { dynos, problems, notes: notesOn(types, app, wishes) };
+}
+
+/** What the formation of app.json says in vain. */
+function notesOn(types: readonly string[], app: AppJson, { size, quotaBytes }: Wishes): string[] {
+  return [...app.formation].flatMap(([type, wish]) => {
+    if (!types.includes(type)) return [`app.json: formation.${type}: no such process type in the Procfile`];
+    const isKnown = wish.size === null || wish.size.toLowerCase() in SIZES || size !== null || quotaBytes !== null;
+    return isKnown
+      ? []
+      : [`app.json: size ${wish.size} of ${type} is not known here, 512M is taken; --quota says otherwise`];
+  });
 }
 
 function quantity(type: string, app: AppJson, { only, formation }: Wishes): number {

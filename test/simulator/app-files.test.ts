@@ -55,6 +55,7 @@ describe('an app.json', () => {
     ['[]', 'app.json: expected an object'],
     ['{"formation":{"web":{"quantity":-1}}}', 'app.json: formation.web: expected {"quantity": 1, "size": "basic"}'],
     ['{"formation":{"web":{"quantity":1,"size":5}}}', /formation\.web: expected/],
+    ['{"formation":[]}', 'app.json: formation: expected an object'],
     ['{"formation":{"web":{"quantity":100000}}}', /formation\.web: expected/],
     ['{"formation":{"web":2}}', /formation\.web: expected/],
   ])('says what is wrong with %s', (text, problem) => {
@@ -89,6 +90,23 @@ describe('the formation', () => {
     [{ formation: new Map([['web', 0]]) }, 'no dyno to run; start one: --formation web=1'],
   ])('%j is refused', (wishes, problem) => {
     expect(makeFormation(types, app, { ...nothing, ...wishes }).problems).toEqual([problem]);
+  });
+});
+
+describe('what app.json says of the formation in vain', () => {
+  it.each([
+    ['{"formation":{"cron":{"quantity":1}}}', {}, ['app.json: formation.cron: no such process type in the Procfile']],
+    [
+      '{"formation":{"web":{"size":"hobby"}}}',
+      {},
+      ['app.json: size hobby of web is not known here, 512M is taken; --quota says otherwise'],
+    ],
+    ['{"formation":{"web":{"size":"hobby"}}}', { quotaBytes: MEBIBYTE }, []],
+    ['{"formation":{"web":{"size":"Basic"}}}', {}, []],
+  ])('%s', (text, wishes, notes) => {
+    const { types } = parseProcfile('web: w');
+    const none = { only: null, formation: new Map<string, number>(), size: null, quotaBytes: null };
+    expect(makeFormation(types, parseAppJson(text).app, { ...none, ...wishes }).notes).toEqual(notes);
   });
 });
 
