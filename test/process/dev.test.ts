@@ -3,10 +3,9 @@ import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { isFree } from '../../src/simulator/ports.ts';
 import { binary, startDyno, tempFolder, type Dyno, type DynoOptions } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { freePort, takenPort } from '../simulator/free-port.ts';
+import { freePair, freePort, takenPort } from '../simulator/free-port.ts';
 import { get } from '../simulator/get.ts';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
@@ -137,11 +136,12 @@ describe('npm run dev', () => {
   });
 
   it.each([0, 1])('says in one line that the port, or the page’s, is taken', async (offset) => {
-    const { port, close } = await takenPort();
+    const port = await freePair();
+    const { close } = await takenPort(port + offset);
     const TMPDIR = tempFolder();
-    const dyno = startDyno({ command: script, cwd: repo, env: { PORT: String(port - offset), TMPDIR } });
+    const dyno = startDyno({ command: script, cwd: repo, env: { PORT: String(port), TMPDIR } });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(dyno.output).toMatch(new RegExp(`^mstdn-supervise: .*port ${port} is taken.*--port.*\n`, 'm'));
+    expect(dyno.output).toMatch(new RegExp(`^mstdn-supervise: .*port ${port + offset} is taken.*--port.*\n`, 'm'));
     await nothingLeft(dyno, TMPDIR);
     await close();
   });
@@ -232,12 +232,6 @@ async function startDev(
   });
   for (const child of ready) await dyno.says(new RegExp(`${child} is ready after`));
   return { dyno, port, folder };
-}
-
-/** The page takes the port after the app's. */
-async function freePair(): Promise<number> {
-  const port = await freePort();
-  return (await isFree(port + 1)) ? port : freePair();
 }
 
 async function pidOf(dyno: Dyno, child: string): Promise<number> {

@@ -1,10 +1,9 @@
 // The page in real Chromium, of a real simulation: the stand-ins live and die as its buttons say.
 import { expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { isFree } from '../../src/simulator/ports.ts';
 import { startDyno, type Dyno } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { freePort } from '../simulator/free-port.ts';
+import { freePair } from '../simulator/free-port.ts';
 import { isLive, newPage, reads, withBrowser } from './page-browser.ts';
 
 withBrowser();
@@ -27,12 +26,6 @@ async function watch(env: Record<string, string> = {}): Promise<Watched> {
   await reads(page, '#dynos .state', 'up');
   await row(page, 'sidekiq').waitFor();
   return { page, dyno, complaints };
-}
-
-/** The page takes the port after the app's. */
-async function freePair(): Promise<number> {
-  const port = await freePort();
-  return (await isFree(port + 1)) ? port : freePair();
 }
 
 test('a dyno is up, with its tree, and the plot moves', async () => {

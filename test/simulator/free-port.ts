@@ -1,16 +1,25 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { isFree } from '../../src/simulator/ports.ts';
+
+/** Below those that the kernel gives to whoever connects: such a one may be gone again a moment later. */
+const [FROM, TO] = [10_000, 32_000];
 
 /** A port of the loopback that nobody used a moment ago. */
 export async function freePort(): Promise<number> {
-  const { port, close } = await takenPort();
-  await close();
-  return port;
+  const port = FROM + Math.floor(Math.random() * (TO - FROM));
+  return (await isFree(port)) ? port : freePort();
 }
 
-/** A port that somebody listens on. */
-export async function takenPort(): Promise<{ port: number; close: () => Promise<unknown> }> {
-  const server = createServer().listen(0, '127.0.0.1');
+/** One whose successor is free as well: the page of a simulation takes the port after the app's. */
+export async function freePair(): Promise<number> {
+  const port = await freePort();
+  return (await isFree(port + 1)) ? port : freePair();
+}
+
+/** A port that somebody listens on; 0 for any. */
+export async function takenPort(wanted = 0): Promise<{ port: number; close: () => Promise<unknown> }> {
+  const server = createServer().listen(wanted, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');

@@ -7,7 +7,7 @@ import { startSimulation, type Running } from '../../src/simulator/simulate.ts';
 import type { DynoView, Happening, ProcessView } from '../../src/simulator/view.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { freePort } from '../simulator/free-port.ts';
+import { freePair } from '../simulator/free-port.ts';
 
 export const home = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -38,7 +38,7 @@ export async function simulate({ words = [], env = {}, files = {} }: Story = {})
     writeFileSync(join(folder, name), text);
   }
   const options = parseDevOptions(
-    ['--dir', folder, '--stand-ins', '--time-scale', `${SCALE}`, '--port', `${await freeBase()}`, ...words],
+    ['--dir', folder, '--stand-ins', '--time-scale', `${SCALE}`, '--port', `${await freePair()}`, ...words],
     [],
   );
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
@@ -99,10 +99,4 @@ export class Seen {
   exits(): NonNullable<Happening['exit']>[] {
     return this.happenings.flatMap(({ exit }) => exit ?? []);
   }
-}
-
-/** A port whose successor is free as well. */
-async function freeBase(): Promise<number> {
-  const port = await freePort();
-  return port < 60_000 ? port : freeBase();
 }
