@@ -3,15 +3,19 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const withProcesses = ['process', 'host', 'simulator'].map((room) => `test/${room}/**/*.test.ts`);
 const withRealParts = ['real', 'stories'].map((room) => `test/${room}/**/*.test.ts`);
 
+const chaos = ['test/chaos/**/*.test.ts'];
+
 /** One kind of test after the other, so that Ruby's boots do not starve the clocks of the rest. */
 export default defineConfig({
   test: {
     globalSetup: 'test/harness/leftovers.ts',
     reporters: ['default', './test/harness/report.ts'],
     projects: [
-      kind('pure', 0, 20_000, ['test/**/*.test.ts'], [...withProcesses, ...withRealParts]),
+      kind('pure', 0, 20_000, ['test/**/*.test.ts'], [...withProcesses, ...withRealParts, ...chaos]),
       kind('process', 1, 120_000, withProcesses),
       kind('real', 2, 120_000, withRealParts),
+      // Not part of `npm test` yet: `npm run chaos` names how many.
+      ...(process.env.CHAOS_RUNS === undefined ? [] : [kind('chaos', 3, 600_000, chaos)]),
     ],
   },
 });
