@@ -10,7 +10,7 @@ import { listening, type Part } from './part.ts';
 const byTerm = { code: null, signal: 'SIGTERM' };
 const ok = { code: 0, signal: null };
 
-/** What FACTS says of a puma with workers, held against one; the app as in the table of the single process. */
+/** What is known of a puma with workers, held against one; the app as in the table of the single process. */
 export function describeCluster(label: string, puma: Part): void {
   const start = async (env: Record<string, string> = {}) =>
     puma.start([], { PORT: String(await freePort()), WEB_CONCURRENCY: '2', ...env });

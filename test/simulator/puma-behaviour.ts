@@ -12,7 +12,7 @@ const byTerm = { code: null, signal: 'SIGTERM' };
 const ok = { code: 0, signal: null };
 const failed = { code: 1, signal: null };
 
-/** What FACTS says of puma, held against one: `/slow?seconds=N` takes that long and says `Started GET "/slow` first. */
+/** What is known of puma, held against one: `/slow?seconds=N` takes that long and says `Started GET "/slow` first. */
 export function describePuma(label: string, puma: Part): void {
   const single = { WEB_CONCURRENCY: '0' };
   const start = async (env: Record<string, string> = {}) =>

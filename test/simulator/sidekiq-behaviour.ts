@@ -9,7 +9,7 @@ import type { Worker } from './part.ts';
 
 const ok = { code: 0, signal: null };
 
-/** What FACTS says of sidekiq, held against one. */
+/** What is known of sidekiq, held against one. */
 export function describeSidekiq(label: string, sidekiq: Worker): void {
   const MASTODON_SIDEKIQ_READY_FILENAME = 'sidekiq-test-ready';
   const startReady = async (args: readonly string[] = [], env: Record<string, string> = {}) => {

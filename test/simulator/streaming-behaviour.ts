@@ -13,7 +13,7 @@ import { staleSocket } from './stale-socket.ts';
 const ok = { code: 0, signal: null };
 const api = '/api/v1/streaming';
 
-/** What FACTS says of Mastodon's streaming server, held against one. */
+/** What is known of Mastodon's streaming server, held against one. */
 export function describeStreaming(label: string, streaming: Part): void {
   const start = async (env: Record<string, string> = {}) =>
     streaming.start([], { PORT: String(await freePort()), ...env });
