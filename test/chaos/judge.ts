@@ -22,7 +22,7 @@ export function judge(story: Story, record: Record): string[] {
   const causes = causesOf(record);
   const first = causes[0];
   if (first === undefined) return ['it ended, and nothing that we know of was the cause'];
-  if (isEndedAtBoot(record, first)) return [];
+  if (isEndedAtBoot(record, causes)) return [];
   const possible = causes.filter(({ atMs }) => atMs <= first.atMs + NEAR_MS);
   return [
     ...judgeCode(story, record, possible, first.atMs),
@@ -56,8 +56,11 @@ function causesOf({ done, ledger }: Record): Cause[] {
   return [...signals, ...kills, ...ends].sort((one, other) => one.atMs - other.atMs);
 }
 
-function isEndedAtBoot({ end, startedAtMs }: Record, first: Cause): boolean {
-  return first.kind === 'signal' && end.signal === first.signal && first.atMs - startedAtMs < BOOT_MS;
+/** Of several signals the kernel delivers the one with the lower number first. */
+function isEndedAtBoot({ end, startedAtMs }: Record, causes: readonly Cause[]): boolean {
+  return causes.some(
+    (cause) => cause.kind === 'signal' && end.signal === cause.signal && cause.atMs - startedAtMs < BOOT_MS,
+  );
 }
 
 function judgeCode(story: Story, record: Record, possible: readonly Cause[], sinceMs: number): string[] {
