@@ -197,6 +197,19 @@ describe('a deploy', () => {
     expect(story.dyno().runs[0]).toMatchObject({ id: before?.id, phase: 'up' });
   });
 
+  it('whose release fails leaves what runs its config vars, after a restart too', async () => {
+    const web = `web: echo "version $VERSION"; ${listener()}\n`;
+    const story = await simulate({ files: { Procfile: `${web}release: true\n`, '.env': 'VERSION=good\n' } });
+    await story.is('up');
+    writeFileSync(join(story.folder, '.env'), 'VERSION=bad\n');
+    writeFileSync(join(story.folder, 'Procfile'), `${web}release: echo "releasing $VERSION"; exit 5\n`);
+    expect((await story.running.act({ do: 'deploy' })).ok).toBe(false);
+    await story.says(/releasing bad/);
+    await story.running.act({ do: 'restart', dyno: 'web.1' });
+    await story.says(/version good[^]*Restarting[^]*app\[web\.1\]: version (good|bad)/);
+    expect(story.lines.filter((line) => line.includes('version bad'))).toEqual([]);
+  });
+
   it('of files that are wrong says all that is, and changes nothing', async () => {
     const story = await simulate({ files: { Procfile: `web: ${listener()}\n` } });
     await story.is('up');
