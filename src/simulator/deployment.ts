@@ -24,6 +24,7 @@ const RELEASE_QUOTA_BYTES = 512 * 2 ** 20;
 
 /** What is deployed: reads the app anew, runs its release command, and hands a good one over to the dynos. */
 export class Deployment {
+  /** As it was last deployed with success, or first read: whatever starts or restarts is made of it. */
   app: App;
   release: ReleaseView = { version: 0, state: 'none' };
   /** Set by hand since; wins over what the options say. */
@@ -77,27 +78,33 @@ export class Deployment {
   }
 
   async #deploy(released: (app: App) => void): Promise<Answer> {
-    const { options, env, home } = this.#parts;
-    try {
-      this.app = await readApp({ ...options, quotaBytes: this.quotaBytes }, env, home);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      return { ok: false, text: `not deployed: ${error.problems.join('; ')}` };
-    }
+    const app = await this.#read();
+    if (typeof app === 'string') return { ok: false, text: app };
     const version = this.release.version + 1;
     this.release = { version, state: 'running' };
     this.#tell(`v${version}`, `Release v${version} created`);
-    const status = await this.#runCommand(version);
+    const status = await this.#runCommand(app, version);
     const isGood = status === 0 && !this.hasEnded;
     this.release = { version, state: isGood ? 'succeeded' : 'failed' };
+    if (isGood) this.app = app;
     const failure = `Release v${version} failed: its command ended with status ${status}; what runs stays as it is`;
     this.#tell(isGood ? 'deploy' : 'release failed', isGood ? `Release v${version} is deployed` : failure);
-    if (isGood) released(this.app);
+    if (isGood) released(app);
     return { ok: isGood, text: isGood ? `v${version} is deployed` : failure };
   }
 
-  async #runCommand(version: number): Promise<number> {
-    const { app } = this;
+  /** What the files say now, or what is wrong with them. */
+  async #read(): Promise<App | string> {
+    const { options, env, home } = this.#parts;
+    try {
+      return await readApp({ ...options, quotaBytes: this.quotaBytes }, env, home);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return `not deployed: ${error.problems.join('; ')}`;
+    }
+  }
+
+  async #runCommand(app: App, version: number): Promise<number> {
     if (app.release === null) return 0;
     const name = `release.${version}`;
     const print = (line: string): void => this.#voice.say('app', name, line);
