@@ -1,10 +1,11 @@
 import { EXIT } from '../exit-status.ts';
-import type { Cancel, Clock } from '../host/host.ts';
+import type { Clock } from '../host/host.ts';
 import type { DynoSpec } from './formation.ts';
 import { Lives, type Birth } from './lives.ts';
 import { next } from './slot-next.ts';
 import { isCurrent, newSlot, type Slot, type SlotEffect, type SlotEvent } from './slot.ts';
 import type { Rules } from './rules.ts';
+import { Timers } from './timers.ts';
 import type { DynoView, Happening, LogPace, RunView } from './view.ts';
 
 export type Around = {
@@ -35,12 +36,13 @@ export class Dynos {
   readonly lives: Lives;
   readonly #around: Around;
   readonly #slots = new Map<string, Slot>();
-  readonly #timers = new Map<Cancel, string>();
+  readonly #timers: Timers;
   readonly #ending = new Set<Promise<void>>();
   #formation: ReadonlySet<string> = new Set();
 
   constructor(around: Around, pace: LogPace) {
     this.#around = around;
+    this.#timers = new Timers(around.clock);
     this.lives = new Lives(pace);
   }
 
@@ -78,8 +80,8 @@ export class Dynos {
     if (slot === undefined) return;
     const [after, ...effects] = next(slot, event, this.#around.rules, Date.now());
     this.#slots.set(name, after);
-    if (after.state === 'down' && !this.#formation.has(name)) this.#slots.delete(name);
-    if (event.kind === 'exited') this.#forget(timerOf(name, event));
+    if (event.kind === 'exited') this.#timers.forget(timerOf(name, event.life));
+    if (after.state === 'down' && !this.#formation.has(name)) this.#remove(name);
     for (const effect of effects) this.#perform(name, effect);
     if (after !== slot) this.#around.changed();
   }
@@ -88,7 +90,7 @@ export class Dynos {
   async stop(): Promise<void> {
     for (const name of this.#slots.keys()) this.post(name, { kind: 'stop' });
     while (this.#ending.size > 0) await Promise.all(this.#ending);
-    for (const cancel of this.#timers.keys()) cancel();
+    this.#timers.forget();
   }
 
   /** SIGKILL for all, now. */
@@ -117,6 +119,11 @@ export class Dynos {
       });
       return { name, state, sinceMs, crashes, restartsAtMs, quotaBytes, runs };
     });
+  }
+
+  #remove(name: string): void {
+    this.#slots.delete(name);
+    this.#timers.forget(`${name} `);
   }
 
   #perform(name: string, effect: SlotEffect): void {
@@ -159,18 +166,12 @@ export class Dynos {
   /** Not all are to cycle at once: each life has its own share of the spread. */
   #schedule(name: string, event: SlotEvent, afterMs: number): void {
     const extraMs = event.kind === 'cycle-due' ? Math.random() * this.#around.rules.cycleSpreadMs : 0;
-    const cancel = this.#around.clock.after(afterMs + extraMs, () => {
-      this.#timers.delete(cancel);
-      this.post(name, event);
-    });
-    this.#timers.set(cancel, timerOf(name, event));
-  }
-
-  #forget(timer: string): void {
-    for (const [cancel, of] of this.#timers) if (of === timer && this.#timers.delete(cancel)) cancel();
+    const life = 'life' in event ? event.life : 0;
+    this.#timers.after(afterMs + extraMs, timerOf(name, life), () => this.post(name, event));
   }
 }
 
-function timerOf(name: string, event: SlotEvent): string {
-  return 'life' in event ? `${name} ${event.life}` : name;
+/** Ends with a space: `web.1 1` is not to mean `web.1 10`. */
+function timerOf(name: string, life: number): string {
+  return `${name} ${life} `;
 }
