@@ -12,10 +12,10 @@ const programs =
   'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips nginx wrk chromium'.split(' ');
 
 /** Throws CannotRun, naming what is missing, where it may not install. */
-export async function installPackages() {
+export async function installPackages(wanted = packages) {
   if (!onPath('apt-get') || !onPath('dpkg-query')) return requirePrograms();
-  const installed = installedPackages();
-  const missing = packages.filter((name) => !installed.includes(name));
+  const installed = installedPackages(wanted);
+  const missing = wanted.filter((name) => !installed.includes(name));
   if (missing.length === 0) return;
   const byHand = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (!isRoot() && !maySudo())
@@ -32,9 +32,9 @@ function requirePrograms() {
   throw new CannotRun(`not on the PATH: ${missing.join(' ')}; on Debian or Ubuntu: ${byHand}`);
 }
 
-function installedPackages() {
+function installedPackages(wanted) {
   // Its status is 1 when it does not know a name; what it knows is printed all the same.
-  const lines = output('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package}\n', ...packages]).split('\n');
+  const lines = output('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package}\n', ...wanted]).split('\n');
   return lines.filter((line) => line.startsWith('installed ')).map((line) => line.split(' ')[1]);
 }
 

@@ -1,0 +1,28 @@
+# A child of the runs: `perl child.pl ledger=FILE [key=value…]`; what it does not know it ignores, as what we add for sidekiq.
+# Writes lines `WHAT PID MS` to the ledger, on the monotonic clock, which all processes share: up, term, end.
+#   drain=MS    how long it needs after TERM; drain=ever does not end
+#   status=N    its exit status after TERM
+#   exit=CODE, kill=SIGNAL    ends by itself in=MS after it is up
+# In Perl, which every Debian has, because it starts and hears a signal ten times as soon as Node does.
+use strict;
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
+
+my %option = map { /^(\w+)=(.*)$/ ? ($1 => $2) : () } @ARGV;
+open my $ledger, '>>', $option{ledger} or die "$option{ledger}: $!";
+sub note { syswrite $ledger, sprintf "%s %d %.3f\n", $_[0], $$, clock_gettime(CLOCK_MONOTONIC) * 1000 }
+
+my $is_asked = 0;
+$SIG{TERM} = sub { note('term'); $is_asked = 1 };
+note('up');
+if (defined $option{exit} || $option{kill}) {
+  sleep(($option{in} // 0) / 1000);
+  note('end');
+  kill $option{kill}, $$ if $option{kill};
+  exit $option{exit} // 0;
+}
+sleep 1000 until $is_asked;
+if (($option{drain} // 0) eq 'ever') { sleep 1000 while 1 }
+my $until = clock_gettime(CLOCK_MONOTONIC) + ($option{drain} // 0) / 1000;
+while ((my $left = $until - clock_gettime(CLOCK_MONOTONIC)) > 0) { sleep $left }
+note('end');
+exit($option{status} // 0);
