@@ -24,6 +24,10 @@ async function relayOf(program: Dyno): Promise<number> {
   });
 }
 
+function ourChildren(): number[] {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+}
+
 function flagsIn(pid: number): number {
   const flags = parseInt(/^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/1`, 'utf8'))?.[1] ?? '', 8);
   return flags & ~O_CLOEXEC;
@@ -84,6 +88,24 @@ test('the relay survives what a platform sends to everybody, and ends with us', 
   expect(await relayOf(program)).toBe(relay);
   program.signal('SIGKILL');
   await program.gone();
+});
+
+test('nothing is given to a relay that a signal can still end', async () => {
+  const sink = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
+  onTestFinished(() => void sink.kill('SIGKILL'));
+  let heard = '';
+  sink.stdout.setEncoding('utf8').on('data', (text: string) => (heard += text));
+  const { fd } = (sink.stdin as unknown as { _handle: { fd: number } })._handle;
+  const rounds = Array.from({ length: 20 }, (_, round) => `round ${round}\n`);
+  for (const line of rounds) {
+    const before = ourChildren();
+    const writer = openWriter(fd);
+    const isTaken = writer.write(Buffer.from(line)) > 0;
+    for (const pid of ourChildren()) if (!before.includes(pid)) process.kill(pid, 'SIGTERM');
+    await eventually(() => expect(isTaken || writer.write(Buffer.from(line)) > 0).toBe(true));
+    await writer.finish(new AbortController().signal);
+  }
+  await eventually(() => expect(heard).toBe(rounds.join('')), 5000);
 });
 
 test('a relay that is killed is replaced', async () => {
