@@ -1,5 +1,6 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcessByStdio, type StdioOptions } from 'node:child_process';
 import { closeSync, constants, existsSync, fstatSync, openSync, writeSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { findCommand } from './find-command.ts';
 
@@ -48,11 +49,12 @@ function direct(fd: number, own = false): Writer {
 const SYSTEM_PATH = '/usr/bin:/bin';
 /** The most that may wait for the relay. */
 const RELAY_BYTES = 65_536;
-/** Bound on new relays in place of one that a signal ended; it ignores them from its second millisecond on. */
+/** Bound on new relays in place of one that a signal ended. */
 const RELAYS = 5;
 
-/** A `cat` that blocks in our place. It ignores the signals that a platform sends to every process of the dyno, and
- * ends with us. Where there is no shell to start it we write ourselves, and block when the reader stalls. */
+/** A `cat` that blocks in our place. It ignores the signals that a platform sends to every process of the dyno, is given
+ * nothing before it does, and ends with us. Where there is no shell to start it we write ourselves, and block when the
+ * reader stalls. */
 function relay(fd: number): Writer {
   if (!existsSync('/bin/sh') || 'error' in findCommand('cat', SYSTEM_PATH, '/')) return direct(fd);
   let cat = startCat(fd);
@@ -64,7 +66,7 @@ function relay(fd: number): Writer {
           throw new Error('the reader is gone');
         cat = startCat(fd);
       }
-      if (cat.stdin.writableLength >= RELAY_BYTES) return 0;
+      if (!ignoresSignals(cat) || cat.stdin.writableLength >= RELAY_BYTES) return 0;
       cat.stdin.write(Buffer.from(bytes));
       return bytes.length;
     },
@@ -74,14 +76,29 @@ function relay(fd: number): Writer {
 
 type Cat = ChildProcessByStdio<Writable, null, null>;
 
+/** It says on a descriptor of its own when it has set its trap. */
 function startCat(fd: number): Cat {
-  const script = "trap '' TERM INT HUP; exec cat";
+  const script = "trap '' TERM INT HUP; echo >&3; exec cat 3>&-";
   const env = { PATH: SYSTEM_PATH };
-  const cat = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', fd, 'ignore'], detached: true, env }) as Cat;
+  const stdio: StdioOptions = ['pipe', fd, 'ignore', 'pipe'];
+  const cat = spawn('/bin/sh', ['-c', script], { stdio, detached: true, env }) as Cat;
   cat.on('error', () => {});
   cat.stdin.on('error', () => {}); // `exit` tells
+  saysSo(cat)
+    ?.on('error', () => {})
+    .resume()
+    .unref();
   cat.unref();
   return cat;
+}
+
+function ignoresSignals(cat: Cat): boolean {
+  return (saysSo(cat)?.bytesRead ?? 0) > 0;
+}
+
+/** Not there when it could not be started. */
+function saysSo(cat: Cat): Socket | undefined {
+  return cat.stdio[3] as Socket | undefined;
 }
 
 function hasEnded(cat: Cat): boolean {
