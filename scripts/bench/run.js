@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { atEnd, temporaryFolder } from '../memory/ending.js';
 import { MARKER, ofDyno } from '../memory/processes.js';
 
-const CHILD = fileURLToPath(new URL('child.pl', import.meta.url));
+/** What a child is, unless told otherwise. */
+export const CHILD = `perl ${fileURLToPath(new URL('child.pl', import.meta.url))}`;
 const LOOK_MS = 5;
 
 /** Milliseconds on the clock that the children write down. */
@@ -18,12 +19,13 @@ export const now = () => Number(process.hrtime.bigint()) / 1e6;
 export class Run {
   #marker = randomUUID();
   #known = new Map();
+  #isOver = false;
 
-  /** first and other: the options of child.pl, or where `commands` is true whole commands; count: of all children. */
-  constructor(peer, { count = 3, first = '', other = first, commands = false, env = {} } = {}) {
+  /** first and other: the options of `program`, or where `commands` is true whole commands; count: of all children. */
+  constructor(peer, { count = 3, first = '', other = first, program = CHILD, commands = false, env = {} } = {}) {
     this.folder = temporaryFolder();
     this.ledger = join(this.folder, 'ledger');
-    const command = (options) => (commands ? options : `perl ${CHILD} ledger=${this.ledger} ${options}`.trim());
+    const command = (options) => (commands ? options : `${program} ledger=${this.ledger} ${options}`.trim());
     const setup = { folder: this.folder, first: command(first), other: command(other), count };
     const line = peer.line(setup);
     const output = this.#startReader();
@@ -65,6 +67,11 @@ export class Run {
     return ofDyno(this.child.pid, this.#marker, this.#known);
   }
 
+  /** A signal to all of its processes, as Heroku does it. */
+  broadcast(signal) {
+    for (const pid of this.look()) send(pid, signal);
+  }
+
   /** What it has printed until now. */
   get output() {
     return readFileSync(join(this.folder, 'output'), 'utf8');
@@ -75,12 +82,14 @@ export class Run {
     return this.readerProcess.pid;
   }
 
-  /** SIGKILL for all that is left. */
+  /** SIGKILL for all that is left. Only once: the pids are somebody else's later. */
   obliterate() {
+    if (this.#isOver) return;
+    this.#isOver = true;
     for (let left = this.look(), rounds = 0; left.length > 0 && rounds < 200; left = this.look(), rounds += 1) {
-      for (const pid of left) killIfAlive(pid);
+      for (const pid of left) send(pid, 'SIGKILL');
     }
-    killIfAlive(this.readerProcess.pid);
+    send(this.readerProcess.pid, 'SIGKILL');
   }
 
   /** A fifo, because what Node calls a pipe is a socket. */
@@ -94,9 +103,9 @@ export class Run {
   }
 }
 
-function killIfAlive(pid) {
+function send(pid, signal) {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // gone already
   }
