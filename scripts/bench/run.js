@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,7 @@ export const now = () => Number(process.hrtime.bigint()) / 1e6;
 export class Run {
   #marker = randomUUID();
   #known = new Map();
+  #forget;
   #isOver = false;
 
   /** first and other: the options of `program`, or where `commands` is true whole commands; count: of all children. */
@@ -39,7 +40,7 @@ export class Run {
     });
     closeSync(output);
     this.ended = once(this.child, 'exit').then(([code, signal]) => ({ code, signal, atMs: now() }));
-    atEnd(() => this.obliterate());
+    this.#forget = atEnd(() => this.obliterate());
   }
 
   /** The lines of the ledger that say `what`: pid and milliseconds. */
@@ -90,6 +91,13 @@ export class Run {
       for (const pid of left) send(pid, 'SIGKILL');
     }
     send(this.readerProcess.pid, 'SIGKILL');
+  }
+
+  /** The same, and its folder goes as well: for those who start hundreds. */
+  discard() {
+    this.obliterate();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    this.#forget();
   }
 
   /** A fifo, because what Node calls a pipe is a socket. */

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 
 const endings = new Set();
 
-/** Calls `end`, which must be synchronous and may be called twice, at the end of this process at the latest. */
+/** Calls `end`, which must be synchronous and may be called twice, at the end of this process at the latest. Gives a function
+ * for those who have ended it before, so that it is not called any more. */
 export function atEnd(end) {
   endings.add(end);
+  return () => endings.delete(end);
 }
 
 /** Ends all that is there, the latest first. */
