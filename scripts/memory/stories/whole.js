@@ -28,6 +28,7 @@ export async function whole(say) {
   return {
     title: 'The whole dyno at work, PSS of everything, median of the last third',
     rows: rowsOf(results, shell),
+    data: Object.fromEntries(results.map(dataOf)),
     claims: [
       {
         text: `at most ${GOAL}x of the shell line: ${times(ours.pss, shell.pss)}`,
@@ -91,6 +92,11 @@ function rowsOf(results, shell) {
     return [name, mb(pss), times(pss, shell.pss), ...parts, jobs.done, load.answered];
   });
   return [heads, ...rows];
+}
+
+function dataOf({ name, pss, puma, sidekiq, own, jobs, load }) {
+  const bytes = { pssBytes: pss, pumaBytes: puma, sidekiqBytes: sidekiq, ownBytes: own };
+  return [name, { ...bytes, jobsDone: jobs.done, requestsAnswered: load.answered }];
 }
 
 function isAllDone({ jobs, load, ends }) {
