@@ -1,0 +1,85 @@
+// TERM while a peer starts: at many instants from its exec to the moment in which its last child is up, and a bit later.
+import { setTimeout as pause } from 'node:timers/promises';
+import { median } from '../../memory/figures.js';
+import { Run, now } from '../run.js';
+import { severalAtOnce } from '../several-at-once.js';
+
+const INSTANTS = 50;
+const INSTANTS_QUICK = 6;
+const BOOTS = 5;
+const BEYOND = 1.1;
+const AT_MOST_MS = 5000;
+/** What outlives the end of the main process by so long was forgotten. */
+const GRACE_MS = 500;
+const AT_ONCE = 2;
+
+const WAYS = {
+  'main process': (run) => run.child.kill('SIGTERM'),
+  'every process': (run) => run.broadcast('SIGTERM'),
+};
+
+export async function boot({ peers, say, isQuick }) {
+  const results = new Map();
+  await severalAtOnce(AT_ONCE, peers, async (peer) => {
+    const bootMs = await bootOf(peer);
+    say(`boot: ${peer.name} takes ${Math.round(bootMs)} ms`);
+    const counts = {};
+    for (const [way, ask] of Object.entries(WAYS)) {
+      counts[way] = await countEnds(peer, bootMs, ask, isQuick ? INSTANTS_QUICK : INSTANTS);
+    }
+    results.set(peer.name, { bootMs, counts });
+  });
+  const heads = ['', 'boot', ...Object.keys(WAYS).map((way) => `TERM to ${way}: good`), 'what else'];
+  return {
+    title: 'TERM during the boot',
+    rows: [heads, ...peers.map(({ name }) => row(name, results.get(name)))],
+    notes: NOTES,
+    data: Object.fromEntries(results),
+  };
+}
+
+async function bootOf(peer) {
+  const times = [];
+  for (let round = 0; round < BOOTS; round += 1) {
+    const run = new Run(peer);
+    const up = await run.untilNoted('up', 3);
+    times.push(Math.max(...up.map(({ atMs }) => atMs)) - run.startedMs);
+    run.discard();
+  }
+  return median(times);
+}
+
+async function countEnds(peer, bootMs, ask, instants) {
+  const counts = { good: 0, hung: 0, orphaned: 0, of: instants };
+  for (let index = 0; index < instants; index += 1) {
+    counts[await endOf(peer, (BEYOND * bootMs * index) / (instants - 1), ask)] += 1;
+  }
+  return counts;
+}
+
+async function endOf(peer, afterMs, ask) {
+  const run = new Run(peer);
+  try {
+    await pause(Math.max(0, run.startedMs + afterMs - now()));
+    ask(run);
+    if ((await run.endWithin(AT_MOST_MS)) === null) return 'hung';
+    for (const end = now() + GRACE_MS; run.look().length > 0; await pause(20)) if (now() > end) return 'orphaned';
+    return 'good';
+  } finally {
+    run.discard();
+  }
+}
+
+function row(name, { bootMs, counts }) {
+  const good = Object.values(counts).map((count) => `${count.good} of ${count.of}`);
+  const else_ = Object.entries(counts).flatMap(([way, { hung, orphaned }]) => [
+    ...(hung > 0 ? [`${way}: ${hung} hung`] : []),
+    ...(orphaned > 0 ? [`${way}: ${orphaned} left orphans`] : []),
+  ]);
+  return [name, `${Math.round(bootMs)} ms`, ...good, else_.join('; ') || '—'];
+}
+
+const NOTES = [
+  `One TERM at ${INSTANTS} instants, spread evenly from the exec to ${Math.round(100 * (BEYOND - 1))} % after the moment in which the last of three children is up (the median of ${BOOTS} boots); once to the main process, once to every process that is there.`,
+  `good: the main process has ended within ${AT_MOST_MS / 1000} s, and half a second later nothing else is there. The children end at once on TERM.`,
+];
