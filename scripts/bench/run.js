@@ -69,8 +69,8 @@ export class Run {
   }
 
   /** A signal to all of its processes, as Heroku does it. */
-  broadcast(signal) {
-    for (const pid of this.look()) send(pid, signal);
+  broadcast(signal, pids = this.look()) {
+    for (const pid of pids) send(pid, signal);
   }
 
   /** What it has printed until now. */

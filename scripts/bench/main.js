@@ -1,0 +1,68 @@
+// The supervisor beside its peers, in one run on one machine: `npm run bench`, or
+//   npm run bench -- [FIGURE…] [--quick] [--peers NAME,…] [--docs] [--json]
+// --quick takes few rounds, to try it out; --docs writes docs/evidence.md, docs/evidence.json, docs/images and the README.
+// `NODE=/path/to/node npm run bench` runs ours on another node.
+import { parseArgs } from 'node:util';
+import { bootstrap } from '../bootstrap.js';
+import { endAll } from '../memory/ending.js';
+import { markdownTable } from '../memory/figures.js';
+import { CannotRun } from '../quietly.js';
+import { FIGURES, figureOf } from './figures.js';
+import { installedPeers } from './installed.js';
+import { describe, describeVersions, machine } from './machine.js';
+
+const options = {
+  quick: { type: 'boolean' },
+  peers: { type: 'string' },
+  docs: { type: 'boolean' },
+  json: { type: 'boolean' },
+};
+const EXIT = { failed: 1, usage: 64 };
+
+try {
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const unknown = positionals.find((name) => !FIGURES.includes(name));
+  if (unknown) complain(`no figure ${unknown}; there are ${FIGURES.join(', ')}`, EXIT.usage);
+  else await bench(positionals.length > 0 ? positionals : FIGURES, values);
+} catch (error) {
+  if (String(error.code).startsWith('ERR_PARSE_ARGS')) complain(error.message, EXIT.usage);
+  else if (error instanceof CannotRun) complain(error.message, EXIT.failed);
+  else throw error;
+}
+
+async function bench(names, { quick: isQuick = false, peers: wanted, docs, json }) {
+  await bootstrap();
+  const { peers, versions } = await installedPeers(wanted?.split(','));
+  const place = { ...machine(), isQuick, versions };
+  if (!json) console.log(`${describe(place)}\n${describeVersions(versions)}`);
+  const results = {};
+  for (const name of names) {
+    results[name] = { ...(await take(name, { peers, isQuick })), place };
+    if (!json) show(results[name]);
+    // After each: a run takes an hour, and what is there is there.
+    if (docs) await (await import('./docs.js')).writeDocs({ [name]: results[name] });
+  }
+  if (json) console.log(JSON.stringify(results, leaveOutImages, 2));
+}
+
+async function take(name, { peers, isQuick }) {
+  const figure = await figureOf(name);
+  try {
+    return await figure({ peers, isQuick, say: (text) => console.error(`${name}: ${text}`) });
+  } finally {
+    endAll();
+  }
+}
+
+function show({ title, rows, notes }) {
+  console.log(['', title, '', markdownTable(rows), '', ...notes.map((note) => `- ${note}`)].join('\n'));
+}
+
+function leaveOutImages(key, value) {
+  return key === 'images' ? undefined : value;
+}
+
+function complain(text, code) {
+  console.error(`npm run bench: ${text}`);
+  process.exitCode = code;
+}
