@@ -11,7 +11,7 @@ const BEYOND = 1.1;
 const AT_MOST_MS = 5000;
 /** What outlives the end of the main process by so long was forgotten. */
 const GRACE_MS = 500;
-const AT_ONCE = 2;
+const AT_ONCE = 4;
 
 const WAYS = {
   'main process': (run) => run.child.kill('SIGTERM'),
