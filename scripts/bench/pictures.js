@@ -1,7 +1,7 @@
 // The pictures of the README: bars with their numbers beside them, on no background, for light and dark pages.
 
 const WIDTH = 760;
-const LABELS = 200;
+const LABELS = 250;
 const NUMBERS = 150;
 const BARS = WIDTH - LABELS - NUMBERS;
 const TOP = 58;
@@ -25,31 +25,27 @@ export function jobsLost(data) {
   });
   return chart({
     title: `Jobs lost in ${most} restarts of a dyno with five jobs in hand`,
-    legend: ['TERM to all processes, as Heroku', 'TERM to the main process, as Docker'],
+    legend: ['TERM to all, as Heroku does', 'TERM to the main process only'],
     groups: Object.entries(data).map(([name, { all, main }]) => ({
       name,
-      isOurs: isOurs(name),
+      isOurs: name.startsWith('mstdn-supervise'),
       bars: [bar(all), bar(main)],
     })),
   });
 }
 
-/** data: of the figure `whole`. */
+/** data: of the figure `whole`: the shell line, then ours with its variants. */
 export function wholeDyno(data) {
   const [shell] = Object.values(data);
   const text = (bytes) => `${Math.round(bytes / 2 ** 20)} MB, ${Math.round((100 * bytes) / shell.pssBytes)} %`;
   return chart({
     title: 'Memory of the whole dyno, real puma and sidekiq at work',
-    groups: Object.entries(data).map(([name, { pssBytes }]) => ({
+    groups: Object.entries(data).map(([name, { pssBytes }], index) => ({
       name,
-      isOurs: isOurs(name),
+      isOurs: index > 0,
       bars: [{ size: pssBytes, text: text(pssBytes) }],
     })),
   });
-}
-
-function isOurs(name) {
-  return /^(mstdn-supervise|with )/.test(name);
 }
 
 /** groups: [{ name, isOurs, bars: [{ size, text }] }]; legend: what the first and the second bar of each is. */
@@ -70,7 +66,7 @@ ${groups.map((group, index) => drawGroup(group, from + index * step, scale)).joi
 }
 
 function key(words, place) {
-  const x = LABELS + 275 * place;
+  const x = LABELS + 250 * place;
   return `<rect class="${classOf(place)}" x="${x}" y="31" width="12" height="12"/><text class="light" x="${x + 18}" y="42">${escaped(words)}</text>`;
 }
 

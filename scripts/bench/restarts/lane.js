@@ -74,11 +74,6 @@ async function comesUp(run, jobs, port) {
 }
 
 function terminate(run, signals) {
-  for (const pid of signals === 'all' ? run.look() : [run.child.pid]) {
-    try {
-      process.kill(pid, 'SIGTERM');
-    } catch {
-      // has ended since
-    }
-  }
+  if (signals === 'all') run.broadcast('SIGTERM');
+  else run.child.kill('SIGTERM');
 }

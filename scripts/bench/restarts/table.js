@@ -39,9 +39,10 @@ function jobsOf({ jobs, inHand, restarts: done }, restarts) {
   return `${jobs.lost} of ${inHand}${done < restarts ? ` in ${done} restarts` : ''}`;
 }
 
-function requestsOf({ requests: { answered, failedFresh, failedKept, turnedAway } }) {
+function requestsOf({ requests: { answered, failedFresh, failedKept, failedEarly, turnedAway } }) {
   const failed = failedFresh + failedKept;
-  return `${failed} of ${answered + failed}${turnedAway > 0 ? `, ${turnedAway} turned away` : ''}`;
+  const early = failed > 0 ? ` (${failedEarly} sent before the TERM)` : '';
+  return `${failed} of ${answered + failed}${early}${turnedAway > 0 ? `, ${turnedAway} turned away` : ''}`;
 }
 
 const NOTES = [
@@ -52,8 +53,9 @@ take; a Redis of its own. The TERM comes when puma answers and all five threads 
   `A job is lost that is, at the end, neither done, nor in the queue, nor to be retried. Of: those in hand at the TERM.`,
   `Four clients without pause, two of them on kept connections, answers of up to 200 ms. A request has failed whose connection
 stood and that got no whole answer, or a 5xx. A refused connection, while nobody listens, is none. Turned away: asked after the TERM,
-answered with 503 by our router, where puma without one would have refused or cut it.`,
-  `puma takes its socket away at TERM and cuts who still waits there for a thread: a failure or two for each of those who do all well.`,
+answered with 503 by our router; counted apart, neither answered nor failed. Without the router such a request is refused, or cut.`,
+  `Who asks in the instant between the TERM and the end of puma's socket can be cut by puma itself, whoever supervises it: of the
+failed, those sent before the TERM are told apart. (The shell line does not hear a TERM to it alone: its failures are cut by the KILL.) Our router closes the port before puma gets its TERM, where it is the only one to get it.`,
   `Everybody with their default settings. Longer waits before a KILL can be set, and help: pm2 \`kill_timeout\`, foreman \`-t\`,
 supervisord \`stopwaitsecs\`. s6-svscan and runsvdir are the main process; an image's own init script would have them stop in good order.`,
   `At most two of the 24 dynos boot at the same time, none later than 24 minutes after the first: one that hangs is restarted less often.`,

@@ -17,9 +17,10 @@ export class Visitors {
   #clients;
   /** When the dyno got its TERM; who asks later may be turned away. */
   termMs = Infinity;
-  /** failed: accepted, and no whole answer, or one that says 5xx; refused: nobody listened; turnedAway: a 503 after the TERM. */
-  counts = { answered: 0, failedFresh: 0, failedKept: 0, turnedAway: 0, refused: 0 };
-  /** How often each error was seen. */
+  /** failed: accepted, and no whole answer, or one that says 5xx; refused: nobody listened; turnedAway: a 503 after the TERM.
+   * failedEarly: those of the failed that were sent before the TERM. */
+  counts = { answered: 0, failedFresh: 0, failedKept: 0, failedEarly: 0, turnedAway: 0, refused: 0 };
+  /** How often each error was seen, and when its request was sent. */
   errors = {};
 
   constructor(port, chance) {
@@ -39,10 +40,17 @@ export class Visitors {
       const outcome = await ask(port, `/?ms=${Math.round(this.#chance(0, WORK_MS))}`, agent);
       const what = this.#judge(outcome);
       this.counts[what] += 1;
-      if (what.startsWith('failed')) this.errors[outcome.error] = (this.errors[outcome.error] ?? 0) + 1;
+      if (what.startsWith('failed')) this.#note(outcome);
       await pause(what === 'refused' ? REFUSED_MS : this.#chance(0, THOUGHT_MS));
     }
     if (agent) agent.destroy();
+  }
+
+  #note({ sentMs, error }) {
+    const isEarly = sentMs < this.termMs;
+    if (isEarly) this.counts.failedEarly += 1;
+    const key = `${error}, sent ${isEarly ? 'before' : 'after'} the TERM`;
+    this.errors[key] = (this.errors[key] ?? 0) + 1;
   }
 
   #judge({ sentMs, isReused, error }) {
