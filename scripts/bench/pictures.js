@@ -1,8 +1,8 @@
 // The pictures of the README: bars with their numbers beside them, on no background, for light and dark pages.
 
 const WIDTH = 760;
-const LABELS = 250;
-const NUMBERS = 150;
+const LABELS = 275;
+const NUMBERS = 130;
 const BARS = WIDTH - LABELS - NUMBERS;
 const TOP = 58;
 const BAR = { height: 13, gap: 3, between: 12 };
@@ -66,7 +66,7 @@ ${groups.map((group, index) => drawGroup(group, from + index * step, scale)).joi
 }
 
 function key(words, place) {
-  const x = LABELS + 250 * place;
+  const x = LABELS + 235 * place;
   return `<rect class="${classOf(place)}" x="${x}" y="31" width="12" height="12"/><text class="light" x="${x + 18}" y="42">${escaped(words)}</text>`;
 }
 
