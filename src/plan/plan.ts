@@ -66,7 +66,8 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
 function webChildren(settings: Settings, place: Place, stop: StopTimes, router: RouterPlan | null): ChildSpec[] {
   const servers = serverSpecs(settings, place, stop, router);
   if (!settings.RUN_WORKER) return servers;
-  const start = { afterReady: servers[0].name, atMostMs: settings.SUPERVISE_START_TIMEOUT };
+  const atMostMs = settings.SUPERVISE_START_TIMEOUT;
+  const start = atMostMs === 0 ? 'at-once' : { afterReady: servers[0].name, atMostMs };
   return [...servers, ...sidekiqSpecs(settings, place, stop, start)];
 }
 

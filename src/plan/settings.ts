@@ -95,7 +95,11 @@ export const SETTINGS = {
     '30',
     'the seconds that the platform gives from its TERM to its KILL; everything has ended before',
   ),
-  SUPERVISE_START_TIMEOUT: setting(seconds(0, 3600, 45), '45', 'seconds to wait for puma before sidekiq starts anyway'),
+  SUPERVISE_START_TIMEOUT: setting(
+    seconds(0, 3600, 45),
+    '45',
+    'seconds to wait for puma before sidekiq starts anyway; 0 starts both at once',
+  ),
   SUPERVISE_ROUTER: setting(
     oneOf(['true', 'false'], null),
     '`true` with RUN_STREAMING `inline` or `on-demand`, else `false`',

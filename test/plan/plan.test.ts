@@ -50,11 +50,15 @@ describe('start and stop', () => {
     ['RUN_WORKER alone', {}, 'puma', 45_000],
     ['streaming first', { RUN_STREAMING: 'true' }, 'streaming', 45_000],
     ['a patience of its own', { SUPERVISE_START_TIMEOUT: '90' }, 'puma', 90_000],
-    ['no patience', { SUPERVISE_START_TIMEOUT: '0' }, 'puma', 0],
   ])('%s: sidekiq waits for the server', (_, env, afterReady, atMostMs) => {
     const plan = serving('web', { RUN_WORKER: 'true', ...env });
     expect(child(plan, afterReady).start).toBe('at-once');
     expect(child(plan, 'sidekiq').start).toEqual({ afterReady, atMostMs });
+  });
+
+  test('without patience sidekiq starts with the server', () => {
+    const plan = serving('web', { RUN_WORKER: 'true', SUPERVISE_START_TIMEOUT: '0' });
+    expect(plan.children.map(({ start }) => start)).toEqual(['at-once', 'at-once']);
   });
 
   test('every sidekiq process of a web dyno waits, those of a worker do not', () => {

@@ -57,7 +57,6 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     expect(dyno.output).not.toMatch(/puma SIG/);
     const story = facts(dyno).filter(({ child }) => child === 'sidekiq');
     expect(story.map(({ fact }) => fact)).toEqual([
-      'not-waiting',
       'started',
       'ready',
       'recycling',
