@@ -4,8 +4,8 @@ import type { Member } from './family-tree.ts';
 import type { Cancel, Clock, Leftovers, ProcessId } from './host.ts';
 import type { ProcessRow } from './processes.ts';
 
-/** How long a process that outlived the children has to follow our TERM. */
-const LEFTOVER_GRACE_MS = 1000;
+/** How long a process that left the session of its child has to follow our TERM. */
+const STRAY_GRACE_MS = 1000;
 /** How long the kernel has to carry out a KILL before we go without it. */
 const KILL_TAKES_MS = 700;
 const POLL_MS = 20;
@@ -18,6 +18,9 @@ const ROUNDS = 5;
 export class Sweeper {
   readonly #families: Families;
   readonly #clock: Clock;
+  readonly #sessions = new Set<number>();
+  #killAtMs = Infinity;
+  #ending: Promise<Leftovers> | null = null;
 
   constructor(marker: string, clock: Clock) {
     this.#families = new Families(marker);
@@ -27,6 +30,7 @@ export class Sweeper {
   /** What we started: it leads a session of its own. child: '' for a one-shot command. */
   add(pid: number, child: ChildName = ''): void {
     this.#families.add(pid, child);
+    this.#sessions.add(pid);
   }
 
   /** Remembers the descendants while their parents live, soon and then every few seconds, until cancelled. */
@@ -73,26 +77,40 @@ export class Sweeper {
     return this.#families.has(target);
   }
 
-  /** Ends everything of ours: TERM, a second later KILL, KILL at once when `untilMs` is over. */
+  /** Ends everything of ours with TERM. What still is in the session of a child may be all its work, behind a start script
+   * that has ended: it gets until `untilMs` to finish. What has left it is killed a second later. Called again, the
+   * earlier time holds. */
   end(untilMs: number): Promise<Leftovers> {
-    const now = this.#clock.now();
-    const killAtMs = Math.min(untilMs, now + LEFTOVER_GRACE_MS);
-    return this.#empty(() => this.#families.living(), killAtMs, Math.max(untilMs, now) + KILL_TAKES_MS);
+    this.#killAtMs = Math.min(this.#killAtMs, untilMs);
+    const strayAtMs = this.#clock.now() + STRAY_GRACE_MS;
+    const killAtMs = ({ session }: ProcessRow): number =>
+      this.#sessions.has(session) ? this.#killAtMs : Math.min(this.#killAtMs, strayAtMs);
+    const giveUpAtMs = Math.max(untilMs, this.#clock.now()) + KILL_TAKES_MS;
+    this.#ending ??= this.#empty(() => this.#families.living(), killAtMs, giveUpAtMs);
+    return this.#ending;
   }
 
   /** Ends what outlived one child: TERM, and KILL at `killAtMs`. Its pid is nobody's then. */
   async clear(child: ChildName, killAtMs: number): Promise<Leftovers> {
-    const leftovers = await this.#empty(() => this.#families.livingOf(child), killAtMs, killAtMs + KILL_TAKES_MS);
+    const living = (): ProcessRow[] => this.#families.livingOf(child);
+    const leftovers = await this.#empty(living, () => killAtMs, killAtMs + KILL_TAKES_MS);
     this.#families.prune();
     return leftovers;
   }
 
-  async #empty(living: () => ProcessRow[], killAtMs: number, giveUpAtMs: number): Promise<Leftovers> {
+  async #empty(
+    living: () => ProcessRow[],
+    killAtMs: (row: ProcessRow) => number,
+    giveUpAtMs: number,
+  ): Promise<Leftovers> {
     const termed = new Map<number, ProcessRow>();
     const killed = new Map<number, ProcessRow>();
     for (let left = living(); left.length > 0 && this.#clock.now() < giveUpAtMs; left = living()) {
-      const late = this.#clock.now() >= killAtMs;
-      for (const row of left) if (late || !termed.has(row.pid)) end(row, late ? killed : termed, late);
+      const nowMs = this.#clock.now();
+      for (const row of left) {
+        const late = nowMs >= killAtMs(row);
+        if (late || !termed.has(row.pid)) end(row, late ? killed : termed, late);
+      }
       await new Promise<void>((resolve) => this.#clock.after(POLL_MS, resolve));
     }
     for (const pid of killed.keys()) termed.delete(pid);

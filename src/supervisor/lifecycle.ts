@@ -7,7 +7,16 @@ import { endOver, quietOver, recycle, recycleDue } from './recycling.ts';
 import { clear, cleared, returnOver } from './returning.ts';
 import { endProcess, save } from './saving.ts';
 import { bootOver, ready, startAnyway, unwatched } from './starting.ts';
-import { crash, kill, leave, settle, signalWhileStopping, stop, sweepOnceAllEnded } from './stopping.ts';
+import {
+  crash,
+  kill,
+  leave,
+  settle,
+  signalWhileStopping,
+  signalWhileSweeping,
+  stop,
+  sweepOnceAllEnded,
+} from './stopping.ts';
 import type { Event, EventOf, Phase, State, Step } from './state.ts';
 
 /** What follows from an event: the one place where a dyno's life is decided. No clock, no process, no state of its own. */
@@ -133,8 +142,9 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
     }
     case 'budget-over':
       return leave(state);
-    case 'child-exited':
     case 'signal':
+      return signalWhileSweeping(state, event);
+    case 'child-exited':
     case 'broadcast-over':
     case 'grace-over':
     case 'end-process':

@@ -45,7 +45,7 @@ export type State =
     }
   | { phase: 'killing'; children: Children; cause: Cause; deadlines: Deadlines }
   /** Every child has ended; what escaped them is being looked for. */
-  | { phase: 'sweeping'; children: Children; cause: Cause; deadlines: Deadlines }
+  | { phase: 'sweeping'; children: Children; cause: Cause; deadlines: Deadlines; interrupts: number }
   | { phase: 'done'; children: Children; cause: Cause; deadlines: Deadlines; leftovers: Leftovers };
 export type Phase<P extends State['phase']> = Extract<State, { phase: P }>;
 

@@ -75,7 +75,9 @@ export function settle(state: Phase<'stopping'>, atMs: number, effects: readonly
 export function sweepOnceAllEnded(state: Phase<'stopping' | 'killing'>, effects: readonly Effect[]): Step {
   const { children, cause, deadlines } = state;
   if (alive(children).length > 0) return [state, ...effects];
-  return [{ phase: 'sweeping', children, cause, deadlines }, ...effects, { do: 'sweep', untilMs: deadlines.killAtMs }];
+  const interrupts = state.phase === 'stopping' ? state.interrupts : 1;
+  const sweep: Effect = { do: 'sweep', untilMs: deadlines.killAtMs };
+  return [{ phase: 'sweeping', children, cause, deadlines, interrupts }, ...effects, sweep];
 }
 
 export function kill(state: Phase<'stopping'>): Step {
@@ -84,6 +86,13 @@ export function kill(state: Phase<'stopping'>): Step {
     { do: 'kill-all' },
     { do: 'tell', fact: { fact: 'killing', children: alive(children) } },
   ]);
+}
+
+/** A second SIGINT does not wait for what the children left behind. */
+export function signalWhileSweeping(state: Phase<'sweeping'>, { signal, atMs }: EventOf<'signal'>): Step {
+  if (signal !== 'SIGINT') return [state];
+  const interrupts = state.interrupts + 1;
+  return [{ ...state, interrupts }, ...(interrupts === 2 ? [{ do: 'sweep', untilMs: atMs } as const] : [])];
 }
 
 /** The budget is over: we go before the platform ends us, even if a process cannot be ended. */

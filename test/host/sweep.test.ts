@@ -49,10 +49,40 @@ test('one that ignores TERM is killed, and named', async () => {
   const sweeper = new Sweeper(family.marker, clock);
   await leave(family, `trap '' TERM; setsid ${SLEEPER} deaf & ${SLEEPER} other &`, sweeper);
   const [deaf, other] = [await family.pid('deaf'), await family.pid('other')];
-  const { ended, killed } = await sweeper.end(later());
+  const { ended, killed } = await sweeper.end(clock.now() + 200);
   expect(ended).toEqual([]);
   expect([...killed].sort()).toEqual([`sleep (pid ${deaf})`, `sleep (pid ${other})`].sort());
   expect([deaf, other].filter(alive)).toEqual([]);
+});
+
+test('one that has left the session of its child and ignores TERM is killed a second later', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `trap '' TERM; setsid ${SLEEPER} deaf &`, sweeper);
+  const deaf = await family.pid('deaf');
+  expect(await sweeper.end(later())).toEqual({ ended: [], killed: [`sleep (pid ${deaf})`] });
+});
+
+/** Says that it is there, and needs a while after TERM. */
+const SLOW = `$SIG{TERM} = sub { select undef, undef, undef, 1.3; exit }; open P, ">", "slow.pid"; print P $$; close P; sleep 1000 while 1`;
+
+test('the work behind a start script has all the time to finish', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `perl -e '${SLOW}' &`, sweeper);
+  const slow = await family.pid('slow', `perl -e ${SLOW}`);
+  expect(await sweeper.end(later())).toEqual({ ended: [`perl (pid ${slow})`], killed: [] });
+});
+
+test('told again, with less time, it hurries', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `trap '' TERM; ${SLEEPER} deaf &`, sweeper);
+  const deaf = await family.pid('deaf');
+  const first = sweeper.end(later());
+  const killed = { ended: [], killed: [`sleep (pid ${deaf})`] };
+  expect(await sweeper.end(clock.now())).toEqual(killed);
+  expect(await first).toEqual(killed);
 });
 
 test('a stopped one is continued, so that it can follow TERM', async () => {

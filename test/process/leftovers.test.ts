@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { alive } from '../harness/processes.ts';
-import { bothUp, facts, lastLine, startWeb } from './tiny.ts';
+import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
 
 test.each([
   ['follow', 0, 'was ended'],
@@ -46,4 +46,13 @@ test('nothing outside our own tree is signalled, whatever its name', async () =>
   expect(bystander.output).not.toContain('SIGTERM');
   bystander.signal('SIGTERM');
   expect(await bystander.exited).toEqual({ code: 0, signal: null });
+});
+
+test('work behind a start script, which dies of TERM, has its time to finish', async () => {
+  const env = { SIDEKIQ_COMMAND: `sh -c '${tiny('sidekiq', 'after=1300')}; true'` };
+  const dyno = startWeb('', '', { env });
+  await bothUp(dyno);
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  expect(lastLine(dyno)).toMatch(/the children ended by themselves, node \(pid \d+\) was ended/);
 });

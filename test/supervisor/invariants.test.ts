@@ -92,6 +92,8 @@ class World {
   readonly causes: State[] = [];
   readonly deadlines = new Set<string>();
   sweeps = 0;
+  /** Sweeps that are to come to their end at once. */
+  hurries = 0;
   nowMs = 0;
   state: State;
 
@@ -116,6 +118,9 @@ class World {
     const spawned = effects.some((effect) => effect.do === 'spawn' && effect.child === 'streaming');
     if (spawned && !isAsked) this.spawnedUnasked.push(event.type);
     if ('deadlines' in state) this.deadlines.add(JSON.stringify(state.deadlines));
+    const sweeps = effects.filter((effect) => effect.do === 'sweep').length;
+    if (before.phase === 'sweeping') this.hurries += sweeps;
+    else this.sweeps += sweeps;
     this.#perform(effects);
   }
 
@@ -134,7 +139,6 @@ class World {
       if (effect.do === 'spawn') this.#spawn(effect.child);
       if (effect.do === 'signal' && !this.living.has(effect.child)) this.signalledAfterEnd.push(effect.child);
       if (effect.do === 'schedule' && effect.event.type === 'quiet-over') this.recycledAtMs.push(this.nowMs);
-      if (effect.do === 'sweep') this.sweeps += 1;
     }
   }
 
@@ -167,6 +171,7 @@ test('no child is spawned while it lives or while the dyno stops, streaming only
       expect(new Set(world.termsOfTheStop).size).toBe(world.termsOfTheStop.length);
       expect(world.deadlines.size).toBeLessThanOrEqual(1);
       expect(world.sweeps).toBeLessThanOrEqual(1);
+      expect(world.hurries).toBeLessThanOrEqual(1);
     }),
     runs,
   );

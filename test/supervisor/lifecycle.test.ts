@@ -80,11 +80,17 @@ describe('stop on a signal', () => {
     expect(replay(web, ...late, budgetOver(29_700)).state.phase).toBe('done');
   });
 
-  test('signals while killing or sweeping change nothing', () => {
+  test('signals while killing, and TERMs and one SIGINT while sweeping, change nothing', () => {
     const killing = [signal('SIGINT', 0), signal('SIGINT', 1), signal('SIGTERM', 2), signal('SIGINT', 3)];
     expect(replay(web, ...killing).did.slice(3)).toEqual([[], []]);
     const sweeping = [signal('SIGTERM', 0), exited('puma', 0, 1), signal('SIGTERM', 2), signal('SIGINT', 3)];
     expect(replay(web, ...sweeping).did.slice(3)).toEqual([[], []]);
+  });
+
+  test('a second SIGINT does not wait for what the children left behind', () => {
+    const sweeping = [signal('SIGINT', 0), exited('puma', 0, 1)];
+    const interrupts = [signal('SIGINT', 2), signal('SIGINT', 3)];
+    expect(replay(web, ...sweeping, ...interrupts).did.slice(3)).toEqual([['sweep until 2'], []]);
   });
 });
 
