@@ -1,24 +1,67 @@
-// npm run chaos -- [--runs N] [--seed S] [--path P]: random stories of a dyno's life with the real binary, each held to
-// docs/termination.md. What fails is printed as the shortest story found, with its seed and path to play it again.
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
+// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N]: random stories of a dyno's life with the real binary, each
+// held to docs/termination.md. A story that fails is named by its seed and path; `--path` plays it alone, and finds the
+// shortest one that fails in the same way.
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.js';
-import { root } from './quietly.js';
+import { CannotRun, root } from './quietly.js';
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string' }, seed: { type: 'string' }, path: { type: 'string' } },
-});
-await bootstrap();
-const env = {
-  ...process.env,
-  CHAOS_RUNS: values.runs ?? '100',
-  CHAOS_SEED: values.seed ?? `${Date.now() % 1_000_000}`,
-  ...(values.path === undefined ? {} : { CHAOS_PATH: values.path }),
-};
-console.log(`${env.CHAOS_RUNS} stories from seed ${env.CHAOS_SEED} on`);
-const runner = join(root, 'node_modules/vitest/vitest.mjs');
-const child = spawn(process.execPath, [runner, 'run', '--project', 'chaos'], { cwd: root, stdio: 'inherit', env });
-process.on('SIGINT', () => {});
-child.once('exit', (code, signal) => (process.exitCode = code ?? 128 + constants.signals[signal]));
+const WRONG_USAGE = 64;
+
+try {
+  const options = read(process.argv.slice(2));
+  await bootstrap();
+  process.exitCode = await run(options);
+} catch (error) {
+  if (!(error instanceof CannotRun)) throw error;
+  console.error(`npm run chaos: ${error.message}`);
+  process.exitCode = error.exitCode ?? 1;
+}
+process.exit();
+
+function read(words) {
+  const text = { type: 'string' };
+  try {
+    const { values } = parseArgs({ args: words, options: { runs: text, seed: text, path: text, 'at-once': text } });
+    return {
+      root,
+      runs: number('--runs', values.runs ?? '100', 1, 1_000_000),
+      seed: number('--seed', values.seed ?? `${Date.now() % 1_000_000}`, 0, 1_000_000_000),
+      path: path(values.path ?? null),
+      atOnce: number('--at-once', values['at-once'] ?? '8', 1, 32),
+    };
+  } catch (error) {
+    if (error instanceof CannotRun || error.code?.startsWith('ERR_PARSE_ARGS')) throw wrong(error.message);
+    throw error;
+  }
+}
+
+function number(name, text, least, most) {
+  if (/^\d{1,10}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+  throw new CannotRun(`${name} ${text}: expected a whole number from ${least} to ${most}`);
+}
+
+function path(text) {
+  if (text === null || /^\d{1,9}(:\d{1,3})*$/.test(text)) return text;
+  throw new CannotRun(`--path ${text}: expected numbers as a failing story prints them, such as 41 or 41:3:0`);
+}
+
+function wrong(message) {
+  return Object.assign(new CannotRun(message.split('\n')[0]), { exitCode: WRONG_USAGE });
+}
+
+/** The stories are TypeScript, which the oldest Node that we run on does not read. */
+async function run(options) {
+  const { build } = await import('esbuild');
+  const folder = mkdtempSync(join(root, 'node_modules/.chaos-'));
+  const outfile = join(folder, 'chaos.mjs');
+  const shared = { bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'error' };
+  try {
+    await build({ ...shared, entryPoints: [join(root, 'test/chaos/main.ts')], outfile });
+    const { chaos } = await import(outfile);
+    return await chaos(options);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

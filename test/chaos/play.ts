@@ -1,173 +1,174 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { startDyno, signalIfAlive, type Dyno, type End } from '../harness/dyno.ts';
-import { eventually } from '../harness/eventually.ts';
-import { alive } from '../harness/processes.ts';
-import { tiny } from '../process/tiny.ts';
-import { freePort } from '../simulator/free-port.ts';
-import type { ChildName, Happening, Nature, Story } from './story.ts';
+import { fileURLToPath } from 'node:url';
+import type { End } from '../harness/dyno.ts';
+import { alive, commandLine, ofDyno } from '../harness/processes.ts';
+import { environmentOf, hasSteps } from './dyno-env.ts';
+import { perform, readLedger, setClock, type Scene } from './deeds.ts';
+import { watchLag } from './lag.ts';
+import { BUDGET_MS, type Done, type Left, type Record } from './record.ts';
+import { Reader } from './reader.ts';
+import { now, signalIfAlive } from './signal.ts';
+import { startLoad, type Stage } from './stage.ts';
+import { CHILD_NAMES, natureOf, type Happening, type Story } from './story.ts';
 
-/** SUPERVISE_STOP_TIMEOUT of every story. */
-export const BUDGET_MS = 3000;
 /** A story that has not ended by itself so long after its last happening is asked to. */
-const PATIENCE_MS = 1600;
-
+const PATIENCE_MS = 500;
+/** The guard has something to see before that. */
+const PATIENCE_WITH_MEMORY_MS = 4000;
 /** What it printed is read so long after its end, should somebody hold the pipe. */
-const READ_MOST_MS = 3000;
+const READ_MOST_MS = 1000;
+/** No dyno may live so long: it is ended, and has failed. */
+const PATIENCE_AT_MOST_MS = 3 * BUDGET_MS + PATIENCE_WITH_MEMORY_MS;
+/** What children that the kernel has TERMed may need, and what a request may need to notice that nobody is there. */
+const SETTLES_MS = 1000;
 
-/** What was seen of a story from outside; times on the monotonic clock, in milliseconds. */
-export type Record = {
-  startedAtMs: number;
-  endedAtMs: number;
-  end: End;
-  /** What we did to it, and whether it was still there. */
-  done: readonly { atMs: number; what: Happening['what'] }[];
-  /** What the children wrote of themselves. */
-  ledger: readonly { name: ChildName; pid: number; what: string; atMs: number }[];
-  facts: readonly { [field: string]: unknown }[];
-  wasStalled: boolean;
-  /** Of this dyno, when it had ended. */
-  processesLeft: readonly number[];
-  filesLeft: readonly string[];
-};
+/** Where the project is; a bundle of this file stands elsewhere. */
+export type House = { root: string; ruby: string };
 
 /** Plays it with the real binary and gives what was seen. Nothing of it is left then. */
-export async function play(story: Story): Promise<Record> {
-  const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
-  for (const name of ['tmp', 'own']) mkdirSync(join(folder, name));
+export async function play(story: Story, stage: Stage, house: House): Promise<Record> {
+  stage.set(story.tmp);
+  if (hasSteps(story)) setClock(stage.folder, 0);
+  const stopLoad = story.isBusy ? startLoad() : () => {};
+  const lag = watchLag();
   try {
-    return await playIn(story, folder);
+    return { ...(await playOn(story, stage, house)), lagMs: lag.most() };
   } finally {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    lag.stop();
+    stopLoad();
+    stage.strike();
   }
 }
 
-async function playIn(story: Story, folder: string): Promise<Record> {
-  const ledger = join(folder, 'ledger');
-  const port = await freePort();
+async function playOn(story: Story, stage: Stage, house: House): Promise<Omit<Record, 'lagMs'>> {
+  const port = await portOf(story, stage);
+  const abort = new AbortController();
+  const scene = start(story, stage, { ...house, port: port.number }, abort.signal);
   const startedAtMs = now();
-  const dyno = startDyno({ cwd: folder, env: environment(story, ledger, port, join(folder, 'tmp')) });
-  const ended: End[] = [];
-  const exited = new Promise<void>((resolve) => {
-    dyno.child.once('exit', (code, signal) => {
-      ended.push({ code, signal });
-      resolve();
-    });
+  const ended = new Promise<{ end: End; endedAtMs: number }>((resolve) => {
+    scene.supervisor.once('exit', (code, signal) => resolve({ end: { code, signal }, endedAtMs: now() }));
   });
-  const done = await happen(story.happenings, dyno, startedAtMs, () => ended.length > 0, ledger);
-  await exited;
-  const endedAtMs = now();
-  const wasStalled = done.reduce(
-    (stalled, { what }) => (what.do === 'stall' ? true : what.do === 'read' ? false : stalled),
-    false,
+  const isOver = (): boolean => scene.supervisor.exitCode !== null || scene.supervisor.signalCode !== null;
+  const watchdog = setTimeout(() => signalIfAlive(scene.supervisor.pid, 'SIGKILL'), PATIENCE_AT_MOST_MS);
+  const done = await happen(story, scene, startedAtMs, isOver);
+  const { end, endedAtMs } = await ended;
+  clearTimeout(watchdog);
+  const processesLeft = await leftOf(scene, end);
+  const reader = scene.reader.is;
+  const output = await scene.reader.text(READ_MOST_MS);
+  const patience = setTimeout(() => abort.abort(), SETTLES_MS);
+  const answers = await Promise.all(scene.answers);
+  clearTimeout(patience);
+  await clear(scene);
+  port.close();
+  const filesLeft = filesIn(stage.folder);
+  const ledger = readLedger(stage.folder);
+  clearClocks([scene.supervisor.pid, ...ledger.map(({ pid }) => pid)]);
+  return { startedAtMs, endedAtMs, end, done, ledger, output, reader, answers, processesLeft, filesLeft };
+}
+
+function start(story: Story, stage: Stage, { root, ruby, port }: House & { port: number }, giveUp: AbortSignal): Scene {
+  const marker = randomUUID();
+  const reader = new Reader(story.stdout, stage);
+  const script = join(root, 'test/fixtures/chaos-child.pl');
+  const environment = environmentOf(story, { folder: stage.folder, port, ruby, script });
+  const { PATH, HOME } = process.env;
+  const supervisor = spawn(process.execPath, [join(root, 'bin/mstdn-supervise.js'), story.role], {
+    cwd: stage.folder,
+    env: { PATH, HOME, LANG: 'C.UTF-8', TEST_DYNO: marker, ...environment },
+    stdio: ['ignore', reader.fd, reader.fd],
+    detached: true,
+  });
+  reader.started(supervisor);
+  if (supervisor.pid === undefined) throw new Error('the dyno did not start');
+  const seen = new Map<number, string>();
+  return {
+    supervisor: supervisor as Scene['supervisor'],
+    marker,
+    seen,
+    folder: stage.folder,
+    port,
+    reader,
+    answers: [],
+    giveUp,
+  };
+}
+
+/** One that nobody has, or one that somebody has where that is the story. */
+async function portOf({ mistake }: Story, stage: Stage): Promise<{ number: number; close: () => void }> {
+  const number = stage.port();
+  const server = createServer();
+  const isOurs = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(number, '::', () => resolve(true));
+  });
+  if (!isOurs) return portOf({ mistake } as Story, stage);
+  if (mistake === 'port-taken') return { number, close: () => server.close() };
+  await new Promise((resolve) => server.close(resolve));
+  return { number, close: () => {} };
+}
+
+/** One after the other, each at its time; then, where nothing has ended it, a TERM. */
+async function happen(story: Story, scene: Scene, startedAtMs: number, isOver: () => boolean): Promise<Done[]> {
+  const inOrder = [...story.happenings].sort((one, other) => one.atMs - other.atMs);
+  const patienceMs = story.memory === 'off' ? PATIENCE_MS : PATIENCE_WITH_MEMORY_MS;
+  const lastMs = Math.max(
+    inOrder.at(-1)?.atMs ?? 0,
+    ...CHILD_NAMES.map((name) => natureOf(story, name).end?.inMs ?? 0),
   );
-  dyno.child.stdout?.resume();
-  const daemons = daemonsIn(readLedger(ledger));
-  const processesLeft = [...dyno.look(), ...daemons.filter(alive)];
-  await Promise.race([dyno.exited, new Promise((resolve) => setTimeout(resolve, READ_MOST_MS).unref())]);
-  for (const pid of daemons) signalIfAlive(pid, 'SIGKILL');
-  await dyno.obliterate();
-  return {
-    ...{ startedAtMs, endedAtMs, end: ended[0] ?? { code: null, signal: null }, done, wasStalled, processesLeft },
-    ledger: readLedger(ledger),
-    facts: factsIn(dyno.output),
-    filesLeft: readdirSync(join(folder, 'tmp')),
-  };
-}
-
-function environment(story: Story, ledger: string, port: number, TMPDIR: string): { [name: string]: string } {
-  return {
-    ...{ PORT: `${port}`, TMPDIR, SUPERVISE_LOG_FORMAT: 'json', SUPERVISE_STOP_TIMEOUT: `${BUDGET_MS / 1000}` },
-    ...{ SUPERVISE_START_TIMEOUT: '0', SUPERVISE_MEMORY_GUARD: 'off' },
-    RUN_WORKER: `${story.hasWorker}`,
-    SUPERVISE_ROUTER: `${story.hasRouter}`,
-    SUPERVISE_LOG_PREFIX: `${story.hasPrefix}`,
-    PUMA_COMMAND: tiny('puma', options(story.puma, ledger, `listen=${port}`)),
-    SIDEKIQ_COMMAND: tiny('sidekiq', options(story.sidekiq, ledger, 'ready')),
-  };
-}
-
-function options({ term, end, daemon, lines }: Nature, ledger: string, more: string): string {
-  const words = [more, `ledger=${ledger}`, `lines=${lines}`];
-  if (term.how === 'ignore') words.push('term=ignore');
-  else words.push(`term=${term.how === 'exit' ? term.code : 'signal'}`, `after=${term.afterMs}`);
-  if (end !== null) words.push(end.how === 'exit' ? `exit=${end.code}` : `kill=${end.signal}`, `in=${end.inMs}`);
-  if (daemon !== null) words.push(`daemon=${daemon}`);
-  return words.join(' ');
-}
-
-/** One after the other, each at its time; then, where nothing has ended it, a TERM, and a reader that reads. */
-async function happen(
-  happenings: readonly Happening[],
-  dyno: Dyno,
-  startedAtMs: number,
-  isOver: () => boolean,
-  ledger: string,
-): Promise<{ atMs: number; what: Happening['what'] }[]> {
-  const inOrder = [...happenings].sort((one, other) => one.atMs - other.atMs);
-  const lastMs = (inOrder.at(-1)?.atMs ?? 0) + PATIENCE_MS;
-  const last: Happening = { atMs: lastMs, what: { do: 'stop', signal: 'SIGTERM', toAll: false } };
-  const done: { atMs: number; what: Happening['what'] }[] = [];
+  const last: Happening = { atMs: lastMs + patienceMs, what: { do: 'stop', signal: 'SIGTERM', to: 'supervisor' } };
+  const done: Done[] = [];
   for (const { atMs, what } of [...inOrder, last]) {
-    await eventually(() => {
-      if (!isOver() && now() < startedAtMs + atMs) throw new Error('not yet');
-    });
+    await until(startedAtMs + atMs, isOver);
     if (isOver()) break;
     const at = now();
-    if (act(what, dyno, ledger)) done.push({ atMs: at, what });
+    const pids = perform(what, scene);
+    if (pids !== null) done.push({ atMs: at, untilMs: now(), what, pids });
   }
   return done;
 }
 
-/** Whether there was somebody to do it to. */
-function act(what: Happening['what'], dyno: Dyno, ledger: string): boolean {
-  switch (what.do) {
-    case 'stop':
-      if (what.toAll) dyno.signalAll(what.signal);
-      else signalIfAlive(dyno.pid, what.signal);
-      return true;
-    case 'stall':
-      dyno.child.stdout?.pause();
-      return true;
-    case 'read':
-      dyno.child.stdout?.resume();
-      return true;
-    case 'kill':
-    case 'freeze':
-    case 'thaw': {
-      const pid = what.whom === 'supervisor' ? dyno.pid : pidOf(what.whom, ledger);
-      if (pid === null) return false;
-      dyno.look();
-      signalIfAlive(pid, ({ kill: 'SIGKILL', freeze: 'SIGSTOP', thaw: 'SIGCONT' } as const)[what.do]);
-      return true;
-    }
+/** The kernel has TERMed the children of a supervisor that was killed: they have their time to drain. */
+async function leftOf(scene: Scene, { signal }: End): Promise<Left[]> {
+  if (signal === 'SIGKILL') await until(now() + SETTLES_MS, () => ours(scene).length === 0);
+  return ours(scene).map((pid) => ({ pid, command: commandLine(pid) }));
+}
+
+/** What carries the marker, and what has thrown it away but stands in the ledger. */
+function ours({ supervisor, marker, seen, folder }: Scene): number[] {
+  const named = readLedger(folder).map(({ pid }) => pid);
+  const bare = named.filter((pid) => alive(pid) && commandLine(pid).includes(folder));
+  return [...new Set([...ofDyno(supervisor.pid, marker, seen), ...bare])].filter(alive);
+}
+
+async function clear(scene: Scene): Promise<void> {
+  await until(now() + 5000, () => {
+    const left = ours(scene);
+    for (const pid of left) signalIfAlive(pid, 'SIGKILL');
+    return left.length === 0;
+  });
+}
+
+async function until(atMs: number, isOver: () => boolean): Promise<void> {
+  while (now() < atMs && !isOver()) await new Promise((resolve) => setTimeout(resolve, Math.min(10, atMs - now())));
+}
+
+function filesIn(folder: string): string[] {
+  const folders = ['temporary', 'tmp'].filter((name) => existsSync(join(folder, name)));
+  return folders
+    .flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`))
+    .filter((file) => file !== 'tmp/full');
+}
+
+/** libfaketime's own, where somebody was killed. */
+function clearClocks(pids: readonly number[]): void {
+  for (const pid of new Set(pids)) {
+    for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])
+      rmSync(join('/dev/shm', name), { force: true });
   }
 }
 
-function pidOf(name: ChildName, ledger: string): number | null {
-  const entries = readLedger(ledger);
-  if (entries.some((entry) => entry.name === name && /^(exit|kill)/.test(entry.what))) return null;
-  return entries.find((entry) => entry.name === name && entry.what === 'up')?.pid ?? null;
-}
-
-/** They may have left everything by which the harness knows a dyno's processes. */
-function daemonsIn(ledger: Record['ledger']): number[] {
-  return ledger.flatMap(({ what }) => (what.startsWith('daemon ') ? [Number(what.slice('daemon '.length))] : []));
-}
-
-function readLedger(file: string): Record['ledger'] {
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').split('\n');
-  return lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Record['ledger'][number]);
-}
-
-function factsIn(output: string): Record['facts'] {
-  const lines = output.split('\n').filter((line) => line.startsWith('{"level"') && line.endsWith('}'));
-  return lines.map((line) => JSON.parse(line) as { [field: string]: unknown });
-}
-
-/** As the children read it. */
-function now(): number {
-  return Number(process.hrtime.bigint() / 1000n) / 1000;
-}
+export const rootHere = (): string => fileURLToPath(new URL('../..', import.meta.url));

@@ -1,92 +1,78 @@
-import fc from 'fast-check';
-
-/** A dyno's life, told beforehand: what its children are like, and what happens to them and when. */
+/** A dyno's life, told beforehand: what its children are like, and what happens to them and when. Plain data. */
 export type Story = {
+  role: 'web' | 'worker';
+  /** Of a web dyno. */
   hasWorker: boolean;
   hasRouter: boolean;
+  streaming: 'none' | 'inline' | 'on-demand';
+  /** Sidekiq waits for puma. */
+  waits: boolean;
   hasPrefix: boolean;
+  stdout: 'pipe' | 'socket' | 'file';
+  /** tmp/ of the checkout, where the ready file belongs. */
+  tmp: 'there' | 'missing' | 'full';
+  /** What the guard can reach with a child that grows. */
+  memory: 'off' | 'relieve' | 'save';
+  /** Others want the processor. */
+  isBusy: boolean;
+  /** What is wrong before anything starts. */
+  mistake: Mistake | null;
   puma: Nature;
   sidekiq: Nature;
+  streamer: Nature;
   happenings: readonly Happening[];
 };
 
+export type Mistake = 'setting' | 'not-found' | 'not-executable' | 'port-taken';
+
 export type Nature = {
+  bootMs: number;
   /** After TERM: how it ends and how long it needs. `ignore`: not at all. */
   term: { how: 'exit'; code: number; afterMs: number } | { how: 'signal'; afterMs: number } | { how: 'ignore' };
   /** By itself, so long after its start. */
   end: { how: 'exit'; code: number; inMs: number } | { how: 'kill'; signal: NodeJS.Signals; inMs: number } | null;
-  daemon: 'follow' | 'ignore' | 'bare' | null;
+  daemon: { kind: 'follow' | 'ignore' | 'bare' | 'double' | 'heir'; inMs: number } | null;
+  /** The work is done in a session of its own. */
+  leavesSession: boolean;
   lines: number;
+  grows: { what: 'helper' | 'self'; inMs: number } | null;
 };
 
 export type Happening = {
   /** After exec of the supervisor. */
   atMs: number;
-  what:
-    | { do: 'stop'; signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP'; toAll: boolean }
-    | { do: 'kill'; whom: ChildName | 'supervisor' }
-    | { do: 'freeze' | 'thaw'; whom: ChildName }
-    | { do: 'stall' | 'read' };
+  what: Deed;
 };
-export type ChildName = 'puma' | 'sidekiq';
 
-const whom = fc.constantFrom<ChildName>('puma', 'sidekiq');
-const nature: fc.Arbitrary<Nature> = fc.record({
-  term: fc.oneof(
-    { weight: 6, arbitrary: ended(fc.constantFrom(0, 0, 1, 143), fc.constantFrom(0, 0, 100, 700, 9000)) },
-    { weight: 3, arbitrary: fc.record({ how: fc.constant('signal' as const), afterMs: fc.constantFrom(0, 50, 400) }) },
-    { weight: 1, arbitrary: fc.constant({ how: 'ignore' as const }) },
-  ),
-  end: fc.option(
-    fc.oneof(
-      fc.record({ how: fc.constant('exit' as const), code: fc.constantFrom(0, 1, 3, 255), inMs: fc.nat(1500) }),
-      fc.record({
-        how: fc.constant('kill' as const),
-        signal: fc.constantFrom<NodeJS.Signals>('SIGKILL', 'SIGSEGV', 'SIGABRT'),
-        inMs: fc.nat(1500),
-      }),
-    ),
-    { freq: 3 },
-  ),
-  daemon: fc.option(fc.constantFrom('follow' as const, 'ignore' as const, 'bare' as const), { freq: 4 }),
-  lines: fc.constantFrom(0, 0, 0, 3000),
-});
+export type Deed =
+  | { do: 'stop'; signal: StopSignal; to: 'supervisor' | 'all' | 'all, supervisor last' }
+  | { do: 'kill'; whom: ChildName | 'supervisor' | 'daemon' | 'relay' }
+  | { do: 'freeze' | 'thaw'; whom: ChildName }
+  | { do: 'stall' | 'read' | 'close' }
+  | { do: 'ask'; for: Question }
+  | { do: 'step'; byS: number };
 
-const happening: fc.Arbitrary<Happening> = fc.record({
-  atMs: fc.nat(2000),
-  what: fc.oneof(
-    {
-      weight: 5,
-      arbitrary: fc.record({
-        do: fc.constant('stop' as const),
-        signal: fc.constantFrom('SIGTERM' as const, 'SIGTERM' as const, 'SIGINT' as const, 'SIGHUP' as const),
-        toAll: fc.boolean(),
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        do: fc.constant('kill' as const),
-        whom: fc.constantFrom('puma' as const, 'sidekiq' as const, 'supervisor' as const),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('freeze' as const, 'thaw' as const), whom }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('stall' as const, 'read' as const) }) },
-  ),
-});
+export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+export type ChildName = 'puma' | 'sidekiq' | 'streaming';
+export type Question = 'echo' | 'slow' | 'big' | 'post' | 'stream' | 'upgrade';
 
-export const stories: fc.Arbitrary<Story> = fc.record({
-  hasWorker: fc.boolean(),
-  hasRouter: fc.boolean(),
-  hasPrefix: fc.boolean(),
-  puma: nature,
-  sidekiq: nature,
-  happenings: fc.array(happening, { maxLength: 5 }),
-});
+export const CHILD_NAMES: readonly ChildName[] = ['puma', 'sidekiq', 'streaming'];
 
-function ended(
-  code: fc.Arbitrary<number>,
-  afterMs: fc.Arbitrary<number>,
-): fc.Arbitrary<{ how: 'exit'; code: number; afterMs: number }> {
-  return fc.record({ how: fc.constant('exit' as const), code, afterMs });
+/** Who runs beside whom, at all times but for streaming on demand. */
+export function castOf({ role, hasWorker, streaming }: Story): readonly ChildName[] {
+  if (role === 'worker') return ['sidekiq'];
+  return [
+    'puma',
+    ...(hasWorker ? (['sidekiq'] as const) : []),
+    ...(streaming === 'none' ? [] : (['streaming'] as const)),
+  ];
+}
+
+export function natureOf(story: Story, name: ChildName): Nature {
+  return story[name === 'streaming' ? 'streamer' : name];
+}
+
+/** Whether one port stands before puma and streaming. */
+export function isRouted({ role, hasRouter, streaming }: Story): boolean {
+  return role === 'web' && (hasRouter || streaming !== 'none');
 }

@@ -1,0 +1,113 @@
+import { constants } from 'node:os';
+import { isFirst, type Life } from './lives.ts';
+import type { Record } from './record.ts';
+import { isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
+
+/** A reason to stop, and when the supervisor can have come to know of it. */
+export type Cause = { fromMs: number; toMs: number } & (
+  | { kind: 'signal'; signal: StopSignal }
+  | { kind: 'child'; child: ChildName; code: number; mayBeAsked: boolean }
+  | { kind: 'memory' }
+);
+
+/** An end as TERM makes it counts as asked when our own TERM comes so soon after. */
+const BROADCAST_MS = 250;
+/** Node, from exec to where it hears signals. */
+const BOOT_MS = 300;
+
+/** What this machine adds to a moment. */
+export function slackOf({ lagMs }: Record): number {
+  return 60 + 2 * lagMs;
+}
+
+/** Every reason that can have been the first one. */
+export function possibleCauses(story: Story, record: Record, lives: readonly Life[]): Cause[] {
+  const slackMs = slackOf(record);
+  const certain = [...signals(record, slackMs), ...ends(story, lives, slackMs)];
+  const all = [...certain, ...mayBe(story, record, lives, slackMs)];
+  const stops = certain.filter((cause) => cause.kind === 'signal' && cause.signal === 'SIGTERM');
+  const firstMs = Math.min(...certain.map(({ toMs }) => toMs));
+  const first = all.filter(({ fromMs }) => fromMs <= firstMs);
+  const kept = first.filter((cause) => !isAsked(cause, stops));
+  const instead = first.flatMap((cause) => stops.filter((stop) => canAsk(cause, stop)));
+  return [...new Set([...kept, ...instead])];
+}
+
+function signals({ done, startedAtMs }: Record, slackMs: number): Cause[] {
+  return done.flatMap(({ atMs, untilMs, what }): Cause[] => {
+    if (what.do !== 'stop') return [];
+    const toMs = Math.max(untilMs + slackMs, startedAtMs + BOOT_MS + slackMs);
+    return [{ kind: 'signal', signal: what.signal, fromMs: atMs, toMs }];
+  });
+}
+
+/** Ends that nobody asked for, told by the child before, or our doing. */
+function ends(story: Story, lives: readonly Life[], slackMs: number): Cause[] {
+  return lives
+    .filter((life) => isFirst(life) && !mayFall(story, life.child, lives))
+    .flatMap((life) => {
+      const { child, ended, killedAtMs } = life;
+      const told = ended?.unasked ? [endOf(child, ended.atMs, ended.status, slackMs)] : [];
+      return killedAtMs === null ? told : [...told, endOf(child, killedAtMs, 137, slackMs)];
+    });
+}
+
+function endOf(child: ChildName, atMs: number, status: number, slackMs: number): Cause {
+  const mayBeAsked = [0, 143].includes(status);
+  return { kind: 'child', child, code: status === 0 ? 1 : status, mayBeAsked, fromMs: atMs, toMs: atMs + slackMs };
+}
+
+/** Whether its end need not be the dyno's: streaming on demand, and what the guard may be restarting. */
+function mayFall(story: Story, child: ChildName, lives: readonly Life[]): boolean {
+  if (child === 'streaming') return story.role === 'web' && story.streaming === 'on-demand';
+  return canBeRecycled(story, child) && lives.filter((life) => life.child === child && isFirst(life)).length > 0;
+}
+
+export function canBeRecycled(story: Story, child: ChildName): boolean {
+  const isGrowing = story.memory !== 'off' && natureOf(story, child).grows !== null;
+  return isGrowing && (child === 'sidekiq' || (child === 'puma' && isRouted(story)));
+}
+
+/** What can have been a reason, and need not. */
+function mayBe(story: Story, record: Record, lives: readonly Life[], slackMs: number): Cause[] {
+  const restarting = lives.filter((life) => isFirst(life) && canBeRecycled(story, life.child));
+  return [
+    ...ends({ ...story, memory: 'off' }, restarting, slackMs),
+    ...thirdFalls(story, lives, slackMs),
+    ...endsWhileBooting(record, lives, slackMs),
+    ...memory(story, record),
+  ];
+}
+
+/** Streaming on demand, the third time in a row before it was up. */
+function thirdFalls(story: Story, lives: readonly Life[], slackMs: number): Cause[] {
+  const falls = lives.filter((life) => life.child === 'streaming' && isFirst(life) && life.upAtMs === null);
+  if (falls.length < 3 || !mayFall(story, 'streaming', lives)) return [];
+  return ends({ ...story, streaming: 'inline' }, falls, slackMs);
+}
+
+/** A child that cannot hear signals yet dies of one that all processes get. */
+function endsWhileBooting({ done, ledger }: Record, lives: readonly Life[], slackMs: number): Cause[] {
+  return done.flatMap(({ atMs, what, pids }): Cause[] => {
+    if (what.do !== 'stop' || what.to === 'supervisor') return [];
+    const deaf = pids.slice(0).filter((pid) => !ledger.some((one) => one.pid === pid && one.atMs < atMs));
+    if (deaf.length === 0 || lives.length > 9) return [];
+    const code = 128 + constants.signals[what.signal];
+    return (['puma', 'sidekiq', 'streaming'] as const).map((child) => endOf(child, atMs, code, slackMs));
+  });
+}
+
+/** From the first growth on; when it is noticed is not ours to say. */
+function memory({ memory }: Story, { ledger }: Record): Cause[] {
+  const grown = ledger.find(({ what }) => what === 'grow');
+  return memory === 'save' && grown ? [{ kind: 'memory', fromMs: grown.atMs, toMs: Infinity }] : [];
+}
+
+/** Surely, not only perhaps, the platform's TERM. */
+function isAsked(cause: Cause, stops: readonly Cause[]): boolean {
+  return cause.kind === 'child' && cause.mayBeAsked && stops.some(({ toMs }) => toMs <= cause.fromMs + BROADCAST_MS);
+}
+
+function canAsk(cause: Cause, { fromMs }: Cause): boolean {
+  return cause.kind === 'child' && cause.mayBeAsked && fromMs <= cause.toMs + BROADCAST_MS;
+}

@@ -1,0 +1,109 @@
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandLine, ofDyno, type Seen } from '../harness/processes.ts';
+import { ask } from './ask.ts';
+import { canStep } from './dyno-env.ts';
+import { parseLedger, type Answer, type Entry } from './record.ts';
+import type { Reader } from './reader.ts';
+import { signalIfAlive } from './signal.ts';
+import type { ChildName, Deed } from './story.ts';
+
+/** A dyno under way, and what can be done to it. */
+export type Scene = {
+  supervisor: ChildProcess & { pid: number };
+  marker: string;
+  seen: Seen;
+  folder: string;
+  port: number;
+  reader: Reader;
+  answers: Promise<Answer>[];
+  giveUp: AbortSignal;
+};
+
+/** To whom it was done; null where there was nobody to do it to. */
+export function perform(what: Deed, scene: Scene): number[] | null {
+  switch (what.do) {
+    case 'stop':
+      return stop(what, scene);
+    case 'kill':
+      return send('SIGKILL', targets(what.whom, scene));
+    case 'freeze':
+    case 'thaw':
+      return send(what.do === 'freeze' ? 'SIGSTOP' : 'SIGCONT', targets(what.whom, scene));
+    case 'stall':
+    case 'read':
+    case 'close':
+      return scene.reader.turn(what.do) ? [] : null;
+    case 'ask':
+      scene.answers.push(ask(scene.port, what.for, `${scene.marker}-${scene.answers.length}`, scene.giveUp));
+      return [];
+    case 'step':
+      return canStep ? setClock(scene.folder, what.byS) : null;
+  }
+}
+
+/** Seconds from the true time. */
+export function setClock(folder: string, byS: number): number[] {
+  writeFileSync(join(folder, 'clock.new'), `${byS < 0 ? '' : '+'}${byS}`);
+  renameSync(join(folder, 'clock.new'), join(folder, 'clock'));
+  return [];
+}
+
+function stop({ signal, to }: Deed & { do: 'stop' }, { supervisor, marker, seen }: Scene): number[] | null {
+  const others =
+    to === 'supervisor' ? [] : ofDyno(supervisor.pid, marker, seen).filter((pid) => pid !== supervisor.pid);
+  const order = to === 'all' ? [supervisor.pid, ...others] : [...others, supervisor.pid];
+  return send(signal, order);
+}
+
+function send(signal: NodeJS.Signals, pids: readonly number[]): number[] | null {
+  const reached = pids.filter((pid) => signalIfAlive(pid, signal));
+  return reached.length > 0 ? reached : null;
+}
+
+function targets(whom: ChildName | 'supervisor' | 'daemon' | 'relay', scene: Scene): number[] {
+  const { supervisor, folder } = scene;
+  if (supervisor.exitCode !== null || supervisor.signalCode !== null) return [];
+  if (whom === 'supervisor') return [supervisor.pid];
+  if (whom === 'relay')
+    return childrenOf(supervisor.pid).filter((pid) => /^cat$|^\/bin\/sh -c trap/.test(commandLine(pid)));
+  const entries = readLedger(folder);
+  const found = whom === 'daemon' ? entries.filter(({ name }) => name.includes('.')) : leaders(entries, whom);
+  const pids = new Set(
+    found.filter(({ what }) => what === 'start' || what.startsWith('session')).map(({ pid }) => pid),
+  );
+  // A pid may be somebody else's by now: what is ours names the ledger.
+  return [...pids].filter((pid) => commandLine(pid).includes(folder));
+}
+
+/** Without the one that does the work in a session of its own, which ends with nobody noticing but its leader. */
+function leaders(entries: readonly Entry[], name: ChildName): Entry[] {
+  const workers = workersIn(entries);
+  return entries.filter((entry) => entry.name === name && !workers.has(entry.pid));
+}
+
+export function workersIn(entries: readonly Entry[]): Set<number> {
+  return new Set(entries.flatMap(({ what }) => (what.startsWith('session ') ? [Number(what.slice(8))] : [])));
+}
+
+export function readLedger(folder: string): Entry[] {
+  try {
+    return parseLedger(readFileSync(join(folder, 'ledger'), 'utf8'));
+  } catch {
+    return [];
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    return tasks.flatMap((task) => words(readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')));
+  } catch {
+    return [];
+  }
+}
+
+function words(text: string): number[] {
+  return text.split(' ').filter(Boolean).map(Number);
+}

@@ -1,0 +1,62 @@
+import { slackOf, type Cause } from './causes.ts';
+import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
+import { factsIn, type Record } from './record.ts';
+import type { Story } from './story.ts';
+
+/** More than this a pipe may not hold, and what nobody reads may be dropped. */
+const UNREAD_BYTES = 30_000;
+
+/** The log's last line tells the true cause, and with it the exit code and who had to be killed. */
+export function judgeLastLine(
+  story: Story,
+  record: Record,
+  lives: readonly Life[],
+  possible: readonly Cause[],
+): string[] {
+  if (isLost(story, record)) return [];
+  const line = record.output.trimEnd().split('\n').at(-1) ?? '';
+  const last = factsIn(line)[0];
+  if (last?.fact !== 'outcome') return [`the last line is no outcome: ${line.slice(0, 200)}`];
+  const said = String(last.msg);
+  return [
+    ...(possible.some((cause) => tells(last, cause)) ? [] : [`the last line tells another cause: ${said}`]),
+    ...(last.code === record.end.code && said.endsWith(`; exit code ${String(record.end.code)}`)
+      ? []
+      : [`the last line tells another exit code than ${String(record.end.code)}: ${said}`]),
+    ...judgeKilled(said, lives),
+  ];
+}
+
+/** Nobody read it, or the relay that had it was killed with it. */
+function isLost({ stdout }: Story, { reader, output, done, endedAtMs, lagMs }: Record): boolean {
+  if (stdout !== 'file' && reader === 'closed') return true;
+  if (stdout !== 'file' && reader === 'stalls' && output.length > UNREAD_BYTES) return true;
+  const slackMs = slackOf({ lagMs } as Record);
+  return done.some(({ what, atMs }) => what.do === 'kill' && what.whom === 'relay' && atMs > endedAtMs - slackMs - 100);
+}
+
+function tells(last: { [field: string]: unknown }, cause: Cause): boolean {
+  const said = String(last.msg);
+  switch (cause.kind) {
+    case 'signal':
+      return (
+        last.cause === 'signal' && last.signal === cause.signal && said.startsWith(`asked to stop by ${cause.signal};`)
+      );
+    case 'child':
+      return last.cause === 'child-exited' && last.child === cause.child && said.startsWith(`${cause.child} `);
+    case 'memory':
+      return last.cause === 'memory';
+  }
+}
+
+/** Names each child that had to be killed, and none that had not. */
+function judgeKilled(said: string, lives: readonly Life[]): string[] {
+  const names = new Set(lives.filter(({ is }) => is === 'leader').map(({ child }) => child));
+  const part = said.split('; ').find((one) => one.includes('had to be killed')) ?? '';
+  return [...names].flatMap((name) => {
+    const was = lives.some((life) => isFirst(life) && life.child === name && wasKilledByDyno(life));
+    const isNamed = new RegExp(`(^|, |and )${name}\\b(?! \\()`).test(part);
+    if (was === isNamed || lives.some((life) => life.child === name && life.killedAtMs !== null)) return [];
+    return [`${name} ${was ? 'was killed' : 'was not killed'}, and the last line says: ${said}`];
+  });
+}

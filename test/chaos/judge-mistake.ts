@@ -1,0 +1,27 @@
+import type { Record } from './record.ts';
+import { castOf, isRouted, type Story } from './story.ts';
+
+/** The exit code for what is wrong before anything starts; null where all is well for this dyno. */
+export function expectedOfMistake(story: Story): number | null {
+  const cast = castOf(story);
+  switch (story.mistake) {
+    case null:
+      return null;
+    case 'setting':
+      return 78;
+    case 'not-found':
+      return cast.includes('puma') || cast.includes('sidekiq') ? 127 : null;
+    case 'not-executable':
+      return cast.includes('sidekiq') ? 126 : null;
+    case 'port-taken':
+      return isRouted(story) ? 78 : null;
+  }
+}
+
+export function judgeMistake(story: Story, { end, ledger }: Record): string[] {
+  const expected = expectedOfMistake(story);
+  return [
+    ...(end.code === expected ? [] : [`exit code ${end.code ?? end.signal ?? '?'}, expected ${String(expected)}`]),
+    ...(ledger.length === 0 ? [] : [`${ledger[0]?.name ?? '?'} was started in spite of a mistake`]),
+  ];
+}

@@ -1,0 +1,59 @@
+import { canBeRecycled, slackOf, type Cause } from './causes.ts';
+import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
+import { CHILDREN_MS, type Record } from './record.ts';
+import { isRouted, natureOf, type Story } from './story.ts';
+
+/** Behind a router puma's TERM comes when no request is in flight, after a third of the time at the latest. */
+const DRAIN_MS = CHILDREN_MS / 3;
+/** What outlived the children has so long after its TERM. */
+const LEFTOVER_MS = 1000;
+/** A request of ours that is in flight holds a puma that drains. */
+const REQUEST_MS = 400;
+
+/** TERM to every child at the same time and not before; nothing is killed that would have ended in time. */
+export function judgeStop(story: Story, record: Record, lives: readonly Life[], possible: readonly Cause[]): string[] {
+  const fromMs = Math.min(...possible.map((cause) => cause.fromMs));
+  const toMs = Math.min(...possible.map((cause) => cause.toMs));
+  if (toMs === Infinity) return [];
+  return [
+    ...lives.filter(({ is }) => is === 'leader').flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
+    ...lives.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, fromMs, lives)),
+  ];
+}
+
+function judgeAsking(story: Story, record: Record, life: Life, fromMs: number, toMs: number): string[] {
+  const { child, askedAtMs, startedAtMs, ended, killedAtMs, frozenAtMs } = life;
+  const slackMs = slackOf(record) + (story.memory === 'off' ? 0 : 300);
+  const mayRest = canBeRecycled(story, child) || (child === 'streaming' && story.streaming === 'on-demand');
+  if (mayRest || isKilledAtOnce(record)) return [];
+  if (askedAtMs !== null && askedAtMs < fromMs - 1) return [`${child} got a TERM before there was a reason`];
+  if (killedAtMs !== null || frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
+  const drainMs = child === 'puma' && isRouted(story) ? DRAIN_MS : 0;
+  const dueMs = Math.max(toMs, startedAtMs) + drainMs + slackMs;
+  if (ended !== null && ended.unasked && ended.atMs <= dueMs) return [];
+  const lateMs = Math.round((askedAtMs ?? record.endedAtMs) - dueMs);
+  return lateMs <= 0 && askedAtMs !== null
+    ? []
+    : [`${child} got its TERM ${askedAtMs === null ? 'never' : `${lateMs} ms late`}`];
+}
+
+function judgeKill(story: Story, record: Record, life: Life, fromMs: number, lives: readonly Life[]): string[] {
+  const { child, is, askedAtMs, frozenAtMs } = life;
+  const slackMs = slackOf(record);
+  const { term, daemon } = natureOf(story, child);
+  const isDaemon = is === 'daemon' || is === 'heir';
+  const ignores = isDaemon ? daemon?.kind === 'ignore' : term.how === 'ignore';
+  if (ignores || isKilledAtOnce(record) || is === 'heir' || story.memory !== 'off') return [];
+  if (frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
+  const isLate = lives.some((one) => isFirst(one) && wasKilledByDyno(one));
+  if (askedAtMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
+  const needsMs = isDaemon || term.how === 'ignore' ? 0 : term.afterMs + (child === 'puma' ? REQUEST_MS : 0);
+  const untilMs = isFirst(life) ? fromMs + CHILDREN_MS : Math.min(fromMs + CHILDREN_MS, askedAtMs + LEFTOVER_MS);
+  if (askedAtMs + needsMs + slackMs >= untilMs) return [];
+  return [`${is} ${life.pid} of ${child} was killed, and would have ended in time`];
+}
+
+/** A second INT. */
+function isKilledAtOnce({ done }: Record): boolean {
+  return done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT').length > 1;
+}

@@ -1,0 +1,65 @@
+import { constants } from 'node:os';
+import type { Entry, Record } from './record.ts';
+import { CHILD_NAMES, type ChildName } from './story.ts';
+
+/** A process of the dyno, as it told of itself and as we treated it. */
+export type Life = {
+  pid: number;
+  child: ChildName;
+  /** waiter: the first process of a child whose work is done in another session; worker: that other process. */
+  is: 'leader' | 'waiter' | 'worker' | 'daemon' | 'heir';
+  startedAtMs: number;
+  upAtMs: number | null;
+  /** Its first TERM. */
+  askedAtMs: number | null;
+  ended: { atMs: number; unasked: boolean; status: number } | null;
+  /** By us. */
+  killedAtMs: number | null;
+  frozenAtMs: readonly number[];
+};
+
+/** Every process that lived to say so. */
+export function livesOf({ ledger, done }: Record): Life[] {
+  const workers = new Set(ledger.flatMap(({ what }) => (what.startsWith('session ') ? [Number(what.slice(8))] : [])));
+  const first = ledger.filter(({ what }) => what === 'start' || what.startsWith('session '));
+  return first.map((entry) => {
+    const own = ledger.filter(({ pid }) => pid === entry.pid);
+    const at = (what: string): number | null => own.find((one) => one.what === what)?.atMs ?? null;
+    const dealt = (how: string): number[] =>
+      done.filter(({ what, pids }) => what.do === how && pids.includes(entry.pid)).map(({ atMs }) => atMs);
+    return {
+      ...{ pid: entry.pid, child: childOf(entry), is: kindOf(entry, workers), startedAtMs: entry.atMs },
+      ...{ upAtMs: at('up'), askedAtMs: at('TERM'), ended: endIn(own) },
+      ...{ killedAtMs: dealt('kill')[0] ?? null, frozenAtMs: dealt('freeze') },
+    };
+  });
+}
+
+/** The first process of a child, whose end is the child's. */
+export function isFirst({ is }: Life): boolean {
+  return is === 'leader' || is === 'waiter';
+}
+
+/** Nothing but a KILL that was not ours ends a process that has told nothing of its end; a waiter dies of its TERM. */
+export function wasKilledByDyno({ is, ended, killedAtMs }: Life): boolean {
+  return is !== 'waiter' && ended === null && killedAtMs === null;
+}
+
+function kindOf({ name, pid, what }: Entry, workers: ReadonlySet<number>): Life['is'] {
+  if (name.endsWith('.heir')) return 'heir';
+  if (name.endsWith('.daemon')) return 'daemon';
+  if (what !== 'start') return 'waiter';
+  return workers.has(pid) ? 'worker' : 'leader';
+}
+
+function childOf({ name }: Entry): ChildName {
+  return CHILD_NAMES.find((child) => name.startsWith(child)) ?? 'puma';
+}
+
+function endIn(own: readonly Entry[]): Life['ended'] {
+  const last = own.find(({ what }) => /^(crash|drained) /.test(what));
+  if (last === undefined) return null;
+  const [why, how = ''] = last.what.split(' ');
+  const status = how.startsWith('SIG') ? 128 + constants.signals[how as NodeJS.Signals] : Number(how);
+  return { atMs: last.atMs, unasked: why === 'crash', status };
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { signalIfAlive, type Dyno } from '../harness/dyno.ts';
+import { alive, commandLine, processTable } from '../harness/processes.ts';
+import { now } from './real-clock.ts';
+import type { Done } from './real-record.ts';
+import type { StoryRedis } from './real-redis.ts';
+import type { Part, RealDeed, RealHappening, RealStory } from './real-story.ts';
+
+/** A story that nothing has ended so long after its last happening is asked to. */
+const PATIENCE_MS = 1500;
+const SIGNALS = { kill: 'SIGKILL', freeze: 'SIGSTOP', thaw: 'SIGCONT' } as const;
+
+/** Each at its time; then a TERM. Ends with the dyno. Gives what was done. */
+export async function happen(
+  { happenings }: RealStory,
+  dyno: Dyno,
+  redis: StoryRedis,
+  startedAtMs: number,
+): Promise<Done[]> {
+  const inOrder = [...happenings].sort((one, other) => one.atMs - other.atMs);
+  const lastMs = (inOrder.at(-1)?.atMs ?? 0) + PATIENCE_MS;
+  const last: RealHappening = { atMs: lastMs, what: { do: 'stop', signal: 'SIGTERM', toAll: false } };
+  const done: Done[] = [];
+  const restarts: Promise<void>[] = [];
+  for (const { atMs, what } of [...inOrder, last]) {
+    while (!isOver(dyno) && now() < startedAtMs + atMs) await pause(5);
+    if (isOver(dyno)) break;
+    const one = { atMs: now(), untilMs: 0, what, parts: [] as Part[] };
+    if (what.do === 'restart redis') {
+      done.push({ ...one, untilMs: Infinity });
+      const index = done.length - 1;
+      const isDown = restarts.length > 0;
+      if (!isDown)
+        restarts.push(restart(redis, what.downMs).then(() => void (done[index] = { ...one, untilMs: now() })));
+      continue;
+    }
+    const parts = act(what, dyno);
+    if (parts !== null) done.push({ ...one, untilMs: now(), parts });
+  }
+  await Promise.all(restarts);
+  return done.filter(({ untilMs }) => untilMs < Infinity);
+}
+
+export function isOver({ child }: Dyno): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** The leader that the supervisor started under this name. */
+export function pidOf(dyno: Dyno, part: Part): number | null {
+  const word = new RegExp(`(^|[ /])${part}\\b`);
+  const rows = processTable().filter(({ parent, zombie }) => parent === dyno.pid && !zombie);
+  return rows.find(({ pid }) => word.test(commandLine(pid)))?.pid ?? null;
+}
+
+async function restart(redis: StoryRedis, downMs: number): Promise<void> {
+  await redis.stop();
+  await pause(downMs);
+  await redis.start();
+}
+
+/** Which parts it was done to; null where there was nobody to do it to. */
+function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): readonly Part[] | null {
+  switch (what.do) {
+    case 'stop': {
+      const parts = what.toAll ? (['puma', 'sidekiq'] as const).filter((part) => pidOf(dyno, part) !== null) : [];
+      if (what.toAll) dyno.signalAll(what.signal);
+      else dyno.signal(what.signal);
+      return parts;
+    }
+    case 'tell':
+      if (!hears(dyno.pid, what.signal)) return null;
+      dyno.signal(what.signal);
+      return [];
+    case 'kill':
+    case 'freeze':
+    case 'thaw': {
+      const pid = what.whom === 'supervisor' ? dyno.pid : pidOf(dyno, what.whom);
+      dyno.look();
+      if (pid === null || !alive(pid)) return null;
+      signalIfAlive(pid, SIGNALS[what.do]);
+      return what.whom === 'supervisor' ? [] : [what.whom];
+    }
+    case 'stall':
+      dyno.child.stdout?.pause();
+      return [];
+    case 'read':
+      dyno.child.stdout?.resume();
+      return [];
+    case 'close':
+      dyno.child.stdout?.destroy();
+      return [];
+  }
+}
+
+/** Before Node has run our first line these signals are the kernel's, and stop or end a process. */
+function hears(pid: number, signal: 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2'): boolean {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+  return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
+}

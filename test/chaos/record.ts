@@ -1,0 +1,55 @@
+import type { End } from '../harness/dyno.ts';
+import type { Deed, Question } from './story.ts';
+
+/** SUPERVISE_STOP_TIMEOUT of every story. */
+export const BUDGET_MS = 3000;
+/** What of it is left for children: what lives then is killed. */
+export const CHILDREN_MS = BUDGET_MS - 1500;
+
+/** What was seen of a story from outside; times on the monotonic clock, in milliseconds. */
+export type Record = {
+  startedAtMs: number;
+  endedAtMs: number;
+  end: End;
+  done: readonly Done[];
+  ledger: readonly Entry[];
+  /** Everything on stdout that somebody read. */
+  output: string;
+  reader: 'reads' | 'stalls' | 'closed';
+  answers: readonly Answer[];
+  /** Of this dyno, as it had just ended. */
+  processesLeft: readonly Left[];
+  filesLeft: readonly string[];
+  /** How late the machine was at most while the story was played. */
+  lagMs: number;
+};
+
+/** What we did to it; pids: to whom, where that was not the supervisor alone. */
+export type Done = { atMs: number; untilMs: number; what: Deed; pids: readonly number[] };
+
+/** What a process wrote of itself: `puma`, `sidekiq.daemon`. */
+export type Entry = { name: string; pid: number; atMs: number; what: string };
+
+export type Left = { pid: number; command: string };
+
+/** gave: the whole reply, a broken connection, or neither until long after the dyno's end. */
+export type Answer = {
+  question: Question;
+  id: string;
+  askedAtMs: number;
+  endedAtMs: number;
+  gave: { status: number; isWhole: boolean; isRight: boolean } | 'nothing' | 'no end';
+};
+
+export function parseLedger(text: string): Entry[] {
+  return text.split('\n').flatMap((line): Entry[] => {
+    const [, name = '', pid = '', atMs = '', what = ''] = /^(\S+) (\d+) ([\d.]+) (.+)$/.exec(line) ?? [];
+    return name === '' ? [] : [{ name, pid: Number(pid), atMs: Number(atMs), what }];
+  });
+}
+
+/** The lines of the supervisor's own log. */
+export function factsIn(output: string): { [field: string]: unknown }[] {
+  const lines = output.split('\n').filter((line) => line.startsWith('{"level"') && line.endsWith('}'));
+  return lines.map((line) => JSON.parse(line) as { [field: string]: unknown });
+}

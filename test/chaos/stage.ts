@@ -1,0 +1,78 @@
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { signalIfAlive } from './signal.ts';
+
+/** Where stories are played one after the other: a folder that is made anew for each, a pipe, and ports of its own. */
+export class Stage {
+  readonly folder: string;
+  readonly fifo: string;
+  readonly #ports: number;
+  #next = 0;
+
+  constructor(theatre: string, number: number) {
+    this.folder = join(theatre, `story-${number}`);
+    this.fifo = join(theatre, `log-${number}`);
+    execFileSync('mkfifo', [this.fifo]);
+    // Where neither the kernel nor the other tests take ports from.
+    this.#ports = 32_000 + PORTS_EACH * (number % STAGES_AT_MOST);
+  }
+
+  port(): number {
+    this.#next = (this.#next + 1) % PORTS_EACH;
+    return this.#ports + this.#next;
+  }
+
+  /** tmp: what the checkout's tmp/ is like. */
+  set(tmp: 'there' | 'missing' | 'full'): void {
+    mkdirSync(join(this.folder, 'temporary'), { recursive: true });
+    if (tmp === 'missing') return;
+    mkdirSync(join(this.folder, 'tmp'));
+    if (tmp === 'full') fill(join(this.folder, 'tmp'));
+  }
+
+  strike(): void {
+    const tmp = join(this.folder, 'tmp');
+    if (existsSync(join(tmp, FULL))) execFileSync('umount', [tmp]);
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const STAGES_AT_MOST = 32;
+const PORTS_EACH = 24;
+const FULL = 'full';
+
+/** A disk with room for its root and one file; where we may not mount, a folder that nobody but root may write. */
+function fill(folder: string): void {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k,nr_inodes=2', 'chaos', folder], { stdio: 'ignore' });
+    writeFileSync(join(folder, FULL), '');
+  } catch {
+    chmodSync(folder, 0o500);
+  }
+}
+
+/** The folder of all stages, with a perl that is called ruby: the guard goes by the program's name. */
+export function openTheatre(): { folder: string; close: () => void } {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-')));
+  copyFileSync('/usr/bin/perl', join(folder, 'ruby'));
+  return { folder, close: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+/** Who wants both cores while a story is played. */
+export function startLoad(): () => void {
+  const loops = [1, 2].map(() =>
+    spawn('nice', ['-n', '5', 'perl', '-e', '1 while getppid() != 1'], { stdio: 'ignore' }),
+  );
+  return () => loops.forEach(({ pid }) => pid !== undefined && signalIfAlive(pid, 'SIGKILL'));
+}
