@@ -73,7 +73,7 @@ async function endOf(peer, afterMs, ask) {
 function row(name, { bootMs, counts }) {
   const good = Object.values(counts).map((count) => `${count.good} of ${count.of}`);
   const else_ = Object.entries(counts).flatMap(([way, { hung, orphaned }]) => [
-    ...(hung > 0 ? [`${way}: ${hung} hung`] : []),
+    ...(hung > 0 ? [`${way}: ${hung} not over in ${AT_MOST_MS / 1000} s`] : []),
     ...(orphaned > 0 ? [`${way}: ${orphaned} left orphans`] : []),
   ]);
   return [name, `${Math.round(bootMs)} ms`, ...good, else_.join('; ') || '—'];
@@ -81,5 +81,5 @@ function row(name, { bootMs, counts }) {
 
 const NOTES = [
   `One TERM at ${INSTANTS} instants, spread evenly from the exec to ${Math.round(100 * (BEYOND - 1))} % after the moment in which the last of three children is up (the median of ${BOOTS} boots); once to the main process, once to every process that is there.`,
-  `good: the main process has ended within ${AT_MOST_MS / 1000} s, and half a second later nothing else is there. The children end at once on TERM.`,
+  `good: the main process has ended within ${AT_MOST_MS / 1000} s, and half a second later nothing else is there. The children end at once on TERM. What is not over by then may still end: supervisord kills a child that has not heard it after 10 s.`,
 ];
