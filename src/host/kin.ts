@@ -4,7 +4,8 @@ import type { ProcessRow } from './processes.ts';
 export type Known = ReadonlyMap<number, string>;
 
 /** Which processes are ours: known ones, what carries our marker, their descendants, and the members of their sessions.
- * A process that left its group, its session and its parent is found by the marker, or by having been seen before. */
+ * A process that left its group, its session and its parent is found by the marker, or by having been seen before. Who
+ * started before us has nothing from us, and is not asked: the kernel's own are most of a machine, and an answer costs. */
 export function findKin(
   rows: readonly ProcessRow[],
   known: Known,
@@ -12,6 +13,8 @@ export function findKin(
   self: number,
 ): ProcessRow[] {
   const others = rows.filter(({ pid }) => pid !== self);
+  const since = Number(rows.find(({ pid }) => pid === self)?.started ?? 0);
+  const younger = others.filter(({ started }) => Number(started) >= since);
   const reused = new Set(others.filter(({ pid, started }) => known.has(pid) && known.get(pid) !== started).map(idOf));
   const sessions = new Set([...known.keys()].filter((pid) => !reused.has(pid)));
   const kin = new Set(others.filter(({ pid, started }) => known.get(pid) === started).map(idOf));
@@ -20,7 +23,7 @@ export function findKin(
     for (const { pid, parent, session } of others) {
       if (kin.has(parent) || kin.has(session) || sessions.has(session)) kin.add(pid);
     }
-    if (size === kin.size) for (const { pid } of others) if (!kin.has(pid) && marked(pid)) kin.add(pid);
+    if (size === kin.size) for (const { pid } of younger) if (!kin.has(pid) && marked(pid)) kin.add(pid);
   }
   return others.filter(({ pid }) => kin.has(pid));
 }

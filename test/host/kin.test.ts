@@ -36,6 +36,8 @@ test.each<[string, Short[], Record<number, string>, number[], number[]]>([
     [10, 11, 12],
   ],
   ['what carries the marker', [{ pid: 10 }, { pid: 11 }], {}, [11], [11]],
+  ['what carries it and is as old as we are', [{ pid: 10, started: '2' }], {}, [10], [10]],
+  ['what carries it and is older than we are', [{ pid: 10, started: '1' }], {}, [10], []],
   ['descendants of what carries it', [{ pid: 11 }, { pid: 12, parent: 11 }], {}, [11], [11, 12]],
   [
     'session of what carries it',
@@ -116,7 +118,10 @@ test('whatever the table: all that is ours is found, and nothing unrelated ever'
       const ours = new Set<number>();
       for (let size = -1; size !== ours.size;) {
         size = ours.size;
-        for (const it of rows) if (marked.includes(it.pid) || reason(it, ours, known, rows)) ours.add(it.pid);
+        for (const it of rows) {
+          const isMarked = marked.includes(it.pid) && Number(it.started) >= SELF; // who is older has it from somebody else
+          if (isMarked || reason(it, ours, known, rows)) ours.add(it.pid);
+        }
       }
       expect(kinOf(rows, known, marked)).toEqual([...ours].sort((a, b) => a - b));
     }),
