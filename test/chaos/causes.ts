@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { isFirst, type Life } from './lives.ts';
 import type { Record } from './record.ts';
-import { isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
+import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
 
 /** A reason to stop, and when the supervisor can have come to know of it. */
 export type Cause = { fromMs: number; toMs: number } & (
@@ -74,7 +74,7 @@ function mayBe(story: Story, record: Record, lives: readonly Life[], slackMs: nu
   return [
     ...ends({ ...story, memory: 'off' }, restarting, slackMs),
     ...thirdFalls(story, lives, slackMs),
-    ...endsWhileBooting(record, lives, slackMs),
+    ...endsWhileBooting(story, record, lives, slackMs),
     ...memory(story, record),
   ];
 }
@@ -87,13 +87,15 @@ function thirdFalls(story: Story, lives: readonly Life[], slackMs: number): Caus
 }
 
 /** A child that cannot hear signals yet dies of one that all processes get. */
-function endsWhileBooting({ done, ledger }: Record, lives: readonly Life[], slackMs: number): Cause[] {
-  return done.flatMap(({ atMs, what, pids }): Cause[] => {
+function endsWhileBooting(story: Story, { done }: Record, lives: readonly Life[], slackMs: number): Cause[] {
+  return done.flatMap(({ atMs, what }): Cause[] => {
     if (what.do !== 'stop' || what.to === 'supervisor') return [];
-    const deaf = pids.slice(0).filter((pid) => !ledger.some((one) => one.pid === pid && one.atMs < atMs));
-    if (deaf.length === 0 || lives.length > 9) return [];
+    const hears = (child: ChildName): boolean =>
+      lives.some((life) => isFirst(life) && life.child === child && life.startedAtMs < atMs);
     const code = 128 + constants.signals[what.signal];
-    return (['puma', 'sidekiq', 'streaming'] as const).map((child) => endOf(child, atMs, code, slackMs));
+    return castOf(story)
+      .filter((child) => !hears(child))
+      .map((child) => endOf(child, atMs, code, slackMs));
   });
 }
 

@@ -71,7 +71,7 @@ function targets(whom: ChildName | 'supervisor' | 'daemon' | 'relay', scene: Sce
   const entries = readLedger(folder);
   const found = whom === 'daemon' ? entries.filter(({ name }) => name.includes('.')) : leaders(entries, whom);
   const pids = new Set(
-    found.filter(({ what }) => what === 'start' || what.startsWith('session')).map(({ pid }) => pid),
+    found.filter(({ what }) => what === 'start' || what.startsWith('waits-for')).map(({ pid }) => pid),
   );
   // A pid may be somebody else's by now: what is ours names the ledger.
   return [...pids].filter((pid) => commandLine(pid).includes(folder));
@@ -84,7 +84,7 @@ function leaders(entries: readonly Entry[], name: ChildName): Entry[] {
 }
 
 export function workersIn(entries: readonly Entry[]): Set<number> {
-  return new Set(entries.flatMap(({ what }) => (what.startsWith('session ') ? [Number(what.slice(8))] : [])));
+  return new Set(entries.flatMap(({ what }) => (what.startsWith('waits-for ') ? [Number(what.slice(10))] : [])));
 }
 
 export function readLedger(folder: string): Entry[] {

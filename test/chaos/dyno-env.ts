@@ -68,13 +68,13 @@ function command(story: Story, name: ChildName, { folder, ruby, script }: Place)
   return [...words, ...livesOn(nature), ...(story.memory === 'off' ? [] : growth(nature))].join(' ');
 }
 
-function livesOn({ term, end, daemon, leavesSession, lines }: Nature): string[] {
+function livesOn({ term, end, daemon, behind, lines }: Nature): string[] {
   const words = [`lines=${lines}`];
   if (term.how === 'ignore') words.push('term=ignore');
   else words.push(`term=${term.how === 'exit' ? term.code : 'signal'}`, `after=${term.afterMs}`);
   if (end !== null) words.push(end.how === 'exit' ? `exit=${end.code}` : `kill=${end.signal}`, `in=${end.inMs}`);
   if (daemon !== null) words.push(`daemon=${daemon.kind}`, `daemonin=${daemon.inMs}`);
-  if (leavesSession) words.push('session');
+  if (behind !== null) words.push(`behind=${behind}`);
   return words;
 }
 

@@ -5,8 +5,10 @@ import { isRouted, natureOf, type Story } from './story.ts';
 
 /** Behind a router puma's TERM comes when no request is in flight, after a third of the time at the latest. */
 const DRAIN_MS = CHILDREN_MS / 3;
-/** What outlived the children has so long after its TERM. */
+/** What has left its child's session has so long after its TERM. */
 const LEFTOVER_MS = 1000;
+/** What a kill of everything may take. */
+const KILL_TAKES_MS = 500;
 /** A request of ours that is in flight holds a puma that drains. */
 const REQUEST_MS = 400;
 
@@ -17,6 +19,7 @@ export function judgeStop(story: Story, record: Record, lives: readonly Life[], 
   if (toMs === Infinity) return [];
   return [
     ...lives.filter(({ is }) => is === 'leader').flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
+    ...judgeSecondInterrupt(record, toMs),
     ...lives.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, fromMs, lives)),
   ];
 }
@@ -40,7 +43,7 @@ function judgeAsking(story: Story, record: Record, life: Life, fromMs: number, t
 function judgeKill(story: Story, record: Record, life: Life, fromMs: number, lives: readonly Life[]): string[] {
   const { child, is, askedAtMs, frozenAtMs } = life;
   const slackMs = slackOf(record);
-  const { term, daemon } = natureOf(story, child);
+  const { term, daemon, behind } = natureOf(story, child);
   const isDaemon = is === 'daemon' || is === 'heir';
   const ignores = isDaemon ? daemon?.kind === 'ignore' : term.how === 'ignore';
   if (ignores || isKilledAtOnce(record) || is === 'heir' || story.memory !== 'off') return [];
@@ -48,12 +51,27 @@ function judgeKill(story: Story, record: Record, life: Life, fromMs: number, liv
   const isLate = lives.some((one) => isFirst(one) && wasKilledByDyno(one));
   if (askedAtMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
   const needsMs = isDaemon || term.how === 'ignore' ? 0 : term.afterMs + (child === 'puma' ? REQUEST_MS : 0);
-  const untilMs = isFirst(life) ? fromMs + CHILDREN_MS : Math.min(fromMs + CHILDREN_MS, askedAtMs + LEFTOVER_MS);
+  const strays = isDaemon || (is === 'worker' && behind === 'session');
+  const untilMs = Math.min(fromMs + CHILDREN_MS, strays ? askedAtMs + LEFTOVER_MS : Infinity);
   if (askedAtMs + needsMs + slackMs >= untilMs) return [];
   return [`${is} ${life.pid} of ${child} was killed, and would have ended in time`];
 }
 
 /** A second INT. */
-function isKilledAtOnce({ done }: Record): boolean {
-  return done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT').length > 1;
+function isKilledAtOnce(record: Record): boolean {
+  return interrupts(record).length > 1;
+}
+
+function interrupts({ done }: Record): Record['done'] {
+  return done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT');
+}
+
+/** Of two that come at almost the same time the kernel makes one. */
+function judgeSecondInterrupt(record: Record, toMs: number): string[] {
+  const slackMs = slackOf(record);
+  const [first, ...others] = interrupts(record).filter(({ atMs }) => atMs > toMs - slackMs);
+  const second = others.find(({ atMs }) => first !== undefined && atMs > first.untilMs + slackMs);
+  if (second === undefined) return [];
+  const lateMs = Math.round(record.endedAtMs - Math.max(second.untilMs, toMs) - KILL_TAKES_MS - slackMs);
+  return lateMs <= 0 ? [] : [`a second INT did not end it at once, but ${lateMs} ms late`];
 }

@@ -6,7 +6,7 @@ import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeStop } from './judge-stop.ts';
 import { isFirst, livesOf, wasKilledByDyno, type Life } from './lives.ts';
 import { BUDGET_MS, type Record } from './record.ts';
-import type { Story } from './story.ts';
+import { natureOf, type Story } from './story.ts';
 
 /** Every invariant that a story has broken, in words; derived from what we did and what the children wrote, and from
  * docs/termination.md, not from the supervisor's code. */
@@ -23,7 +23,7 @@ export function judge(story: Story, record: Record): string[] {
     ...judgeStop(story, record, lives, possible),
     ...judgeLastLine(story, record, lives, possible),
     ...judgeAnswers(story, record, Math.min(...possible.map(({ fromMs }) => fromMs))),
-    ...record.processesLeft.map(({ pid, command }) => `process ${pid} was left: ${command}`),
+    ...judgeLeft(story, record, lives),
     ...judgeFiles(record),
   ];
 }
@@ -36,6 +36,21 @@ function isEndedAtBoot({ end, done, ledger, output }: Record): boolean {
 
 function wasKilled({ end, done }: Record): boolean {
   return end.signal === 'SIGKILL' && done.some(({ what }) => what.do === 'kill' && what.whom === 'supervisor');
+}
+
+function judgeLeft(story: Story, { processesLeft }: Record, lives: readonly Life[]): string[] {
+  const beyond = lives.filter((life) => isBeyondUs(story, life, lives)).map(({ pid }) => pid);
+  const left = processesLeft.filter(({ pid }) => !beyond.includes(pid));
+  return left.map(({ pid, command }) => `process ${pid} was left: ${command}`);
+}
+
+/** A limit that docs/termination.md names: without our environment, our session and its parent, between two looks. */
+function isBeyondUs(story: Story, { child, is }: Life, lives: readonly Life[]): boolean {
+  if (is !== 'daemon' || natureOf(story, child).daemon?.kind !== 'bare') return false;
+  return lives.some((life) => {
+    const isParent = life.child === child && (life.is === 'leader' || life.is === 'worker');
+    return isParent && (life.ended?.unasked === true || life.killedAtMs !== null);
+  });
 }
 
 function judgeFiles({ filesLeft }: Record): string[] {
@@ -53,15 +68,15 @@ function codesOf(cause: Cause, record: Record, lives: readonly Life[]): number[]
   if (cause.kind === 'child') return [cause.code];
   if (cause.kind === 'memory') return [75];
   if (lives.some(wasKilledByDyno)) return [137];
-  const slackMs = slackOf(record);
-  const killed = lives.filter(
-    (life) => isFirst(life) && life.killedAtMs !== null && life.killedAtMs > cause.fromMs - slackMs,
-  );
-  if (killed.length > 0) {
-    const isLate = killed.every(({ ended, killedAtMs }) => ended !== null && (killedAtMs ?? 0) > ended.atMs);
-    return isLate ? [0, 137] : [137];
-  }
-  return isAnyoneBeingBorn(record) ? [0, 137] : [0];
+  const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
+  if (hurt.some(({ ended, killedAtMs }) => ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0)))
+    return [137];
+  return hurt.length > 0 || isAnyoneBeingBorn(record) ? [0, 137] : [0];
+}
+
+/** A child that drains and is killed has lost its jobs, whoever did it. */
+function wasKilledByOthers({ ended, killedAtMs }: Life, sinceMs: number): boolean {
+  return (killedAtMs !== null && killedAtMs > sinceMs) || (ended?.byKill === true && ended.atMs > sinceMs);
 }
 
 /** A daemon that was forked and has not written a word can have been killed. */

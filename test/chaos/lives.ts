@@ -12,16 +12,20 @@ export type Life = {
   upAtMs: number | null;
   /** Its first TERM. */
   askedAtMs: number | null;
-  ended: { atMs: number; unasked: boolean; status: number } | null;
+  ended: { atMs: number; unasked: boolean; status: number; byKill: boolean } | null;
   /** By us. */
   killedAtMs: number | null;
   frozenAtMs: readonly number[];
+  /** When the dyno had ended. */
+  isLeft: boolean;
 };
 
 /** Every process that lived to say so. */
-export function livesOf({ ledger, done }: Record): Life[] {
-  const workers = new Set(ledger.flatMap(({ what }) => (what.startsWith('session ') ? [Number(what.slice(8))] : [])));
-  const first = ledger.filter(({ what }) => what === 'start' || what.startsWith('session '));
+export function livesOf({ ledger, done, processesLeft }: Record): Life[] {
+  const workers = new Set(
+    ledger.flatMap(({ what }) => (what.startsWith('waits-for ') ? [Number(what.slice(10))] : [])),
+  );
+  const first = ledger.filter(({ what }) => what === 'start' || what.startsWith('waits-for '));
   return first.map((entry) => {
     const own = ledger.filter(({ pid }) => pid === entry.pid);
     const at = (what: string): number | null => own.find((one) => one.what === what)?.atMs ?? null;
@@ -31,6 +35,7 @@ export function livesOf({ ledger, done }: Record): Life[] {
       ...{ pid: entry.pid, child: childOf(entry), is: kindOf(entry, workers), startedAtMs: entry.atMs },
       ...{ upAtMs: at('up'), askedAtMs: at('TERM'), ended: endIn(own) },
       ...{ killedAtMs: dealt('kill')[0] ?? null, frozenAtMs: dealt('freeze') },
+      isLeft: processesLeft.some(({ pid }) => pid === entry.pid),
     };
   });
 }
@@ -41,8 +46,8 @@ export function isFirst({ is }: Life): boolean {
 }
 
 /** Nothing but a KILL that was not ours ends a process that has told nothing of its end; a waiter dies of its TERM. */
-export function wasKilledByDyno({ is, ended, killedAtMs }: Life): boolean {
-  return is !== 'waiter' && ended === null && killedAtMs === null;
+export function wasKilledByDyno({ is, ended, killedAtMs, isLeft }: Life): boolean {
+  return !isLeft && is !== 'waiter' && ended === null && killedAtMs === null;
 }
 
 function kindOf({ name, pid, what }: Entry, workers: ReadonlySet<number>): Life['is'] {
@@ -61,5 +66,5 @@ function endIn(own: readonly Entry[]): Life['ended'] {
   if (last === undefined) return null;
   const [why, how = ''] = last.what.split(' ');
   const status = how.startsWith('SIG') ? 128 + constants.signals[how as NodeJS.Signals] : Number(how);
-  return { atMs: last.atMs, unasked: why === 'crash', status };
+  return { atMs: last.atMs, unasked: why === 'crash', status, byKill: how === 'SIGKILL' };
 }

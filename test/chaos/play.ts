@@ -26,11 +26,8 @@ const PATIENCE_AT_MOST_MS = 3 * BUDGET_MS + PATIENCE_WITH_MEMORY_MS;
 /** What children that the kernel has TERMed may need, and what a request may need to notice that nobody is there. */
 const SETTLES_MS = 1000;
 
-/** Where the project is; a bundle of this file stands elsewhere. */
-export type House = { root: string; ruby: string };
-
-/** Plays it with the real binary and gives what was seen. Nothing of it is left then. */
-export async function play(story: Story, stage: Stage, house: House): Promise<Record> {
+/** Plays it with the real binary and gives what was seen. Nothing of it is left then. house: what openTheatre() made. */
+export async function play(story: Story, stage: Stage, house: string): Promise<Record> {
   stage.set(story.tmp);
   if (hasSteps(story)) setClock(stage.folder, 0);
   const stopLoad = story.isBusy ? startLoad() : () => {};
@@ -44,10 +41,10 @@ export async function play(story: Story, stage: Stage, house: House): Promise<Re
   }
 }
 
-async function playOn(story: Story, stage: Stage, house: House): Promise<Omit<Record, 'lagMs'>> {
+async function playOn(story: Story, stage: Stage, house: string): Promise<Omit<Record, 'lagMs'>> {
   const port = await portOf(story, stage);
   const abort = new AbortController();
-  const scene = start(story, stage, { ...house, port: port.number }, abort.signal);
+  const scene = start(story, stage, house, port.number, abort.signal);
   const startedAtMs = now();
   const ended = new Promise<{ end: End; endedAtMs: number }>((resolve) => {
     scene.supervisor.once('exit', (code, signal) => resolve({ end: { code, signal }, endedAtMs: now() }));
@@ -71,13 +68,13 @@ async function playOn(story: Story, stage: Stage, house: House): Promise<Omit<Re
   return { startedAtMs, endedAtMs, end, done, ledger, output, reader, answers, processesLeft, filesLeft };
 }
 
-function start(story: Story, stage: Stage, { root, ruby, port }: House & { port: number }, giveUp: AbortSignal): Scene {
+function start(story: Story, stage: Stage, house: string, port: number, giveUp: AbortSignal): Scene {
   const marker = randomUUID();
   const reader = new Reader(story.stdout, stage);
-  const script = join(root, 'test/fixtures/chaos-child.pl');
-  const environment = environmentOf(story, { folder: stage.folder, port, ruby, script });
+  const script = join(house, 'test/fixtures/chaos-child.pl');
+  const environment = environmentOf(story, { folder: stage.folder, port, ruby: join(house, 'ruby'), script });
   const { PATH, HOME } = process.env;
-  const supervisor = spawn(process.execPath, [join(root, 'bin/mstdn-supervise.js'), story.role], {
+  const supervisor = spawn(process.execPath, [join(house, 'bin/mstdn-supervise.js'), story.role], {
     cwd: stage.folder,
     env: { PATH, HOME, LANG: 'C.UTF-8', TEST_DYNO: marker, ...environment },
     stdio: ['ignore', reader.fd, reader.fd],
@@ -101,7 +98,7 @@ function start(story: Story, stage: Stage, { root, ruby, port }: House & { port:
 /** One that nobody has, or one that somebody has where that is the story. */
 async function portOf({ mistake }: Story, stage: Stage): Promise<{ number: number; close: () => void }> {
   const number = stage.port();
-  const server = createServer();
+  const server = createServer((socket) => socket.destroy());
   const isOurs = await new Promise<boolean>((resolve) => {
     server.once('error', () => resolve(false)).listen(number, '::', () => resolve(true));
   });

@@ -29,13 +29,13 @@ const nature: fc.Arbitrary<Nature> = fc.record({
     ),
   ),
   daemon: seldom(
-    6,
+    4,
     fc.record({
       kind: fc.constantFrom('follow' as const, 'ignore' as const, 'bare' as const, 'double' as const, 'heir' as const),
       inMs: fc.constantFrom(0, 0, 300, 900),
     }),
   ),
-  leavesSession: oneIn(12),
+  behind: seldom(10, fc.constantFrom('script' as const, 'session' as const)),
   lines: fc.constantFrom(0, 0, 0, 0, 100, 20_000),
   grows: fc.option(
     fc.record({ what: fc.constantFrom('helper' as const, 'self' as const), inMs: fc.integer({ min: 200, max: 2500 }) }),
@@ -63,7 +63,20 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constant('ask' as const), for: questions }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('step' as const), byS: fc.constantFrom(-86_400, -3, 3, 3600) }) },
 );
-const happening: fc.Arbitrary<Happening> = fc.record({ atMs: fc.nat(1600), what: deed });
+
+/** Any time, or soon after the one before: what happens while something else is under way is what supervisors fail at. */
+const happenings: fc.Arbitrary<Happening[]> = fc
+  .array(fc.record({ atMs: fc.nat(1600), soonMs: seldom(2, fc.oneof(fc.nat(10), fc.nat(700))), what: deed }), {
+    maxLength: 7,
+    size: 'max',
+  })
+  .map((all) => {
+    let last = 0;
+    return all.map(({ atMs, soonMs, what }) => {
+      last = soonMs === null ? atMs : last + soonMs;
+      return { atMs: last, what };
+    });
+  });
 
 export const stories: fc.Arbitrary<Story> = fc.record({
   role: fc.constantFrom('web' as const, 'web' as const, 'web' as const, 'worker' as const),
@@ -93,7 +106,7 @@ export const stories: fc.Arbitrary<Story> = fc.record({
   puma: nature,
   sidekiq: nature,
   streamer: nature,
-  happenings: fc.array(happening, { maxLength: 7, size: 'max' }),
+  happenings,
 });
 
 /** The story of this number, the same whoever plays it and when. */
@@ -105,10 +118,7 @@ export function storyOf(seed: number, number: number): Story {
 
 /** Null in all but one of `freq`. */
 function seldom<T>(freq: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
-  return fc.oneof(
-    { weight: freq - 1, arbitrary: fc.constant(null) },
-    { weight: 1, arbitrary: arbitrary },
-  );
+  return fc.oneof({ weight: freq - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: arbitrary });
 }
 
 function oneIn(freq: number): fc.Arbitrary<boolean> {

@@ -5,7 +5,7 @@ const PLAIN: Nature = {
   term: { how: 'exit', code: 0, afterMs: 0 },
   end: null,
   daemon: null,
-  leavesSession: false,
+  behind: null,
   lines: 0,
   grows: null,
 };

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -62,10 +63,14 @@ function fill(folder: string): void {
   }
 }
 
-/** The folder of all stages, with a perl that is called ruby: the guard goes by the program's name. */
-export function openTheatre(): { folder: string; close: () => void } {
+/** The folder of all stages, with a perl that is called ruby, since the guard goes by a program's name, and a copy of what is
+ * played, so that nobody builds it anew meanwhile. */
+export function openTheatre(root: string): { folder: string; close: () => void } {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-')));
   copyFileSync('/usr/bin/perl', join(folder, 'ruby'));
+  for (const part of ['bin', 'dist', 'test/fixtures/chaos-child.pl']) {
+    cpSync(join(root, part), join(folder, part), { recursive: true });
+  }
   return { folder, close: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };
 }
 

@@ -32,8 +32,8 @@ export type Nature = {
   /** By itself, so long after its start. */
   end: { how: 'exit'; code: number; inMs: number } | { how: 'kill'; signal: NodeJS.Signals; inMs: number } | null;
   daemon: { kind: 'follow' | 'ignore' | 'bare' | 'double' | 'heir'; inMs: number } | null;
-  /** The work is done in a session of its own. */
-  leavesSession: boolean;
+  /** The work is done by another process: behind a start script, or in a session of its own. */
+  behind: 'script' | 'session' | null;
   lines: number;
   grows: { what: 'helper' | 'self'; inMs: number } | null;
 };

@@ -1,6 +1,6 @@
 import { Stage, openTheatre } from './stage.ts';
 import { judge } from './judge.ts';
-import { play, type House } from './play.ts';
+import { play } from './play.ts';
 import type { Record } from './record.ts';
 import type { Story } from './story.ts';
 
@@ -8,20 +8,19 @@ export type Played = { story: Story; record: Record; violations: string[] };
 
 /** Plays stories, so many at once; whoever asks waits for a free stage. */
 export class Troupe {
-  readonly #theatre = openTheatre();
-  readonly #house: House;
+  readonly #theatre: ReturnType<typeof openTheatre>;
   readonly #free: Stage[] = [];
   readonly #waiting: ((stage: Stage) => void)[] = [];
 
   constructor(root: string, atOnce: number) {
-    this.#house = { root, ruby: `${this.#theatre.folder}/ruby` };
+    this.#theatre = openTheatre(root);
     for (let number = 0; number < atOnce; number += 1) this.#free.push(new Stage(this.#theatre.folder, number));
   }
 
   async play(story: Story): Promise<Played> {
     const stage = this.#free.pop() ?? (await new Promise<Stage>((resolve) => this.#waiting.push(resolve)));
     try {
-      const record = await play(story, stage, this.#house);
+      const record = await play(story, stage, this.#theatre.folder);
       return { story, record, violations: judge(story, record) };
     } finally {
       const next = this.#waiting.shift();

@@ -1,0 +1,97 @@
+import { judgeAnswers } from './real-judge-answers.ts';
+import { judgeJobs } from './real-judge-jobs.ts';
+import { causesOf, isSupervisorKilled, secondIntAtMs, type RealCause } from './real-causes.ts';
+import { BUDGET_MS, CHILDREN_MS, type RealRecord } from './real-record.ts';
+import type { RealStory } from './real-story.ts';
+
+/** What lies so near together may be heard in either order. */
+const NEAR_MS = 300;
+/** Before Node runs our first line, a signal is the kernel's affair. */
+const BOOT_MS = 400;
+/** What a busy machine may add to the budget, and to what else is said of times. */
+const LATE_MS = 700;
+
+/** Every invariant that a story has broken, in words; from what we did, what jobs and requests wrote, and
+ * docs/termination.md, not from the supervisor's code. */
+export function judgeReal(story: RealStory, record: RealRecord): string[] {
+  return [
+    ...judgeEnd(story, record),
+    ...judgeJobs(record),
+    ...judgeAnswers(story, record),
+    ...record.processesLeft.map((process) => `process ${process} was left`),
+  ];
+}
+
+function judgeEnd(story: RealStory, record: RealRecord): string[] {
+  if (isSupervisorKilled(record)) return judgeKilled(record);
+  const files = record.filesLeft.map((file) => `${file} was left`);
+  const causes = causesOf(record);
+  const first = causes[0];
+  if (first === undefined) return ['it ended, and nothing that we know of was the cause', ...files];
+  if (isEndedAtBoot(record, causes)) return files;
+  const nearMs = story.isBusy ? 3 * NEAR_MS : NEAR_MS;
+  const possible = causes.filter(({ atMs }) => atMs <= first.atMs + nearMs);
+  return [
+    ...judgeCode(record, possible, first.atMs),
+    ...judgeBudget(story, record, first.atMs),
+    ...judgeLastLine(record, possible),
+    ...files,
+  ];
+}
+
+/** A folder of sockets stays then: docs/one-dyno.md, Limits. */
+function judgeKilled({ done }: RealRecord): string[] {
+  const isOurs = done.some(({ what }) => what.do === 'kill' && what.whom === 'supervisor');
+  return isOurs ? [] : ['the supervisor ended by SIGKILL, and we did not send it'];
+}
+
+function isEndedAtBoot({ end, startedAtMs, facts }: RealRecord, causes: readonly RealCause[]): boolean {
+  return causes.some(
+    (cause) =>
+      cause.kind === 'signal' &&
+      end.signal === cause.signal &&
+      cause.atMs - startedAtMs < BOOT_MS &&
+      facts.length === 0,
+  );
+}
+
+function judgeCode(record: RealRecord, possible: readonly RealCause[], sinceMs: number): string[] {
+  const { code, signal } = record.end;
+  const codes = new Set(possible.flatMap((cause) => codesOf(record, cause, sinceMs)));
+  if (code !== null && (codes.has(code) || codes.has(null))) return [];
+  return [`exit code ${code ?? signal ?? '?'}, expected one of ${[...codes].join(', ')}`];
+}
+
+function codesOf(record: RealRecord, cause: RealCause, sinceMs: number): (number | null)[] {
+  if (cause.kind === 'child') return [cause.status];
+  return mayNeedKill(record, sinceMs) ? [0, 137] : [0];
+}
+
+/** Somebody hurt a part while it stopped, or a request is too long for the budget. Jobs never are: sidekiq gives up. */
+function mayNeedKill({ done, visits, ledger }: RealRecord, sinceMs: number): boolean {
+  if (secondIntAtMs({ done }) < Infinity) return true;
+  if (done.some(({ atMs, what }) => what.do === 'kill' && atMs >= sinceMs - NEAR_MS)) return true;
+  const lasts = new Map(visits.map(({ id, lastsMs }) => [id, lastsMs]));
+  return ledger.some(
+    ({ id, what, atMs }) => what === 'begun' && atMs + (lasts.get(id) ?? 0) > sinceMs + CHILDREN_MS - LATE_MS,
+  );
+}
+
+function judgeBudget({ isBusy }: RealStory, { endedAtMs }: RealRecord, sinceMs: number): string[] {
+  const tookMs = Math.round(endedAtMs - sinceMs);
+  const mostMs = BUDGET_MS + (isBusy ? 2 * LATE_MS : LATE_MS);
+  return tookMs <= mostMs ? [] : [`${tookMs} ms from the cause to the end, ${BUDGET_MS} allowed`];
+}
+
+function judgeLastLine({ facts, reader, end }: RealRecord, possible: readonly RealCause[]): string[] {
+  if (reader !== 'reads') return []; // Nobody read it, or not for sure.
+  const last = facts.at(-1);
+  if (last?.fact !== 'outcome') return [`the last line is no outcome: ${JSON.stringify(last)}`];
+  const isTrue = possible.some((cause) =>
+    cause.kind === 'signal' ? last.cause === 'signal' : last.cause === 'child-exited' && last.child === cause.child,
+  );
+  return [
+    ...(isTrue ? [] : [`the last line tells another cause: ${String(last.msg)}`]),
+    ...(last.code === end.code ? [] : [`the last line says code ${String(last.code)}, not ${String(end.code)}`]),
+  ];
+}
