@@ -1,5 +1,8 @@
-import type { RealRecord } from './real-record.ts';
+import { CHILDREN_MS, type RealRecord } from './real-record.ts';
 import type { Part, StopSignal } from './real-story.ts';
+
+/** Who is let go later has no time left to drain. */
+const THAW_MOST_MS = CHILDREN_MS - 2000;
 
 /** What can have ended a dyno: a signal to the supervisor, or the end of a part. status null: whatever it makes of it. */
 export type RealCause =
@@ -21,7 +24,7 @@ export function isSupervisorKilled({ end }: Pick<RealRecord, 'end'>): boolean {
 }
 
 /** When somebody else ended sidekiq so that it could give nothing back: KILL, HUP (which it does not know), a second
- * INT to the supervisor. Infinity: nobody did. */
+ * INT to the supervisor, or STOP after its TERM. Infinity: nobody did. */
 export function sidekiqHurtAtMs({ done }: Pick<RealRecord, 'done'>): number {
   const times = done.flatMap(({ atMs, what, parts }): number[] => {
     const isHurt =
@@ -29,13 +32,22 @@ export function sidekiqHurtAtMs({ done }: Pick<RealRecord, 'done'>): number {
       (what.do === 'stop' && what.signal === 'SIGHUP' && parts.includes('sidekiq'));
     return isHurt ? [atMs] : [];
   });
-  return Math.min(...times, secondIntAtMs({ done }));
+  return Math.min(...times, secondIntAtMs({ done }), frozenAtMs({ done }, 'sidekiq'));
 }
 
 /** The same for puma, which a HUP or an INT only makes drain. */
 export function pumaHurtAtMs({ done }: Pick<RealRecord, 'done'>): number {
   const kills = done.filter(({ what }) => what.do === 'kill' && what.whom === 'puma').map(({ atMs }) => atMs);
-  return Math.min(...kills, secondIntAtMs({ done }));
+  return Math.min(...kills, secondIntAtMs({ done }), frozenAtMs({ done }, 'puma'));
+}
+
+/** When a part was stopped by STOP after the CONT that follows its TERM, and for the rest of its time. */
+export function frozenAtMs({ done }: Pick<RealRecord, 'done'>, part: Part): number {
+  const stopMs = causesOf({ done })[0]?.atMs ?? Infinity;
+  const deeds = done.filter(({ what }) => (what.do === 'freeze' || what.do === 'thaw') && what.whom === part);
+  const inTime = deeds.filter(({ atMs }) => atMs < stopMs + THAW_MOST_MS);
+  const last = inTime.at(-1);
+  return last?.what.do === 'freeze' && last.untilMs > stopMs ? last.atMs : Infinity;
 }
 
 export function secondIntAtMs({ done }: Pick<RealRecord, 'done'>): number {

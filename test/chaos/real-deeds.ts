@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { signalIfAlive, type Dyno } from '../harness/dyno.ts';
+import type { Dyno } from '../harness/dyno.ts';
 import { alive, commandLine, processTable } from '../harness/processes.ts';
-import { now } from './real-clock.ts';
+import { now, signalIfAlive } from './signal.ts';
 import type { Done } from './real-record.ts';
 import type { StoryRedis } from './real-redis.ts';
 import type { Part, RealDeed, RealHappening, RealStory } from './real-story.ts';

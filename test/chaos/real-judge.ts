@@ -1,8 +1,8 @@
 import { judgeAnswers } from './real-judge-answers.ts';
 import { judgeJobs } from './real-judge-jobs.ts';
-import { causesOf, isSupervisorKilled, secondIntAtMs, type RealCause } from './real-causes.ts';
+import { causesOf, frozenAtMs, isSupervisorKilled, secondIntAtMs, type RealCause } from './real-causes.ts';
 import { BUDGET_MS, CHILDREN_MS, type RealRecord } from './real-record.ts';
-import type { RealStory } from './real-story.ts';
+import type { Part, RealStory } from './real-story.ts';
 
 /** What lies so near together may be heard in either order. */
 const NEAR_MS = 300;
@@ -10,30 +10,31 @@ const NEAR_MS = 300;
 const BOOT_MS = 400;
 /** What a busy machine may add to the budget, and to what else is said of times. */
 const LATE_MS = 700;
+const PARTS: readonly Part[] = ['puma', 'sidekiq'];
 
 /** Every invariant that a story has broken, in words; from what we did, what jobs and requests wrote, and
  * docs/termination.md, not from the supervisor's code. */
 export function judgeReal(story: RealStory, record: RealRecord): string[] {
   return [
-    ...judgeEnd(story, record),
+    ...judgeEnd(record),
     ...judgeJobs(record),
     ...judgeAnswers(story, record),
     ...record.processesLeft.map((process) => `process ${process} was left`),
   ];
 }
 
-function judgeEnd(story: RealStory, record: RealRecord): string[] {
+function judgeEnd(record: RealRecord): string[] {
   if (isSupervisorKilled(record)) return judgeKilled(record);
   const files = record.filesLeft.map((file) => `${file} was left`);
   const causes = causesOf(record);
   const first = causes[0];
   if (first === undefined) return ['it ended, and nothing that we know of was the cause', ...files];
   if (isEndedAtBoot(record, causes)) return files;
-  const nearMs = story.isBusy ? 3 * NEAR_MS : NEAR_MS;
+  const nearMs = NEAR_MS + record.lagMs;
   const possible = causes.filter(({ atMs }) => atMs <= first.atMs + nearMs);
   return [
     ...judgeCode(record, possible, first.atMs),
-    ...judgeBudget(story, record, first.atMs),
+    ...judgeBudget(record, first.atMs),
     ...judgeLastLine(record, possible),
     ...files,
   ];
@@ -45,12 +46,12 @@ function judgeKilled({ done }: RealRecord): string[] {
   return isOurs ? [] : ['the supervisor ended by SIGKILL, and we did not send it'];
 }
 
-function isEndedAtBoot({ end, startedAtMs, facts }: RealRecord, causes: readonly RealCause[]): boolean {
+function isEndedAtBoot({ end, startedAtMs, facts, lagMs }: RealRecord, causes: readonly RealCause[]): boolean {
   return causes.some(
     (cause) =>
       cause.kind === 'signal' &&
       end.signal === cause.signal &&
-      cause.atMs - startedAtMs < BOOT_MS &&
+      cause.atMs - startedAtMs < BOOT_MS + lagMs &&
       facts.length === 0,
   );
 }
@@ -70,6 +71,7 @@ function codesOf(record: RealRecord, cause: RealCause, sinceMs: number): (number
 /** Somebody hurt a part while it stopped, or a request is too long for the budget. Jobs never are: sidekiq gives up. */
 function mayNeedKill({ done, visits, ledger }: RealRecord, sinceMs: number): boolean {
   if (secondIntAtMs({ done }) < Infinity) return true;
+  if (PARTS.some((part) => frozenAtMs({ done }, part) < Infinity)) return true;
   if (done.some(({ atMs, what }) => what.do === 'kill' && atMs >= sinceMs - NEAR_MS)) return true;
   const lasts = new Map(visits.map(({ id, lastsMs }) => [id, lastsMs]));
   return ledger.some(
@@ -77,9 +79,9 @@ function mayNeedKill({ done, visits, ledger }: RealRecord, sinceMs: number): boo
   );
 }
 
-function judgeBudget({ isBusy }: RealStory, { endedAtMs }: RealRecord, sinceMs: number): string[] {
+function judgeBudget({ endedAtMs, lagMs }: RealRecord, sinceMs: number): string[] {
   const tookMs = Math.round(endedAtMs - sinceMs);
-  const mostMs = BUDGET_MS + (isBusy ? 2 * LATE_MS : LATE_MS);
+  const mostMs = BUDGET_MS + LATE_MS + lagMs;
   return tookMs <= mostMs ? [] : [`${tookMs} ms from the cause to the end, ${BUDGET_MS} allowed`];
 }
 

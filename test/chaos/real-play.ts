@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { binary, Dyno, signalIfAlive, type End } from '../harness/dyno.ts';
+import { Dyno, type End } from '../harness/dyno.ts';
 import { commandLine } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { now } from './real-clock.ts';
+import { watchLag } from './lag.ts';
+import { factsIn } from './record.ts';
+import { now, signalIfAlive } from './signal.ts';
+import { startLoad } from './stage.ts';
 import { happen, isOver } from './real-deeds.ts';
 import { enqueueAll, waitingJobs } from './real-jobs.ts';
-import { BUDGET_MS, factsIn, parseLedger, SIDEKIQ_THREADS, type Done, type RealRecord } from './real-record.ts';
+import { BUDGET_MS, parseLedger, SIDEKIQ_THREADS, type Done, type RealRecord } from './real-record.ts';
 import { StoryRedis } from './real-redis.ts';
 import { hasPart, type RealStory } from './real-story.ts';
 import { visitAll } from './real-visitors.ts';
@@ -22,26 +25,27 @@ const railsApp = fileURLToPath(new URL('../real/app', import.meta.url));
 const DRAIN_MOST_MS = 17_000;
 
 /** Plays it with the real binary, puma, sidekiq and Redis and gives what was seen. Nothing of it is left then. */
-export async function playReal(story: RealStory): Promise<RealRecord> {
+export async function playReal(story: RealStory, house: string): Promise<RealRecord> {
   const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
   for (const name of ['redis', 'own']) mkdirSync(join(folder, name));
   const redis = new StoryRedis(join(folder, 'redis'));
-  const load = story.isBusy ? [1, 2].map(() => spawn('nice', ['-n', '5', 'sh', '-c', 'while :; do :; done'])) : [];
+  const endLoad = story.isBusy ? startLoad() : () => {};
   try {
     await redis.start();
-    return await playIn(story, folder, redis);
+    return await playIn(story, folder, redis, house);
   } finally {
-    for (const one of load) one.kill('SIGKILL');
+    endLoad();
     await redis.stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
-async function playIn(story: RealStory, folder: string, redis: StoryRedis): Promise<RealRecord> {
+async function playIn(story: RealStory, folder: string, redis: StoryRedis, house: string): Promise<RealRecord> {
   const port = await freePort();
   const { checkout, own, ledger } = layOut(story, folder);
   const startedAtMs = now();
-  const dyno = start(story, checkout, { ...environment(story, port, own, ledger), REDIS_URL: redis.url });
+  const dyno = start(house, story, checkout, { ...environment(story, port, own, ledger), REDIS_URL: redis.url });
+  const lag = watchLag();
   try {
     const exited = exitOf(dyno);
     const looking = setInterval(() => dyno.look(), 200); // Children of children are known by having been seen.
@@ -59,13 +63,14 @@ async function playIn(story: RealStory, folder: string, redis: StoryRedis): Prom
     const reader = readerAfter(done);
     if (reader !== 'closed' && processesLeft.length === 0) await restOfOutput(dyno);
     return {
-      ...{ startedAtMs, endedAtMs, end, done, enqueued, visits, processesLeft, reader },
+      ...{ startedAtMs, endedAtMs, end, done, enqueued, visits, processesLeft, reader, lagMs: lag.most() },
       facts: factsIn(dyno.output),
       waiting: await waitingJobs(redis),
       ledger: existsSync(ledger) ? parseLedger(readFileSync(ledger, 'utf8')) : [],
       filesLeft: filesIn(own, checkout),
     };
   } finally {
+    lag.stop();
     await dyno.obliterate();
   }
 }
@@ -84,11 +89,11 @@ function layOut({ isRails }: RealStory, folder: string): { checkout: string; own
   return { checkout, own: join(folder, 'own'), ledger: join(folder, 'ledger') };
 }
 
-function start({ role }: RealStory, cwd: string, env: { [name: string]: string }): Dyno {
+function start(house: string, { role }: RealStory, cwd: string, env: { [name: string]: string }): Dyno {
   const marker = randomUUID();
   const base = { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8', TEST_DYNO: marker };
   const stdio = ['ignore', 'pipe', 'pipe'] as const;
-  const child = spawn(process.execPath, [binary, role], {
+  const child = spawn(process.execPath, [join(house, 'bin/mstdn-supervise.js'), role], {
     ...{ cwd, env: { ...base, ...env }, detached: true },
     stdio: [...stdio],
   });

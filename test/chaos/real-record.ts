@@ -26,6 +26,8 @@ export type RealRecord = {
   /** Of this dyno, as it had just ended; of one whose supervisor was killed, when it had its time to drain. */
   processesLeft: readonly string[];
   filesLeft: readonly string[];
+  /** How late the machine was at most while the story was played. */
+  lagMs: number;
 };
 
 /** What we did to it, from when to when, and to which processes, where it was not to the supervisor alone. */
@@ -54,10 +56,4 @@ export function parseLedger(text: string): Entry[] {
     const [, kind, id = '', what, pid, atMs] = /^(\w+) (\w+) (\w+) (\d+) ([\d.]+)$/.exec(line) ?? [];
     return id === '' ? [] : [{ kind, id, what, pid: Number(pid), atMs: Number(atMs) } as Entry];
   });
-}
-
-/** The lines of the supervisor's own log. */
-export function factsIn(output: string): RealRecord['facts'] {
-  const lines = output.split('\n').filter((line) => line.startsWith('{"level"') && line.endsWith('}'));
-  return lines.map((line) => JSON.parse(line) as { [field: string]: unknown });
 }
