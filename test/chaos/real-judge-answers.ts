@@ -2,46 +2,67 @@ import { causesOf, isSupervisorKilled, pumaHurtAtMs } from './real-causes.ts';
 import { CHILDREN_MS, type RealRecord, type Visit } from './real-record.ts';
 import type { RealStory } from './real-story.ts';
 
-/** What the router says where nobody can answer: docs/one-dyno.md. */
-const REFUSALS = [502, 503];
-/** Between what the app gives and what its client has. */
+/** From what the app does to what its client has. */
 const WAY_MS = 1000;
+const NEAR_MS = 50;
 
-/** Each answer is the right one and whole, or a broken connection, or a documented refusal; and what the app has given
- * back in time reaches who asked, as docs/termination.md says of requests in flight. */
+/** Each answer is the right one and whole, or a broken connection, or a documented refusal; and what is in flight in a stop
+ * gets its answer, as docs/termination.md says, as long as nobody hurts whom it has to pass. */
 export function judgeAnswers(story: RealStory, record: RealRecord): string[] {
-  const given = new Map(
-    record.ledger.filter(({ what }) => what === 'given').map(({ id, atMs }) => [id, atMs] as const),
-  );
-  return record.visits.flatMap((visit) => [
-    ...judgeAnswer(story, visit),
-    ...(mustArrive(given.get(visit.id), record) && !isAnswered(visit)
-      ? [`request ${visit.id} was answered by the app at ${given.get(visit.id) ?? 0}, and got ${tell(visit)}`]
-      : []),
-  ]);
+  const due = dueIn(record);
+  return record.visits.flatMap((visit) => {
+    if (isAnswered(visit)) return [];
+    const { id, gave } = visit;
+    const said = due.get(id);
+    return [
+      ...(said === undefined ? [] : [`request ${id} was ${said}, and got ${tell(gave)}`]),
+      ...(gave === 'no end' ? [`request ${id} was neither answered nor broken off`] : []),
+      ...(typeof gave === 'object' && !isRefusal(story, record, visit, gave.status)
+        ? [`request ${id} of ${visit.askedAtMs} got ${tell(gave)} at ${visit.endedAtMs}`]
+        : []),
+    ];
+  });
 }
 
-function judgeAnswer({ hasRouter }: RealStory, visit: Visit): string[] {
-  const { id, gave } = visit;
-  if (gave === 'nothing') return [];
-  if (gave === 'no end') return [`request ${id} was neither answered nor broken off`];
-  if (isAnswered(visit)) return [];
-  if (hasRouter && REFUSALS.includes(gave.status)) return [];
-  return [`request ${id} got ${tell(visit)}`];
+/** A right answer in any case: what the app has given back, or had the time to give. */
+function dueIn(record: RealRecord): Map<string, string> {
+  const due = new Map<string, string>();
+  if (isSupervisorKilled(record)) return due;
+  const endMs = goodUntilMs(record);
+  const lasts = new Map(record.visits.map(({ id, lastsMs }) => [id, lastsMs]));
+  for (const { id, what, atMs } of record.ledger) {
+    const doneMs = what === 'begun' ? atMs + (lasts.get(id) ?? 0) : atMs;
+    const isSlowed = what === 'begun' && record.done.some(({ what: deed }) => deed.do === 'freeze');
+    if ((what === 'begun' || what === 'given') && !isSlowed && doneMs + WAY_MS + record.lagMs < endMs) {
+      due.set(id, `${what} by the app at ${atMs}`);
+    }
+  }
+  return due;
+}
+
+/** So long puma is there to answer. */
+function goodUntilMs(record: RealRecord): number {
+  const stopMs = causesOf(record)[0]?.atMs ?? Infinity;
+  return Math.min(pumaHurtAtMs(record), stopMs + CHILDREN_MS);
+}
+
+/** docs/one-dyno.md: 502 from an upstream that fails, is ended, or gets its TERM with requests still in its queue, a third
+ * of the time after the stop; 503 where none will come; else the router waits. */
+function isRefusal({ hasRouter }: RealStory, record: RealRecord, { endedAtMs }: Visit, status: number): boolean {
+  if (!hasRouter) return false;
+  const fails = record.done.filter(
+    ({ what, parts }) => what.do === 'tell' || (what.do === 'stop' && parts.includes('puma')),
+  );
+  const stopMs = causesOf(record)[0]?.atMs ?? Infinity;
+  const termMs = stopMs + CHILDREN_MS / 3 - NEAR_MS;
+  const failMs = Math.min(goodUntilMs(record), termMs, ...fails.map(({ atMs }) => atMs));
+  return (status === 502 && endedAtMs >= failMs) || (status === 503 && endedAtMs >= Math.min(stopMs, failMs));
 }
 
 function isAnswered({ gave }: Visit): boolean {
   return typeof gave === 'object' && gave.status === 200 && gave.isRight;
 }
 
-/** Nobody was there to hurt whom it had to pass. */
-function mustArrive(givenAtMs: number | undefined, record: RealRecord): boolean {
-  if (givenAtMs === undefined || isSupervisorKilled(record)) return false;
-  const stopMs = causesOf(record)[0]?.atMs ?? Infinity;
-  const killedAtMs = Math.min(pumaHurtAtMs(record), stopMs + CHILDREN_MS);
-  return givenAtMs + WAY_MS < killedAtMs;
-}
-
-function tell({ gave }: Visit): string {
+function tell(gave: Visit['gave']): string {
   return typeof gave === 'string' ? gave : `${gave.status}, ${gave.isRight ? 'right' : 'a wrong body'}`;
 }
