@@ -4,6 +4,7 @@ import { EXIT } from './exit-status.ts';
 import { readCgroups } from './host/cgroup.ts';
 import { clock } from './host/clock.ts';
 import { withEnvFile } from './host/env-file.ts';
+import { keepStderr } from './host/keep-stderr.ts';
 import { Output } from './host/output.ts';
 import { newRunId, readPlace } from './host/place.ts';
 import { readParent, type Parent } from './host/parent-shell.ts';
@@ -64,10 +65,15 @@ async function obey(command: Command, env: Environment, start: Start): Promise<n
   }
 }
 
-function run(role: Role, env: Environment, start: Start): Promise<number> {
+async function run(role: Role, env: Environment, start: Start): Promise<number> {
   const { settings } = readSettings(env);
   const place = placeFor(settings, env);
-  return runDyno(makePlan(role, env, place), { env, settings, place, ...start });
+  const giveBack = keepStderr();
+  try {
+    return await runDyno(makePlan(role, env, place), { env, settings, place, ...start });
+  } finally {
+    giveBack();
+  }
 }
 
 async function printPlans(roles: readonly Role[], env: Environment, json: boolean): Promise<number> {

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
+import { freePort } from '../simulator/free-port.ts';
 import { bothUp, facts, startWeb, tiny } from './tiny.ts';
 
 test('stdout is handed to the children as it is: a pipe stays blocking for them', async () => {
@@ -14,8 +15,21 @@ test('stdout is handed to the children as it is: a pipe stays blocking for them'
   const command = `${process.execPath} ${binary} web | cat`;
   const dyno = startDyno({ command: ['bash', '-c', `set -o pipefail; ${command}`], env: { PUMA_COMMAND: child } });
   expect(await dyno.exited).toEqual({ code: 3, signal: null });
-  const octal = /flags:\s+(\d+)/.exec(readFileSync(flags, 'utf8'))?.[1] ?? '';
-  expect(parseInt(octal, 8) & constants.O_NONBLOCK).toBe(0);
+  expect(flagsIn(flags) & constants.O_NONBLOCK).toBe(0);
+});
+
+/** Answers HTTP, in Perl: a Node makes the pipe non-blocking itself. */
+const ANSWERING = `use IO::Socket::INET; my $server = IO::Socket::INET->new(LocalPort => $ENV{PORT}, Listen => 5, ReuseAddr => 1);
+while (my $client = $server->accept) { <$client>; print $client "HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n" }`;
+
+test('it stays blocking when connections of ours have ended, as those that ask puma whether it is ready', async () => {
+  const cwd = tempFolder();
+  writeFileSync(join(cwd, 'puma.pl'), ANSWERING);
+  const env = { PORT: String(await freePort()), PUMA_COMMAND: 'perl puma.pl' };
+  const dyno = startDyno({ command: ['bash', '-c', `exec ${process.execPath} ${binary} web > >(cat) 2>&1`], env, cwd });
+  await dyno.says(/puma is ready/);
+  const puma = Number(facts(dyno).find(({ fact }) => fact === 'started')?.pid);
+  for (const fd of [1, 2]) expect(flagsIn(`/proc/${puma}/fdinfo/${fd}`) & constants.O_NONBLOCK).toBe(0);
 });
 
 test('a reader that stalls from the first byte on: TERM still ends the dyno inside the budget', async () => {
@@ -128,4 +142,8 @@ function tryRead(fd: number, buffer: Buffer): number {
   } catch {
     return 0;
   }
+}
+
+function flagsIn(fdinfo: string): number {
+  return parseInt(/flags:\s+(\d+)/.exec(readFileSync(fdinfo, 'utf8'))?.[1] ?? '', 8);
 }
