@@ -51,8 +51,12 @@ function inWords(way) {
 
 function inQuartiles(values) {
   const sorted = [...values].sort((one, other) => one - other);
-  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
-  return [at(0.25), median(values), at(0.75)];
+  const at = (share) => {
+    const place = share * (sorted.length - 1);
+    const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+    return below + (above - below) * (place % 1);
+  };
+  return [at(0.25), at(0.5), at(0.75)];
 }
 
 function whole(value) {
