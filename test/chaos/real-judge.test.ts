@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest';
+import { judgeReal } from './real-judge.ts';
+import type { Done, Entry, RealRecord, Visit } from './real-record.ts';
+import type { RealDeed, RealStory } from './real-story.ts';
+
+const story: RealStory = {
+  ...{ role: 'web', hasWorker: true, hasRouter: true, isRails: false, hasCluster: false },
+  ...{ waits: false, hasPrefix: false, isBusy: false, happenings: [] },
+  jobs: { everyMs: 100, kinds: [] },
+  visits: { everyMs: 100, kinds: [] },
+};
+const STOP_MS = 10_000;
+const term: RealDeed = { do: 'stop', signal: 'SIGTERM', toAll: false };
+const asked = { fact: 'outcome', cause: 'signal', code: 0, msg: 'asked to stop by SIGTERM' };
+
+/** A dyno that was asked to stop, and did within a second. */
+function record(more: Partial<RealRecord> = {}): RealRecord {
+  return {
+    ...{ startedAtMs: 1000, endedAtMs: STOP_MS + 1000, end: { code: 0, signal: null }, done: [done(term)] },
+    ...{ facts: [asked], reader: 'reads', enqueued: [], waiting: [], visits: [], ledger: [] },
+    ...{ processesLeft: [], filesLeft: [], lagMs: 0 },
+    ...more,
+  };
+}
+
+function done(what: RealDeed, atMs = STOP_MS, parts: Done['parts'] = []): Done {
+  return { atMs, untilMs: atMs + 2, what, parts };
+}
+
+function job(what: Entry['what'], atMs: number, id = 'a'): Entry {
+  return { kind: 'job', id, what, pid: 7, atMs };
+}
+
+function ask(what: Entry['what'], atMs: number): Entry {
+  return { kind: 'ask', id: 'r', what, pid: 8, atMs };
+}
+
+function visit(gave: Visit['gave'], more: Partial<Visit> = {}): Visit {
+  return { id: 'r', lastsMs: 500, askedAtMs: STOP_MS - 200, endedAtMs: STOP_MS + 400, gave, ...more };
+}
+
+const enqueued = [{ jid: 'a', atMs: 2000, lastsMs: 2900 }];
+const problems = (more: Partial<RealRecord>, of: RealStory = story): string[] => judgeReal(of, record(more));
+const one = (pattern: RegExp): unknown => [expect.stringMatching(pattern)];
+
+test('a good stop breaks nothing', () => {
+  expect(problems({})).toEqual([]);
+});
+
+test('the code, the budget, the last line and what is left', () => {
+  expect(problems({ end: { code: 3, signal: null }, facts: [{ ...asked, code: 3 }] })).toEqual(one(/exit code 3/));
+  expect(problems({ end: { code: 137, signal: null }, facts: [{ ...asked, code: 137 }] })).toEqual(
+    one(/exit code 137/),
+  );
+  expect(problems({ endedAtMs: STOP_MS + 9000 })).toEqual(one(/9000 ms from the cause/));
+  expect(problems({ facts: [] })).toEqual(one(/the last line is no outcome/));
+  expect(problems({ facts: [{ ...asked, code: 1 }] })).toEqual(one(/says code 1, not 0/));
+  expect(problems({ facts: [{ ...asked, cause: 'child-exited', child: 'puma' }] })).toEqual(one(/another cause/));
+  expect(problems({ processesLeft: ['7 sidekiq'] })).toEqual(one(/process 7 sidekiq was left/));
+  expect(problems({ filesLeft: ['x.ready'] })).toEqual(one(/x.ready was left/));
+});
+
+test('an end that nobody caused, and a KILL of the supervisor that we did not send', () => {
+  expect(problems({ done: [] })).toEqual(one(/nothing that we know of/));
+  expect(problems({ end: { code: null, signal: 'SIGKILL' } })).toEqual(one(/we did not send it/));
+  const killed = { do: 'kill', whom: 'supervisor' } as const;
+  expect(problems({ end: { code: null, signal: 'SIGKILL' }, done: [done(killed)] })).toEqual([]);
+});
+
+test('the end of a killed part is told with its code', () => {
+  const kill = done({ do: 'kill', whom: 'puma' }, STOP_MS, ['puma']);
+  expect(problems({ done: [kill] })).toHaveLength(2);
+  const facts = [{ fact: 'outcome', cause: 'child-exited', child: 'puma', code: 137 }];
+  expect(problems({ done: [kill], facts, end: { code: 137, signal: null } })).toEqual([]);
+});
+
+test('a job that is neither done nor in the queue is lost', () => {
+  expect(problems({ enqueued })).toEqual(one(/job a is lost: it never started/));
+  expect(problems({ enqueued, ledger: [job('started', STOP_MS - 100)] })).toEqual(one(/job a is lost: started/));
+  expect(problems({ enqueued, ledger: [job('started', 3000), job('finished', 4000)] })).toEqual([]);
+  expect(problems({ enqueued, ledger: [job('started', STOP_MS - 100)], waiting: ['a'] })).toEqual([]);
+});
+
+test('only jobs in hand may be lost with a sidekiq that somebody killed, and no more than its threads', () => {
+  const killed = {
+    done: [done({ do: 'kill', whom: 'sidekiq' }, STOP_MS, ['sidekiq'])],
+    facts: [{ fact: 'outcome', cause: 'child-exited', child: 'sidekiq', code: 137 }],
+    end: { code: 137, signal: null },
+  };
+  expect(problems({ ...killed, enqueued, ledger: [job('started', STOP_MS - 100)] })).toEqual([]);
+  expect(problems({ ...killed, enqueued, ledger: [job('started', STOP_MS - 100), job('stopped', 9990)] })).toEqual([]);
+  const four = ['a', 'b', 'c', 'd'];
+  const many = four.map((jid) => ({ jid, atMs: 2000, lastsMs: 2900 }));
+  const ledger = four.map((id) => job('started', STOP_MS - 100, id));
+  expect(problems({ ...killed, enqueued: many, ledger })).toEqual(one(/4 jobs are lost, and only 3/));
+});
+
+test('a job that was given back in vain, because Redis was away, may be lost; not one whose Redis was back in time', () => {
+  const restart = { do: 'restart redis', downMs: 1000 } as const;
+  const ledger = [job('started', STOP_MS - 100)];
+  const at = (atMs: number): Done[] => [done(term), { ...done(restart, atMs), untilMs: atMs + 1100 }];
+  expect(problems({ enqueued, ledger, done: at(STOP_MS + 2500) })).toEqual([]);
+  expect(problems({ enqueued, ledger, done: at(STOP_MS - 5000) })).toEqual(one(/job a is lost/));
+});
+
+test('a job is done twice, or done and waiting, only in the moment in which it is given back', () => {
+  const twice = [job('started', 3000), job('finished', 4000), job('started', 5000), job('finished', 6000)];
+  expect(problems({ enqueued, ledger: twice })).toEqual(one(/done 2 times/));
+  expect(problems({ enqueued, ledger: twice.slice(0, 2), waiting: ['a'] })).toEqual(one(/done 1 times and waits 1/));
+  expect(problems({ enqueued, waiting: ['a', 'a'] })).toEqual(one(/waits 2 times/));
+  const late = [job('started', STOP_MS), job('finished', STOP_MS + 3000)];
+  expect(problems({ enqueued, ledger: late, waiting: ['a'] })).toEqual([]);
+});
+
+test('an answer is right, broken off, or a documented refusal at its time', () => {
+  const right = { status: 200, isRight: true };
+  expect(problems({ visits: [visit(right)] })).toEqual([]);
+  expect(problems({ visits: [visit('nothing')] })).toEqual([]);
+  expect(problems({ visits: [visit({ status: 503, isRight: false })] })).toEqual([]);
+  expect(problems({ visits: [visit({ status: 503, isRight: false }, { endedAtMs: 9000 })] })).toEqual(one(/got 503/));
+  expect(problems({ visits: [visit({ status: 502, isRight: false })] })).toEqual(one(/got 502/));
+  expect(problems({ visits: [visit({ status: 502, isRight: false }, { endedAtMs: 13_000 })] })).toEqual([]);
+  expect(problems({ visits: [visit({ status: 200, isRight: false })] })).toEqual(one(/got 200, a wrong body/));
+  expect(problems({ visits: [visit('no end')] })).toEqual(one(/neither answered nor broken off/));
+  const bare = { ...story, hasRouter: false };
+  expect(problems({ visits: [visit({ status: 503, isRight: false })] }, bare)).toEqual(one(/got 503/));
+});
+
+test('what is in flight in a stop gets its answer, unless puma is hurt or has not the time', () => {
+  const visits = [visit('nothing')];
+  expect(problems({ visits, ledger: [ask('begun', STOP_MS - 150)] })).toEqual(one(/begun by the app/));
+  expect(problems({ visits, ledger: [ask('given', STOP_MS + 300)] })).toEqual(one(/given by the app/));
+  expect(problems({ visits: [visit('nothing', { lastsMs: 12_000 })], ledger: [ask('begun', STOP_MS - 150)] })).toEqual(
+    [],
+  );
+  const kill = done({ do: 'kill', whom: 'puma' }, STOP_MS + 100, ['puma']);
+  expect(problems({ visits, ledger: [ask('begun', STOP_MS - 150)], done: [done(term), kill] })).toEqual([]);
+});
