@@ -3,12 +3,16 @@ import { isFirst, type Life } from './lives.ts';
 import type { Record } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
 
-/** A reason to stop, and when the supervisor can have come to know of it. */
-export type Cause = { fromMs: number; toMs: number } & (
-  | { kind: 'signal'; signal: StopSignal }
-  | { kind: 'child'; child: ChildName; code: number; mayBeAsked: boolean }
-  | { kind: 'memory' }
-);
+/** Between these two the supervisor came to know of something. */
+export type Moment = { fromMs: number; toMs: number };
+
+/** A reason to stop. */
+export type Cause = Moment &
+  (
+    | { kind: 'signal'; signal: StopSignal }
+    | { kind: 'child'; child: ChildName; code: number; mayBeAsked: boolean }
+    | { kind: 'memory' }
+  );
 
 /** An end as TERM makes it counts as asked when our own TERM comes so soon after. */
 const BROADCAST_MS = 250;
@@ -31,6 +35,11 @@ export function possibleCauses(story: Story, record: Record, lives: readonly Lif
   const kept = first.filter((cause) => !isAsked(cause, stops));
   const instead = first.flatMap((cause) => stops.filter((stop) => canAsk(cause, stop)));
   return [...new Set([...kept, ...instead])];
+}
+
+/** When the first of them was heard of. */
+export function firstOf(causes: readonly Cause[]): Moment {
+  return { fromMs: Math.min(...causes.map(({ fromMs }) => fromMs)), toMs: Math.min(...causes.map(({ toMs }) => toMs)) };
 }
 
 function signals({ done, startedAtMs }: Record, slackMs: number): Cause[] {

@@ -1,4 +1,4 @@
-import { canBeRecycled, slackOf, type Cause } from './causes.ts';
+import { canBeRecycled, slackOf, type Moment } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { CHILDREN_MS, type Record } from './record.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
@@ -13,9 +13,7 @@ const KILL_TAKES_MS = 500;
 const REQUEST_MS = 400;
 
 /** TERM to every child at the same time and not before; nothing is killed that would have ended in time. */
-export function judgeStop(story: Story, record: Record, lives: readonly Life[], possible: readonly Cause[]): string[] {
-  const fromMs = Math.min(...possible.map((cause) => cause.fromMs));
-  const toMs = Math.min(...possible.map((cause) => cause.toMs));
+export function judgeStop(story: Story, record: Record, lives: readonly Life[], { fromMs, toMs }: Moment): string[] {
   if (toMs === Infinity) return [];
   return [
     ...lives.filter(({ is }) => is === 'leader').flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),

@@ -1,4 +1,4 @@
-import { possibleCauses, slackOf, type Cause } from './causes.ts';
+import { firstOf, possibleCauses, slackOf, type Cause, type Moment } from './causes.ts';
 import { judgeAnswers } from './judge-answers.ts';
 import { judgeKilled } from './judge-killed.ts';
 import { judgeLastLine } from './judge-last-line.ts';
@@ -17,13 +17,14 @@ export function judge(story: Story, record: Record): string[] {
   const lives = livesOf(record);
   const possible = possibleCauses(story, record, lives);
   if (possible.length === 0) return ['it ended, and nothing that we know of was the cause'];
+  const first = firstOf(possible);
   return [
     ...judgeCode(record, lives, possible),
-    ...judgeBudget(record, possible),
-    ...judgeStop(story, record, lives, possible),
+    ...judgeBudget(record, first, possible),
+    ...judgeStop(story, record, lives, first),
     ...judgeLastLine(story, record, lives, possible),
-    ...judgeAnswers(story, record, Math.min(...possible.map(({ fromMs }) => fromMs))),
-    ...judgeLeft(story, record, lives),
+    ...judgeAnswers(story, record, first.fromMs),
+    ...judgeLeft(story, record, lives, first),
     ...judgeFiles(record),
   ];
 }
@@ -38,18 +39,20 @@ function wasKilled({ end, done }: Record): boolean {
   return end.signal === 'SIGKILL' && done.some(({ what }) => what.do === 'kill' && what.whom === 'supervisor');
 }
 
-function judgeLeft(story: Story, { processesLeft }: Record, lives: readonly Life[]): string[] {
-  const beyond = lives.filter((life) => isBeyondUs(story, life, lives)).map(({ pid }) => pid);
+function judgeLeft(story: Story, { processesLeft }: Record, lives: readonly Life[], cause: Moment): string[] {
+  const beyond = lives.filter((life) => isBeyondUs(story, life, lives, cause)).map(({ pid }) => pid);
   const left = processesLeft.filter(({ pid }) => !beyond.includes(pid));
   return left.map(({ pid, command }) => `process ${pid} was left: ${command}`);
 }
 
-/** A limit that docs/termination.md names: without our environment, our session and its parent, between two looks. */
-function isBeyondUs(story: Story, { child, is }: Life, lives: readonly Life[]): boolean {
+/** A limit that docs/termination.md names: without our environment, our session and its parent, between two looks, of which
+ * the one at the stop is the only one that surely comes. */
+function isBeyondUs(story: Story, { child, is, startedAtMs }: Life, lives: readonly Life[], cause: Moment): boolean {
   if (is !== 'daemon' || natureOf(story, child).daemon?.kind !== 'bare') return false;
-  return lives.some((life) => {
-    const isParent = life.child === child && (life.is === 'leader' || life.is === 'worker');
-    return isParent && (life.ended?.unasked === true || life.killedAtMs !== null);
+  const parents = lives.filter((life) => life.child === child && (life.is === 'leader' || life.is === 'worker'));
+  return parents.some(({ ended, killedAtMs }) => {
+    const endedAtMs = Math.min(ended?.atMs ?? Infinity, killedAtMs ?? Infinity);
+    return endedAtMs < Infinity && !(startedAtMs < cause.fromMs && endedAtMs > cause.toMs);
   });
 }
 
@@ -86,11 +89,9 @@ export function isAnyoneBeingBorn({ ledger }: Record): boolean {
   return forks > count(({ name, what }) => name.endsWith('.daemon') && what === 'start');
 }
 
-function judgeBudget(record: Record, possible: readonly Cause[]): string[] {
-  const sinceMs = Math.min(...possible.map(({ fromMs }) => fromMs));
-  const heardMs = Math.min(...possible.map(({ toMs }) => toMs));
-  const tookMs = Math.round(record.endedAtMs - sinceMs);
-  const allowedMs = Math.round(Math.max(BUDGET_MS, heardMs - sinceMs + BUDGET_MS) + record.lagMs);
+function judgeBudget(record: Record, { fromMs, toMs }: Moment, possible: readonly Cause[]): string[] {
   if (possible.some(({ kind }) => kind === 'memory')) return [];
+  const tookMs = Math.round(record.endedAtMs - fromMs);
+  const allowedMs = Math.round(toMs - fromMs + BUDGET_MS);
   return tookMs <= allowedMs ? [] : [`${tookMs} ms from the cause to the end, ${allowedMs} allowed`];
 }
