@@ -9,14 +9,16 @@ export type RealCause =
   | { kind: 'signal'; atMs: number; signal: StopSignal }
   | { kind: 'child'; atMs: number; child: Part; status: number | null };
 
+type Seen = Pick<RealRecord, 'done' | 'ledger'>;
+
 /** In the order of time. */
-export function causesOf({ done }: Pick<RealRecord, 'done'>): RealCause[] {
-  const causes = done.flatMap(({ atMs, what, parts }): RealCause[] => {
+export function causesOf({ done, ledger }: Seen): RealCause[] {
+  const deeds = done.flatMap(({ atMs, what, parts }): RealCause[] => {
     if (what.do === 'stop') return [{ kind: 'signal', atMs, signal: what.signal }, ...endsBy(what.signal, parts, atMs)];
     if (what.do !== 'kill' || what.whom === 'supervisor') return [];
     return [{ kind: 'child', atMs, child: what.whom, status: 137 }];
   });
-  return causes.sort((one, other) => one.atMs - other.atMs);
+  return [...deeds, ...endsIn(ledger)].sort((one, other) => one.atMs - other.atMs);
 }
 
 export function isSupervisorKilled({ end }: Pick<RealRecord, 'end'>): boolean {
@@ -25,25 +27,25 @@ export function isSupervisorKilled({ end }: Pick<RealRecord, 'end'>): boolean {
 
 /** When somebody else ended sidekiq so that it could give nothing back: KILL, HUP (which it does not know), a second
  * INT to the supervisor, or STOP after its TERM. Infinity: nobody did. */
-export function sidekiqHurtAtMs({ done }: Pick<RealRecord, 'done'>): number {
+export function sidekiqHurtAtMs({ done, ledger }: Seen): number {
   const times = done.flatMap(({ atMs, what, parts }): number[] => {
     const isHurt =
       (what.do === 'kill' && what.whom === 'sidekiq') ||
       (what.do === 'stop' && what.signal === 'SIGHUP' && parts.includes('sidekiq'));
     return isHurt ? [atMs] : [];
   });
-  return Math.min(...times, secondIntAtMs({ done }), frozenAtMs({ done }, 'sidekiq'));
+  return Math.min(...times, secondIntAtMs({ done }), frozenAtMs({ done, ledger }, 'sidekiq'));
 }
 
 /** The same for puma, which a HUP or an INT only makes drain. */
-export function pumaHurtAtMs({ done }: Pick<RealRecord, 'done'>): number {
+export function pumaHurtAtMs({ done, ledger }: Seen): number {
   const kills = done.filter(({ what }) => what.do === 'kill' && what.whom === 'puma').map(({ atMs }) => atMs);
-  return Math.min(...kills, secondIntAtMs({ done }), frozenAtMs({ done }, 'puma'));
+  return Math.min(...kills, secondIntAtMs({ done }), frozenAtMs({ done, ledger }, 'puma'));
 }
 
 /** When a part was stopped by STOP after the CONT that follows its TERM, and for the rest of its time. */
-export function frozenAtMs({ done }: Pick<RealRecord, 'done'>, part: Part): number {
-  const stopMs = causesOf({ done })[0]?.atMs ?? Infinity;
+export function frozenAtMs({ done, ledger }: Seen, part: Part): number {
+  const stopMs = causesOf({ done, ledger })[0]?.atMs ?? Infinity;
   const deeds = done.filter(({ what }) => (what.do === 'freeze' || what.do === 'thaw') && what.whom === part);
   const inTime = deeds.filter(({ atMs }) => atMs < stopMs + THAW_MOST_MS);
   const last = inTime.at(-1);
@@ -59,4 +61,12 @@ export function secondIntAtMs({ done }: Pick<RealRecord, 'done'>): number {
 function endsBy(signal: StopSignal, parts: readonly Part[], atMs: number): RealCause[] {
   if (signal === 'SIGTERM') return [];
   return parts.map((child) => ({ kind: 'child', atMs, child, status: null }));
+}
+
+/** Sidekiq ends with 1 where Redis is away while it boots. Asked, it ends with 0. */
+function endsIn(ledger: RealRecord['ledger']): RealCause[] {
+  return ledger.flatMap(({ kind, what, atMs }): RealCause[] => {
+    const status = Number(what.slice('code'.length));
+    return kind === 'end' && status !== 0 ? [{ kind: 'child', atMs, child: 'sidekiq', status }] : [];
+  });
 }

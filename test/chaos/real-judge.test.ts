@@ -74,6 +74,13 @@ test('the end of a killed part is told with its code', () => {
   expect(problems({ done: [kill], facts, end: { code: 137, signal: null } })).toEqual([]);
 });
 
+test('a sidekiq that ended by itself is told, with its code', () => {
+  const ledger: Entry[] = [{ kind: 'end', id: 'sidekiq', what: 'code1', pid: 7, atMs: STOP_MS - 1000 }];
+  expect(problems({ ledger })).toEqual([expect.stringMatching(/exit code 0/), expect.stringMatching(/another cause/)]);
+  const facts = [{ fact: 'outcome', cause: 'child-exited', child: 'sidekiq', code: 1 }];
+  expect(problems({ ledger, facts, end: { code: 1, signal: null } })).toEqual([]);
+});
+
 test('a job that is neither done nor in the queue is lost', () => {
   expect(problems({ enqueued })).toEqual(one(/job a is lost: it never started/));
   expect(problems({ enqueued, ledger: [job('started', STOP_MS - 100)] })).toEqual(one(/job a is lost: started/));

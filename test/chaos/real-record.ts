@@ -33,11 +33,11 @@ export type RealRecord = {
 /** What we did to it, from when to when, and to which processes, where it was not to the supervisor alone. */
 export type Done = { atMs: number; untilMs: number; what: RealDeed; parts: readonly Part[] };
 
-/** What a job or a request wrote of itself. */
+/** What a job, a request or sidekiq wrote of itself. */
 export type Entry = {
-  kind: 'job' | 'ask';
+  kind: 'job' | 'ask' | 'end';
   id: string;
-  what: 'started' | 'stopped' | 'finished' | 'begun' | 'given';
+  what: 'started' | 'stopped' | 'finished' | 'begun' | 'given' | `code${number}`;
   pid: number;
   atMs: number;
 };

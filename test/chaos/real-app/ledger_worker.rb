@@ -23,6 +23,9 @@ class LedgerWorker
   end
 end
 
+# By itself it ends where Redis does not answer while it boots.
+at_exit { Ledger.note('end', 'sidekiq', "code#{$!.status}") if $!.is_a?(SystemExit) } if Sidekiq.server?
+
 # What Mastodon's initializer does.
 unless defined?(Rails)
   Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)
