@@ -19,15 +19,16 @@ const WAYS = {
 };
 
 export async function boot({ peers, say, isQuick }) {
-  const results = new Map();
+  const results = new Map(peers.map(({ name }) => [name, { bootMs: NaN, counts: {} }]));
   await severalAtOnce(AT_ONCE, peers, async (peer) => {
-    const bootMs = await bootOf(peer);
-    say(`boot: ${peer.name} takes ${Math.round(bootMs)} ms`);
-    const counts = {};
-    for (const [way, ask] of Object.entries(WAYS)) {
-      counts[way] = await countEnds(peer, bootMs, ask, isQuick ? INSTANTS_QUICK : INSTANTS);
-    }
-    results.set(peer.name, { bootMs, counts });
+    results.get(peer.name).bootMs = await bootOf(peer);
+    say(`boot: ${peer.name} takes ${Math.round(results.get(peer.name).bootMs)} ms`);
+  });
+  const all = peers.flatMap((peer) => Object.keys(WAYS).map((way) => ({ peer, way })));
+  await severalAtOnce(AT_ONCE, all, async ({ peer, way }) => {
+    const { bootMs, counts } = results.get(peer.name);
+    counts[way] = await countEnds(peer, bootMs, WAYS[way], isQuick ? INSTANTS_QUICK : INSTANTS);
+    say(`boot: ${peer.name}, TERM to ${way}: ${counts[way].good} of ${counts[way].of} good`);
   });
   const heads = ['', 'boot', ...Object.keys(WAYS).map((way) => `TERM to ${way}: good`), 'what else'];
   return {
@@ -71,10 +72,10 @@ async function endOf(peer, afterMs, ask) {
 }
 
 function row(name, { bootMs, counts }) {
-  const good = Object.values(counts).map((count) => `${count.good} of ${count.of}`);
-  const else_ = Object.entries(counts).flatMap(([way, { hung, orphaned }]) => [
-    ...(hung > 0 ? [`${way}: ${hung} not over in ${AT_MOST_MS / 1000} s`] : []),
-    ...(orphaned > 0 ? [`${way}: ${orphaned} left orphans`] : []),
+  const good = Object.keys(WAYS).map((way) => `${counts[way].good} of ${counts[way].of}`);
+  const else_ = Object.keys(WAYS).flatMap((way) => [
+    ...(counts[way].hung > 0 ? [`${way}: ${counts[way].hung} not over in ${AT_MOST_MS / 1000} s`] : []),
+    ...(counts[way].orphaned > 0 ? [`${way}: ${counts[way].orphaned} left orphans`] : []),
   ]);
   return [name, `${Math.round(bootMs)} ms`, ...good, else_.join('; ') || '—'];
 }

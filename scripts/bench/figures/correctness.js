@@ -6,7 +6,7 @@ import { stalledReader, supervisorKilled } from '../columns/trouble.js';
 import { severalAtOnce } from '../several-at-once.js';
 
 /** Sleeps are most of it; more at once would starve each other's boots. */
-const AT_ONCE = 3;
+const AT_ONCE = 4;
 
 const COLUMNS = {
   'exit codes': exitCodes,

@@ -10,12 +10,14 @@ import { cpuMsOf, ownProcesses, privateBytesOf } from './usage.js';
 const WRITER = `perl ${fileURLToPath(new URL('writer.pl', import.meta.url))}`;
 const CHILDREN = 3;
 const FAREWELL = 200;
-const SETTLE_MS = 1500;
-const STALL_MS = 5000;
+const SETTLE_MS = 1000;
+const STALL_MS = 3000;
 const LOOK_MS = 5;
-/** So long nothing more has come: all has come. */
+/** So long nothing more has come: all has come. Who has kept a lot in memory pauses for longer. */
 const QUIET_MS = 500;
+const QUIET_AFTER_STALL_MS = 1500;
 const AT_MOST_MS = 20_000;
+const END_MS = 5000;
 
 /** lines, ms: the share of each child, whichever is over first. */
 export async function measure(peer, { env = {}, lines, ms }) {
@@ -27,7 +29,7 @@ export async function measure(peer, { env = {}, lines, ms }) {
     const stalled = await stall(run);
     const written = linesNoted(run, 'stalled');
     run.child.kill('SIGTERM');
-    await run.endWithin(AT_MOST_MS);
+    await run.endWithin(END_MS);
     await untilQuiet(run);
     return { ...fast, ...stalled, asked: run.noted('end').length > 0, ...arrived(outputOf(run), written, FAREWELL) };
   } finally {
@@ -59,15 +61,15 @@ async function stall(run) {
   }
   process.kill(run.reader, 'SIGCONT');
   await run.untilNoted('stalled', CHILDREN, AT_MOST_MS);
-  await untilQuiet(run);
+  await untilQuiet(run, QUIET_AFTER_STALL_MS);
   return { stallBytes: mostBytes - beforeBytes };
 }
 
 /** When the last of it came. */
-async function untilQuiet(run) {
+async function untilQuiet(run, quietMs = QUIET_MS) {
   let size = -1;
   let grownAtMs = now();
-  for (const end = now() + AT_MOST_MS; now() < Math.min(end, grownAtMs + QUIET_MS); await pause(LOOK_MS)) {
+  for (const end = now() + AT_MOST_MS; now() < Math.min(end, grownAtMs + quietMs); await pause(LOOK_MS)) {
     const { size: present } = statSync(outputOf(run));
     if (present !== size) grownAtMs = now();
     size = present;
