@@ -15,7 +15,7 @@ const nature: fc.Arbitrary<Nature> = fc.record({
       }),
     },
     { weight: 3, arbitrary: fc.record({ how: fc.constant('signal' as const), afterMs: fc.constantFrom(0, 50, 400) }) },
-    { weight: 1, arbitrary: fc.constant({ how: 'ignore' as const }) },
+    { weight: 2, arbitrary: fc.constant({ how: 'ignore' as const }) },
   ),
   end: seldom(
     5,
@@ -45,7 +45,7 @@ const nature: fc.Arbitrary<Nature> = fc.record({
 
 const stop: fc.Arbitrary<Deed> = fc.record({
   do: fc.constant('stop' as const),
-  signal: fc.constantFrom<StopSignal>('SIGTERM', 'SIGTERM', 'SIGINT', 'SIGHUP'),
+  signal: fc.constantFrom<StopSignal>('SIGTERM', 'SIGTERM', 'SIGINT', 'SIGINT', 'SIGHUP'),
   to: fc.constantFrom('supervisor' as const, 'supervisor' as const, 'all' as const, 'all, supervisor last' as const),
 });
 const questions = fc.constantFrom<Question>('echo', 'slow', 'big', 'post', 'stream', 'upgrade');
