@@ -1,6 +1,6 @@
-// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N]: random stories of a dyno's life with the real binary, each
+// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N] [--keep FOLDER]: random stories of a dyno's life with the real binary, each
 // held to docs/termination.md. A story that fails is named by its seed and path; `--path` plays it alone, and finds the
-// shortest one that fails in the same way.
+// shortest one that fails in the same way. `--keep` writes what was seen of each that fails into a folder.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,13 +23,15 @@ process.exit();
 function read(words) {
   const text = { type: 'string' };
   try {
-    const { values } = parseArgs({ args: words, options: { runs: text, seed: text, path: text, 'at-once': text } });
+    const options = { runs: text, seed: text, path: text, 'at-once': text, keep: text };
+    const { values } = parseArgs({ args: words, options });
     return {
       root,
       runs: number('--runs', values.runs ?? '100', 1, 1_000_000),
       seed: number('--seed', values.seed ?? `${Date.now() % 1_000_000}`, 0, 1_000_000_000),
       path: path(values.path ?? null),
       atOnce: number('--at-once', values['at-once'] ?? '8', 1, 32),
+      keep: values.keep ?? null,
     };
   } catch (error) {
     if (error instanceof CannotRun || error.code?.startsWith('ERR_PARSE_ARGS')) throw wrong(error.message);

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { storyOf } from './random-story.ts';
 import { simplerThan } from './shrink.ts';
 import type { Story } from './story.ts';
@@ -7,7 +9,14 @@ import { Troupe, type Played } from './troupe.ts';
 const TRIES = 6;
 const PROGRESS_EVERY_MS = 10_000;
 
-export type Options = { root: string; runs: number; seed: number; path: string | null; atOnce: number };
+export type Options = {
+  root: string;
+  runs: number;
+  seed: number;
+  path: string | null;
+  atOnce: number;
+  keep: string | null;
+};
 
 /** Plays them all, or the one at `path` and what is simpler than it. Gives the exit code. */
 export async function chaos(options: Options): Promise<number> {
@@ -16,7 +25,7 @@ export async function chaos(options: Options): Promise<number> {
   return options.path === null ? playAll(options, troupe) : replay(options, options.path, troupe);
 }
 
-async function playAll({ runs, seed, atOnce }: Options, troupe: Troupe): Promise<number> {
+async function playAll({ runs, seed, atOnce, keep }: Options, troupe: Troupe): Promise<number> {
   console.log(`${runs} stories of seed ${seed}, ${atOnce} at once`);
   const progress = { done: 0, violated: 0, all: runs, since: performance.now() };
   const timer = setInterval(() => console.log(inWords(progress)), PROGRESS_EVERY_MS);
@@ -27,6 +36,7 @@ async function playAll({ runs, seed, atOnce }: Options, troupe: Troupe): Promise
       if (played.violations.length === 0) return;
       progress.violated += 1;
       console.log(complaint(`${seed} --path ${number}`, played));
+      if (keep !== null) keepIn(keep, `${seed}-${number}`, played);
     }),
   );
   clearInterval(timer);
@@ -34,6 +44,12 @@ async function playAll({ runs, seed, atOnce }: Options, troupe: Troupe): Promise
     `${inWords(progress)}; ${progress.violated === 0 ? 'no violation' : `${progress.violated} with violations`}`,
   );
   return progress.violated === 0 ? 0 : 1;
+}
+
+/** What was seen of a story that may not fail a second time. */
+function keepIn(folder: string, name: string, played: Played): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.json`), JSON.stringify(played, null, 1));
 }
 
 function inWords({
