@@ -85,6 +85,17 @@ test('told again, with less time, it hurries', async () => {
   expect(await first).toEqual(killed);
 });
 
+test('one that is killed for its child while the stop waits for it was killed, for the stop as well', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `trap '' TERM; ${SLEEPER} deaf &`, sweeper);
+  const deaf = await family.pid('deaf');
+  const killed = { ended: [], killed: [`sleep (pid ${deaf})`] };
+  const cleared = sweeper.clear('', clock.now() + 200);
+  expect(await sweeper.end(later())).toEqual(killed);
+  expect(await cleared).toEqual(killed);
+});
+
 test('a stopped one is continued, so that it can follow TERM', async () => {
   const family = new Family();
   const sweeper = new Sweeper(family.marker, clock);

@@ -103,6 +103,19 @@ describe('what is handed to the children', () => {
     expect(pids.sort()).toEqual([living.pid, next.pid].sort());
   });
 
+  test('a sidekiq that is ready only after its start script has ended leaves no ready file', async () => {
+    const folder = tempFolder();
+    const touch = 'open F, ">", "tmp/$ENV{MASTODON_SIDEKIQ_READY_FILENAME}"';
+    const late = `$SIG{TERM} = sub { ${touch}; exit }; $| = 1; print "worker up\\n"; sleep 1 while 1`;
+    writeFileSync(join(folder, 'start'), `perl -e '${late}'\ntrue\n`);
+    const dyno = startWeb('', '', { cwd: folder, env: { SIDEKIQ_COMMAND: 'sh start' } });
+    await dyno.says(/puma up/);
+    await dyno.says(/worker up/);
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
+  });
+
   test('a folder where no ready file can be made is said, and sidekiq runs without the variable', async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'tmp'), 'a file where a folder should be');
