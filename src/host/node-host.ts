@@ -47,6 +47,8 @@ export class NodeHost implements Host {
   /** Kills that are still to come. */
   readonly #kills = new Set<Cancel>();
   readonly #copies = new Copies(clock);
+  /** What was made to see when each child is ready goes at the end, too. */
+  readonly #clears = new Map<ChildName, () => void>();
 
   constructor(options: NodeHostOptions) {
     this.#options = options;
@@ -65,6 +67,7 @@ export class NodeHost implements Host {
     const { folder, prefixed } = this.#options;
     if (spec.socket !== null) removeSocket(spec.socket);
     const watch = prepareWatch(spec, folder, clock);
+    this.#clears.set(spec.name, watch.clear);
     const output =
       prefixed === null ? 'inherit' : (child: ChildProcess) => this.#copies.add(spec.name, child, prefixed);
     const env = this.#environment(watch.env);
@@ -137,6 +140,7 @@ export class NodeHost implements Host {
   async close(atMostMs: number): Promise<void> {
     this.#stopWatching();
     for (const cancel of this.#kills) cancel();
+    for (const clear of this.#clears.values()) clear();
     await this.#copies.close(atMostMs);
   }
 

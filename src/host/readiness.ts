@@ -9,21 +9,28 @@ const ASK_AT_MOST_EVERY_MS = 1000;
 /** A server that accepts before it can answer, as puma does while it preloads, is given this long. */
 const ANSWER_WITHIN_MS = 30_000;
 
-type Watch = { env: EnvironmentChange; of(started: Process): Child };
+/** clear: takes away what is there for the watch; work behind a start script may bring it back after the child's end. */
+type Watch = { env: EnvironmentChange; of(started: Process): Child; clear(): void };
 
 /** What has to be there before the child starts, so that its readiness can be seen; `env` is the child's then. */
 export function prepareWatch({ ready, env }: ChildSpec, folder: string, clock: Clock): Watch {
-  if (ready.by === 'http') return { env, of: (started) => watched(started, ready, folder, clock) };
+  if (ready.by === 'http') return { env, of: (started) => watched(started, ready, folder, clock), clear: () => {} };
   const file = join(folder, 'tmp', ready.name);
   const error = makeReadyFile(file);
   if (error !== null) {
     const unwatched = { ready: new Promise<void>(() => {}), notWatched: error.message };
-    return { env: { ...env, [ready.variable]: null }, of: (started) => ({ ...started, ...unwatched }) };
+    return {
+      env: { ...env, [ready.variable]: null },
+      of: (started) => ({ ...started, ...unwatched }),
+      clear: () => {},
+    };
   }
+  const clear = (): void => remove(file);
   return {
     env,
+    clear,
     of(started) {
-      void started.exited.then(() => remove(file));
+      void started.exited.then(clear);
       return watched(started, ready, folder, clock);
     },
   };
@@ -43,6 +50,7 @@ function makeReadyFile(file: string): Error | null {
   try {
     mkdirSync(dirname(file), { recursive: true });
     removeStale(dirname(file));
+    remove(file); // of an earlier start
     writeFileSync(file, '', { flag: 'wx' });
     utimesSync(file, 0, 0);
     return null;

@@ -19,6 +19,8 @@ export class Sweeper {
   readonly #families: Families;
   readonly #clock: Clock;
   readonly #sessions = new Set<number>();
+  /** By whichever of those who end something at the same time: a child's leftovers may still go when the stop comes. */
+  readonly #killed = new Set<string>();
   #killAtMs = Infinity;
   #ending: Promise<Leftovers> | null = null;
 
@@ -103,25 +105,35 @@ export class Sweeper {
     killAtMs: (row: ProcessRow) => number,
     giveUpAtMs: number,
   ): Promise<Leftovers> {
-    const termed = new Map<number, ProcessRow>();
-    const killed = new Map<number, ProcessRow>();
+    const seen = new Map<string, ProcessRow>();
     for (let left = living(); left.length > 0 && this.#clock.now() < giveUpAtMs; left = living()) {
       const nowMs = this.#clock.now();
       for (const row of left) {
-        const late = nowMs >= killAtMs(row);
-        if (late || !termed.has(row.pid)) end(row, late ? killed : termed, late);
+        if (nowMs >= killAtMs(row)) this.#kill(row);
+        else if (!seen.has(idOf(row))) terminate(row);
+        seen.set(idOf(row), row);
       }
       await new Promise<void>((resolve) => this.#clock.after(POLL_MS, resolve));
     }
-    for (const pid of killed.keys()) termed.delete(pid);
-    return { ended: [...termed.values()].map(describe), killed: [...killed.values()].map(describe) };
+    const named = (killed: boolean): string[] =>
+      [...seen].flatMap(([id, row]) => (this.#killed.has(id) === killed ? describe(row) : []));
+    return { ended: named(false), killed: named(true) };
+  }
+
+  #kill(row: ProcessRow): void {
+    this.#killed.add(idOf(row));
+    send(row.pid, 'SIGKILL');
   }
 }
 
-function end(row: ProcessRow, list: Map<number, ProcessRow>, late: boolean): void {
-  list.set(row.pid, row);
-  send(row.pid, late ? 'SIGKILL' : 'SIGTERM');
-  if (!late) send(row.pid, 'SIGCONT');
+function terminate({ pid }: ProcessRow): void {
+  send(pid, 'SIGTERM');
+  send(pid, 'SIGCONT');
+}
+
+/** Of this very process, whoever gets its pid later. */
+function idOf({ pid, started }: ProcessRow): string {
+  return `${pid} ${started}`;
 }
 
 function describe({ name, pid }: ProcessRow): string {

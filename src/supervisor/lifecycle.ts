@@ -8,7 +8,9 @@ import { clear, cleared, returnOver } from './returning.ts';
 import { endProcess, save } from './saving.ts';
 import { bootOver, ready, startAnyway, unwatched } from './starting.ts';
 import {
+  clearedWhileStopping,
   crash,
+  joined,
   kill,
   leave,
   settle,
@@ -101,6 +103,8 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
       return signalWhileStopping(state, event, plan);
     case 'broadcast-over':
       return settle(state, event.atMs);
+    case 'cleared':
+      return [clearedWhileStopping(state, event)];
     case 'grace-over':
       return kill(state);
     case 'budget-over':
@@ -120,6 +124,8 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
       const { children, told } = endOf(state.children, event, true);
       return sweepOnceAllEnded({ ...state, children }, [told]);
     }
+    case 'cleared':
+      return [clearedWhileStopping(state, event)];
     case 'budget-over':
       return leave(state);
     case 'signal':
@@ -138,10 +144,12 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
   switch (event.type) {
     case 'swept': {
       const { children, cause, deadlines } = state;
-      return [{ phase: 'done', children, cause, deadlines, leftovers: event.leftovers }];
+      return [{ phase: 'done', children, cause, deadlines, leftovers: joined(state.leftovers, event.leftovers) }];
     }
     case 'budget-over':
       return leave(state);
+    case 'cleared':
+      return [clearedWhileStopping(state, event)];
     case 'signal':
       return signalWhileSweeping(state, event);
     case 'child-exited':
@@ -167,7 +175,6 @@ const ONLY_FOR_RUNNING = [
   'return-over',
   'unwatched',
   'boot-over',
-  'cleared',
   'save',
   'wanted',
   'unwanted',

@@ -34,7 +34,8 @@ export type Deadlines = { stopAtMs: number; killAtMs: number; leaveAtMs: number 
 export type State =
   /** recycledAtMs: when the last recycle began. demands: one for each child that runs on demand. */
   | { phase: 'running'; children: Children; recycledAtMs: number | null; demands: Demands }
-  /** interrupts: how many SIGINT we have had; the second one kills. draining: whose TERM waits for the router. */
+  /** interrupts: how many SIGINT we have had; the second one kills. draining: whose TERM waits for the router.
+   * leftovers: of a recycle that was under way. */
   | {
       phase: 'stopping';
       children: Children;
@@ -42,10 +43,18 @@ export type State =
       deadlines: Deadlines;
       interrupts: number;
       draining: readonly ChildName[];
+      leftovers: Leftovers;
     }
-  | { phase: 'killing'; children: Children; cause: Cause; deadlines: Deadlines }
+  | { phase: 'killing'; children: Children; cause: Cause; deadlines: Deadlines; leftovers: Leftovers }
   /** Every child has ended; what escaped them is being looked for. */
-  | { phase: 'sweeping'; children: Children; cause: Cause; deadlines: Deadlines; interrupts: number }
+  | {
+      phase: 'sweeping';
+      children: Children;
+      cause: Cause;
+      deadlines: Deadlines;
+      interrupts: number;
+      leftovers: Leftovers;
+    }
   | { phase: 'done'; children: Children; cause: Cause; deadlines: Deadlines; leftovers: Leftovers };
 export type Phase<P extends State['phase']> = Extract<State, { phase: P }>;
 

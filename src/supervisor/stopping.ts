@@ -1,4 +1,5 @@
 import { describeStatus } from '../exit-status.ts';
+import type { Leftovers } from '../host/host.ts';
 import type { ServePlan } from '../plan/spec.ts';
 import { BROADCAST_WINDOW_MS, mayBeBroadcast, ONCE_MORE, type Cause } from './cause.ts';
 import { alive, endOf, handOn, startedAt } from './children.ts';
@@ -33,8 +34,8 @@ export function stop(
     ...first,
     { do: 'tell', fact: { fact: 'stopping', because: reason(cause), children: living, atMostMs: killAfterMs } },
   ];
-  const state = { phase: 'stopping', children, cause, deadlines, interrupts, draining: [...draining.keys()] } as const;
-  return settle(state, atMs, effects);
+  const still = { draining: [...draining.keys()], leftovers: { ended: [], killed: [] } };
+  return settle({ phase: 'stopping', children, cause, deadlines, interrupts, ...still }, atMs, effects);
 }
 
 /** A child ended unasked, and the dyno with it. */
@@ -73,16 +74,16 @@ export function settle(state: Phase<'stopping'>, atMs: number, effects: readonly
 }
 
 export function sweepOnceAllEnded(state: Phase<'stopping' | 'killing'>, effects: readonly Effect[]): Step {
-  const { children, cause, deadlines } = state;
+  const { children, cause, deadlines, leftovers } = state;
   if (alive(children).length > 0) return [state, ...effects];
   const interrupts = state.phase === 'stopping' ? state.interrupts : 1;
   const sweep: Effect = { do: 'sweep', untilMs: deadlines.killAtMs };
-  return [{ phase: 'sweeping', children, cause, deadlines, interrupts }, ...effects, sweep];
+  return [{ phase: 'sweeping', children, cause, deadlines, interrupts, leftovers }, ...effects, sweep];
 }
 
 export function kill(state: Phase<'stopping'>): Step {
-  const { children, cause, deadlines } = state;
-  return sweepOnceAllEnded({ phase: 'killing', children, cause, deadlines }, [
+  const { children, cause, deadlines, leftovers } = state;
+  return sweepOnceAllEnded({ phase: 'killing', children, cause, deadlines, leftovers }, [
     { do: 'kill-all' },
     { do: 'tell', fact: { fact: 'killing', children: alive(children) } },
   ]);
@@ -101,9 +102,23 @@ export function leave(state: Phase<'stopping' | 'killing' | 'sweeping'>): Step {
   const living = alive(children);
   const killed = living.length > 0 ? [] : ['a process that escaped'];
   return [
-    { phase: 'done', children, cause, deadlines, leftovers: { ended: [], killed } },
+    { phase: 'done', children, cause, deadlines, leftovers: joined(state.leftovers, { ended: [], killed }) },
     { do: 'tell', fact: { fact: 'left-behind', children: [...living, ...killed] } },
   ];
+}
+
+/** What a recycle that was under way has ended, or had to kill. The sweep may have seen the same ones. */
+export function clearedWhileStopping<S extends Phase<'stopping' | 'killing' | 'sweeping'>>(
+  state: S,
+  { leftovers }: EventOf<'cleared'>,
+): S {
+  return { ...state, leftovers: joined(state.leftovers, leftovers) };
+}
+
+export function joined(some: Leftovers, more: Leftovers): Leftovers {
+  const killed = [...new Set([...some.killed, ...more.killed])];
+  const ended = [...new Set([...some.ended, ...more.ended])].filter((one) => !killed.includes(one));
+  return { ended, killed };
 }
 
 function reason(cause: Cause): string {

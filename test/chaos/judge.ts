@@ -1,4 +1,4 @@
-import { firstOf, possibleCauses, slackOf, type Cause, type Moment } from './causes.ts';
+import { canBeRecycled, firstOf, possibleCauses, slackOf, type Cause, type Moment } from './causes.ts';
 import { judgeAnswers } from './judge-answers.ts';
 import { judgeKilled } from './judge-killed.ts';
 import { judgeLastLine } from './judge-last-line.ts';
@@ -19,7 +19,7 @@ export function judge(story: Story, record: Record): string[] {
   if (possible.length === 0) return ['it ended, and nothing that we know of was the cause'];
   const first = firstOf(possible);
   return [
-    ...judgeCode(record, lives, possible),
+    ...judgeCode(story, record, lives, possible),
     ...judgeBudget(record, first, possible),
     ...judgeStop(story, record, lives, first),
     ...judgeLastLine(story, record, lives, possible),
@@ -60,21 +60,27 @@ function judgeFiles({ filesLeft }: Record): string[] {
   return filesLeft.map((file) => `${file} was left`);
 }
 
-function judgeCode(record: Record, lives: readonly Life[], possible: readonly Cause[]): string[] {
-  const codes = new Set(possible.flatMap((cause) => codesOf(cause, record, lives)));
+function judgeCode(story: Story, record: Record, lives: readonly Life[], possible: readonly Cause[]): string[] {
+  const codes = new Set(possible.flatMap((cause) => codesOf(cause, story, record, lives)));
   const { code, signal } = record.end;
   if (code !== null && codes.has(code)) return [];
   return [`exit code ${code ?? signal ?? '?'}, expected ${[...codes].join(' or ')}`];
 }
 
-function codesOf(cause: Cause, record: Record, lives: readonly Life[]): number[] {
+function codesOf(cause: Cause, story: Story, record: Record, lives: readonly Life[]): number[] {
   if (cause.kind === 'child') return [cause.code];
   if (cause.kind === 'memory') return [75];
-  if (lives.some(wasKilledByDyno)) return [137];
+  const killed = lives.filter(wasKilledByDyno);
+  if (killed.length > 0) return killed.every((life) => mayBeOfRecycle(story, life)) ? [0, 137] : [137];
   const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
   if (hurt.some(({ ended, killedAtMs }) => ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0)))
     return [137];
   return hurt.length > 0 || isAnyoneBeingBorn(record) ? [0, 137] : [0];
+}
+
+/** Killed, it may be, before there was a reason to stop: as what outlived a child that was recycled. */
+function mayBeOfRecycle(story: Story, life: Life): boolean {
+  return !isFirst(life) && canBeRecycled(story, life.child);
 }
 
 /** A child that drains and is killed has lost its jobs, whoever did it. */

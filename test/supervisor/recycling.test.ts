@@ -205,6 +205,18 @@ describe('a stop during a recycle', () => {
     expect(after(...stop, ...gone('sidekiq-1', 0, T + 30)).slice(-2)).toEqual([[], []]);
   });
 
+  test('what the recycle still had to kill was killed, for the stop as well, and is named once', () => {
+    const stop = [...up, quiet, idle('sidekiq-1', 0, T + 9), exited('sidekiq-1', 0, T + 10), signal('SIGTERM', T + 20)];
+    const killed = cleared('sidekiq-1', T + 30, { killed: ['perl (pid 7)'] });
+    const ends = ['puma', 'sidekiq-2'].map((name) => exited(name, 0, T + 40));
+    const reason = 'asked to stop by SIGTERM; perl (pid 7) had to be killed';
+    for (const events of [
+      [killed, ...ends, swept(T + 50)],
+      [...ends, killed, swept(T + 50, { ended: ['perl (pid 7)'] })],
+    ])
+      expect(end(plan, ...stop, ...events)).toMatchObject({ code: 137, reason });
+  });
+
   test('every measure and every timer of a recycle while stopping: nothing, but helpers can still be ended', () => {
     const stop = signal('SIGTERM', T);
     const events = [recycle('sidekiq-1', T), save('sidekiq-1', T), save(null, T, true), unwatched('sidekiq-1', T)];
