@@ -10,7 +10,7 @@ const ASK_AT_MOST_EVERY_MS = 1000;
 const ANSWER_WITHIN_MS = 30_000;
 
 /** clear: takes away what is there for the watch; work behind a start script may bring it back after the child's end. */
-type Watch = { env: EnvironmentChange; of(started: Process): Child; clear(): void };
+type Watch = { env: EnvironmentChange; of(started: Process): Child; clear: () => void };
 
 /** What has to be there before the child starts, so that its readiness can be seen; `env` is the child's then. */
 export function prepareWatch({ ready, env }: ChildSpec, folder: string, clock: Clock): Watch {
