@@ -1,10 +1,12 @@
-// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N] [--keep FOLDER]: random stories of a dyno's life with the real binary, each
-// held to docs/termination.md. A story that fails is named by its seed and path; `--path` plays it alone, and finds the
-// shortest one that fails in the same way. `--keep` writes what was seen of each that fails into a folder.
+// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N] [--keep FOLDER]: random stories of a dyno's life with the
+// real binary, one in twenty with the real puma, sidekiq and Redis, each held to docs/termination.md. A story that fails is
+// named by its seed and path; `--path` plays it alone, and finds the shortest one that fails in the same way. `--keep`
+// writes what was seen of each that fails into a folder.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.js';
+import { installPackages } from './packages.js';
 import { CannotRun, root } from './quietly.js';
 
 const WRONG_USAGE = 64;
@@ -12,6 +14,7 @@ const WRONG_USAGE = 64;
 try {
   const options = read(process.argv.slice(2));
   await bootstrap();
+  await installPackages();
   process.exitCode = await run(options);
 } catch (error) {
   if (!(error instanceof CannotRun)) throw error;

@@ -6,7 +6,7 @@ import { CannotRun, quietly, root } from './quietly.js';
 
 const packages = [
   ...'ruby puma ruby-sidekiq redis-server ruby-rails ruby-pg bundler postgresql util-linux procps'.split(' '),
-  ...'imagemagick libvips-tools libjemalloc2 nginx-light wrk chromium'.split(' '),
+  ...'imagemagick libvips-tools libjemalloc2 libfaketime nginx-light wrk chromium'.split(' '),
 ];
 const programs =
   'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips nginx wrk chromium'.split(' ');

@@ -33,13 +33,20 @@ export function possibleCauses(story: Story, record: Record, lives: readonly Lif
   const firstMs = Math.min(...certain.map(({ toMs }) => toMs));
   const first = all.filter(({ fromMs }) => fromMs <= firstMs);
   const kept = first.filter((cause) => !isAsked(cause, stops));
-  const instead = first.flatMap((cause) => stops.filter((stop) => canAsk(cause, stop)));
+  const instead = first.flatMap((cause) =>
+    stops.filter((stop) => canAsk(cause, stop)).map((stop) => ({ ...stop, ...earlier(stop, cause) })),
+  );
   return [...new Set([...kept, ...instead])];
 }
 
 /** When the first of them was heard of. */
 export function firstOf(causes: readonly Cause[]): Moment {
-  return { fromMs: Math.min(...causes.map(({ fromMs }) => fromMs)), toMs: Math.min(...causes.map(({ toMs }) => toMs)) };
+  return causes.reduce<Moment>(earlier, { fromMs: Infinity, toMs: Infinity });
+}
+
+/** The stop begins with what came first, whatever it is called in the end. */
+function earlier(one: Moment, other: Moment): Moment {
+  return { fromMs: Math.min(one.fromMs, other.fromMs), toMs: Math.min(one.toMs, other.toMs) };
 }
 
 function signals({ done, startedAtMs }: Record, slackMs: number): Cause[] {

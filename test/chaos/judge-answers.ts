@@ -10,7 +10,7 @@ const LONGEST_MS = 300;
  * nothing stood in the way. causeMs: null where the supervisor was killed. */
 export function judgeAnswers(story: Story, record: Record, causeMs: number | null): string[] {
   return record.answers.flatMap((answer) => {
-    const wrong = judgeAnswer(story, answer);
+    const wrong = judgeAnswer(story, record, answer);
     if (wrong.length > 0) return wrong;
     const isAnswered = answer.gave !== 'nothing' && answer.gave !== 'no end' && answer.gave.status < 500;
     const isDue = causeMs !== null && isServed(story, record, answer, causeMs);
@@ -20,9 +20,10 @@ export function judgeAnswers(story: Story, record: Record, causeMs: number | nul
   });
 }
 
-function judgeAnswer(story: Story, { question, gave }: Answer): string[] {
+function judgeAnswer(story: Story, { processesLeft }: Record, { question, gave }: Answer): string[] {
   if (gave === 'nothing') return [];
-  if (gave === 'no end') return [`${question} waits still, though there is no dyno`];
+  // A puma that is stopped outlives a supervisor that is killed, and keeps its connections.
+  if (gave === 'no end') return processesLeft.length > 0 ? [] : [`${question} waits still, though there is no dyno`];
   const { status, isWhole, isRight } = gave;
   if (status === 200) return isWhole && !isRight ? [`${question} got a wrong answer`] : [];
   if (story.mistake === 'port-taken') return [];

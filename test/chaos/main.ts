@@ -1,9 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { storyOf } from './random-story.ts';
-import { simplerThan } from './shrink.ts';
-import type { Story } from './story.ts';
-import { Troupe, type Played } from './troupe.ts';
+import type { Played } from './genre.ts';
+import { Repertoire } from './repertoire.ts';
+import type { Troupe } from './troupe.ts';
 
 /** How often a story is played before it counts as one that does not fail: moments vary. */
 const TRIES = 6;
@@ -20,93 +19,95 @@ export type Options = {
 
 /** Plays them all, or the one at `path` and what is simpler than it. Gives the exit code. */
 export async function chaos(options: Options): Promise<number> {
-  const troupe = new Troupe(options.root, options.atOnce);
-  process.once('exit', () => troupe.close());
-  return options.path === null ? playAll(options, troupe) : replay(options, options.path, troupe);
+  const repertoire = new Repertoire(options.root, options.atOnce);
+  process.once('exit', () => repertoire.close());
+  if (options.path === null) return playAll(options, repertoire);
+  const [number = 0, ...steps] = options.path.split(':').map(Number);
+  const from = { ...options, number, steps };
+  return repertoire.isReal(number) ? replay(from, repertoire.real) : replay(from, repertoire.tiny);
 }
 
-async function playAll({ runs, seed, atOnce, keep }: Options, troupe: Troupe): Promise<number> {
+async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repertoire): Promise<number> {
   console.log(`${runs} stories of seed ${seed}, ${atOnce} at once`);
   const progress = { done: 0, violated: 0, all: runs, since: performance.now() };
   const timer = setInterval(() => console.log(inWords(progress)), PROGRESS_EVERY_MS);
-  await Promise.all(
-    Array.from({ length: runs }, async (_, number) => {
-      const played = await troupe.play(storyOf(seed, number));
-      progress.done += 1;
-      if (played.violations.length === 0) return;
-      progress.violated += 1;
-      console.log(complaint(`${seed} --path ${number}`, played));
-      if (keep !== null) keepIn(keep, `${seed}-${number}`, played);
-    }),
-  );
+  const take = (played: Played<unknown>, number: number): void => {
+    progress.done += 1;
+    if (played.violations.length === 0) return;
+    progress.violated += 1;
+    complain(played, seed, `${number}`, keep);
+  };
+  await Promise.all(repertoire.playAll(seed, runs).map(async (playing, number) => take(await playing, number)));
   clearInterval(timer);
-  console.log(
-    `${inWords(progress)}; ${progress.violated === 0 ? 'no violation' : `${progress.violated} with violations`}`,
-  );
+  const verdict = progress.violated === 0 ? 'no violation' : `${progress.violated} with violations`;
+  console.log(`${progress.done} of ${runs} stories in ${seconds(performance.now() - progress.since)} s: ${verdict}`);
   return progress.violated === 0 ? 0 : 1;
 }
 
-/** What was seen of a story that may not fail a second time. */
-function keepIn(folder: string, name: string, played: Played): void {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${name}.json`), JSON.stringify(played, null, 1));
+type Progress = { done: number; violated: number; all: number; since: number };
+
+function inWords({ done, violated, all, since }: Progress): string {
+  const rate = (1000 * done) / (performance.now() - since);
+  const left = rate > 0 ? `, ${Math.round((all - done) / rate)} s left` : '';
+  return `${done} of ${all} stories, ${violated} with violations, ${rate.toFixed(1)}/s${left}`;
 }
 
-function inWords({
-  done,
-  violated,
-  all,
-  since,
-}: {
-  done: number;
-  violated: number;
-  all: number;
-  since: number;
-}): string {
-  const rate = done / ((performance.now() - since) / 1000);
-  const leftS = rate > 0 ? Math.round((all - done) / rate) : 0;
-  return `${done} of ${all} stories, ${violated} with violations, ${rate.toFixed(1)}/s, ${leftS} s left`;
+function complain(played: Played<unknown>, seed: number, path: string, keep: string | null): void {
+  console.log(
+    [...played.violations.map((one) => `  ${one}`), `  npm run chaos -- --seed ${seed} --path ${path}`].join('\n'),
+  );
+  if (keep === null) return;
+  mkdirSync(keep, { recursive: true });
+  writeFileSync(join(keep, `${seed}-${path.replaceAll(':', '-')}.json`), JSON.stringify(played, null, 1));
 }
 
-function complaint(replayWith: string, { violations }: Played): string {
-  return [...violations.map((one) => `  ${one}`), `  npm run chaos -- --seed ${replayWith}`].join('\n');
-}
+type From = Options & { number: number; steps: readonly number[] };
 
-/** path: the number of the story, and which simpler one to take at each step: `41:3:0`. */
-async function replay({ seed }: Options, path: string, troupe: Troupe): Promise<number> {
-  const [number = 0, ...steps] = path.split(':').map(Number);
-  const story = steps.reduce((longer: Story, step) => simplerThan(longer)[step] ?? longer, storyOf(seed, number));
-  const failed = await failureOf(story, troupe, TRIES);
+/** The story of that number, and which simpler one to take at each step: `41:3:0`. */
+async function replay<Story>({ seed, number, steps, keep }: From, troupe: Troupe<Story>): Promise<number> {
+  const { storyOf, simplerThan } = troupe.genre;
+  const story = steps.reduce((longer, step) => simplerThan(longer)[step] ?? longer, storyOf(seed, number));
+  const failed = await failureOf(story, troupe);
   if (failed === null) {
     console.log(`played ${TRIES} times, no violation:\n${JSON.stringify(story)}`);
     return 0;
   }
-  console.log(complaint(`${seed} --path ${path}`, failed));
-  await shrink(failed, path, seed, troupe);
+  complain(failed, seed, [number, ...steps].join(':'), keep);
+  const shortest = await shrink({ failed, path: [number, ...steps] }, troupe);
+  console.log('shortest:');
+  complain(shortest.failed, seed, shortest.path.join(':'), keep);
+  console.log(JSON.stringify(shortest.failed.story, null, 1));
   return 1;
 }
 
+type Failure<Story> = { failed: Played<Story>; path: readonly number[] };
+
 /** As long as something simpler still breaks the same rule. */
-async function shrink(failed: Played, path: string, seed: number, troupe: Troupe): Promise<void> {
+async function shrink<Story>({ failed, path }: Failure<Story>, troupe: Troupe<Story>): Promise<Failure<Story>> {
   const kinds = kindsOf(failed);
-  for (const [index, story] of simplerThan(failed.story).entries()) {
-    const next = await failureOf(story, troupe, TRIES, kinds);
-    if (next !== null) return shrink(next, `${path}:${index}`, seed, troupe);
+  for (const [index, story] of troupe.genre.simplerThan(failed.story).entries()) {
+    const next = await failureOf(story, troupe, kinds);
+    if (next !== null) return shrink({ failed: next, path: [...path, index] }, troupe);
   }
-  console.log(`shortest:\n${complaint(`${seed} --path ${path}`, failed)}\n${JSON.stringify(failed.story, null, 1)}`);
-  console.log(JSON.stringify(failed.record, null, 1));
+  return { failed, path };
 }
 
-/** Its first violation in so many plays at the same time. */
-async function failureOf(story: Story, troupe: Troupe, tries: number, kinds?: Set<string>): Promise<Played | null> {
-  const played = await Promise.all(Array.from({ length: tries }, () => troupe.play(story)));
-  return (
-    played.find((one) => one.violations.length > 0 && (!kinds || [...kindsOf(one)].some((kind) => kinds.has(kind)))) ??
-    null
-  );
+/** Its first violation, of these kinds, in so many plays at the same time. */
+async function failureOf<Story>(
+  story: Story,
+  troupe: Troupe<Story>,
+  kinds?: ReadonlySet<string>,
+): Promise<Played<Story> | null> {
+  const played = await Promise.all(Array.from({ length: TRIES }, () => troupe.play(story)));
+  const isOne = (one: Played<Story>): boolean => !kinds || [...kindsOf(one)].some((kind) => kinds.has(kind));
+  return played.find((one) => one.violations.length > 0 && isOne(one)) ?? null;
 }
 
 /** Without the numbers and what was said. */
-function kindsOf({ violations }: Played): Set<string> {
+function kindsOf({ violations }: Played<unknown>): Set<string> {
   return new Set(violations.map((one) => one.replace(/: .*/, '').replace(/\d+/g, 'N')));
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
 }

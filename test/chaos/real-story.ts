@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { sampleOf } from './sample.ts';
 
 /** The life of a dyno with the real puma and sidekiq: what it is asked for all the time, and what happens to it. */
 export type RealStory = {
@@ -91,7 +92,7 @@ const deed: fc.Arbitrary<RealDeed> = fc.oneof(
   },
 );
 
-export const realStories: fc.Arbitrary<RealStory> = fc.record({
+const realStories: fc.Arbitrary<RealStory> = fc.record({
   role: fc.constantFrom('web' as const, 'web' as const, 'web' as const, 'worker' as const),
   hasWorker: fc.constantFrom(true, true, true, true, false),
   hasRouter: fc.boolean(),
@@ -110,6 +111,11 @@ export const realStories: fc.Arbitrary<RealStory> = fc.record({
   }),
   happenings: fc.array(fc.record({ atMs: fc.noBias(fc.nat(3500)), what: deed }), { maxLength: 5, size: 'max' }),
 });
+
+/** The story of this number, the same whoever plays it and when. */
+export function realStoryOf(seed: number, number: number): RealStory {
+  return sampleOf(realStories, seed, number);
+}
 
 export function hasPart({ role, hasWorker }: RealStory, name: Part): boolean {
   return name === 'puma' ? role === 'web' : role === 'worker' || hasWorker;

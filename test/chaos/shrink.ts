@@ -16,24 +16,27 @@ const SIMPLE = {
 
 /** Stories that are each a step simpler, in an order that depends on nothing but the story. */
 export function simplerThan(story: Story): Story[] {
-  const { happenings } = story;
-  const half = Math.ceil(happenings.length / 2);
-  const fewer = happenings.length > 3 ? [happenings.slice(0, half), happenings.slice(half)] : [];
-  const without = happenings.map((_, index) => happenings.filter((__, other) => other !== index));
   return [
-    ...[...fewer, ...without].map((left) => ({ ...story, happenings: left })),
-    ...(Object.keys(SIMPLE) as (keyof typeof SIMPLE)[])
-      .filter((key) => story[key] !== SIMPLE[key])
-      .map((key) => ({ ...story, [key]: SIMPLE[key] })),
+    ...withFewerHappenings(story),
+    ...withSimpler(story, SIMPLE),
     ...(['puma', 'sidekiq', 'streamer'] as const).flatMap((child) =>
-      simplerNatures(story[child]).map((nature) => ({ ...story, [child]: nature })),
+      withSimpler(story[child], PLAIN).map((nature) => ({ ...story, [child]: nature })),
     ),
   ];
 }
 
-function simplerNatures(nature: Nature): Nature[] {
-  const keys = (Object.keys(PLAIN) as (keyof Nature)[]).filter(
-    (key) => JSON.stringify(nature[key]) !== JSON.stringify(PLAIN[key]),
-  );
-  return keys.map((key) => ({ ...nature, [key]: PLAIN[key] }));
+/** Halves first, then all but one. */
+export function withFewerHappenings<S extends { happenings: readonly unknown[] }>(story: S): S[] {
+  const { happenings } = story;
+  const half = Math.ceil(happenings.length / 2);
+  const fewer = happenings.length > 3 ? [happenings.slice(0, half), happenings.slice(half)] : [];
+  const without = happenings.map((_, index) => happenings.filter((__, other) => other !== index));
+  return [...fewer, ...without].map((left) => ({ ...story, happenings: left }));
+}
+
+/** One thing at a time as in `simple`. */
+export function withSimpler<S extends object>(whole: S, simple: Partial<S>): S[] {
+  const keys = Object.keys(simple) as (keyof S)[];
+  const different = keys.filter((key) => JSON.stringify(whole[key]) !== JSON.stringify(simple[key]));
+  return different.map((key) => ({ ...whole, [key]: simple[key] }));
 }
