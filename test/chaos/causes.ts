@@ -36,7 +36,7 @@ export function possibleCauses(story: Story, record: Record, lives: readonly Lif
   const instead = first.flatMap((cause) =>
     stops.filter((stop) => canAsk(cause, stop)).map((stop) => ({ ...stop, ...earlier(stop, cause) })),
   );
-  return [...new Set([...kept, ...instead])];
+  return [...kept, ...instead];
 }
 
 /** When the first of them was heard of. */
