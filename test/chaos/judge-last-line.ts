@@ -1,4 +1,4 @@
-import { slackOf, type Cause } from './causes.ts';
+import { mayRest, slackOf, type Cause } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { factsIn, type Record } from './record.ts';
 import type { Story } from './story.ts';
@@ -23,7 +23,7 @@ export function judgeLastLine(
     ...(last.code === record.end.code && said.endsWith(`; exit code ${String(record.end.code)}`)
       ? []
       : [`the last line tells another exit code than ${String(record.end.code)}: ${said}`]),
-    ...judgeKilled(said, lives),
+    ...judgeKilled(story, said, lives),
   ];
 }
 
@@ -49,9 +49,10 @@ function tells(last: { [field: string]: unknown }, cause: Cause): boolean {
   }
 }
 
-/** Names each child that had to be killed, and none that had not. */
-function judgeKilled(said: string, lives: readonly Life[]): string[] {
-  const names = new Set(lives.filter(({ is }) => is === 'leader').map(({ child }) => child));
+/** Names each child that had to be killed, and none that had not; of those that may rest, it may be for another reason. */
+function judgeKilled(story: Story, said: string, lives: readonly Life[]): string[] {
+  const leaders = lives.filter(({ is, child }) => is === 'leader' && !mayRest(story, child));
+  const names = new Set(leaders.map(({ child }) => child));
   const part = said.split('; ').find((one) => one.includes('had to be killed')) ?? '';
   return [...names].flatMap((name) => {
     const was = lives.some((life) => isFirst(life) && life.child === name && wasKilledByDyno(life));

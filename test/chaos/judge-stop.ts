@@ -1,4 +1,4 @@
-import { canBeRecycled, slackOf, type Moment } from './causes.ts';
+import { mayRest, slackOf, type Moment } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { CHILDREN_MS, type Record } from './record.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
@@ -25,8 +25,7 @@ export function judgeStop(story: Story, record: Record, lives: readonly Life[], 
 function judgeAsking(story: Story, record: Record, life: Life, fromMs: number, toMs: number): string[] {
   const { child, askedAtMs, startedAtMs, ended, killedAtMs, frozenAtMs } = life;
   const slackMs = slackOf(record) + (story.memory === 'off' ? 0 : 300);
-  const mayRest = canBeRecycled(story, child) || (child === 'streaming' && story.streaming === 'on-demand');
-  if (mayRest || isKilledAtOnce(record)) return [];
+  if (mayRest(story, child) || isKilledAtOnce(record)) return [];
   if (askedAtMs !== null && askedAtMs < fromMs - 1) return [`${child} got a TERM before there was a reason`];
   if (killedAtMs !== null || frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
   const drainMs = child === 'puma' && isRouted(story) ? DRAIN_MS : 0;

@@ -1,4 +1,4 @@
-import { canBeRecycled, firstOf, possibleCauses, slackOf, type Cause, type Moment } from './causes.ts';
+import { firstOf, mayRest, possibleCauses, slackOf, type Cause, type Moment } from './causes.ts';
 import { judgeAnswers } from './judge-answers.ts';
 import { judgeKilled } from './judge-killed.ts';
 import { judgeLastLine } from './judge-last-line.ts';
@@ -71,16 +71,12 @@ function codesOf(cause: Cause, story: Story, record: Record, lives: readonly Lif
   if (cause.kind === 'child') return [cause.code];
   if (cause.kind === 'memory') return [75];
   const killed = lives.filter(wasKilledByDyno);
-  if (killed.length > 0) return killed.every((life) => mayBeOfRecycle(story, life)) ? [0, 137] : [137];
+  // Those that may rest may have been killed before there was a reason to stop.
+  if (killed.length > 0) return killed.every(({ child }) => mayRest(story, child)) ? [0, 137] : [137];
   const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
   if (hurt.some(({ ended, killedAtMs }) => ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0)))
     return [137];
   return hurt.length > 0 || isAnyoneBeingBorn(record) ? [0, 137] : [0];
-}
-
-/** Killed, it may be, before there was a reason to stop: as what outlived a child that was recycled. */
-function mayBeOfRecycle(story: Story, life: Life): boolean {
-  return !isFirst(life) && canBeRecycled(story, life.child);
 }
 
 /** A child that drains and is killed has lost its jobs, whoever did it. */
