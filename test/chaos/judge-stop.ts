@@ -38,7 +38,7 @@ function judgeAsking(story: Story, record: Record, life: Life, fromMs: number, t
 }
 
 function judgeKill(story: Story, record: Record, life: Life, fromMs: number, lives: readonly Life[]): string[] {
-  const { child, is, askedAtMs, frozenAtMs } = life;
+  const { child, is, startedAtMs, askedAtMs, frozenAtMs } = life;
   const slackMs = slackOf(record);
   const { term, daemon, behind } = natureOf(story, child);
   const isDaemon = is === 'daemon' || is === 'heir';
@@ -46,6 +46,8 @@ function judgeKill(story: Story, record: Record, life: Life, fromMs: number, liv
   if (ignores || isKilledAtOnce(record) || is === 'heir' || story.memory !== 'off') return [];
   if (frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
   const isLate = lives.some((one) => isFirst(one) && wasKilledByDyno(one));
+  // A fork of its parent still heard it, and forgot it in its exec.
+  if (isDaemon && askedAtMs !== null && askedAtMs < startedAtMs) return [];
   if (askedAtMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
   const needsMs = isDaemon || term.how === 'ignore' ? 0 : term.afterMs + (child === 'puma' ? REQUEST_MS : 0);
   const strays = isDaemon || (is === 'worker' && behind === 'session');
