@@ -1,7 +1,7 @@
-// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N] [--keep FOLDER]: random stories of a dyno's life with the
+// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N] [--keep FOLDER] [--docs]: random stories of a dyno's life with the
 // real binary, one in twenty with the real puma, sidekiq and Redis, each held to docs/termination.md. A story that fails is
 // named by its seed and path; `--path` plays it alone, and finds the shortest one that fails in the same way. `--keep`
-// writes what was seen of each that fails into a folder.
+// writes what was seen of each that fails into a folder, `--docs` what came of all into docs/evidence.md.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,7 +26,7 @@ process.exit();
 function read(words) {
   const text = { type: 'string' };
   try {
-    const options = { runs: text, seed: text, path: text, 'at-once': text, keep: text };
+    const options = { runs: text, seed: text, path: text, 'at-once': text, keep: text, docs: { type: 'boolean' } };
     const { values } = parseArgs({ args: words, options });
     return {
       root,
@@ -35,6 +35,7 @@ function read(words) {
       path: path(values.path ?? null),
       atOnce: number('--at-once', values['at-once'] ?? '8', 1, 32),
       keep: values.keep ?? null,
+      isForDocs: values.docs ?? false,
     };
   } catch (error) {
     if (error instanceof CannotRun || error.code?.startsWith('ERR_PARSE_ARGS')) throw wrong(error.message);
@@ -65,8 +66,16 @@ async function run(options) {
   try {
     await build({ ...shared, entryPoints: [join(root, 'test/chaos/main.ts')], outfile });
     const { chaos } = await import(outfile);
-    return await chaos(options);
+    const { exitCode, report } = await chaos(options);
+    if (options.isForDocs && report !== null) await writeDocs(report);
+    return exitCode;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function writeDocs(report) {
+  const { writeSection } = await import('./bench/docs.js');
+  const { describe, machine } = await import('./bench/machine.js');
+  await writeSection('chaos', `${report}\n\n${describe(machine())}.`);
 }

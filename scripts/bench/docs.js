@@ -27,6 +27,11 @@ export async function writeDocs(results) {
   await put(README, [['short', shortTable(evidence)]]);
 }
 
+/** Of another command's figures. */
+export async function writeSection(name, markdown) {
+  await put(PAGE, [[name, markdown]]);
+}
+
 function sectionOf({ rows, notes, place, images = {} }) {
   const pictures = Object.keys(images).map((file) => `![](images/${file})`);
   const quick = place.isQuick ? ' **A quick run, to try it out: no evidence.**' : '';

@@ -1,3 +1,6 @@
+import type { RealRecord } from './real-record.ts';
+import type { Record } from './record.ts';
+
 /** A kind of story: how one is made up, played, judged and told shorter. */
 export type Genre<Story> = {
   /** So many are played at the same time, each at a place of its own. */
@@ -12,5 +15,5 @@ export type Genre<Story> = {
 };
 
 /** record: what was seen from outside; violations: each invariant that was broken, in words. */
-export type Seen = { record: unknown; violations: string[] };
+export type Seen = { record: Record | RealRecord; violations: string[] };
 export type Played<Story> = Seen & { story: Story };

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Played } from './genre.ts';
 import { Repertoire } from './repertoire.ts';
+import { Tally } from './tally.ts';
 import type { Troupe } from './troupe.ts';
 
 /** How often a story is played before it counts as one that does not fail: moments vary. */
@@ -17,22 +18,28 @@ export type Options = {
   keep: string | null;
 };
 
-/** Plays them all, or the one at `path` and what is simpler than it. Gives the exit code. */
-export async function chaos(options: Options): Promise<number> {
+/** report: markdown, of a run of all. */
+export type Result = { exitCode: number; report: string | null };
+
+/** Plays them all, or the one at `path` and what is simpler than it. */
+export async function chaos(options: Options): Promise<Result> {
   const repertoire = new Repertoire(options.root, options.atOnce);
   process.once('exit', () => repertoire.close());
   if (options.path === null) return playAll(options, repertoire);
   const [number = 0, ...steps] = options.path.split(':').map(Number);
   const from = { ...options, number, steps };
-  return repertoire.isReal(number) ? replay(from, repertoire.real) : replay(from, repertoire.tiny);
+  const exitCode = await (repertoire.isReal(number) ? replay(from, repertoire.real) : replay(from, repertoire.tiny));
+  return { exitCode, report: null };
 }
 
-async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repertoire): Promise<number> {
+async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repertoire): Promise<Result> {
   console.log(`${runs} stories of seed ${seed}, ${atOnce} at once`);
   const progress = { done: 0, violated: 0, all: runs, since: performance.now() };
   const timer = setInterval(() => console.log(inWords(progress)), PROGRESS_EVERY_MS);
+  const tally = new Tally();
   const take = (played: Played<unknown>, number: number): void => {
     progress.done += 1;
+    tally.add(played.record);
     if (played.violations.length === 0) return;
     progress.violated += 1;
     complain(played, seed, `${number}`, keep);
@@ -40,8 +47,9 @@ async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repert
   await Promise.all(repertoire.playAll(seed, runs).map(async (playing, number) => take(await playing, number)));
   clearInterval(timer);
   const verdict = progress.violated === 0 ? 'no violation' : `${progress.violated} with violations`;
-  console.log(`${progress.done} of ${runs} stories in ${seconds(performance.now() - progress.since)} s: ${verdict}`);
-  return progress.violated === 0 ? 0 : 1;
+  const said = `${progress.done} stories of seed ${seed} in ${minutes(performance.now() - progress.since)} min: ${verdict}`;
+  console.log(said);
+  return { exitCode: progress.violated === 0 ? 0 : 1, report: `**${said}.**\n\n${tally.describe()}` };
 }
 
 type Progress = { done: number; violated: number; all: number; since: number };
@@ -108,6 +116,6 @@ function kindsOf({ violations }: Played<unknown>): Set<string> {
   return new Set(violations.map((one) => one.replace(/: .*/, '').replace(/\d+/g, 'N')));
 }
 
-function seconds(ms: number): number {
-  return Math.round(ms / 1000);
+function minutes(ms: number): string {
+  return (ms / 60_000).toFixed(1);
 }
