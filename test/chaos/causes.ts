@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { isFirst, type Life } from './lives.ts';
-import type { Record } from './record.ts';
+import type { TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
 
 /** Between these two the supervisor came to know of something. */
@@ -20,12 +20,12 @@ const BROADCAST_MS = 250;
 const BOOT_MS = 300;
 
 /** What this machine adds to a moment. */
-export function slackOf({ lagMs }: Record): number {
+export function slackOf({ lagMs }: Pick<TinyRecord, 'lagMs'>): number {
   return 60 + 2 * lagMs;
 }
 
 /** Every reason that can have been the first one. */
-export function possibleCauses(story: Story, record: Record, lives: readonly Life[]): Cause[] {
+export function possibleCauses(story: Story, record: TinyRecord, lives: readonly Life[]): Cause[] {
   const slackMs = slackOf(record);
   const certain = [...signals(record, slackMs), ...ends(story, lives, slackMs)];
   const all = [...certain, ...mayBe(story, record, lives, slackMs)];
@@ -49,7 +49,7 @@ function earlier(one: Moment, other: Moment): Moment {
   return { fromMs: Math.min(one.fromMs, other.fromMs), toMs: Math.min(one.toMs, other.toMs) };
 }
 
-function signals({ done, startedAtMs }: Record, slackMs: number): Cause[] {
+function signals({ done, startedAtMs }: TinyRecord, slackMs: number): Cause[] {
   return done.flatMap(({ atMs, untilMs, what }): Cause[] => {
     if (what.do !== 'stop') return [];
     const toMs = Math.max(untilMs + slackMs, startedAtMs + BOOT_MS + slackMs);
@@ -90,7 +90,7 @@ export function mayRest(story: Story, child: ChildName): boolean {
 }
 
 /** What can have been a reason, and need not. */
-function mayBe(story: Story, record: Record, lives: readonly Life[], slackMs: number): Cause[] {
+function mayBe(story: Story, record: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
   const restarting = lives.filter((life) => isFirst(life) && canBeRecycled(story, life.child));
   return [
     ...ends({ ...story, memory: 'off' }, restarting, slackMs),
@@ -108,7 +108,7 @@ function thirdFalls(story: Story, lives: readonly Life[], slackMs: number): Caus
 }
 
 /** A child that cannot hear signals yet dies of one that all processes get. */
-function endsWhileBooting(story: Story, { done }: Record, lives: readonly Life[], slackMs: number): Cause[] {
+function endsWhileBooting(story: Story, { done }: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
   return done.flatMap(({ atMs, what }): Cause[] => {
     if (what.do !== 'stop' || what.to === 'supervisor') return [];
     const hears = (child: ChildName): boolean =>
@@ -121,7 +121,7 @@ function endsWhileBooting(story: Story, { done }: Record, lives: readonly Life[]
 }
 
 /** From the first growth on; when it is noticed is not ours to say. */
-function memory({ memory }: Story, { ledger }: Record): Cause[] {
+function memory({ memory }: Story, { ledger }: TinyRecord): Cause[] {
   const grown = ledger.find(({ what }) => what === 'grow');
   return memory === 'save' && grown ? [{ kind: 'memory', fromMs: grown.atMs, toMs: Infinity }] : [];
 }

@@ -1,5 +1,5 @@
 import type { RealRecord } from './real-record.ts';
-import type { Record } from './record.ts';
+import type { TinyRecord } from './record.ts';
 
 /** A kind of story: how one is made up, played, judged and told shorter. */
 export type Genre<Story> = {
@@ -14,6 +14,6 @@ export type Genre<Story> = {
   close(this: void): void;
 };
 
-/** record: what was seen from outside; violations: each invariant that was broken, in words. */
-export type Seen = { record: Record | RealRecord; violations: string[] };
+/** record: what was seen from outside, null where the play itself failed; violations: each invariant that was broken, in words. */
+export type Seen = { record: TinyRecord | RealRecord | null; violations: string[] };
 export type Played<Story> = Seen & { story: Story };

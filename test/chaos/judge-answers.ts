@@ -1,6 +1,6 @@
 import { slackOf } from './causes.ts';
 import { livesOf } from './lives.ts';
-import type { Answer, Record } from './record.ts';
+import type { Answer, TinyRecord } from './record.ts';
 import { isRouted, type Story } from './story.ts';
 
 /** The longest of our requests to puma. */
@@ -8,7 +8,7 @@ const LONGEST_MS = 300;
 
 /** Each request got a whole answer, a broken connection or a refusal of the router's, never a wrong one; and its answer where
  * nothing stood in the way. causeMs: null where the supervisor was killed. */
-export function judgeAnswers(story: Story, record: Record, causeMs: number | null): string[] {
+export function judgeAnswers(story: Story, record: TinyRecord, causeMs: number | null): string[] {
   return record.answers.flatMap((answer) => {
     const wrong = judgeAnswer(story, record, answer);
     if (wrong.length > 0) return wrong;
@@ -20,7 +20,7 @@ export function judgeAnswers(story: Story, record: Record, causeMs: number | nul
   });
 }
 
-function judgeAnswer(story: Story, { processesLeft }: Record, { question, gave }: Answer): string[] {
+function judgeAnswer(story: Story, { processesLeft }: TinyRecord, { question, gave }: Answer): string[] {
   if (gave === 'nothing') return [];
   // A puma that is stopped outlives a supervisor that is killed, and keeps its connections.
   if (gave === 'no end') return processesLeft.length > 0 ? [] : [`${question} waits still, though there is no dyno`];
@@ -33,7 +33,7 @@ function judgeAnswer(story: Story, { processesLeft }: Record, { question, gave }
 }
 
 /** Puma was up and hale, and no reason to stop so near that the request could miss it. */
-function isServed(story: Story, record: Record, { question, askedAtMs }: Answer, causeMs: number): boolean {
+function isServed(story: Story, record: TinyRecord, { question, askedAtMs }: Answer, causeMs: number): boolean {
   if (question === 'stream' || question === 'upgrade' || !isRouted(story) || story.memory !== 'off') return false;
   const slackMs = slackOf(record);
   const puma = livesOf(record).find((life) => life.child === 'puma' && life.is === 'leader');

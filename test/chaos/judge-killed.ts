@@ -1,10 +1,10 @@
 import { slackOf } from './causes.ts';
 import { isFirst, livesOf, type Life } from './lives.ts';
-import type { Record } from './record.ts';
+import type { TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
 /** Of a supervisor that is killed: the kernel TERMs its children, and they drain. Their daemons are nobody's then. */
-export function judgeKilled(story: Story, record: Record): string[] {
+export function judgeKilled(story: Story, record: TinyRecord): string[] {
   const slackMs = slackOf(record);
   const firsts = livesOf(record).filter((life) => isFirst(life) && life.killedAtMs === null);
   const left = new Set(record.processesLeft.map(({ pid }) => pid));
@@ -13,7 +13,7 @@ export function judgeKilled(story: Story, record: Record): string[] {
     .flatMap((life) => judgeChild(story, record, life, left.has(life.pid), slackMs));
 }
 
-function judgeChild(story: Story, { endedAtMs }: Record, life: Life, isLeft: boolean, slackMs: number): string[] {
+function judgeChild(story: Story, { endedAtMs }: TinyRecord, life: Life, isLeft: boolean, slackMs: number): string[] {
   const { term } = natureOf(story, life.child);
   if (life.is === 'waiter') return isLeft ? [`${life.child} was left by a killed supervisor`] : [];
   if (life.askedAtMs === null && life.ended === null && isLeft) return [`${life.child} got no TERM from the kernel`];

@@ -1,6 +1,6 @@
 import { mayRest, slackOf, type Cause } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
-import { factsIn, type Record } from './record.ts';
+import { factsIn, type TinyRecord } from './record.ts';
 import type { Story } from './story.ts';
 
 /** More than this a pipe may not hold, and what nobody reads may be dropped. */
@@ -9,7 +9,7 @@ const UNREAD_BYTES = 30_000;
 /** The log's last line tells the true cause, and with it the exit code and who had to be killed. */
 export function judgeLastLine(
   story: Story,
-  record: Record,
+  record: TinyRecord,
   lives: readonly Life[],
   possible: readonly Cause[],
 ): string[] {
@@ -28,10 +28,10 @@ export function judgeLastLine(
 }
 
 /** Nobody read it, or the relay that had it was killed with it. */
-function isLost({ stdout }: Story, { reader, output, done, endedAtMs, lagMs }: Record): boolean {
+function isLost({ stdout }: Story, { reader, output, done, endedAtMs, lagMs }: TinyRecord): boolean {
   if (stdout !== 'file' && reader === 'closed') return true;
   if (stdout !== 'file' && reader === 'stalls' && output.length > UNREAD_BYTES) return true;
-  const slackMs = slackOf({ lagMs } as Record);
+  const slackMs = slackOf({ lagMs });
   return done.some(({ what, atMs }) => what.do === 'kill' && what.whom === 'relay' && atMs > endedAtMs - slackMs - 100);
 }
 

@@ -1,4 +1,4 @@
-import type { Record } from './record.ts';
+import type { TinyRecord } from './record.ts';
 import { castOf, isRouted, type Story } from './story.ts';
 
 /** The exit code for what is wrong before anything starts; null where all is well for this dyno. */
@@ -18,7 +18,7 @@ export function expectedOfMistake(story: Story): number | null {
   }
 }
 
-export function judgeMistake(story: Story, { end, ledger }: Record): string[] {
+export function judgeMistake(story: Story, { end, ledger }: TinyRecord): string[] {
   const expected = expectedOfMistake(story);
   return [
     ...(end.code === expected ? [] : [`exit code ${end.code ?? end.signal ?? '?'}, expected ${String(expected)}`]),

@@ -1,6 +1,6 @@
 import { mayRest, slackOf, type Moment } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
-import { CHILDREN_MS, type Record } from './record.ts';
+import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
 
 /** Behind a router puma's TERM comes when no request is in flight, after a third of the time at the latest. */
@@ -13,7 +13,12 @@ const KILL_TAKES_MS = 500;
 const REQUEST_MS = 400;
 
 /** TERM to every child at the same time and not before; nothing is killed that would have ended in time. */
-export function judgeStop(story: Story, record: Record, lives: readonly Life[], { fromMs, toMs }: Moment): string[] {
+export function judgeStop(
+  story: Story,
+  record: TinyRecord,
+  lives: readonly Life[],
+  { fromMs, toMs }: Moment,
+): string[] {
   if (toMs === Infinity) return [];
   return [
     ...lives.filter(({ is }) => is === 'leader').flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
@@ -22,7 +27,7 @@ export function judgeStop(story: Story, record: Record, lives: readonly Life[], 
   ];
 }
 
-function judgeAsking(story: Story, record: Record, life: Life, fromMs: number, toMs: number): string[] {
+function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: number, toMs: number): string[] {
   const { child, askedAtMs, startedAtMs, ended, killedAtMs, frozenAtMs } = life;
   const slackMs = slackOf(record) + (story.memory === 'off' ? 0 : 300);
   if (mayRest(story, child) || isKilledAtOnce(record)) return [];
@@ -37,7 +42,7 @@ function judgeAsking(story: Story, record: Record, life: Life, fromMs: number, t
     : [`${child} got its TERM ${askedAtMs === null ? 'never' : `${lateMs} ms late`}`];
 }
 
-function judgeKill(story: Story, record: Record, life: Life, fromMs: number, lives: readonly Life[]): string[] {
+function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number, lives: readonly Life[]): string[] {
   const { child, is, startedAtMs, askedAtMs, frozenAtMs } = life;
   const slackMs = slackOf(record);
   const { term, daemon, behind } = natureOf(story, child);
@@ -57,16 +62,16 @@ function judgeKill(story: Story, record: Record, life: Life, fromMs: number, liv
 }
 
 /** A second INT. */
-function isKilledAtOnce(record: Record): boolean {
+function isKilledAtOnce(record: TinyRecord): boolean {
   return interrupts(record).length > 1;
 }
 
-function interrupts({ done }: Record): Record['done'] {
+function interrupts({ done }: TinyRecord): TinyRecord['done'] {
   return done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT');
 }
 
 /** Of two that come at almost the same time the kernel makes one. */
-function judgeSecondInterrupt(record: Record, toMs: number): string[] {
+function judgeSecondInterrupt(record: TinyRecord, toMs: number): string[] {
   const slackMs = slackOf(record);
   const [first, ...others] = interrupts(record).filter(({ atMs }) => atMs > toMs - slackMs);
   const second = others.find(({ atMs }) => first !== undefined && atMs > first.untilMs + slackMs);

@@ -5,12 +5,12 @@ import { judgeLastLine } from './judge-last-line.ts';
 import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeStop } from './judge-stop.ts';
 import { isFirst, livesOf, wasKilledByDyno, type Life } from './lives.ts';
-import { BUDGET_MS, type Record } from './record.ts';
+import { BUDGET_MS, type TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
 /** Every invariant that a story has broken, in words; derived from what we did and what the children wrote, and from
  * docs/termination.md, not from the supervisor's code. */
-export function judge(story: Story, record: Record): string[] {
+export function judge(story: Story, record: TinyRecord): string[] {
   if (isEndedAtBoot(record)) return judgeFiles(record);
   if (wasKilled(record)) return [...judgeKilled(story, record), ...judgeAnswers(story, record, null)];
   if (expectedOfMistake(story) !== null) return [...judgeMistake(story, record), ...judgeFiles(record)];
@@ -30,16 +30,16 @@ export function judge(story: Story, record: Record): string[] {
 }
 
 /** Before Node runs our first line a signal is the kernel's affair: nothing has been started then, nothing been said. */
-function isEndedAtBoot({ end, done, ledger, output }: Record): boolean {
+function isEndedAtBoot({ end, done, ledger, output }: TinyRecord): boolean {
   if (end.signal === null || end.signal === 'SIGKILL' || ledger.length > 0 || output !== '') return false;
   return done.some(({ what }) => what.do === 'stop' && what.signal === end.signal);
 }
 
-function wasKilled({ end, done }: Record): boolean {
+function wasKilled({ end, done }: TinyRecord): boolean {
   return end.signal === 'SIGKILL' && done.some(({ what }) => what.do === 'kill' && what.whom === 'supervisor');
 }
 
-function judgeLeft(story: Story, { processesLeft }: Record, lives: readonly Life[], cause: Moment): string[] {
+function judgeLeft(story: Story, { processesLeft }: TinyRecord, lives: readonly Life[], cause: Moment): string[] {
   const beyond = lives.filter((life) => isBeyondUs(story, life, lives, cause)).map(({ pid }) => pid);
   const left = processesLeft.filter(({ pid }) => !beyond.includes(pid));
   return left.map(({ pid, command }) => `process ${pid} was left: ${command}`);
@@ -56,18 +56,18 @@ function isBeyondUs(story: Story, { child, is, startedAtMs }: Life, lives: reado
   });
 }
 
-function judgeFiles({ filesLeft }: Record): string[] {
+function judgeFiles({ filesLeft }: TinyRecord): string[] {
   return filesLeft.map((file) => `${file} was left`);
 }
 
-function judgeCode(story: Story, record: Record, lives: readonly Life[], possible: readonly Cause[]): string[] {
+function judgeCode(story: Story, record: TinyRecord, lives: readonly Life[], possible: readonly Cause[]): string[] {
   const codes = new Set(possible.flatMap((cause) => codesOf(cause, story, record, lives)));
   const { code, signal } = record.end;
   if (code !== null && codes.has(code)) return [];
   return [`exit code ${code ?? signal ?? '?'}, expected ${[...codes].join(' or ')}`];
 }
 
-function codesOf(cause: Cause, story: Story, record: Record, lives: readonly Life[]): number[] {
+function codesOf(cause: Cause, story: Story, record: TinyRecord, lives: readonly Life[]): number[] {
   if (cause.kind === 'child') return [cause.code];
   if (cause.kind === 'memory') return [75];
   const killed = lives.filter(wasKilledByDyno);
@@ -85,13 +85,13 @@ function wasKilledByOthers({ ended, killedAtMs }: Life, sinceMs: number): boolea
 }
 
 /** A daemon that was forked and has not written a word can have been killed. */
-export function isAnyoneBeingBorn({ ledger }: Record): boolean {
-  const count = (test: (entry: Record['ledger'][number]) => boolean): number => ledger.filter(test).length;
+export function isAnyoneBeingBorn({ ledger }: TinyRecord): boolean {
+  const count = (test: (entry: TinyRecord['ledger'][number]) => boolean): number => ledger.filter(test).length;
   const forks = count(({ what }) => what === 'forks');
   return forks > count(({ name, what }) => name.endsWith('.daemon') && what === 'start');
 }
 
-function judgeBudget(record: Record, { fromMs, toMs }: Moment, possible: readonly Cause[]): string[] {
+function judgeBudget(record: TinyRecord, { fromMs, toMs }: Moment, possible: readonly Cause[]): string[] {
   if (possible.some(({ kind }) => kind === 'memory')) return [];
   const tookMs = Math.round(record.endedAtMs - fromMs);
   const allowedMs = Math.round(toMs - fromMs + BUDGET_MS);

@@ -39,12 +39,12 @@ async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repert
   const tally = new Tally();
   const take = (played: Played<unknown>, number: number): void => {
     progress.done += 1;
-    tally.add(played.record);
+    tally.add(played);
     if (played.violations.length === 0) return;
     progress.violated += 1;
     complain(played, seed, `${number}`, keep);
   };
-  await Promise.all(repertoire.playAll(seed, runs).map(async (playing, number) => take(await playing, number)));
+  await Promise.all(repertoire.playAll(seed, runs, take));
   clearInterval(timer);
   const verdict = progress.violated === 0 ? 'no violation' : `${progress.violated} with violations`;
   const said = `${progress.done} stories of seed ${seed} in ${minutes(performance.now() - progress.since)} min: ${verdict}`;
@@ -106,7 +106,7 @@ async function failureOf<Story>(
   troupe: Troupe<Story>,
   kinds?: ReadonlySet<string>,
 ): Promise<Played<Story> | null> {
-  const played = await Promise.all(Array.from({ length: TRIES }, () => troupe.play(story)));
+  const played = await Promise.all(Array.from({ length: TRIES }, () => troupe.play(() => story)));
   const isOne = (one: Played<Story>): boolean => !kinds || [...kindsOf(one)].some((kind) => kinds.has(kind));
   return played.find((one) => one.violations.length > 0 && isOne(one)) ?? null;
 }

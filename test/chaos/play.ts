@@ -9,7 +9,7 @@ import { alive, commandLine, ofDyno } from '../harness/processes.ts';
 import { environmentOf, hasSteps } from './dyno-env.ts';
 import { perform, readLedger, setClock, type Scene } from './deeds.ts';
 import { watchLag } from './lag.ts';
-import { BUDGET_MS, type Done, type Left, type Record } from './record.ts';
+import { BUDGET_MS, type Done, type Left, type TinyRecord } from './record.ts';
 import { Reader } from './reader.ts';
 import { now, signalIfAlive } from './signal.ts';
 import { startLoad, type Stage } from './stage.ts';
@@ -27,12 +27,12 @@ const PATIENCE_AT_MOST_MS = 3 * BUDGET_MS + PATIENCE_WITH_MEMORY_MS;
 const SETTLES_MS = 1000;
 
 /** Plays it with the real binary and gives what was seen. Nothing of it is left then. house: what openTheatre() made. */
-export async function play(story: Story, stage: Stage, house: string): Promise<Record> {
-  stage.set(story.tmp);
-  if (hasSteps(story)) setClock(stage.folder, 0);
+export async function play(story: Story, stage: Stage, house: string): Promise<TinyRecord> {
   const stopLoad = story.isBusy ? startLoad() : () => {};
   const lag = watchLag();
   try {
+    stage.set(story.tmp);
+    if (hasSteps(story)) setClock(stage.folder, 0);
     return { ...(await playOn(story, stage, house)), lagMs: lag.most() };
   } finally {
     lag.stop();
@@ -41,10 +41,25 @@ export async function play(story: Story, stage: Stage, house: string): Promise<R
   }
 }
 
-async function playOn(story: Story, stage: Stage, house: string): Promise<Omit<Record, 'lagMs'>> {
+async function playOn(story: Story, stage: Stage, house: string): Promise<Omit<TinyRecord, 'lagMs'>> {
   const port = await portOf(story, stage);
   const abort = new AbortController();
   const scene = start(story, stage, house, port.number, abort.signal);
+  try {
+    const seen = await watch(story, scene, abort);
+    await clear(scene);
+    return { ...seen, ledger: readLedger(stage.folder), filesLeft: filesIn(stage.folder) };
+  } finally {
+    await clear(scene);
+    port.close();
+    clearClocks([scene.supervisor.pid, ...readLedger(stage.folder).map(({ pid }) => pid)]);
+  }
+}
+
+type Watched = Omit<TinyRecord, 'lagMs' | 'filesLeft' | 'ledger'>;
+
+/** From its start to its end and the last answer. */
+async function watch(story: Story, scene: Scene, abort: AbortController): Promise<Watched> {
   const startedAtMs = now();
   const ended = new Promise<{ end: End; endedAtMs: number }>((resolve) => {
     scene.supervisor.once('exit', (code, signal) => resolve({ end: { code, signal }, endedAtMs: now() }));
@@ -60,12 +75,7 @@ async function playOn(story: Story, stage: Stage, house: string): Promise<Omit<R
   const patience = setTimeout(() => abort.abort(), SETTLES_MS);
   const answers = await Promise.all(scene.answers);
   clearTimeout(patience);
-  await clear(scene);
-  port.close();
-  const filesLeft = filesIn(stage.folder);
-  const ledger = readLedger(stage.folder);
-  clearClocks([scene.supervisor.pid, ...ledger.map(({ pid }) => pid)]);
-  return { startedAtMs, endedAtMs, end, done, ledger, output, reader, answers, processesLeft, filesLeft };
+  return { startedAtMs, endedAtMs, end, done, output, reader, answers, processesLeft };
 }
 
 function start(story: Story, stage: Stage, house: string, port: number, giveUp: AbortSignal): Scene {

@@ -1,6 +1,6 @@
 import type { Genre } from './genre.ts';
 import { judgeReal } from './real-judge.ts';
-import { playReal } from './real-play.ts';
+import { playReal, RAILS_APP, SMALL_APP } from './real-play.ts';
 import { realStoryOf, type RealStory } from './real-story.ts';
 import { withFewerHappenings, withSimpler } from './shrink.ts';
 import { openTheatre } from './stage.ts';
@@ -14,7 +14,7 @@ const SIMPLE = {
 
 /** Stories with the real puma, sidekiq and Redis, some with Rails: jobs and requests are counted. */
 export function realGenre(root: string): Genre<RealStory> {
-  const theatre = openTheatre(root);
+  const theatre = openTheatre(root, [SMALL_APP, RAILS_APP]);
   return {
     ...{ atOnce: AT_ONCE, storyOf: realStoryOf, close: theatre.close },
     simplerThan: (story) => [...withFewerHappenings(story), ...withSimpler(story, SIMPLE)],

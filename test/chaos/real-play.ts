@@ -4,7 +4,6 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Dyno, type End } from '../harness/dyno.ts';
 import { commandLine } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
@@ -19,8 +18,9 @@ import { StoryRedis } from './real-redis.ts';
 import { hasPart, type RealStory } from './real-story.ts';
 import { visitAll } from './real-visitors.ts';
 
-const smallApp = fileURLToPath(new URL('real-app', import.meta.url));
-const railsApp = fileURLToPath(new URL('../real/app', import.meta.url));
+/** In the house: what runs may lie elsewhere, in a bundle. */
+export const SMALL_APP = 'test/chaos/real-app';
+export const RAILS_APP = 'test/real/app';
 /** What the longest request needs, and some more: so long children drain whose supervisor was killed. */
 const DRAIN_MOST_MS = 17_000;
 
@@ -42,19 +42,20 @@ export async function playReal(story: RealStory, house: string): Promise<RealRec
 
 async function playIn(story: RealStory, folder: string, redis: StoryRedis, house: string): Promise<RealRecord> {
   const port = await freePort();
-  const { checkout, own, ledger } = layOut(story, folder);
+  const { checkout, own, ledger } = layOut(story, folder, house);
   const startedAtMs = now();
   const dyno = start(house, story, checkout, { ...environment(story, port, own, ledger), REDIS_URL: redis.url });
   const lag = watchLag();
+  const looking = setInterval(() => dyno.look(), 200); // Children of children are known by having been seen.
   try {
     const exited = exitOf(dyno);
-    const looking = setInterval(() => dyno.look(), 200); // Children of children are known by having been seen.
     const over = (): boolean => isOver(dyno);
     const alongside = Promise.all([
       hasPart(story, 'sidekiq') ? enqueueAll(story, redis, over) : [],
       hasPart(story, 'puma') ? visitAll(story, port, over) : [],
     ]);
     const happened = happen(story, dyno, redis, startedAtMs);
+    for (const one of [alongside, happened]) one.catch(() => {}); // Each is waited for below.
     const { end, endedAtMs } = await exited;
     clearInterval(looking);
     const processesLeft = await leftOf(dyno, end);
@@ -70,16 +71,20 @@ async function playIn(story: RealStory, folder: string, redis: StoryRedis, house
       filesLeft: filesIn(own, checkout),
     };
   } finally {
+    clearInterval(looking);
     lag.stop();
     await dyno.obliterate();
   }
 }
 
+type Place = { checkout: string; own: string; ledger: string };
+
 /** A checkout with the parts of the story. */
-function layOut({ isRails }: RealStory, folder: string): { checkout: string; own: string; ledger: string } {
+function layOut({ isRails }: RealStory, folder: string, house: string): Place {
+  const smallApp = join(house, SMALL_APP);
   const checkout = join(folder, 'app');
   if (isRails) {
-    cpSync(railsApp, checkout, { recursive: true });
+    cpSync(join(house, RAILS_APP), checkout, { recursive: true });
     for (const name of ['ledger.rb', 'echo.rb']) cpSync(join(smallApp, name), join(checkout, name));
     cpSync(join(smallApp, 'rails.ru'), join(checkout, 'config.ru'));
     cpSync(join(smallApp, 'ledger_worker.rb'), join(checkout, 'app/workers/ledger_worker.rb'));

@@ -7,7 +7,7 @@ export const BUDGET_MS = 3000;
 export const CHILDREN_MS = BUDGET_MS - 1500;
 
 /** What was seen of a story from outside; times on the monotonic clock, in milliseconds. */
-export type Record = {
+export type TinyRecord = {
   startedAtMs: number;
   endedAtMs: number;
   end: End;

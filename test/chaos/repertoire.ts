@@ -9,6 +9,7 @@ import { Troupe } from './troupe.ts';
 const REAL_EVERY = 20;
 
 export type AnyPlayed = Played<Story> | Played<RealStory>;
+type Take = (played: AnyPlayed, number: number) => void;
 
 /** Every story by its seed and number. */
 export class Repertoire {
@@ -24,17 +25,20 @@ export class Repertoire {
     return number % REAL_EVERY === 0;
   }
 
-  /** The first `runs` of a seed, each as it comes; those with the real parts last, lest booting rubies starve the others. */
-  playAll(seed: number, runs: number): Promise<AnyPlayed>[] {
+  /** The first `runs` of a seed; those with the real parts last, lest booting rubies starve the others. `take` has each as
+   * it comes, and nothing of it is kept but its violations: ten thousand records are more than fits into memory. */
+  playAll(seed: number, runs: number, take: Take = () => {}): Promise<readonly string[]>[] {
+    const playOne = async <S>(troupe: Troupe<S>, number: number): Promise<readonly string[]> => {
+      const played = await troupe.play(() => troupe.genre.storyOf(seed, number));
+      take(played as AnyPlayed, number);
+      return played.violations;
+    };
     const numbers = Array.from({ length: runs }, (_, number) => number);
-    const tiny = numbers
-      .filter((number) => !this.isReal(number))
-      .map((number) => [number, this.tiny.play(this.tiny.genre.storyOf(seed, number))] as const);
-    const played = new Map<number, Promise<AnyPlayed>>(tiny);
-    const last = Promise.allSettled(played.values());
-    return numbers.map(
-      (number) => played.get(number) ?? last.then(() => this.real.play(this.real.genre.storyOf(seed, number))),
+    const tiny = new Map(
+      numbers.filter((number) => !this.isReal(number)).map((number) => [number, playOne(this.tiny, number)]),
     );
+    const last = Promise.allSettled(tiny.values());
+    return numbers.map((number) => tiny.get(number) ?? last.then(() => playOne(this.real, number)));
   }
 
   close(): void {

@@ -44,7 +44,7 @@ export class Stage {
 
   strike(): void {
     const tmp = join(this.folder, 'tmp');
-    if (existsSync(join(tmp, FULL))) execFileSync('umount', [tmp]);
+    if (existsSync(join(tmp, FULL))) execFileSync('umount', ['--lazy', tmp]);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -65,10 +65,10 @@ function fill(folder: string): void {
 
 /** The folder of all stages, with a perl that is called ruby, since the guard goes by a program's name, and a copy of what is
  * played, so that nobody builds it anew meanwhile. */
-export function openTheatre(root: string): { folder: string; close: () => void } {
+export function openTheatre(root: string, more: readonly string[] = []): { folder: string; close: () => void } {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-')));
   copyFileSync('/usr/bin/perl', join(folder, 'ruby'));
-  for (const part of ['bin', 'dist', 'test/fixtures/chaos-child.pl']) {
+  for (const part of ['bin', 'dist', 'test/fixtures/chaos-child.pl', ...more]) {
     cpSync(join(root, part), join(folder, part), { recursive: true });
   }
   return { folder, close: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };

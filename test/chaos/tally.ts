@@ -1,6 +1,7 @@
+import type { Seen } from './genre.ts';
 import type { RealRecord } from './real-record.ts';
 import type { RealDeed } from './real-story.ts';
-import type { Record } from './record.ts';
+import type { TinyRecord } from './record.ts';
 import type { Deed } from './story.ts';
 
 type Counts = Map<string, number>;
@@ -14,7 +15,8 @@ export class Tally {
   #processes = 0;
   #real = 0;
 
-  add(record: Record | RealRecord): void {
+  add({ record }: Seen): void {
+    if (record === null) return;
     for (const { what } of record.done) count(this.#deeds, inWords(what));
     count(this.#ends, `${record.end.code ?? record.end.signal ?? '?'}`);
     if ('visits' in record) this.#addReal(record);
@@ -42,7 +44,7 @@ export class Tally {
     this.#requests.answered += visits.filter(({ gave }) => typeof gave === 'object' && gave.status === 200).length;
   }
 
-  #addTiny({ answers, ledger }: Record): void {
+  #addTiny({ answers, ledger }: TinyRecord): void {
     this.#processes += new Set(ledger.map(({ pid }) => pid)).size;
     this.#requests.asked += answers.length;
     this.#requests.answered += answers.filter(({ gave }) => typeof gave === 'object' && gave.isWhole).length;

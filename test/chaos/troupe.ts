@@ -1,4 +1,4 @@
-import type { Genre, Played } from './genre.ts';
+import type { Genre, Played, Seen } from './genre.ts';
 
 /** Plays stories of one kind, so many at once; whoever asks waits for a free place. */
 export class Troupe<Story> {
@@ -11,10 +11,14 @@ export class Troupe<Story> {
     this.#free = Array.from({ length: genre.atOnce }, (_, place) => place);
   }
 
-  async play(story: Story): Promise<Played<Story>> {
+  /** The story is made up when there is a place for it. Never rejects: a play that fails is a violation. */
+  async play(storyOf: () => Story): Promise<Played<Story>> {
     const place = this.#free.pop() ?? (await new Promise<number>((resolve) => this.#waiting.push(resolve)));
+    const story = storyOf();
     try {
       return { story, ...(await this.genre.play(story, place)) };
+    } catch (error) {
+      return { story, ...failed(error) };
     } finally {
       const next = this.#waiting.shift();
       if (next) next(place);
@@ -25,4 +29,10 @@ export class Troupe<Story> {
   close(): void {
     this.genre.close();
   }
+}
+
+function failed(error: unknown): Seen {
+  const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const lines = said.split('\n').slice(0, 3);
+  return { record: null, violations: [`the play itself failed: ${lines.map((line) => line.trim()).join(' ')}`] };
 }
