@@ -74,6 +74,32 @@ test('the work behind a start script has all the time to finish', async () => {
   expect(await sweeper.end(later())).toEqual({ ended: [`perl (pid ${slow})`], killed: [] });
 });
 
+/** Says that it is there; a job that says when it hears TERM, and work that ends its job a while after its own. */
+const there = (name: string): string => `open P, ">", "${name}.pid"; print P $$; close P; sleep 1 while 1`;
+const JOB = `$SIG{TERM} = sub { open F, ">", "job.termed" }; ${there('job')}`;
+const WORK = `unless ($job = fork) { ${JOB} } $SIG{TERM} = sub { select undef, undef, undef, 0.3; kill KILL => $job; exit }; ${there('work')}`;
+
+test('what the work behind a start script has started is its own affair', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `perl -e '${WORK}' &`, sweeper);
+  await family.pidOf('job');
+  await family.pidOf('work');
+  expect((await sweeper.end(later())).killed).toEqual([]);
+  expect(family.has('job.termed')).toBe(false);
+});
+
+test('one that leaves its session late has a second to follow TERM, too', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  const waits = `open P, ">", "early.pid"; print P $$; close P; sleep 1 until $asked; select undef, undef, undef, 1.3`;
+  const leaves = `exit if fork; setsid; $SIG{TERM} = sub { exit }; ${there('late')}`;
+  const late = `use POSIX; $SIG{TERM} = sub { $asked = 1 }; ${waits}; ${leaves}`;
+  await leave(family, `perl -e '${late}' &`, sweeper);
+  await family.pidOf('early');
+  expect((await sweeper.end(later())).killed).toEqual([]);
+});
+
 test('told again, with less time, it hurries', async () => {
   const family = new Family();
   const sweeper = new Sweeper(family.marker, clock);

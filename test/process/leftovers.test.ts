@@ -56,3 +56,14 @@ test('work behind a start script, which dies of TERM, has its time to finish', a
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
   expect(lastLine(dyno)).toMatch(/the children ended by themselves, node \(pid \d+\) was ended/);
 });
+
+test('work behind a start script hears of the stop while another child still drains', async () => {
+  const env = { SIDEKIQ_COMMAND: `sh -c '${tiny('sidekiq', 'after=100')}; true'` };
+  const dyno = startWeb('after=1500', '', { env });
+  await bothUp(dyno);
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  const [heard, pumaEnded] = [/sidekiq SIGTERM/, /puma ended/].map((line) => dyno.output.search(line));
+  expect(heard).toBeGreaterThan(0);
+  expect(heard).toBeLessThan(pumaEnded ?? 0);
+});
