@@ -98,7 +98,7 @@ export type Host = {
   whenIdle(spec: ChildSpec, idle: () => void): Cancel;
   /** SIGKILL for a child that lives, and its whole tree. */
   killTree(child: ChildName): void;
-  /** Ends what outlived a child that has ended: TERM, and KILL at `killAtMs`. */
+  /** Ends what outlived a child that has ended, as `sweep` does. */
   clearTree(child: ChildName, killAtMs: number): Promise<Leftovers>;
   /** Ends one process in the tree of a child: TERM, and KILL when `killAfterMs` have passed (0: KILL at once, null: never). Nothing
    * happens to a process that is not ours, or not the same any more. */
@@ -107,6 +107,6 @@ export type Host = {
   sacrifice(process: ProcessId): void;
   /** SIGKILL for everything that is ours, now; says what that was beside the children, as `name (pid 12)`. */
   killAll(): readonly string[];
-  /** Ends what outlived the children: TERM, a second later KILL, KILL at once when `untilMs` is over. */
+  /** Ends what outlived the children: TERM, and KILL when `untilMs` is over; for what has left its session a second later. */
   sweep(untilMs: number): Promise<Leftovers>;
 };

@@ -9,6 +9,9 @@ const STRAY_GRACE_MS = 1000;
 /** How long the kernel has to carry out a KILL before we go without it. */
 const KILL_TAKES_MS = 700;
 const POLL_MS = 20;
+/** What does not follow its TERM at once drains, and each look reads all of /proc. */
+const SLOW_POLL_MS = 200;
+const HURRY_MS = 1000;
 const FIRST_LOOK_MS = 100;
 const LOOK_EVERY_MS = 5000;
 /** Who forks while its tree is killed leaves somebody to the next round. */
@@ -19,7 +22,9 @@ export class Sweeper {
   readonly #families: Families;
   readonly #clock: Clock;
   readonly #sessions = new Set<number>();
-  /** By whichever of those who end something at the same time: a child's leftovers may still go when the stop comes. */
+  /** By whichever of those who end something at the same time: a child's leftovers may still go when the stop comes. When each
+   * had its TERM, and who had a KILL. */
+  readonly #termedAtMs = new Map<string, number>();
   readonly #killed = new Set<string>();
   #killAtMs = Infinity;
   #ending: Promise<Leftovers> | null = null;
@@ -57,7 +62,7 @@ export class Sweeper {
   /** @returns what was killed beside these children, as `name (pid 12)` */
   kill(children: ReadonlySet<number>): string[] {
     const left = this.#families.living();
-    for (const { pid } of left) send(pid, 'SIGKILL');
+    for (const row of left) this.#kill(row);
     return left.filter(({ pid }) => !children.has(pid)).map(describe);
   }
 
@@ -79,56 +84,66 @@ export class Sweeper {
     return this.#families.has(target);
   }
 
-  /** Ends everything of ours with TERM. What still is in the session of a child may be all its work, behind a start script
-   * that has ended: it gets until `untilMs` to finish. What has left it is killed a second later. Called again, the
-   * earlier time holds. */
+  /** Ends everything of ours with TERM: whoever has no living parent among us, since what that one has started is its own
+   * affair. What still is in the session of a child may be all its work, behind a start script that has ended: it gets until
+   * `untilMs` to finish. What has left it is killed a second after its TERM. Called again, the earlier time holds. */
   end(untilMs: number): Promise<Leftovers> {
-    this.#killAtMs = Math.min(this.#killAtMs, untilMs);
-    const strayAtMs = this.#clock.now() + STRAY_GRACE_MS;
-    const killAtMs = ({ session }: ProcessRow): number =>
-      this.#sessions.has(session) ? this.#killAtMs : Math.min(this.#killAtMs, strayAtMs);
-    const giveUpAtMs = Math.max(untilMs, this.#clock.now()) + KILL_TAKES_MS;
-    this.#ending ??= this.#empty(() => this.#families.living(), killAtMs, giveUpAtMs);
+    this.#killAtMs = Math.min(this.#killAtMs, Math.max(untilMs, this.#clock.now()));
+    this.#ending ??= this.#empty(
+      () => this.#families.living(),
+      () => this.#killAtMs,
+    );
     return this.#ending;
   }
 
-  /** Ends what outlived one child: TERM, and KILL at `killAtMs`. Its pid is nobody's then. */
-  async clear(child: ChildName, killAtMs: number): Promise<Leftovers> {
+  /** The same for what outlived one child, whose pid is nobody's then. */
+  async clear(child: ChildName, untilMs: number): Promise<Leftovers> {
     const living = (): ProcessRow[] => this.#families.livingOf(child);
-    const leftovers = await this.#empty(living, () => killAtMs, killAtMs + KILL_TAKES_MS);
+    const leftovers = await this.#empty(living, () => Math.min(untilMs, this.#killAtMs));
     this.#families.prune();
     return leftovers;
   }
 
-  async #empty(
-    living: () => ProcessRow[],
-    killAtMs: (row: ProcessRow) => number,
-    giveUpAtMs: number,
-  ): Promise<Leftovers> {
+  async #empty(living: () => ProcessRow[], killAtMs: () => number): Promise<Leftovers> {
     const seen = new Map<string, ProcessRow>();
-    for (let left = living(); left.length > 0 && this.#clock.now() < giveUpAtMs; left = living()) {
-      const nowMs = this.#clock.now();
-      for (const row of left) {
-        if (nowMs >= killAtMs(row)) this.#kill(row);
-        else if (!seen.has(idOf(row))) terminate(row);
-        seen.set(idOf(row), row);
-      }
-      await new Promise<void>((resolve) => this.#clock.after(POLL_MS, resolve));
+    const startedAtMs = this.#clock.now();
+    const isOver = (): boolean => this.#clock.now() >= killAtMs() + KILL_TAKES_MS;
+    for (let left = living(); left.length > 0 && !isOver(); left = living()) {
+      this.#endAll(left, killAtMs());
+      for (const row of left) seen.set(idOf(row), row);
+      const pauseMs = this.#clock.now() - startedAtMs < HURRY_MS ? POLL_MS : SLOW_POLL_MS;
+      await new Promise<void>((resolve) => this.#clock.after(pauseMs, resolve));
     }
     const named = (killed: boolean): string[] =>
       [...seen].flatMap(([id, row]) => (this.#killed.has(id) === killed ? describe(row) : []));
     return { ended: named(false), killed: named(true) };
   }
 
+  #endAll(left: readonly ProcessRow[], killAtMs: number): void {
+    const living = new Set(left.map(({ pid }) => pid));
+    for (const row of left) {
+      if (this.#clock.now() >= this.#lastMsOf(row, killAtMs)) this.#kill(row);
+      else if (!living.has(row.parent)) this.#terminate(row);
+    }
+  }
+
+  #lastMsOf(row: ProcessRow, killAtMs: number): number {
+    const termedAtMs = this.#termedAtMs.get(idOf(row));
+    if (this.#sessions.has(row.session) || termedAtMs === undefined) return killAtMs;
+    return Math.min(killAtMs, termedAtMs + STRAY_GRACE_MS);
+  }
+
+  #terminate(row: ProcessRow): void {
+    if (this.#termedAtMs.has(idOf(row))) return;
+    this.#termedAtMs.set(idOf(row), this.#clock.now());
+    send(row.pid, 'SIGTERM');
+    send(row.pid, 'SIGCONT');
+  }
+
   #kill(row: ProcessRow): void {
     this.#killed.add(idOf(row));
     send(row.pid, 'SIGKILL');
   }
-}
-
-function terminate({ pid }: ProcessRow): void {
-  send(pid, 'SIGTERM');
-  send(pid, 'SIGCONT');
 }
 
 /** Of this very process, whoever gets its pid later. */

@@ -8,15 +8,18 @@ type Result = { code: number; reason: string } & Because;
 /** leaveAtMs: when we must be gone, on the monotonic clock. */
 export type ReleaseEnd = Result & { leaveAtMs: number };
 
+/** What the steps of a release that nobody has stopped leave behind holds up the deploy. */
+const LEFTOVERS_MS = 1000;
+
 /** Runs the steps in order and stops at the first failure. A stop signal is handed on to the step at work, which gets
  * the whole budget; a release that was stopped before its end never counts as a good one. */
 export async function release(plan: ReleasePlan, host: Host, tell: Tell): Promise<ReleaseEnd> {
   const stop = new Stop(plan.stop, host, tell);
   const result = await runSteps(plan, host, tell, stop);
-  stop.cancel();
   const heard = stop.heard();
-  const untilMs = heard.phase === 'running' ? host.clock.now() + plan.stop.killAfterMs : heard.killAtMs;
+  const untilMs = heard.phase === 'running' ? host.clock.now() + LEFTOVERS_MS : heard.killAtMs;
   const { ended, killed } = await host.sweep(untilMs);
+  stop.cancel();
   for (const process of ended) tell({ fact: 'leftover', process, how: 'ended' });
   for (const process of killed) tell({ fact: 'leftover', process, how: 'killed' });
   return { ...result, leaveAtMs: heard.phase === 'running' ? Infinity : heard.leaveAtMs };

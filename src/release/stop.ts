@@ -7,7 +7,7 @@ type Heard =
   { phase: 'running' } | { phase: 'stopping' | 'killing'; signal: StopSignal; killAtMs: number; leaveAtMs: number };
 
 /** What the release has heard, and what is done about it: TERM to the step at work at the first stop signal, KILL for
- * everything at a second SIGINT or when the budget ends. */
+ * everything at a second SIGINT or when the budget ends, what the steps have left behind included. */
 export class Stop {
   readonly #times: StopTimes;
   readonly #host: Host;
@@ -62,6 +62,7 @@ export class Stop {
   #kill(): void {
     if (this.#heard.phase !== 'stopping') return;
     this.#heard = { ...this.#heard, phase: 'killing' };
+    if (this.#running === null) return void this.#host.sweep(this.#host.clock.now());
     const killed = this.#host.killAll();
     this.#tell({ fact: 'killing', children: this.#names() });
     for (const process of killed) this.#tell({ fact: 'leftover', process, how: 'killed' });

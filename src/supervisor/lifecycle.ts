@@ -1,15 +1,15 @@
 import type { ServePlan } from '../plan/spec.ts';
 import { endOf, handOn, isStop } from './children.ts';
-import { drained, without } from './draining.ts';
+import { drained } from './draining.ts';
 import { fall } from './falling.ts';
 import { onDemand } from './on-demand.ts';
 import { endOver, quietOver, recycle, recycleDue } from './recycling.ts';
 import { clear, cleared, returnOver } from './returning.ts';
-import { endProcess, save } from './saving.ts';
+import { endHelper, endProcess, save } from './saving.ts';
 import { bootOver, ready, startAnyway, unwatched } from './starting.ts';
 import {
-  clearedWhileStopping,
   crash,
+  endedWhileStopping,
   joined,
   kill,
   leave,
@@ -18,6 +18,7 @@ import {
   signalWhileSweeping,
   stop,
   sweepOnceAllEnded,
+  withLeftovers,
 } from './stopping.ts';
 import type { Event, EventOf, Phase, State, Step } from './state.ts';
 
@@ -92,10 +93,8 @@ function endedWhileRunning(state: Phase<'running'>, event: EventOf<'child-exited
 function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan): Step {
   if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
   switch (event.type) {
-    case 'child-exited': {
-      const { children, told } = endOf(state.children, event);
-      return settle({ ...without(state, event.child), children }, event.atMs, [told]);
-    }
+    case 'child-exited':
+      return endedWhileStopping(state, event);
     case 'drained':
     case 'drain-over':
       return drained(state, event);
@@ -104,14 +103,14 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
     case 'broadcast-over':
       return settle(state, event.atMs);
     case 'cleared':
-      return [clearedWhileStopping(state, event)];
+    case 'killed-all':
+      return [withLeftovers(state, event)];
     case 'grace-over':
       return kill(state);
     case 'budget-over':
       return leave(state);
-    // A helper may be what would have the platform kill those that still drain; a worker drains with the others.
     case 'end-process':
-      return event.killAfterMs === null ? [state] : [state, ...endProcess(event)];
+      return [state, ...endHelper(event)];
     case 'swept':
       return [state];
   }
@@ -125,7 +124,8 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
       return sweepOnceAllEnded({ ...state, children }, [told]);
     }
     case 'cleared':
-      return [clearedWhileStopping(state, event)];
+    case 'killed-all':
+      return [withLeftovers(state, event)];
     case 'budget-over':
       return leave(state);
     case 'signal':
@@ -149,13 +149,15 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
     case 'budget-over':
       return leave(state);
     case 'cleared':
-      return [clearedWhileStopping(state, event)];
+    case 'killed-all':
+      return [withLeftovers(state, event)];
     case 'signal':
       return signalWhileSweeping(state, event);
+    case 'end-process':
+      return [state, ...endHelper(event)];
     case 'child-exited':
     case 'broadcast-over':
     case 'grace-over':
-    case 'end-process':
     case 'drained':
     case 'drain-over':
       return [state];
@@ -188,6 +190,7 @@ const NOT_WHILE_RUNNING = [
   'grace-over',
   'budget-over',
   'swept',
+  'killed-all',
   'drain-over',
 ] as const satisfies readonly Event['type'][];
 

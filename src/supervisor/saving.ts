@@ -53,3 +53,8 @@ export function endProcess({ id, name, killAfterMs, why }: EventOf<'end-process'
     { do: 'tell', fact: { fact: 'ending', process: `${name} (pid ${id.pid})`, why, killAfterMs } },
   ];
 }
+
+/** In a stop: a helper may be what would have the platform kill those that still drain; a worker drains with the others. */
+export function endHelper(event: EventOf<'end-process'>): Effect[] {
+  return event.killAfterMs === null ? [] : endProcess(event);
+}

@@ -92,6 +92,8 @@ export type Event = { atMs: number } & (
   | { type: 'grace-over' }
   | { type: 'budget-over' }
   | { type: 'swept'; leftovers: Leftovers }
+  /** What the KILL for everything has reached beside the children. */
+  | { type: 'killed-all'; leftovers: Leftovers }
 );
 /** A child from this start of its to its end. */
 export type Incarnation = { child: ChildName; startedAtMs: number };

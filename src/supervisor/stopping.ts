@@ -1,10 +1,10 @@
 import { describeStatus } from '../exit-status.ts';
 import type { Leftovers } from '../host/host.ts';
-import type { ServePlan } from '../plan/spec.ts';
+import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { BROADCAST_WINDOW_MS, mayBeBroadcast, ONCE_MORE, type Cause } from './cause.ts';
 import { alive, endOf, handOn, startedAt } from './children.ts';
-import { terminate, whoDrains } from './draining.ts';
-import type { Children, Effect, EventOf, Phase, Step } from './state.ts';
+import { terminate, whoDrains, without } from './draining.ts';
+import type { Children, Deadlines, Effect, EventOf, Phase, Step } from './state.ts';
 
 /** The first reason to stop: TERM to every leader that lives, at the same time, unless the router still serves with it; and the
  * deadlines. */
@@ -32,6 +32,7 @@ export function stop(
       ? [{ do: 'schedule', event: { type: 'broadcast-over', atMs: atMs + BROADCAST_WINDOW_MS } } as const]
       : []),
     ...first,
+    ...(cause.kind === 'child-exited' ? clearAfter(cause.child, living, deadlines) : []),
     { do: 'tell', fact: { fact: 'stopping', because: reason(cause), children: living, atMostMs: killAfterMs } },
   ];
   const still = { draining: [...draining.keys()], leftovers: { ended: [], killed: [] } };
@@ -67,6 +68,19 @@ export function signalWhileStopping(state: Phase<'stopping'>, event: EventOf<'si
   }
 }
 
+/** One of those that had their TERM has ended. */
+export function endedWhileStopping(state: Phase<'stopping'>, event: EventOf<'child-exited'>): Step {
+  const { children, told } = endOf(state.children, event);
+  const clear = clearAfter(event.child, alive(children), state.deadlines);
+  return settle({ ...without(state, event.child), children }, event.atMs, [told, ...clear]);
+}
+
+/** What a child has left behind may be all its work, behind a start script: it hears of the stop at once, not when the last of
+ * the others has ended, which is the time of the sweep. */
+function clearAfter(child: ChildName, living: readonly ChildName[], { killAtMs }: Deadlines): Effect[] {
+  return living.length === 0 ? [] : [{ do: 'clear-tree', child, killAtMs }];
+}
+
 /** On to the sweep once no child lives and the cause can no longer turn out to be the platform's TERM. */
 export function settle(state: Phase<'stopping'>, atMs: number, effects: readonly Effect[] = []): Step {
   const open = mayBeBroadcast(state.cause) && atMs - state.cause.atMs < BROADCAST_WINDOW_MS;
@@ -77,7 +91,7 @@ export function sweepOnceAllEnded(state: Phase<'stopping' | 'killing'>, effects:
   const { children, cause, deadlines, leftovers } = state;
   if (alive(children).length > 0) return [state, ...effects];
   const interrupts = state.phase === 'stopping' ? state.interrupts : 1;
-  const sweep: Effect = { do: 'sweep', untilMs: deadlines.killAtMs };
+  const sweep: Effect = { do: 'sweep', untilMs: state.phase === 'stopping' ? deadlines.killAtMs : deadlines.stopAtMs };
   return [{ phase: 'sweeping', children, cause, deadlines, interrupts, leftovers }, ...effects, sweep];
 }
 
@@ -107,10 +121,10 @@ export function leave(state: Phase<'stopping' | 'killing' | 'sweeping'>): Step {
   ];
 }
 
-/** What a recycle that was under way has ended, or had to kill. The sweep may have seen the same ones. */
-export function clearedWhileStopping<S extends Phase<'stopping' | 'killing' | 'sweeping'>>(
+/** What else had to be ended or killed. The sweep may have seen the same ones. */
+export function withLeftovers<S extends Phase<'stopping' | 'killing' | 'sweeping'>>(
   state: S,
-  { leftovers }: EventOf<'cleared'>,
+  { leftovers }: EventOf<'cleared' | 'killed-all'>,
 ): S {
   return { ...state, leftovers: joined(state.leftovers, leftovers) };
 }

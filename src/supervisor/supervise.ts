@@ -69,7 +69,7 @@ function carryOut(effect: Effect, running: Running): void {
     case 'end-process':
       return host.end(effect.id, effect.killAfterMs);
     case 'kill-all':
-      for (const process of host.killAll()) running.tell({ fact: 'leftover', process, how: 'killed' });
+      inbox.put({ type: 'killed-all', leftovers: { ended: [], killed: host.killAll() }, atMs: host.clock.now() });
       return;
     case 'sweep':
       void host.sweep(effect.untilMs).then((leftovers) => {

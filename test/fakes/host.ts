@@ -27,6 +27,9 @@ export class FakeHost implements Host {
   readonly children = new Map<string, FakeChild>();
   readonly listeners = new Set<Listener>();
   killedAll = 0;
+  /** Until when what is left may live, and when it has gone. */
+  readonly sweeps: number[] = [];
+  sweepEnds: Promise<void> = Promise.resolve();
   readonly killedTrees: string[] = [];
   readonly clearedTrees: string[] = [];
   readonly sacrificed: number[] = [];
@@ -81,8 +84,9 @@ export class FakeHost implements Host {
     return [];
   }
 
-  sweep(): Promise<Leftovers> {
-    return Promise.resolve(this.leftovers);
+  sweep(untilMs: number): Promise<Leftovers> {
+    this.sweeps.push(untilMs);
+    return this.sweepEnds.then(() => this.leftovers);
   }
 
   signal(name: Parameters<Listener>[0]): void {

@@ -113,3 +113,22 @@ test('signals for other kinds of children are not for a migration', async () => 
   host.of('migrate').exit(toStatus(1));
   await ended;
 });
+
+test('what a good release leaves behind has a second; a second INT does not wait for it', async () => {
+  const { host, ended } = run();
+  let gone: () => void = () => {};
+  host.sweepEnds = new Promise((resolve) => (gone = resolve));
+  await settled();
+  host.of('migrate').exit(toStatus(0));
+  await settled();
+  host.of('after-migrate').exit(toStatus(0));
+  await settled();
+  expect(host.sweeps).toEqual([1000]);
+  await host.clock.advance(10);
+  host.signal('SIGINT');
+  host.signal('SIGINT');
+  expect(host.sweeps).toEqual([1000, 10]);
+  gone();
+  expect(await ended).toMatchObject({ code: 0 });
+  expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+});

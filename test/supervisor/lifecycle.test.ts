@@ -55,10 +55,10 @@ describe('stop on a signal', () => {
     expect(state.phase).toBe('stopping');
   });
 
-  test('the sweep comes once the last child has ended, whatever the order', () => {
+  test('the sweep comes once the last child has ended, whatever the order; what the others leave behind ends with them', () => {
     const start = [ready('puma', 1), signal('SIGTERM', 10_000)];
     const { did } = replay(web, ...start, exited('sidekiq', 0, 11_000), exited('puma', 'SIGTERM', 12_000));
-    expect(did.slice(3)).toEqual([[], ['sweep until 38500']]);
+    expect(did.slice(3)).toEqual([['clear-tree sidekiq until 38500'], ['sweep until 38500']]);
   });
 
   test('a second TERM and HUP change nothing', () => {
@@ -73,10 +73,10 @@ describe('stop on a signal', () => {
     expect(replay(web, signal('SIGTERM', 0), signal('SIGINT', 9), signal('SIGINT', 10)).last).toEqual(['kill-all']);
   });
 
-  test('what is left at the deadline is killed, and at the very end left behind', () => {
+  test('what is left at the deadline is killed, and what that has missed at once; at the very end it is left behind', () => {
     const late = [signal('SIGTERM', 0), graceOver(28_500)];
     expect(replay(web, ...late).last).toEqual(['kill-all']);
-    expect(replay(web, ...late, exited('puma', 'SIGKILL', 28_510)).last).toEqual(['sweep until 28500']);
+    expect(replay(web, ...late, exited('puma', 'SIGKILL', 28_510)).last).toEqual(['sweep until 0']);
     expect(replay(web, ...late, budgetOver(29_700)).state.phase).toBe('done');
   });
 

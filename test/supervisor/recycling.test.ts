@@ -202,7 +202,15 @@ describe('a stop during a recycle', () => {
         .at(-1)
         ?.filter((did) => did.startsWith('SIGTERM')),
     ).toEqual(living.map((one) => `SIGTERM ${one}`));
-    expect(after(...stop, ...gone('sidekiq-1', 0, T + 30)).slice(-2)).toEqual([[], []]);
+    expect(after(...stop, ...gone('sidekiq-1', 0, T + 30)).slice(-2)).toEqual([clear('sidekiq-1', T + 20), []]);
+  });
+
+  test('what the KILL for everything has reached is named, too', () => {
+    const killed: Event = { type: 'killed-all', leftovers: { ended: [], killed: ['perl (pid 7)'] }, atMs: T + 2 };
+    const kill = [signal('SIGINT', T), signal('SIGINT', T + 1), killed];
+    const ends = ['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => exited(name, 'SIGKILL', T + 3));
+    const { reason } = end(plan, ...up, ...kill, ...ends, swept(T + 4));
+    expect(reason).toContain('puma, sidekiq-1, sidekiq-2 and perl (pid 7) had to be killed');
   });
 
   test('what the recycle still had to kill was killed, for the stop as well, and is named once', () => {
@@ -226,6 +234,9 @@ describe('a stop during a recycle', () => {
     expect(after(stop, endProcess).at(-1)).toEqual(['end 7 kill after 2000']);
     const worker = { ...endProcess, killAfterMs: null } as Event;
     expect(after(stop, worker).at(-1)).toEqual([]);
+    const sweeping = [stop, ...['puma', 'sidekiq-1', 'sidekiq-2'].map((name) => exited(name, 0, T + 1))];
+    expect(after(...sweeping, endProcess).at(-1)).toEqual(['end 7 kill after 2000']);
+    expect(after(...sweeping, worker).at(-1)).toEqual([]);
   });
 });
 
