@@ -17,7 +17,7 @@ export type Cause = Moment &
 /** An end as TERM makes it counts as asked when our own TERM comes so soon after. */
 const BROADCAST_MS = 250;
 /** Node, from exec to where it hears signals. */
-const BOOT_MS = 300;
+export const BOOT_MS = 300;
 
 /** What this machine adds to a moment. */
 export function slackOf({ lagMs }: Pick<TinyRecord, 'lagMs'>): number {

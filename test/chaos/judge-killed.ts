@@ -3,7 +3,8 @@ import { isFirst, livesOf, type Life } from './lives.ts';
 import type { TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
-/** Of a supervisor that is killed: the kernel TERMs its children, and they drain. Their daemons are nobody's then. */
+/** Of a supervisor that is killed: the kernel TERMs its children, and they drain. A limit: it TERMs the leaders only, so their
+ * daemons, and the work behind a start script, are nobody's then, and nothing is asked of them here. */
 export function judgeKilled(story: Story, record: TinyRecord): string[] {
   const slackMs = slackOf(record);
   const firsts = livesOf(record).filter((life) => isFirst(life) && life.killedAtMs === null);

@@ -1,4 +1,5 @@
 import { mayRest, slackOf, type Moment } from './causes.ts';
+import { interruptsIn, secondInterruptMs } from './interrupts.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
@@ -7,6 +8,8 @@ import { isRouted, natureOf, type Story } from './story.ts';
 const DRAIN_MS = CHILDREN_MS / 3;
 /** What has left its child's session has so long after its TERM. */
 const LEFTOVER_MS = 1000;
+/** Until an end is noticed, and what is left behind looked up. */
+const LOOK_MS = 300;
 /** What a kill of everything may take. */
 const KILL_TAKES_MS = 500;
 /** A request of ours that is in flight holds a puma that drains. */
@@ -21,59 +24,64 @@ export function judgeStop(
 ): string[] {
   if (toMs === Infinity) return [];
   return [
-    ...lives.filter(({ is }) => is === 'leader').flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
+    ...lives
+      .filter(({ is }) => is === 'leader' || is === 'worker')
+      .flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
     ...judgeSecondInterrupt(record, toMs),
     ...lives.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, fromMs, lives)),
   ];
 }
 
+/** After a second INT nothing is due any more; what may rest has its TERM for other reasons. */
 function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: number, toMs: number): string[] {
-  const { child, askedAtMs, startedAtMs, ended, killedAtMs, frozenAtMs } = life;
-  const slackMs = slackOf(record) + (story.memory === 'off' ? 0 : 300);
-  if (mayRest(story, child) || isKilledAtOnce(record)) return [];
+  const { child, is, askedAtMs, ended, killedAtMs, frozenAtMs } = life;
+  if (mayRest(story, child)) return [];
   if (askedAtMs !== null && askedAtMs < fromMs - 1) return [`${child} got a TERM before there was a reason`];
-  if (killedAtMs !== null || frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
-  const drainMs = child === 'puma' && isRouted(story) ? DRAIN_MS : 0;
-  const dueMs = Math.max(toMs, startedAtMs) + drainMs + slackMs;
+  if (killedAtMs !== null || frozenAtMs.some((atMs) => atMs >= fromMs - slackOf(record))) return [];
+  const dueMs = dueMsOf(story, record, life, toMs);
   if (ended !== null && ended.unasked && ended.atMs <= dueMs) return [];
+  const isNeverDue = askedAtMs === null && secondInterruptMs(record) <= dueMs;
   const lateMs = Math.round((askedAtMs ?? record.endedAtMs) - dueMs);
-  return lateMs <= 0 && askedAtMs !== null
-    ? []
-    : [`${child} got its TERM ${askedAtMs === null ? 'never' : `${lateMs} ms late`}`];
+  if (isNeverDue || (lateMs <= 0 && askedAtMs !== null)) return [];
+  return [`${is} of ${child} got its TERM ${askedAtMs === null ? 'never' : `${lateMs} ms late`}`];
+}
+
+/** What a start script leaves behind has its TERM as soon as the script is seen to have ended at its own. */
+function dueMsOf(story: Story, record: TinyRecord, { child, startedAtMs }: Life, toMs: number): number {
+  const slackMs = slackOf(record) + (story.memory === 'off' ? 0 : 300);
+  const drainMs = child === 'puma' && isRouted(story) ? DRAIN_MS : 0;
+  const behindMs = natureOf(story, child).behind === null ? 0 : LOOK_MS;
+  return Math.max(toMs, startedAtMs) + drainMs + behindMs + slackMs;
 }
 
 function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number, lives: readonly Life[]): string[] {
   const { child, is, startedAtMs, askedAtMs, frozenAtMs } = life;
   const slackMs = slackOf(record);
-  const { term, daemon, behind } = natureOf(story, child);
+  const { term, daemon, grows } = natureOf(story, child);
   const isDaemon = is === 'daemon' || is === 'heir';
   const ignores = isDaemon ? daemon?.kind === 'ignore' : term.how === 'ignore';
-  if (ignores || isKilledAtOnce(record) || is === 'heir' || story.memory !== 'off') return [];
+  if (ignores || is === 'heir' || mayRest(story, child) || (story.memory !== 'off' && grows !== null)) return [];
   if (frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
-  const isLate = lives.some((one) => isFirst(one) && wasKilledByDyno(one));
+  const isLate = lives.some((one) => isFirst(one) && wasKilledByDyno(one)) || secondInterruptMs(record) < Infinity;
   // A fork of its parent still heard it, and forgot it in its exec.
   if (isDaemon && askedAtMs !== null && askedAtMs < startedAtMs) return [];
   if (askedAtMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
   const needsMs = isDaemon || term.how === 'ignore' ? 0 : term.afterMs + (child === 'puma' ? REQUEST_MS : 0);
-  const strays = isDaemon || (is === 'worker' && behind === 'session');
-  const untilMs = Math.min(fromMs + CHILDREN_MS, strays ? askedAtMs + LEFTOVER_MS : Infinity);
-  if (askedAtMs + needsMs + slackMs >= untilMs) return [];
+  if (askedAtMs + needsMs + slackMs >= killedFromMs(story, record, life, fromMs)) return [];
   return [`${is} ${life.pid} of ${child} was killed, and would have ended in time`];
 }
 
-/** A second INT. */
-function isKilledAtOnce(record: TinyRecord): boolean {
-  return interrupts(record).length > 1;
-}
-
-function interrupts({ done }: TinyRecord): TinyRecord['done'] {
-  return done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT');
+/** Before that nothing is killed. */
+function killedFromMs(story: Story, record: TinyRecord, { child, is, askedAtMs }: Life, fromMs: number): number {
+  const isInSession = is === 'leader' || (is === 'worker' && natureOf(story, child).behind === 'script');
+  const strayMs = isInSession || askedAtMs === null ? Infinity : askedAtMs + LEFTOVER_MS;
+  return Math.min(fromMs + CHILDREN_MS, strayMs, secondInterruptMs(record));
 }
 
 /** Of two that come at almost the same time the kernel makes one. */
 function judgeSecondInterrupt(record: TinyRecord, toMs: number): string[] {
   const slackMs = slackOf(record);
-  const [first, ...others] = interrupts(record).filter(({ atMs }) => atMs > toMs - slackMs);
+  const [first, ...others] = interruptsIn(record).filter(({ atMs }) => atMs > toMs - slackMs);
   const second = others.find(({ atMs }) => first !== undefined && atMs > first.untilMs + slackMs);
   if (second === undefined) return [];
   const lateMs = Math.round(record.endedAtMs - Math.max(second.untilMs, toMs) - KILL_TAKES_MS - slackMs);

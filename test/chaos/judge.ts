@@ -1,4 +1,4 @@
-import { firstOf, mayRest, possibleCauses, slackOf, type Cause, type Moment } from './causes.ts';
+import { BOOT_MS, firstOf, mayRest, possibleCauses, slackOf, type Cause, type Moment } from './causes.ts';
 import { judgeAnswers } from './judge-answers.ts';
 import { judgeKilled } from './judge-killed.ts';
 import { judgeLastLine } from './judge-last-line.ts';
@@ -11,9 +11,9 @@ import { natureOf, type Story } from './story.ts';
 /** Every invariant that a story has broken, in words; derived from what we did and what the children wrote, and from
  * docs/termination.md, not from the supervisor's code. */
 export function judge(story: Story, record: TinyRecord): string[] {
-  if (isEndedAtBoot(record)) return judgeFiles(record);
+  if (isEndedAtBoot(record)) return judgeNothingLeft(record);
   if (wasKilled(record)) return [...judgeKilled(story, record), ...judgeAnswers(story, record, null)];
-  if (expectedOfMistake(story) !== null) return [...judgeMistake(story, record), ...judgeFiles(record)];
+  if (expectedOfMistake(story) !== null) return [...judgeMistake(story, record), ...judgeNothingLeft(record)];
   const lives = livesOf(record);
   const possible = possibleCauses(story, record, lives);
   if (possible.length === 0) return ['it ended, and nothing that we know of was the cause'];
@@ -30,9 +30,19 @@ export function judge(story: Story, record: TinyRecord): string[] {
 }
 
 /** Before Node runs our first line a signal is the kernel's affair: nothing has been started then, nothing been said. */
-function isEndedAtBoot({ end, done, ledger, output }: TinyRecord): boolean {
+function isEndedAtBoot(record: TinyRecord): boolean {
+  const { startedAtMs, end, done, ledger, output } = record;
   if (end.signal === null || end.signal === 'SIGKILL' || ledger.length > 0 || output !== '') return false;
-  return done.some(({ what }) => what.do === 'stop' && what.signal === end.signal);
+  const untilMs = startedAtMs + BOOT_MS + slackOf(record);
+  return done.some(({ atMs, what }) => what.do === 'stop' && what.signal === end.signal && atMs < untilMs);
+}
+
+/** Of a dyno that has started nothing. */
+function judgeNothingLeft(record: TinyRecord): string[] {
+  return [
+    ...record.processesLeft.map(({ pid, command }) => `process ${pid} was left: ${command}`),
+    ...judgeFiles(record),
+  ];
 }
 
 function wasKilled({ end, done }: TinyRecord): boolean {
