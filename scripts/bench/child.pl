@@ -2,7 +2,7 @@
 # Writes lines `WHAT PID MS` to the ledger, on the monotonic clock, which all processes share: up, term, end.
 #   drain=MS    how long it needs after TERM; drain=ever does not end
 #   status=N    its exit status after TERM
-#   exit=CODE, kill=SIGNAL    ends by itself in=MS after it is up
+#   exit=CODE, kill=SIGNAL    ends by itself when the file LEDGER.end comes
 #   chatter=1   writes lines until TERM, as fast as they are taken
 #   daemon=1    leaves behind a process that has left its session and its parent; helper=1 one that has left its session;
 #               each ends on TERM and says in the ledger that it is there
@@ -21,7 +21,7 @@ leave('daemon') if $option{daemon};
 leave('helper') if $option{helper};
 note('up');
 if (defined $option{exit} || $option{kill}) {
-  sleep(($option{in} // 0) / 1000);
+  sleep 0.005 until -e "$option{ledger}.end" || $is_asked;
   note('end');
   kill $option{kill}, $$ if $option{kill};
   exit $option{exit} // 0;

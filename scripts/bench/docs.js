@@ -34,8 +34,7 @@ export async function writeSection(name, markdown) {
 
 function sectionOf({ rows, notes, place, images = {} }) {
   const pictures = Object.keys(images).map((file) => `![](images/${file})`);
-  const quick = place.isQuick ? ' **A quick run, to try it out: no evidence.**' : '';
-  const where = `${describe(place)}; ${describeVersions(place.versions)}.${quick}`;
+  const where = `${describe(place)}; ${describeVersions(place.versions)}.`;
   return [markdownTable(rows.map(escaped)), ...pictures, notes.map(item).join('\n'), where].join('\n\n');
 }
 

@@ -1,6 +1,7 @@
-// The supervisor beside its peers, in one run on one machine: `npm run bench`, or
+// The supervisor beside its peers, on one machine: `npm run bench`, or
 //   npm run bench -- [FIGURE…] [--quick] [--peers NAME,…] [--docs] [--json]
-// --quick takes few rounds, to try it out; --docs writes docs/evidence.md, docs/evidence.json, docs/images and the README.
+// --quick takes few rounds, to try it out; --docs writes docs/evidence.md, docs/evidence.json, docs/images and the README, with
+// all rounds and all peers only.
 // `NODE=/path/to/node npm run bench` runs ours on another node.
 import { parseArgs } from 'node:util';
 import { bootstrap } from '../bootstrap.js';
@@ -23,6 +24,8 @@ try {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const unknown = positionals.find((name) => !FIGURES.includes(name));
   if (unknown) complain(`no figure ${unknown}; there are ${FIGURES.join(', ')}`, EXIT.usage);
+  else if (values.docs && (values.quick || values.peers !== undefined))
+    complain('--docs takes all rounds and all peers: not with --quick or --peers', EXIT.usage);
   else await bench(positionals.length > 0 ? positionals : FIGURES, values);
 } catch (error) {
   if (String(error.code).startsWith('ERR_PARSE_ARGS')) complain(error.message, EXIT.usage);

@@ -9,11 +9,11 @@ export function ownPids(run) {
 }
 
 /** Bytes, of all of them: rss, with shared pages counted in full; private, what nobody else has mapped; dirty, what of that
- * nobody can drop. */
+ * cannot be dropped. What is swapped out is private and dirty. */
 export function memoryOf(pids) {
   const texts = pids.map((pid) => read(pid, 'smaps_rollup'));
   const sum = (name) => texts.reduce((total, text) => total + fieldOf(text, name), 0);
-  const dirty = sum('Private_Dirty');
+  const dirty = sum('Private_Dirty') + sum('Swap');
   return { rss: sum('Rss'), private: sum('Private_Clean') + dirty, dirty };
 }
 

@@ -24,6 +24,10 @@ export const PEERS = [
   { name: 'tini', kind: 'compiled', ends: true, version: () => debian('tini'), line: tini },
 ];
 
+/** What a table of stops owes two of them. */
+export const ASKED_OTHERWISE = `s6-svscan and runsvdir are here the main process that gets the TERM, which they are not made for: an image's init
+script would have them stop in good order, and runsvdir's own way to be asked is HUP.`;
+
 function ours({ first, other, count }) {
   return {
     command: [process.env.NODE ?? process.execPath, join(root, 'bin/mstdn-supervise.js'), 'web'],

@@ -1,13 +1,14 @@
 // One row for each peer, from the raw data of all figures.
 import { MIB, markdownTable } from '../memory/figures.js';
 import { describe } from './machine.js';
-import { describeStops } from './stop-words.js';
+import { middleCell } from './spread.js';
+import { describeStopsShortly } from './stop-words.js';
 
 const COLUMNS = {
-  'start, 3 children': ({ start }) => start && ms(start.of3),
-  'memory at rest': ({ rest }) => rest && megabytes(rest.of3.private),
-  'each added child': ({ rest }) => rest && `${Math.round(rest.perChild.private / 1024)} kB`,
-  'a child dies: TERM to the rest': ({ reaction }) => reaction && (reaction.word ?? ms(reaction.spread, 1)),
+  'start, 3 children': ({ start }) => start && middleCell(start.of3, { unit: 'ms' }),
+  'private dirty memory at rest': ({ rest }) => rest && middleCell(rest.of3.dirty, { unit: 'MB', digits: 1, per: MIB }),
+  'of each added child': ({ rest }) => rest && kilobytes(rest.perChild.dirty),
+  'a child dies: TERM to the rest': ({ reaction }) => reaction && (reaction.word ?? reacted(reaction)),
   'stop, children need 0.3 s': ({ stop }) => stop && stopped(stop),
   correct: ({ correctness }) => correctness && `${correctness.good} of ${correctness.of}`,
   'TERM at boot': ({ boot }) => boot && booted(boot),
@@ -25,24 +26,28 @@ export function shortTable(evidence) {
   return [markdownTable([['', ...Object.keys(COLUMNS)], ...rows]), placesOf(evidence)].join('\n\n');
 }
 
-/** In one line, where all were taken on the same day. */
+/** Where and when: in one line where it is the same for all, else which figures are of which. */
 function placesOf(evidence) {
-  const places = Object.values(evidence).map(({ place }) => place);
-  const quick = places.some(({ isQuick }) => isQuick) ? ' Partly of a quick run, to try it out: no evidence.' : '';
-  return [...new Set(places.map((place) => `${describe(place)}.`))].join(' ') + quick;
+  const figures = new Map();
+  for (const [figure, { place }] of Object.entries(evidence)) {
+    figures.set(describe(place), [...(figures.get(describe(place)) ?? []), figure]);
+  }
+  const whose = (names) => (figures.size > 1 ? `${names.join(', ')}: ` : '');
+  return [...figures].map(([place, names]) => `${whose(names)}${place}.`).join(' ');
 }
 
-function ms(spread, digits = 0) {
-  return spread ? `${spread.median.toFixed(digits)} ms` : null;
+function kilobytes(bytes) {
+  return bytes === null ? null : `${Math.round(bytes / 1024)} kB`;
 }
 
-function megabytes(spread) {
-  return spread ? `${(spread.median / MIB).toFixed(1)} MB` : null;
+function reacted({ spread, missed }) {
+  const never = missed > 0 ? ` (${missed} of ${spread.count + missed} times never)` : '';
+  return `${middleCell(spread, { unit: 'ms', digits: 1 })}${never}`;
 }
 
 /** TERM to all, as Heroku sends it, and TERM to the main process only: the median, or what was wrong. */
 function stopped({ all, main }) {
-  const words = [all, main].map(({ 300: found }) => describeStops(found, false).replace(/( \(.* to .*\)|: .*)/, ''));
+  const words = [all, main].map(({ 300: found }) => describeStopsShortly(found));
   return words[0] === words[1] ? words[0] : words.join(' / ');
 }
 

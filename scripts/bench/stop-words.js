@@ -1,5 +1,5 @@
 // Several stops of one peer, as data and in few words.
-import { cell, spreadOf } from './spread.js';
+import { cell, middleCell, spreadOf } from './spread.js';
 
 const KINDS = ['drains', 'kills', 'leaves', 'never', 'not up'];
 
@@ -12,16 +12,36 @@ export function summaryOf(stops) {
 }
 
 /** isEndless: children that do not end by themselves, so that to kill them is what is asked. */
-export function describeStops({ kind, seen, of, times, left }, isEndless) {
-  const took = times && cell(times, times.median < 1000 ? { unit: 'ms' } : { unit: 's', digits: 1, per: 1000 });
-  const words = {
+export function describeStops(stops, isEndless) {
+  const { times, left } = stops;
+  const took = times && cell(times, unitOf(times));
+  return inWords(stops, {
     drains: took,
     kills: isEndless ? took : `kills them: ${took}`,
     leaves: `leaves ${left}: ${took}`,
     never: 'never',
     'not up': 'does not start',
-  };
+  });
+}
+
+/** In a word: the median of those that let their children drain, what was wrong with the others. */
+export function describeStopsShortly(stops) {
+  const { times, left } = stops;
+  return inWords(stops, {
+    drains: times && middleCell(times, unitOf(times)),
+    kills: 'kills them',
+    leaves: `leaves ${left}`,
+    never: 'never',
+    'not up': 'does not start',
+  });
+}
+
+function inWords({ kind, seen, of }, words) {
   return seen === of ? words[kind] : `${words[kind]} (${seen} of ${of} times)`;
+}
+
+function unitOf({ median }) {
+  return median < 1000 ? { unit: 'ms' } : { unit: 's', digits: 1, per: 1000 };
 }
 
 function kindOf(stop) {

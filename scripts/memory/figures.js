@@ -2,8 +2,15 @@
 export const MIB = 2 ** 20;
 
 export function median(values) {
+  return quantile(values, 0.5);
+}
+
+/** Between the two values that the share of them falls between; NaN without any. */
+export function quantile(values, share) {
   const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+  const place = share * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  return below === undefined ? NaN : below + (above - below) * (place % 1);
 }
 
 export function largest(values) {

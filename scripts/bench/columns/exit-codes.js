@@ -1,16 +1,17 @@
+import { constants } from 'node:os';
 import { CHILD, Run } from '../run.js';
+import { letEnd } from './let-end.js';
 import { bad, GOOD, together } from './verdicts.js';
 
 const AT_MOST_MS = 12_000;
-const UP_MS = 1500;
 
 /** One of three children ends unasked. A platform hears of it by the exit code, and only by it. */
 export async function exitCodes(peer) {
   if (!peer.ends) return { good: null, what: 'restarts it' };
   const [three, zero, kill, missing] = await Promise.all([
-    codeOf(peer, { first: `exit=3 in=${UP_MS}`, other: '' }),
-    codeOf(peer, { first: `exit=0 in=${UP_MS}`, other: '' }),
-    codeOf(peer, { first: `kill=KILL in=${UP_MS}`, other: '' }),
+    codeOf(peer, { first: 'exit=3', other: '' }),
+    codeOf(peer, { first: 'exit=0', other: '' }),
+    codeOf(peer, { first: 'kill=KILL', other: '' }),
     codeOf(peer, { first: '/nowhere/puma', other: 'sleep 1000', commands: true }),
   ]);
   return together({
@@ -21,12 +22,14 @@ export async function exitCodes(peer) {
   });
 }
 
-/** The exit code, 128 + the signal's number where it ends by one; null when it does not end. */
+/** The exit code of the main process, as a platform counts it: 128 + the signal's number where one ended it. null when it does not
+ * end. */
 async function codeOf(peer, options) {
   const run = new Run(peer, { program: CHILD, ...options });
   try {
+    if (!options.commands) await letEnd(run);
     const end = await run.endWithin(AT_MOST_MS);
-    return end && (end.code ?? end.signal);
+    return end && (end.code ?? 128 + constants.signals[end.signal]);
   } finally {
     run.discard();
   }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { CHILD } from '../run.js';
+import { letEnd } from './let-end.js';
 import { drained, over, together } from './verdicts.js';
 import { witness } from './witness.js';
 
@@ -14,7 +15,7 @@ export async function orphans(peer) {
     witness(peer, { first: 'drain=300 daemon=1', other: 'drain=300', ready: 'daemon', readyCount: 1, ask }),
     witness(peer, { first: 'drain=300 helper=1', other: 'drain=300', ready: 'helper', readyCount: 1, ask }),
     witness(peer, { first: 'drain=1000', program: WRAPPED, ask }),
-    peer.ends ? witness(peer, { first: 'exit=3 in=500', other: 'drain=300', ask: () => {} }) : null,
+    peer.ends ? witness(peer, { first: 'exit=3', other: 'drain=300', ask: letEnd }) : null,
   ]);
   return together({
     plain: over(plain),

@@ -9,7 +9,7 @@ const LOOK_MS = 20;
 const GRACE_MS = 200;
 
 /** ask(run): what is done to it, once its children are up, `ready` of them is noted (by default nothing more), and
- * before(run) has been.  * The answer: isUp, end (code, signal, atMs) or null when none came in time, tookMs from asking to it, left (processes
+ * before(run) has been. The answer: isUp, end (code, signal, atMs) or null when none came in time, tookMs from asking to it, left (processes
  * that outlive it), and children with endedMs (by themselves) and goneMs, after asking. */
 export async function witness(
   peer,

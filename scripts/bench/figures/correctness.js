@@ -1,11 +1,12 @@
-// What each peer does right: one column for each thing that a supervisor of a dyno owes.
+// What each peer does right: one column for each thing that a supervisor of a dyno owes. Takes 6 minutes, most of it sleep.
 import { exitCodes } from '../columns/exit-codes.js';
 import { orphans } from '../columns/orphans.js';
 import { broadcast, drain, secondTerm, sideBySide } from '../columns/stops.js';
 import { stalledReader, supervisorKilled } from '../columns/trouble.js';
+import { ASKED_OTHERWISE } from '../peers.js';
 import { severalAtOnce } from '../several-at-once.js';
 
-/** Sleeps are most of it; more at once would starve each other's boots. */
+/** More at once would starve each other's boots: each is up to five runs. */
 const AT_ONCE = 4;
 
 const COLUMNS = {
@@ -21,12 +22,11 @@ const COLUMNS = {
 
 export async function correctness({ peers, say }) {
   const verdicts = new Map(peers.map(({ name }) => [name, {}]));
-  for (const [column, judge] of Object.entries(COLUMNS)) {
-    say(`correctness: ${column}`);
-    await severalAtOnce(AT_ONCE, peers, async (peer) => {
-      verdicts.get(peer.name)[column] = await judge(peer);
-    });
-  }
+  const turns = Object.entries(COLUMNS).flatMap(([column, judge]) => peers.map((peer) => ({ column, judge, peer })));
+  await severalAtOnce(AT_ONCE, turns, async ({ column, judge, peer }) => {
+    if (peer === peers[0]) say(`correctness: ${column}`);
+    verdicts.get(peer.name)[column] = await judge(peer);
+  });
   const names = Object.keys(COLUMNS);
   return {
     title: 'Correctness',
@@ -48,10 +48,11 @@ function countOf(columns) {
 }
 
 const NOTES = [
-  'Three children each, default settings, every one of the cases below. "yes": all of them were good; else what was seen, in which.',
+  'Three children each, default settings, every one of the cases below, each played once, several at the same time. "yes": all of them were good; else what was seen, in which.',
   'TERM goes to the main process only, as Docker, Scalingo, Render and Fly send it, but in the column broadcast. The shell line is made for Heroku, where TERM reaches every process: alone it hears none.',
-  'exit codes: one child exits with 3 (told as 3), with 0 (not 0), by SIGKILL (137), or its command is not found (not 0). "restarts it": made to start it again; not counted.',
-  'no orphans: nothing is left 0.2 s after the end of the main process; children that need 0.3 s, one that leaves a daemon, one with a helper in a session of its own, children behind a start script (`sh`, which dies of TERM by itself) that need 1 s and must get it, and a crash.',
+  ASKED_OTHERWISE,
+  'exit codes: one child exits with 3 (told as 3), with 0 (not 0), by SIGKILL (137), or its command is not found (not 0); the child ends once all are up. A main process that a signal ends has 128 + its number. "restarts it": made to start it again; not counted.',
+  'no orphans: nothing is left 0.2 s after the end of the main process; children that need 0.3 s, one that leaves a daemon, one with a helper in a session of its own, children behind a start script (`sh`, which dies of TERM by itself) that need 1 s and must get it, and a child that exits with 3 once all are up.',
   'drain: children that need 8 s after TERM are not killed before, and the end comes within 30 s when one never ends.',
   'second TERM: two and five TERMs, 0.25 s apart, to the main process, while children need 3 s.',
   'broadcast: TERM to all processes at once, children that need 3 s, plain and behind a start script: they get them, and the main process outlives them.',

@@ -1,4 +1,4 @@
-// What each takes while nothing happens: memory with 3 and with 50 children, CPU over a minute. Takes 7 minutes.
+// What each takes while nothing happens: memory and CPU with 3 and with 50 children. Takes 6 minutes.
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MIB } from '../../memory/figures.js';
@@ -11,8 +11,8 @@ import { cell, spreadOf } from '../spread.js';
 const CHILD = `perl ${fileURLToPath(new URL('../resting.pl', import.meta.url))}`;
 const COUNTS = [3, 50];
 const UP_WITHIN_MS = 30_000;
-const FULL = { rounds: 3, settleMs: 20_000, minuteMs: 60_000 };
-const QUICK = { rounds: 1, settleMs: 5000, minuteMs: 5000 };
+const FULL = { rounds: 3, settleMs: 20_000, watchMs: 20_000 };
+const QUICK = { rounds: 1, settleMs: 5000, watchMs: 5000 };
 const KINDS = ['private', 'dirty', 'rss'];
 
 export async function rest({ peers, say, isQuick }) {
@@ -22,8 +22,7 @@ export async function rest({ peers, say, isQuick }) {
   for (let round = 0; round < rounds; round += 1) {
     for (const count of COUNTS) {
       say(`${count} children, round ${round + 1}`);
-      const minuteMs = round === 0 ? waits.minuteMs : 0;
-      for (const [name, look] of await lookAtAll(all, count, { ...waits, minuteMs })) looks.get(name)[count].push(look);
+      for (const [name, look] of await lookAtAll(all, count, waits)) looks.get(name)[count].push(look);
     }
   }
   const data = Object.fromEntries(all.map(({ name }) => [name, summaryOf(looks.get(name))]));
@@ -35,8 +34,8 @@ export async function rest({ peers, say, isQuick }) {
   };
 }
 
-/** Started one after the other, then all at the same time: [name, { memory, cpuMs a minute, or null where none was watched }]. */
-async function lookAtAll(peers, count, { settleMs, minuteMs }) {
+/** Started one after the other, then all at the same time: [name, { memory, cpuMs a minute }]. */
+async function lookAtAll(peers, count, { settleMs, watchMs }) {
   const runs = [];
   for (const peer of peers) {
     const run = new Run(peer, { count, program: CHILD, env: await dynoEnv() });
@@ -44,15 +43,12 @@ async function lookAtAll(peers, count, { settleMs, minuteMs }) {
   }
   await pause(settleMs);
   const looks = runs.map(({ run }) => lookAt(run));
-  await pause(minuteMs);
-  const found = runs.map(({ name, run, isUp }, index) => {
-    const look = isUp
-      ? { memory: looks[index].memory, cpuMs: minuteMs > 0 ? perMinute(run, looks[index]) : null }
-      : null;
-    return [name, look];
-  });
+  await pause(watchMs);
+  const found = runs.flatMap(({ name, run, isUp }, index) =>
+    isUp ? [[name, { memory: looks[index].memory, cpuMs: perMinute(run, looks[index]) }]] : [],
+  );
   for (const { run } of runs) run.discard();
-  return found.filter(([, look]) => look !== null);
+  return found;
 }
 
 function lookAt(run) {
@@ -67,7 +63,7 @@ function perMinute(run, { cpuMs, atMs }) {
 function summaryOf(looks) {
   const of = (count) => {
     const sizes = KINDS.map((kind) => [kind, spreadOf(looks[count].map(({ memory }) => memory[kind]))]);
-    return { ...Object.fromEntries(sizes), cpuMs: spreadOf(looks[count].map(({ cpuMs }) => cpuMs ?? NaN)) };
+    return { ...Object.fromEntries(sizes), cpuMs: spreadOf(looks[count].map(({ cpuMs }) => cpuMs)) };
   };
   const [of3, of50] = COUNTS.map(of);
   const perChild = (kind) => (of3[kind] && of50[kind] ? (of50[kind].median - of3[kind].median) / 47 : null);
@@ -93,8 +89,9 @@ const HEADS = [
 ];
 
 const NOTES = [
-  'All processes of the peer but the children, 20 s after the last of them came up. "private": what no other process has mapped, clean and dirty; "dirty": what of that cannot be dropped. RSS counts shared pages in full, once for each process.',
-  'All peers at the same time, so those on Node share its binary with one another, as they would with streaming, and the shell line and tini share bash.',
+  `All processes of the peer but the children, ${FULL.settleMs / 1000} s after the last of them came up. "private": what no other process has mapped, clean and dirty; "dirty": what of that cannot be dropped, and so not the text of a program, whoever else runs it. RSS counts shared pages in full, once for each process. ${FULL.rounds} rounds.`,
+  'Only the dirty part can be compared between all: the peers run at the same time, so for those on Node nothing of its binary is private, for ruby-foreman and supervisord all of theirs is. In a dyno the text of Ruby is shared with puma and sidekiq, that of Python with nobody, that of Node with streaming and only while that runs: what it then takes is in the whole dyno, below, where the node of ours is counted in full.',
+  `CPU: of ${FULL.watchMs / 1000} s in each round, scaled to a minute.`,
   'The added child is the difference of 50 and 3 children, divided by 47.',
   'The children are ready (one answers on PORT, the others touch the file that sidekiq touches); the memory guard of ours is on, with a quota of 512M, and looks at all of them.',
   'bare node: a script of five lines that spawns the children, which is what Node itself takes.',

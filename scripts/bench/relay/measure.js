@@ -3,9 +3,9 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { cpuMsOf, memoryOf, ownPids } from '../owned.js';
 import { Run, now } from '../run.js';
 import { arrived } from './arrived.js';
-import { cpuMsOf, ownProcesses, privateBytesOf } from './usage.js';
 
 const WRITER = `perl ${fileURLToPath(new URL('writer.pl', import.meta.url))}`;
 const CHILDREN = 3;
@@ -38,7 +38,7 @@ export async function measure(peer, { env = {}, lines, ms }) {
 }
 
 async function share(run) {
-  const own = ownProcesses(run);
+  const own = ownPids(run);
   const [cpuMs, fromMs] = [cpuMsOf(own), now()];
   writeFileSync(`${run.ledger}.fast`, '');
   await run.untilNoted('fast', CHILDREN, AT_MOST_MS);
@@ -51,13 +51,13 @@ async function share(run) {
 }
 
 async function stall(run) {
-  const own = ownProcesses(run);
-  const beforeBytes = privateBytesOf(own);
+  const own = ownPids(run);
+  const beforeBytes = memoryOf(own).private;
   let mostBytes = beforeBytes;
   process.kill(run.reader, 'SIGSTOP');
   writeFileSync(`${run.ledger}.stalled`, '');
   for (const end = now() + STALL_MS; now() < end; await pause(200)) {
-    mostBytes = Math.max(mostBytes, privateBytesOf(own));
+    mostBytes = Math.max(mostBytes, memoryOf(own).private);
   }
   process.kill(run.reader, 'SIGCONT');
   await run.untilNoted('stalled', CHILDREN, AT_MOST_MS);

@@ -1,4 +1,5 @@
 // The figure `restarts` in words.
+import { ASKED_OTHERWISE } from '../peers.js';
 
 const HEADS = [
   '',
@@ -57,6 +58,7 @@ answered with 503 by our router; counted apart, neither answered nor failed. Wit
   `Who asks in the instant between the TERM and the end of puma's socket can be cut by puma itself, whoever supervises it: of the
 failed, those sent before the TERM are told apart. (The shell line does not hear a TERM to it alone: its failures are cut by the KILL.) Our router closes the port before puma gets its TERM, where it is the only one to get it.`,
   `Everybody with their default settings. Longer waits before a KILL can be set, and help: pm2 \`kill_timeout\`, foreman \`-t\`,
-supervisord \`stopwaitsecs\`. s6-svscan and runsvdir are the main process; an image's own init script would have them stop in good order.`,
-  `At most two of the 24 dynos boot at the same time, none later than 24 minutes after the first: one that hangs is restarted less often.`,
+supervisord \`stopwaitsecs\`.`,
+  ASKED_OTHERWISE,
+  `32 dynos at the same time, at most two of them booting, none later than 24 minutes after the first: one that hangs is restarted less often.`,
 ];
