@@ -1,4 +1,4 @@
-import type { TinyRecord } from './record.ts';
+import { factsIn, type TinyRecord } from './record.ts';
 import { castOf, isRouted, type Story } from './story.ts';
 
 /** The exit code for what is wrong before anything starts; null where all is well for this dyno. */
@@ -18,10 +18,20 @@ export function expectedOfMistake(story: Story): number | null {
   }
 }
 
-export function judgeMistake(story: Story, { end, ledger }: TinyRecord): string[] {
+export function judgeMistake(story: Story, { end, ledger, output }: TinyRecord): string[] {
   const expected = expectedOfMistake(story);
   return [
     ...(end.code === expected ? [] : [`exit code ${end.code ?? end.signal ?? '?'}, expected ${String(expected)}`]),
     ...(ledger.length === 0 ? [] : [`${ledger[0]?.name ?? '?'} was started in spite of a mistake`]),
+    ...judgeLastLine(output, expected),
   ];
+}
+
+/** Where somebody read it: an outcome, or, of wrong settings, a line in plain words. */
+function judgeLastLine(output: string, expected: number | null): string[] {
+  const line = output.trimEnd().split('\n').at(-1) ?? '';
+  if (line === '' || line.endsWith(`exit code ${String(expected)}`)) return [];
+  const last = factsIn(line)[0];
+  const isTrue = last?.fact === 'outcome' && last.code === expected;
+  return isTrue ? [] : [`the last line does not tell of exit code ${String(expected)}: ${line.slice(0, 200)}`];
 }

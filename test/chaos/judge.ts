@@ -3,6 +3,7 @@ import { judgeAnswers } from './judge-answers.ts';
 import { judgeKilled } from './judge-killed.ts';
 import { judgeLastLine } from './judge-last-line.ts';
 import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
+import { judgeMemory } from './judge-memory.ts';
 import { judgeStop } from './judge-stop.ts';
 import { isFirst, livesOf, wasKilledByDyno, type Life } from './lives.ts';
 import { BUDGET_MS, type TinyRecord } from './record.ts';
@@ -24,6 +25,7 @@ export function judge(story: Story, record: TinyRecord): string[] {
     ...judgeStop(story, record, lives, first),
     ...judgeLastLine(story, record, lives, possible),
     ...judgeAnswers(story, record, first.fromMs),
+    ...judgeMemory(story, record, firstOf(possible.filter(({ kind }) => kind !== 'memory'))),
     ...judgeLeft(story, record, lives, first),
     ...judgeFiles(record),
   ];

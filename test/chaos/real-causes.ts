@@ -1,13 +1,14 @@
+import { constants } from 'node:os';
 import { CHILDREN_MS, type RealRecord } from './real-record.ts';
 import type { Part, StopSignal } from './real-story.ts';
 
 /** Who is let go later has no time left to drain. */
 const THAW_MOST_MS = CHILDREN_MS - 2000;
 
-/** What can have ended a dyno: a signal to the supervisor, or the end of a part. status null: whatever it makes of it. */
+/** What can have ended a dyno: a signal to the supervisor, or the end of a part. statuses: what it can make of it. */
 export type RealCause =
   | { kind: 'signal'; atMs: number; signal: StopSignal }
-  | { kind: 'child'; atMs: number; child: Part; status: number | null };
+  | { kind: 'child'; atMs: number; child: Part; statuses: readonly number[] };
 
 type Seen = Pick<RealRecord, 'done' | 'ledger'>;
 
@@ -16,7 +17,7 @@ export function causesOf({ done, ledger }: Seen): RealCause[] {
   const deeds = done.flatMap(({ atMs, what, parts }): RealCause[] => {
     if (what.do === 'stop') return [{ kind: 'signal', atMs, signal: what.signal }, ...endsBy(what.signal, parts, atMs)];
     if (what.do !== 'kill' || what.whom === 'supervisor') return [];
-    return [{ kind: 'child', atMs, child: what.whom, status: 137 }];
+    return [{ kind: 'child', atMs, child: what.whom, statuses: [137] }];
   });
   return [...deeds, ...endsIn(ledger)].sort((one, other) => one.atMs - other.atMs);
 }
@@ -57,16 +58,18 @@ export function secondIntAtMs({ done }: Pick<RealRecord, 'done'>): number {
   return ints[1]?.atMs ?? Infinity;
 }
 
-/** A part that gets TERM itself ends as asked, says docs/termination.md; of INT and HUP it promises nothing. */
+/** A part that gets TERM itself ends as asked, says docs/termination.md. Of INT and HUP it promises nothing: it drains and
+ * ends with 0 or 1, dies of them, or is killed; but that is no fault of the settings, the memory or ours. */
 function endsBy(signal: StopSignal, parts: readonly Part[], atMs: number): RealCause[] {
   if (signal === 'SIGTERM') return [];
-  return parts.map((child) => ({ kind: 'child', atMs, child, status: null }));
+  const statuses = [0, 1, 137, 128 + constants.signals[signal]];
+  return parts.map((child) => ({ kind: 'child', atMs, child, statuses }));
 }
 
 /** Sidekiq ends with 1 where Redis is away while it boots. Asked, it ends with 0. */
 function endsIn(ledger: RealRecord['ledger']): RealCause[] {
   return ledger.flatMap(({ kind, what, atMs }): RealCause[] => {
     const status = Number(what.slice('code'.length));
-    return kind === 'end' && status !== 0 ? [{ kind: 'child', atMs, child: 'sidekiq', status }] : [];
+    return kind === 'end' && status !== 0 ? [{ kind: 'child', atMs, child: 'sidekiq', statuses: [status] }] : [];
   });
 }

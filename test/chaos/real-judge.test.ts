@@ -11,7 +11,7 @@ const story: RealStory = {
 };
 const STOP_MS = 10_000;
 const term: RealDeed = { do: 'stop', signal: 'SIGTERM', toAll: false };
-const asked = { fact: 'outcome', cause: 'signal', code: 0, msg: 'asked to stop by SIGTERM' };
+const asked = { fact: 'outcome', cause: 'signal', signal: 'SIGTERM', code: 0, msg: 'asked to stop by SIGTERM' };
 
 /** A dyno that was asked to stop, and did within a second. */
 function record(more: Partial<RealRecord> = {}): RealRecord {
@@ -52,10 +52,12 @@ test('the code, the budget, the last line and what is left', () => {
   expect(problems({ end: { code: 137, signal: null }, facts: [{ ...asked, code: 137 }] })).toEqual(
     one(/exit code 137/),
   );
-  expect(problems({ endedAtMs: STOP_MS + 9000 })).toEqual(one(/9000 ms from the cause/));
+  expect(problems({ endedAtMs: STOP_MS + 8050 })).toEqual([]);
+  expect(problems({ endedAtMs: STOP_MS + 8150 })).toEqual(one(/8150 ms from the cause/));
   expect(problems({ facts: [] })).toEqual(one(/the last line is no outcome/));
   expect(problems({ facts: [{ ...asked, code: 1 }] })).toEqual(one(/says code 1, not 0/));
   expect(problems({ facts: [{ ...asked, cause: 'child-exited', child: 'puma' }] })).toEqual(one(/another cause/));
+  expect(problems({ facts: [{ ...asked, signal: 'SIGINT' }] })).toEqual(one(/another cause/));
   expect(problems({ processesLeft: ['7 sidekiq'] })).toEqual(one(/process 7 sidekiq was left/));
   expect(problems({ filesLeft: ['x.ready'] })).toEqual(one(/x.ready was left/));
 });
@@ -72,6 +74,17 @@ test('the end of a killed part is told with its code', () => {
   expect(problems({ done: [kill] })).toHaveLength(2);
   const facts = [{ fact: 'outcome', cause: 'child-exited', child: 'puma', code: 137 }];
   expect(problems({ done: [kill], facts, end: { code: 137, signal: null } })).toEqual([]);
+});
+
+test('a part that dies of a HUP to all is told with what it can make of that, not with a code of ours', () => {
+  const hup = done({ do: 'stop', signal: 'SIGHUP', toAll: true }, STOP_MS, ['sidekiq']);
+  const ended = (code: number): string[] =>
+    problems({
+      ...{ done: [hup], end: { code, signal: null } },
+      facts: [{ fact: 'outcome', cause: 'child-exited', child: 'sidekiq', code }],
+    });
+  for (const code of [0, 1, 129, 137]) expect(ended(code)).toEqual([]);
+  for (const code of [64, 70, 75, 78, 126, 127]) expect(ended(code)).toEqual(one(new RegExp(`exit code ${code}`)));
 });
 
 test('a sidekiq that ended by itself is told, with its code', () => {
