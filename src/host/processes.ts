@@ -51,18 +51,20 @@ export function titleOf(pid: number): string {
   return readShort(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 }
 
-/** A line of /proc/PID/stat; the name stands in parentheses and may hold anything. */
+/** A line of /proc/PID/stat; the name stands in parentheses and may hold anything. No regular expression: the first use of one
+ * costs 2 ms, and this is on the way to the first child. */
 export function parseStat(text: string): ProcessRow | null {
-  const match = /^(\d+) \(([^]*)\) (.+)$/m.exec(text.trimEnd());
-  const [state, parent, , session, ...rest] = match?.[3]?.split(' ') ?? [];
+  const [open, close] = [text.indexOf(' ('), text.lastIndexOf(') ')];
+  const pid = Number(text.slice(0, Math.max(open, 0)));
+  const [state, parent, , session, ...rest] = text.slice(close + 2).split(' ');
   const started = rest[15];
-  if (match === null || started === undefined) return null;
+  if (!(pid > 0) || close < open || started === undefined) return null;
   return {
-    pid: Number(match[1]),
+    pid,
     parent: Number(parent),
     session: Number(session),
     started,
-    name: match[2] ?? '',
+    name: text.slice(open + 2, close),
     zombie: state === 'Z' || state === 'X',
   };
 }
