@@ -41,7 +41,7 @@ const exit = (code: number): TinyRecord['end'] => ({ code, signal: null });
 const good: TinyRecord = {
   ...{ startedAtMs: 1000, endedAtMs: STOP_MS + 100, end: exit(0), done: [done(term)], ledger, output: last() },
   ...{ reader: 'reads', answers: [ask({ status: 200, isWhole: true, isRight: true })] },
-  ...{ processesLeft: [], filesLeft: [], lagMs: 0 },
+  ...{ processesLeft: [], filesLeft: [], isTmpRoomy: false, lagMs: 0 },
 };
 const grows = (memory: Story['memory'], what: 'self' | 'helper'): Partial<Story> => {
   return { memory, sidekiq: { ...plain, grows: { what, inMs: 300 } } };

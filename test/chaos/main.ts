@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Played } from './genre.ts';
-import { Repertoire } from './repertoire.ts';
+import { Repertoire, type AnyPlayed } from './repertoire.ts';
 import { Tally } from './tally.ts';
 import type { Troupe } from './troupe.ts';
 
@@ -37,7 +37,7 @@ async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repert
   const progress = { done: 0, violated: 0, all: runs, since: performance.now() };
   const timer = setInterval(() => console.log(inWords(progress)), PROGRESS_EVERY_MS);
   const tally = new Tally();
-  const take = (played: Played<unknown>, number: number): void => {
+  const take = (played: AnyPlayed, number: number): void => {
     progress.done += 1;
     tally.add(played);
     if (played.violations.length === 0) return;

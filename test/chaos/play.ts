@@ -31,9 +31,9 @@ export async function play(story: Story, stage: Stage, house: string): Promise<T
   const stopLoad = story.isBusy ? startLoad() : () => {};
   const lag = watchLag();
   try {
-    stage.set(story.tmp);
+    const isTmpRoomy = !stage.set(story.tmp);
     if (hasSteps(story)) setClock(stage.folder, 0);
-    return { ...(await playOn(story, stage, house)), lagMs: lag.most() };
+    return { ...(await playOn(story, stage, house)), lagMs: lag.most(), isTmpRoomy };
   } finally {
     lag.stop();
     stopLoad();
@@ -41,7 +41,7 @@ export async function play(story: Story, stage: Stage, house: string): Promise<T
   }
 }
 
-async function playOn(story: Story, stage: Stage, house: string): Promise<Omit<TinyRecord, 'lagMs'>> {
+async function playOn(story: Story, stage: Stage, house: string): Promise<Omit<TinyRecord, 'lagMs' | 'isTmpRoomy'>> {
   const port = await portOf(story, stage);
   const abort = new AbortController();
   const scene = start(story, stage, house, port.number, abort.signal);
@@ -56,7 +56,7 @@ async function playOn(story: Story, stage: Stage, house: string): Promise<Omit<T
   }
 }
 
-type Watched = Omit<TinyRecord, 'lagMs' | 'filesLeft' | 'ledger'>;
+type Watched = Omit<TinyRecord, 'lagMs' | 'isTmpRoomy' | 'filesLeft' | 'ledger'>;
 
 /** From its start to its end and the last answer. */
 async function watch(story: Story, scene: Scene, abort: AbortController): Promise<Watched> {

@@ -32,7 +32,7 @@ const nature: fc.Arbitrary<Nature> = fc.record({
   daemon: seldom(
     4,
     fc.record({
-      kind: fc.constantFrom('follow' as const, 'ignore' as const, 'bare' as const, 'double' as const, 'heir' as const),
+      kind: fc.constantFrom(...(['follow', 'ignore', 'bare', 'double', 'heir', 'loud'] as const)),
       inMs: fc.constantFrom(0, 0, 300, 900),
     }),
   ),

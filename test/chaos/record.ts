@@ -20,6 +20,8 @@ export type TinyRecord = {
   /** Of this dyno, as it had just ended. */
   processesLeft: readonly Left[];
   filesLeft: readonly string[];
+  /** tmp/ should be full, and we may not mount here. */
+  isTmpRoomy: boolean;
   /** How late the machine was at most while the story was played. */
   lagMs: number;
 };

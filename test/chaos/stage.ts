@@ -34,12 +34,12 @@ export class Stage {
     return this.#ports + this.#next;
   }
 
-  /** tmp: what the checkout's tmp/ is like. */
-  set(tmp: 'there' | 'missing' | 'full'): void {
+  /** tmp: what the checkout's tmp/ is like. False where it could not be made so. */
+  set(tmp: 'there' | 'missing' | 'full'): boolean {
     mkdirSync(join(this.folder, 'temporary'), { recursive: true });
-    if (tmp === 'missing') return;
+    if (tmp === 'missing') return true;
     mkdirSync(join(this.folder, 'tmp'));
-    if (tmp === 'full') fill(join(this.folder, 'tmp'));
+    return tmp !== 'full' || fill(join(this.folder, 'tmp'));
   }
 
   strike(): void {
@@ -54,12 +54,14 @@ const PORTS_EACH = 24;
 const FULL = 'full';
 
 /** A disk with room for its root and one file; where we may not mount, a folder that nobody but root may write. */
-function fill(folder: string): void {
+function fill(folder: string): boolean {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k,nr_inodes=2', 'chaos', folder], { stdio: 'ignore' });
     writeFileSync(join(folder, FULL), '');
+    return true;
   } catch {
     chmodSync(folder, 0o500);
+    return false;
   }
 }
 

@@ -31,7 +31,7 @@ export type Nature = {
   term: { how: 'exit'; code: number; afterMs: number } | { how: 'signal'; afterMs: number } | { how: 'ignore' };
   /** By itself, so long after its start. */
   end: { how: 'exit'; code: number; inMs: number } | { how: 'kill'; signal: NodeJS.Signals; inMs: number } | null;
-  daemon: { kind: 'follow' | 'ignore' | 'bare' | 'double' | 'heir'; inMs: number } | null;
+  daemon: { kind: 'follow' | 'ignore' | 'bare' | 'double' | 'heir' | 'loud'; inMs: number } | null;
   /** The work is done by another process: behind a start script, or in a session of its own. */
   behind: 'script' | 'session' | null;
   lines: number;

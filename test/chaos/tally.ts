@@ -1,22 +1,32 @@
-import type { Seen } from './genre.ts';
+import { slackOf } from './causes.ts';
+import { ingredientsOf } from './ingredients.ts';
 import type { RealRecord } from './real-record.ts';
 import type { RealDeed } from './real-story.ts';
+import type { AnyPlayed } from './repertoire.ts';
 import type { TinyRecord } from './record.ts';
 import type { Deed } from './story.ts';
+
+/** What a judgement of times may be off before it is worth a word. */
+const SLACK_MS = 300;
 
 type Counts = Map<string, number>;
 
 /** What a run of stories was made of: it proves as much as happened in it. */
 export class Tally {
+  readonly #ingredients: Counts = new Map();
   readonly #deeds: Counts = new Map();
   readonly #ends: Counts = new Map();
   readonly #requests = { asked: 0, answered: 0 };
   readonly #jobs = { enqueued: 0, done: 0 };
   #processes = 0;
   #real = 0;
+  #slow = 0;
+  #roomy = 0;
 
-  add({ record }: Seen): void {
-    if (record === null) return;
+  add({ story, record }: AnyPlayed): void {
+    for (const what of ingredientsOf(story)) count(this.#ingredients, what);
+    if (record === null) return count(this.#ends, 'none, the play itself failed');
+    if (slackOf(record) > SLACK_MS) this.#slow += 1;
     for (const { what } of record.done) count(this.#deeds, inWords(what));
     count(this.#ends, `${record.end.code ?? record.end.signal ?? '?'}`);
     if ('visits' in record) this.#addReal(record);
@@ -31,8 +41,11 @@ export class Tally {
       `- with real parts: ${this.#real} of the dynos; ${enqueued} jobs, ${done} of them done, the others in the queue again or in hand of a sidekiq that was ended by force`,
       `- requests: ${asked}, of which ${answered} got a whole answer, the others a broken connection or a refusal`,
       `- processes of tiny children: ${this.#processes}`,
+      `- made of: ${listOf(this.#ingredients)}`,
       `- done to them: ${listOf(this.#deeds)}`,
       `- exit codes: ${listOf(this.#ends)}`,
+      `- judged with more than ${SLACK_MS} ms of slack, since the machine was late: ${this.#slow}`,
+      ...(this.#roomy > 0 ? [`- a tmp that should be full and could not be mounted: ${this.#roomy}`] : []),
     ].join('\n');
   }
 
@@ -44,7 +57,8 @@ export class Tally {
     this.#requests.answered += visits.filter(({ gave }) => typeof gave === 'object' && gave.status === 200).length;
   }
 
-  #addTiny({ answers, ledger }: TinyRecord): void {
+  #addTiny({ answers, ledger, isTmpRoomy }: TinyRecord): void {
+    if (isTmpRoomy) this.#roomy += 1;
     this.#processes += new Set(ledger.map(({ pid }) => pid)).size;
     this.#requests.asked += answers.length;
     this.#requests.answered += answers.filter(({ gave }) => typeof gave === 'object' && gave.isWhole).length;
