@@ -1,22 +1,41 @@
 import { slackOf, type Moment } from './causes.ts';
 import { livesOf } from './lives.ts';
-import { factsIn, type TinyRecord } from './record.ts';
-import { natureOf, type ChildName, type Story } from './story.ts';
+import { factsIn, type Entry, type TinyRecord } from './record.ts';
+import { castOf, natureOf, type ChildName, type Story } from './story.ts';
 
 /** So long the guard has for its look, its exact reading and its deed. */
 const ACTS_WITHIN_MS = 2500;
+const LOOKS_EVERY_MS = 1500;
 const DEEDS = ['ending', 'recycling', 'saving'];
 
 /** A helper that holds more than relieve allows is ended, or something is restarted for it; above save something always is,
  * or the dyno ends for memory. */
 export function judgeMemory(story: Story, record: TinyRecord, cause: Moment): string[] {
   if (story.memory === 'off' || record.end.code === 75 || hasActed(story, record, cause)) return [];
+  const grown = record.ledger.filter(({ name, what }) => isDue(story, name as ChildName, what));
+  const fromMs = judgesFromMs(story, record);
   const untilMs = Math.min(cause.fromMs, record.endedAtMs) - ACTS_WITHIN_MS - slackOf(record);
-  return record.ledger
-    .filter(({ name, what, atMs }) => isDue(story, name as ChildName, what) && atMs < untilMs)
+  return grown
+    .filter(({ atMs }) => Math.max(atMs, fromMs) < untilMs)
     .map(
       ({ name, atMs }) => `${name} grew ${Math.round(record.endedAtMs - atMs)} ms before the end, and nothing was done`,
     );
+}
+
+/** The guard ends nobody before all are up, helpers apart, and fit into the quota: it knows what is up by the ready file,
+ * and has to look before something of theirs grows. Infinity: it may never come to know. */
+function judgesFromMs(story: Story, record: TinyRecord): number {
+  const cast = castOf(story).filter((child) => child !== 'streaming' || story.streaming === 'inline');
+  if (story.tmp !== 'there' && cast.includes('sidekiq')) return Infinity;
+  const lives = livesOf(record);
+  const ups = cast.map(
+    (child) => lives.find((life) => life.child === child && life.upAtMs !== null)?.upAtMs ?? Infinity,
+  );
+  const allUpAtMs = Math.max(...ups);
+  const isSelf = ({ name, what }: Entry): boolean =>
+    what === 'grow' && natureOf(story, name as ChildName).grows?.what === 'self';
+  const firstAtMs = record.ledger.find(isSelf)?.atMs ?? Infinity;
+  return allUpAtMs + LOOKS_EVERY_MS < firstAtMs ? allUpAtMs : Infinity;
 }
 
 /** A child that grows itself can only be restarted from `relieve` on if it was ready before: that is left open here. */

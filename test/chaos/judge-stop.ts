@@ -62,13 +62,19 @@ function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number,
   const ignores = isDaemon ? daemon?.kind === 'ignore' : term.how === 'ignore';
   if (ignores || is === 'heir' || mayRest(story, child) || (story.memory !== 'off' && grows !== null)) return [];
   if (frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
-  const isLate = lives.some((one) => isFirst(one) && wasKilledByDyno(one)) || secondInterruptMs(record) < Infinity;
+  // Below one that lives it has no TERM of its own, and goes with it.
+  const isLate = lives.some((one) => doesWork(one) && wasKilledByDyno(one)) || secondInterruptMs(record) < Infinity;
   // A fork of its parent still heard it, and forgot it in its exec.
   if (isDaemon && askedAtMs !== null && askedAtMs < startedAtMs) return [];
   if (askedAtMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
   const needsMs = isDaemon || term.how === 'ignore' ? 0 : term.afterMs + (child === 'puma' ? REQUEST_MS : 0);
   if (askedAtMs + needsMs + slackMs >= killedFromMs(story, record, life, fromMs)) return [];
   return [`${is} ${life.pid} of ${child} was killed, and would have ended in time`];
+}
+
+/** A child, or the work behind its start script. */
+function doesWork(life: Life): boolean {
+  return isFirst(life) || life.is === 'worker';
 }
 
 /** Before that nothing is killed. */

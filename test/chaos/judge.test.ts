@@ -13,7 +13,7 @@ const story: Story = {
   ...{ puma: plain, sidekiq: plain, streamer: plain },
 };
 /** The stop; the start is at 1000. */
-const STOP_MS = 5000;
+const STOP_MS = 7000;
 const [PUMA, SIDEKIQ, OTHER] = [10, 20, 30];
 
 const term: Deed = { do: 'stop', signal: 'SIGTERM', to: 'supervisor' };
@@ -60,7 +60,7 @@ const killedOne: Partial<TinyRecord> = {
   ...{ end: exit(137), endedAtMs: STOP_MS + 1600, ledger: without(SIDEKIQ, 'drained') },
   output: last({}, 'asked to stop by SIGTERM; sidekiq had to be killed', 137),
 };
-const ignoring: Partial<Story> = { sidekiq: { ...plain, term: { how: 'ignore' } } };
+const ignoring = { sidekiq: { ...plain, term: { how: 'ignore' } } } satisfies Partial<Story>;
 
 type Case = [name: string, change: Partial<TinyRecord>, of?: Partial<Story>];
 type Broken = [name: string, change: Partial<TinyRecord>, of: Partial<Story>, pattern: RegExp];
@@ -96,12 +96,26 @@ test.each<Case>([
   ],
   [
     'a helper that just began',
-    { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 4000, 'helper 77')] },
+    { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 6000, 'helper 77')] },
     grows('relieve', 'helper'),
   ],
   [
+    'growth of a child that cannot be seen to be up',
+    { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 3100, 'grow')] },
+    { ...grows('save', 'self'), tmp: 'missing' },
+  ],
+  [
+    'a daemon that goes with the work behind a start script',
+    {
+      ...killedOne,
+      output: last({}, 'asked to stop by SIGTERM; ruby (pid 20) had to be killed', 137),
+      ledger: [...without(SIDEKIQ, 'drained'), started, entry('sidekiq.daemon', 40, 1400, 'start')],
+    },
+    { sidekiq: { ...ignoring.sidekiq, behind: 'script', daemon: { kind: 'follow', inMs: 0 } } },
+  ],
+  [
     'a stream that a stop breaks off',
-    { answers: [ask('nothing', { question: 'stream', askedAtMs: 4500 })] },
+    { answers: [ask('nothing', { question: 'stream', askedAtMs: 6500 })] },
     streaming,
   ],
   [
@@ -211,19 +225,25 @@ test.each<Broken>([
     'a helper that nobody ends',
     { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 1600, 'helper 77')] },
     grows('relieve', 'helper'),
-    /^sidekiq grew 3500 ms before the end/,
+    /^sidekiq grew 5500 ms before the end/,
   ],
   [
     'growth above save',
-    { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 1600, 'grow')] },
+    { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 3100, 'grow')] },
     grows('save', 'self'),
-    /^sidekiq grew 3500 ms before the end/,
+    /^sidekiq grew 4000 ms before the end/,
   ],
   [
     'a TERM long after the boot that was not heard',
-    { ...atBoot, done: [done(term, 3000)], reader: 'closed' },
+    { ...atBoot, done: [done(term, 5000)], reader: 'closed' },
     {},
     /^exit code SIGTERM, expected 0$/,
+  ],
+  [
+    'an abort at boot',
+    { ...atBoot, end: { code: null, signal: 'SIGABRT' }, reader: 'closed' },
+    {},
+    /^exit code SIGABRT/,
   ],
   ['a process left at boot', { ...atBoot, processesLeft: [{ pid: 7, command: 'ruby' }] }, {}, /^process 7 was left/],
   [
