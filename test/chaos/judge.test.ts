@@ -241,7 +241,7 @@ test.each<Broken>([
   ],
   [
     'an abort at boot',
-    { ...atBoot, end: { code: null, signal: 'SIGABRT' }, reader: 'closed' },
+    { ...atBoot, end: { code: null, signal: 'SIGABRT' }, endedAtMs: 1150, reader: 'closed' },
     {},
     /^exit code SIGABRT/,
   ],
