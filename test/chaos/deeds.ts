@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { commandLine, ofDyno, type Seen } from '../harness/processes.ts';
 import { ask } from './ask.ts';
 import { canStep } from './dyno-env.ts';
-import { parseLedger, type Answer, type Entry } from './record.ts';
+import { parseLedger, workersIn, type Answer, type Entry } from './record.ts';
 import type { Reader } from './reader.ts';
 import { signalIfAlive } from './signal.ts';
 import type { ChildName, Deed } from './story.ts';
@@ -81,10 +81,6 @@ function targets(whom: ChildName | 'supervisor' | 'daemon' | 'relay', scene: Sce
 function leaders(entries: readonly Entry[], name: ChildName): Entry[] {
   const workers = workersIn(entries);
   return entries.filter((entry) => entry.name === name && !workers.has(entry.pid));
-}
-
-export function workersIn(entries: readonly Entry[]): Set<number> {
-  return new Set(entries.flatMap(({ what }) => (what.startsWith('waits-for ') ? [Number(what.slice(10))] : [])));
 }
 
 export function readLedger(folder: string): Entry[] {

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Entry, TinyRecord } from './record.ts';
+import { workersIn, type Entry, type TinyRecord } from './record.ts';
 import { CHILD_NAMES, type ChildName } from './story.ts';
 
 /** A process of the dyno, as it told of itself and as we treated it. */
@@ -22,9 +22,7 @@ export type Life = {
 
 /** Every process that lived to say so. */
 export function livesOf({ ledger, done, processesLeft }: TinyRecord): Life[] {
-  const workers = new Set(
-    ledger.flatMap(({ what }) => (what.startsWith('waits-for ') ? [Number(what.slice(10))] : [])),
-  );
+  const workers = workersIn(ledger);
   const first = ledger.filter(({ what }) => what === 'start' || what.startsWith('waits-for '));
   return first.map((entry) => {
     const own = ledger.filter(({ pid }) => pid === entry.pid);

@@ -48,7 +48,7 @@ async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repert
   clearInterval(timer);
   const verdict = progress.violated === 0 ? 'no violation' : `${progress.violated} with violations`;
   const said = `${progress.done} stories of seed ${seed} in ${minutes(performance.now() - progress.since)} min: ${verdict}`;
-  console.log(said);
+  console.log(`${said}\n${tally.describe()}`);
   return { exitCode: progress.violated === 0 ? 0 : 1, report: `**${said}.**\n\n${tally.describe()}` };
 }
 

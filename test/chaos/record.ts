@@ -50,6 +50,11 @@ export function parseLedger(text: string): Entry[] {
   });
 }
 
+/** Who does the work of another process, behind a start script. */
+export function workersIn(entries: readonly Entry[]): Set<number> {
+  return new Set(entries.flatMap(({ what }) => (what.startsWith('waits-for ') ? [Number(what.slice(10))] : [])));
+}
+
 /** The lines of the supervisor's own log. */
 export function factsIn(output: string): { [field: string]: unknown }[] {
   const lines = output.split('\n').filter((line) => line.startsWith('{"level"') && line.endsWith('}'));
