@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Child, ProcessId } from '../../src/host/host.ts';
+import { clock } from '../../src/host/clock.ts';
 import { whenTitled } from '../../src/host/idle.ts';
 import { NodeHost } from '../../src/host/node-host.ts';
 import type { Output } from '../../src/host/output.ts';
@@ -262,4 +263,14 @@ test('a child that is started again and again: its lines come, and its pipes go'
   }
   await eventually(() => expect(lines).toHaveLength(10));
   expect(lines.sort()[0]).toBe('sidekiq | err 0\n');
+});
+
+test('what has left the session of its child before anybody looked is known as that child’s', async () => {
+  const family = new Family();
+  const host = hostIn(family);
+  const [one, other] = ['sidekiq', 'streaming'].map((name) => host.spawn(shell(name, `setsid ${SLEEPER} ${name} &`)));
+  await Promise.all([one?.exited, other?.exited]);
+  const [pid, spared] = [await family.pid('sidekiq'), await family.pid('streaming')];
+  expect(await host.clearTree('sidekiq', clock.now() + 60_000)).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(alive(spared)).toBe(true);
 });
