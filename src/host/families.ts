@@ -4,6 +4,9 @@ import type { ProcessId } from './host.ts';
 import { findKin, remember, type Known } from './kin.ts';
 import { carries, readProcess, readProcesses, type ProcessRow } from './processes.ts';
 
+/** Beside the marker of the run, every child carries its own name: what has left its session unseen is known by it. */
+export const CHILD_MARKER = 'MSTDN_SUPERVISE_CHILD';
+
 /** So many ended leaders are remembered before those are sorted out whose sessions are empty, which takes a look at every
  * process of the dyno. */
 const ENDED_MOST = 16;
@@ -47,7 +50,8 @@ export class Families {
 
   /** What lives of this child and comes from it, the members of its sessions and of its descendants' included. */
   livingOf(child: ChildName): ProcessRow[] {
-    const kin = findKin(readProcesses(), this.#starts(child), () => false, process.pid);
+    const marked = (pid: number): boolean => carries(pid, this.#marker) && carries(pid, `${CHILD_MARKER}=${child}`);
+    const kin = findKin(readProcesses(), this.#starts(child), marked, process.pid);
     const living = kin.filter(({ zombie }) => !zombie);
     this.#known = new Map([...this.#known, ...living.map((row): [number, Member] => [row.pid, memberOf(row, child)])]);
     return living;

@@ -5,6 +5,7 @@ import type { ChildName, ChildSpec, EnvironmentChange, Step } from '../plan/spec
 import { spawnChild } from './child.ts';
 import { clock } from './clock.ts';
 import { Copies } from './copies.ts';
+import { CHILD_MARKER } from './families.ts';
 import type { Member } from './family-tree.ts';
 import type { Cancel, Child, Host, Leftovers, Process, ProcessId } from './host.ts';
 import { whenTitled } from './idle.ts';
@@ -70,7 +71,7 @@ export class NodeHost implements Host {
     this.#clears.set(spec.name, watch.clear);
     const output =
       prefixed === null ? 'inherit' : (child: ChildProcess) => this.#copies.add(spec.name, child, prefixed);
-    const env = this.#environment(watch.env);
+    const env = this.#environment({ ...watch.env, [CHILD_MARKER]: spec.name });
     const started = this.#keep(spawnChild(this.#guarded(spec.command), { env, folder, output }), spec.name);
     const { oomScoreAdj } = spec.memory;
     if (started.pid !== null && oomScoreAdj > 0) raiseOomScore(started.pid, oomScoreAdj);
