@@ -52,7 +52,12 @@ export function parseLedger(text: string): Entry[] {
 
 /** Who does the work of another process, behind a start script. */
 export function workersIn(entries: readonly Entry[]): Set<number> {
-  return new Set(entries.flatMap(({ what }) => (what.startsWith('waits-for ') ? [Number(what.slice(10))] : [])));
+  return new Set(
+    entries.flatMap(({ pid, what }) => {
+      if (what === 'works') return [pid];
+      return what.startsWith('waits-for ') ? [Number(what.slice(10))] : [];
+    }),
+  );
 }
 
 /** The lines of the supervisor's own log. */
