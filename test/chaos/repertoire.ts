@@ -28,17 +28,21 @@ export class Repertoire {
   /** The first `runs` of a seed; those with the real parts last, lest booting rubies starve the others. `take` has each as
    * it comes, and nothing of it is kept but its violations: ten thousand records are more than fits into memory. */
   playAll(seed: number, runs: number, take: Take = () => {}): Promise<readonly string[]>[] {
-    const playOne = async <S>(troupe: Troupe<S>, number: number): Promise<readonly string[]> => {
+    const numbers = Array.from({ length: runs }, (_, number) => number);
+    const play = (number: number): Promise<readonly string[]> => this.play(seed, number, take);
+    const tiny = new Map(numbers.filter((number) => !this.isReal(number)).map((number) => [number, play(number)]));
+    const last = Promise.allSettled(tiny.values());
+    return numbers.map((number) => tiny.get(number) ?? last.then(() => play(number)));
+  }
+
+  /** One of them, once more. Gives its violations. */
+  play(seed: number, number: number, take: Take = () => {}): Promise<readonly string[]> {
+    const by = async <S>(troupe: Troupe<S>): Promise<readonly string[]> => {
       const played = await troupe.play(() => troupe.genre.storyOf(seed, number));
       take(played as AnyPlayed, number);
       return played.violations;
     };
-    const numbers = Array.from({ length: runs }, (_, number) => number);
-    const tiny = new Map(
-      numbers.filter((number) => !this.isReal(number)).map((number) => [number, playOne(this.tiny, number)]),
-    );
-    const last = Promise.allSettled(tiny.values());
-    return numbers.map((number) => tiny.get(number) ?? last.then(() => playOne(this.real, number)));
+    return this.isReal(number) ? by(this.real) : by(this.tiny);
   }
 
   close(): void {
