@@ -48,13 +48,18 @@ export class Families {
     return this.#look(marked);
   }
 
-  /** What lives of this child and comes from it, the members of its sessions and of its descendants' included. */
+  /** What lives of this child and comes from it, the members of its sessions and of its descendants' included, and what left
+   * them unseen, by its marker. Looks twice, as above: nobody starts again beside one that was missed. */
   livingOf(child: ChildName): ProcessRow[] {
-    const marked = (pid: number): boolean => carries(pid, this.#marker) && carries(pid, `${CHILD_MARKER}=${child}`);
-    const kin = findKin(readProcesses(), this.#starts(child), marked, process.pid);
-    const living = kin.filter(({ zombie }) => !zombie);
-    this.#known = new Map([...this.#known, ...living.map((row): [number, Member] => [row.pid, memberOf(row, child)])]);
-    return living;
+    const marked = (pid: number): boolean =>
+      !this.#isOfAnother(pid, child) && carries(pid, this.#marker, `${CHILD_MARKER}=${child}`);
+    const living = this.#kinOf(child, marked);
+    return living.length > 0 ? living : this.#kinOf(child, marked);
+  }
+
+  /** The same without those that left unseen: at once, since each environment that is read may have to be swapped in. */
+  treeOf(child: ChildName): ProcessRow[] {
+    return this.#kinOf(child, () => false);
   }
 
   /** Forgets the ended leaders whose sessions are empty: a stranger may get their pids. */
@@ -75,6 +80,18 @@ export class Families {
 
   get size(): number {
     return this.#known.size;
+  }
+
+  #kinOf(child: ChildName, marked: (pid: number) => boolean): ProcessRow[] {
+    const kin = findKin(readProcesses(), this.#starts(child), marked, process.pid);
+    const living = kin.filter(({ zombie }) => !zombie);
+    this.#known = new Map([...this.#known, ...living.map((row): [number, Member] => [row.pid, memberOf(row, child)])]);
+    return living;
+  }
+
+  #isOfAnother(pid: number, child: ChildName): boolean {
+    const known = this.#known.get(pid)?.child ?? '';
+    return known !== '' && known !== child;
   }
 
   #isKnown(row: ProcessRow | null): boolean {

@@ -5,6 +5,7 @@ import type { ChildName, ChildSpec, EnvironmentChange, Step } from '../plan/spec
 import { spawnChild } from './child.ts';
 import { clock } from './clock.ts';
 import { Copies } from './copies.ts';
+import { send } from './ending.ts';
 import { CHILD_MARKER } from './families.ts';
 import type { Member } from './family-tree.ts';
 import type { Cancel, Child, Host, Leftovers, Process, ProcessId } from './host.ts';
@@ -18,7 +19,7 @@ import { readProcess } from './processes.ts';
 import { prepareWatch } from './readiness.ts';
 import { removeSocket } from './remove-socket.ts';
 import type { Signals } from './signals.ts';
-import { send, Sweeper } from './sweep.ts';
+import { Sweeper } from './sweep.ts';
 
 /** Every child carries this variable with the id of our run: what escapes is known by it. */
 export const MARKER = 'MSTDN_SUPERVISE_RUN';

@@ -37,9 +37,10 @@ function childrenOf(pid: number): number[] {
   });
 }
 
-/** The environment that the process was started with; it may have written over it. */
-export function carries(pid: number, variable: string): boolean {
-  return `\0${readWhole(pid, 'environ')}\0`.includes(`\0${variable}\0`);
+/** Whether all of these are in the environment that the process was started with; it may have written over it. */
+export function carries(pid: number, ...variables: string[]): boolean {
+  const environment = `\0${readShort(`/proc/${pid}/environ`, true)}\0`;
+  return variables.every((variable) => environment.includes(`\0${variable}\0`));
 }
 
 export function commandLine(pid: number): string[] {

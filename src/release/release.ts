@@ -2,7 +2,7 @@ import { EXIT, describeStatus, toExitCode, type ExitStatus } from '../exit-statu
 import type { Because, Tell } from '../facts.ts';
 import type { Host } from '../host/host.ts';
 import type { ReleasePlan, Step } from '../plan/spec.ts';
-import { Stop } from './stop.ts';
+import { Stop, type Heard } from './stop.ts';
 
 type Result = { code: number; reason: string } & Because;
 /** leaveAtMs: when we must be gone, on the monotonic clock. */
@@ -17,8 +17,7 @@ export async function release(plan: ReleasePlan, host: Host, tell: Tell): Promis
   const stop = new Stop(plan.stop, host, tell);
   const result = await runSteps(plan, host, tell, stop);
   const heard = stop.heard();
-  const untilMs = heard.phase === 'running' ? host.clock.now() + LEFTOVERS_MS : heard.killAtMs;
-  const { ended, killed } = await host.sweep(untilMs);
+  const { ended, killed } = await host.sweep(sweepUntilMs(heard, host.clock.now()));
   stop.cancel();
   for (const process of ended) tell({ fact: 'leftover', process, how: 'ended' });
   for (const process of killed) tell({ fact: 'leftover', process, how: 'killed' });
@@ -50,6 +49,12 @@ async function runStep(step: Step, host: Host, tell: Tell, stop: Stop): Promise<
   const status = await started.exited;
   stop.handTo(null);
   return status;
+}
+
+/** What a KILL has missed goes at once. */
+function sweepUntilMs(heard: Heard, nowMs: number): number {
+  if (heard.phase === 'stopping') return heard.killAtMs;
+  return heard.phase === 'running' ? nowMs + LEFTOVERS_MS : nowMs;
 }
 
 function stopped(signal: NodeJS.Signals, { name }: Step): Result {

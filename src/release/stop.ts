@@ -3,7 +3,7 @@ import type { Cancel, HandedOnSignal, Host, Process, StopSignal } from '../host/
 import type { StopTimes } from '../plan/spec.ts';
 
 type Running = { name: string; started: Process };
-type Heard =
+export type Heard =
   { phase: 'running' } | { phase: 'stopping' | 'killing'; signal: StopSignal; killAtMs: number; leaveAtMs: number };
 
 /** What the release has heard, and what is done about it: TERM to the step at work at the first stop signal, KILL for
@@ -31,7 +31,8 @@ export class Stop {
   /** The step at work, if any; it hears of a stop that came before it. */
   handTo(running: Running | null): void {
     this.#running = running;
-    if (this.#heard.phase !== 'running') this.#term();
+    if (running !== null && this.#heard.phase === 'killing') this.#host.killAll();
+    else if (this.#heard.phase !== 'running') this.#term();
   }
 
   cancel(): void {

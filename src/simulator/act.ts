@@ -1,4 +1,4 @@
-import { send } from '../host/sweep.ts';
+import { send } from '../host/ending.ts';
 import type { Action, Answer } from './action.ts';
 import type { App } from './app.ts';
 import type { Deployment } from './deployment.ts';

@@ -4,7 +4,7 @@ import { toExitCode } from '../exit-status.ts';
 import { spawnChild } from '../host/child.ts';
 import { Families } from '../host/families.ts';
 import { killTree } from '../host/kill-tree.ts';
-import { send } from '../host/sweep.ts';
+import { send } from '../host/ending.ts';
 import { LogReader } from './log-reader.ts';
 import { openPipe } from './log-pipe.ts';
 import { readTree } from './process-tree.ts';

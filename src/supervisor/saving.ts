@@ -35,8 +35,10 @@ const GIVES_BACK: readonly string[] = ['quiet', 'ending', 'killed', 'clearing'];
 
 /** Whoever was named: what is under way gives memory back first. */
 function hurry(state: Running, [child, its]: [ChildName, ChildState], event: EventOf<'save'>, plan: ServePlan): Step {
-  if (its.is !== 'quiet' && its.is !== 'ending') return [state];
   const { why, atOnce, atMs } = event;
+  // What it left behind may hold as much as it did.
+  if (its.is === 'clearing' && atOnce) return [state, { do: 'kill-tree', child }, tellSaving(child, why, true)];
+  if (its.is !== 'quiet' && its.is !== 'ending') return [state];
   const incarnation = { child, startedAtMs: its.startedAtMs };
   if (atOnce) return killOne(state, incarnation, tellSaving(child, why, true));
   return its.is === 'ending' ? [state] : end(state, { ...incarnation, atMs }, plan, [tellSaving(child, why)]);

@@ -77,7 +77,7 @@ test('the work behind a start script has all the time to finish', async () => {
 /** Says that it is there; a job that says when it hears TERM, and work that ends its job a while after its own. */
 const there = (name: string): string => `open P, ">", "${name}.pid"; print P $$; close P; sleep 1 while 1`;
 const JOB = `$SIG{TERM} = sub { open F, ">", "job.termed" }; ${there('job')}`;
-const WORK = `unless ($job = fork) { ${JOB} } $SIG{TERM} = sub { select undef, undef, undef, 0.3; kill KILL => $job; exit }; ${there('work')}`;
+const WORK = `unless ($job = fork) { ${JOB} } $SIG{TERM} = sub { select undef, undef, undef, 0.3; kill KILL => $job; waitpid $job, 0; exit }; ${there('work')}`;
 
 test('what the work behind a start script has started is its own affair', async () => {
   const family = new Family();
@@ -85,7 +85,9 @@ test('what the work behind a start script has started is its own affair', async 
   await leave(family, `perl -e '${WORK}' &`, sweeper);
   await family.pidOf('job');
   await family.pidOf('work');
-  expect((await sweeper.end(later())).killed).toEqual([]);
+  const { ended, killed } = await sweeper.end(later());
+  expect(killed).toEqual([]);
+  expect(ended).toEqual([`perl (pid ${await family.pidOf('work')})`]);
   expect(family.has('job.termed')).toBe(false);
 });
 
@@ -120,6 +122,33 @@ test('one that is killed for its child while the stop waits for it was killed, f
   const cleared = sweeper.clear('', clock.now() + 200);
   expect(await sweeper.end(later())).toEqual(killed);
   expect(await cleared).toEqual(killed);
+});
+
+test('the end is over only when what is being cleared for a child is', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `trap '' TERM; ${SLEEPER} deaf &`, sweeper);
+  const deaf = await family.pid('deaf');
+  const over: string[] = [];
+  const cleared = sweeper.clear('', clock.now() + 1200).then((leftovers) => (over.push('cleared'), leftovers));
+  await family.gone(deaf);
+  await sweeper.end(later()).then(() => over.push('ended'));
+  expect(over).toEqual(['cleared', 'ended']);
+  expect((await cleared).killed).toEqual([`sleep (pid ${deaf})`]);
+});
+
+test('below a shell that waits for its work, the work hears TERM as well', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(
+    family,
+    `sh -c 'trap : TERM; ${SLEEPER.replaceAll("'", '"').replaceAll('$', '\\$')} work; true' &`,
+    sweeper,
+  );
+  const work = await family.pid('work');
+  const { ended, killed } = await sweeper.end(later());
+  expect(killed).toEqual([]);
+  expect(ended).toContain(`sleep (pid ${work})`);
 });
 
 test('a stopped one is continued, so that it can follow TERM', async () => {

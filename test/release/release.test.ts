@@ -132,3 +132,14 @@ test('what a good release leaves behind has a second; a second INT does not wait
   expect(await ended).toMatchObject({ code: 0 });
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
 });
+
+test('a second INT before the first step is there kills it, and what it leaves, as soon as it is', async () => {
+  const { host, ended } = run();
+  host.signal('SIGINT');
+  host.signal('SIGINT');
+  await settled();
+  expect(host.killedAll).toBe(1);
+  host.of('migrate').exit(toStatus('SIGKILL'));
+  expect(await ended).toMatchObject({ code: 137 });
+  expect(host.sweeps.at(-1)).toBe(0);
+});

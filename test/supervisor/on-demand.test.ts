@@ -494,7 +494,7 @@ describe('saving the dyno', () => {
     const saved = [...up, save(null, T + 5000)];
     expect(after(...saved, save(null, T + 5200)).at(-1)).toEqual([]);
     expect(after(...saved, save(null, T + 5200, true)).at(-1)).toEqual([`kill-tree ${S}`]);
-    expect(after(...saved, exited(S, 0, T + 5010), save(null, T + 5020, true)).at(-1)).toEqual([]);
+    expect(after(...saved, exited(S, 0, T + 5010), save(null, T + 5020, true)).at(-1)).toEqual([`kill-tree ${S}`]);
     expect(phase(...saved, ...gone(0, T + 5010), save(null, T + 5300))).toBe('stopping');
   });
 

@@ -258,7 +258,9 @@ describe('saving the dyno', () => {
         save(null, T + 600, true),
       ).slice(1),
     ).toEqual([[], ['kill-tree sidekiq-1'], []]);
-    expect(after(save('sidekiq-1', T), exited('sidekiq-1', 0, T + 1), save(null, T + 2, true)).at(-1)).toEqual([]);
+    const clearing = [save('sidekiq-1', T), exited('sidekiq-1', 0, T + 1)];
+    expect(after(...clearing, save(null, T + 2)).at(-1)).toEqual([]);
+    expect(after(...clearing, save(null, T + 2, true)).at(-1)).toEqual(['kill-tree sidekiq-1']);
   });
 
   test('one that is being recycled is hurried, whoever was named', () => {

@@ -1,0 +1,102 @@
+import type { Clock, Leftovers } from './host.ts';
+import type { ProcessRow } from './processes.ts';
+
+/** How long a process that left the session of its child has to follow our TERM. */
+const STRAY_GRACE_MS = 1000;
+/** How long the kernel has to carry out a KILL before we go without it. */
+const KILL_TAKES_MS = 700;
+const POLL_MS = 20;
+/** What does not follow its TERM at once drains, and each look reads all of /proc. */
+const SLOW_POLL_MS = 200;
+const HURRY_MS = 1000;
+/** Who starts these is not who does the work: below a shell a TERM may never come, or only when all is over. */
+const SHELLS: readonly string[] = ['sh', 'dash', 'bash', 'ash', 'zsh', 'busybox'];
+
+/** TERM and KILL for what outlived its child, each once, whoever ends it: what one child left behind may still be going when all
+ * that is ours is ended. */
+export class Ending {
+  readonly #clock: Clock;
+  readonly #isInSession: (row: ProcessRow) => boolean;
+  readonly #termedAtMs = new Map<string, number>();
+  readonly #killed = new Set<string>();
+
+  /** isInSession: it is still in the session of a child. */
+  constructor(clock: Clock, isInSession: (row: ProcessRow) => boolean) {
+    this.#clock = clock;
+    this.#isInSession = isInSession;
+  }
+
+  /** Until nobody lives, or the kernel has had its time since `killAtMs`. Names those that it took part in ending, and not who has
+   * come and gone with them. */
+  async empty(living: () => ProcessRow[], killAtMs: () => number): Promise<Leftovers> {
+    const seen = new Map<string, ProcessRow>();
+    const startedAtMs = this.#clock.now();
+    const isOver = (): boolean => this.#clock.now() >= Math.max(killAtMs(), startedAtMs) + KILL_TAKES_MS;
+    for (let left = living(); left.length > 0 && !isOver(); left = living()) {
+      this.#endAll(left, killAtMs());
+      for (const row of left) seen.set(idOf(row), row);
+      await this.#pause(startedAtMs, killAtMs());
+    }
+    const named = (is: (id: string) => boolean): string[] =>
+      [...seen].flatMap(([id, row]) => (is(id) ? describe(row) : []));
+    return {
+      ended: named((id) => this.#termedAtMs.has(id) && !this.#killed.has(id)),
+      killed: named((id) => this.#killed.has(id)),
+    };
+  }
+
+  kill(row: ProcessRow): void {
+    this.#killed.add(idOf(row));
+    send(row.pid, 'SIGKILL');
+  }
+
+  #pause(startedAtMs: number, killAtMs: number): Promise<void> {
+    const nowMs = this.#clock.now();
+    const slowMs = Math.min(SLOW_POLL_MS, Math.max(POLL_MS, killAtMs - nowMs));
+    return new Promise((resolve) => {
+      this.#clock.after(nowMs - startedAtMs < HURRY_MS ? POLL_MS : slowMs, resolve);
+    });
+  }
+
+  #endAll(left: readonly ProcessRow[], killAtMs: number): void {
+    const rows = new Map(left.map((row) => [row.pid, row]));
+    const isSheltered = ({ parent }: ProcessRow): boolean => {
+      const above = rows.get(parent);
+      return above !== undefined && (!SHELLS.includes(above.name) || isSheltered(above));
+    };
+    for (const row of left) {
+      if (this.#clock.now() >= this.#lastMsOf(row, killAtMs)) this.kill(row);
+      else if (!isSheltered(row)) this.#terminate(row);
+    }
+  }
+
+  #lastMsOf(row: ProcessRow, killAtMs: number): number {
+    const termedAtMs = this.#termedAtMs.get(idOf(row));
+    if (this.#isInSession(row) || termedAtMs === undefined) return killAtMs;
+    return Math.min(killAtMs, termedAtMs + STRAY_GRACE_MS);
+  }
+
+  #terminate(row: ProcessRow): void {
+    if (this.#termedAtMs.has(idOf(row))) return;
+    this.#termedAtMs.set(idOf(row), this.#clock.now());
+    send(row.pid, 'SIGTERM');
+    send(row.pid, 'SIGCONT');
+  }
+}
+
+/** Of this very process, whoever gets its pid later. */
+function idOf({ pid, started }: ProcessRow): string {
+  return `${pid} ${started}`;
+}
+
+export function describe({ name, pid }: ProcessRow): string {
+  return `${name} (pid ${pid})`;
+}
+
+export function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // it ended meanwhile, or is not ours to signal
+  }
+}
