@@ -7,7 +7,9 @@ import { natureOf, type Story } from './story.ts';
  * daemons, and the work behind a start script, are nobody's then, and nothing is asked of them here. */
 export function judgeKilled(story: Story, record: TinyRecord): string[] {
   const slackMs = slackOf(record);
-  const firsts = livesOf(record).filter((life) => isFirst(life) && life.killedAtMs === null);
+  const firsts = livesOf(record).filter(
+    (life) => isFirst(life) && life.killedAtMs === null && !isBornLater(life, record),
+  );
   const left = new Set(record.processesLeft.map(({ pid }) => pid));
   return firsts
     .filter(({ frozenAtMs, ended }) => frozenAtMs.length === 0 && !(ended?.unasked ?? false))
@@ -21,4 +23,9 @@ function judgeChild(story: Story, { endedAtMs }: TinyRecord, life: Life, isLeft:
   if (life.askedAtMs !== null && life.askedAtMs > endedAtMs + slackMs + 100) return [`${life.child} got its TERM late`];
   const drains = term.how !== 'ignore' && term.afterMs < 500;
   return isLeft && drains ? [`${life.child} was left by a killed supervisor`] : [];
+}
+
+/** It was being started: another limit that docs/termination.md names. */
+function isBornLater({ startedAtMs }: Life, { done }: TinyRecord): boolean {
+  return done.some(({ what, atMs }) => what.do === 'kill' && what.whom === 'supervisor' && startedAtMs > atMs);
 }
