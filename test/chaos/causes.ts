@@ -96,6 +96,7 @@ function mayBe(story: Story, record: TinyRecord, lives: readonly Life[], slackMs
     ...ends({ ...story, memory: 'off' }, restarting, slackMs),
     ...thirdFalls(story, lives, slackMs),
     ...endsWhileBooting(story, record, lives, slackMs),
+    ...endsHeardFirst(record, lives, slackMs),
     ...memory(story, record),
   ];
 }
@@ -117,6 +118,17 @@ function endsWhileBooting(story: Story, { done }: TinyRecord, lives: readonly Li
     return castOf(story)
       .filter((child) => !hears(child))
       .map((child) => endOf(child, atMs, code, slackMs));
+  });
+}
+
+/** Where all processes get a signal, a child's end may be heard before the supervisor's own; only 0 and 143 count as asked then. */
+function endsHeardFirst({ done }: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
+  const broadcasts = done.filter(({ what }) => what.do === 'stop' && what.to !== 'supervisor');
+  return lives.filter(isFirst).flatMap(({ child, ended }) => {
+    const isHeard = broadcasts.some(({ atMs, untilMs }) => {
+      return ended !== null && ended.atMs >= atMs && ended.atMs <= untilMs + slackMs;
+    });
+    return isHeard && ended !== null ? [endOf(child, ended.atMs, ended.status, slackMs)] : [];
   });
 }
 
