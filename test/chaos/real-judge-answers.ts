@@ -16,7 +16,10 @@ export function judgeAnswers(story: RealStory, record: RealRecord): string[] {
     const said = due.get(id);
     return [
       ...(said === undefined ? [] : [`request ${id} was ${said}, and got ${tell(gave)}`]),
-      ...(gave === 'no end' ? [`request ${id} was neither answered nor broken off`] : []),
+      // The puma of a supervisor that is killed drains longer than a visitor waits.
+      ...(gave === 'no end' && !isSupervisorKilled(record)
+        ? [`request ${id} was neither answered nor broken off`]
+        : []),
       ...(typeof gave === 'object' && !isRefusal(story, record, visit, gave.status)
         ? [`request ${id} of ${visit.askedAtMs} got ${tell(gave)} at ${visit.endedAtMs}`]
         : []),
