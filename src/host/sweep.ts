@@ -7,6 +7,7 @@ import type { ProcessRow } from './processes.ts';
 
 const FIRST_LOOK_MS = 100;
 const LOOK_EVERY_MS = 5000;
+const CLEAR_AFTER_MS = 50;
 /** Who forks while its tree is killed leaves somebody to the next round. */
 const ROUNDS = 5;
 
@@ -87,8 +88,11 @@ export class Sweeper {
     return this.#end;
   }
 
-  /** The same for what outlived one child, whose pid is nobody's then. */
-  clear(child: ChildName, untilMs: number): Promise<Leftovers> {
+  /** The same for what outlived one child, whose pid is nobody's then. Not before a moment has passed: the others may end as
+   * soon, and one look at everything is enough then. */
+  async clear(child: ChildName, untilMs: number): Promise<Leftovers> {
+    await new Promise<void>((resolve) => this.#clock.after(CLEAR_AFTER_MS, resolve));
+    if (this.#end !== null) return { ended: [], killed: [] };
     const clearing = this.#clear(child, untilMs).finally(() => this.#clearings.delete(clearing));
     this.#clearings.add(clearing);
     return clearing;

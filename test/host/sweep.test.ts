@@ -4,6 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { clock } from '../../src/host/clock.ts';
 import type { Clock } from '../../src/host/host.ts';
 import { Sweeper } from '../../src/host/sweep.ts';
+import { eventually } from '../harness/eventually.ts';
 import { alive, environment, processTable } from '../harness/processes.ts';
 import { Family, SLEEPER } from './family.ts';
 
@@ -116,12 +117,23 @@ test('told again, with less time, it hurries', async () => {
 test('one that is killed for its child while the stop waits for it was killed, for the stop as well', async () => {
   const family = new Family();
   const sweeper = new Sweeper(family.marker, clock);
-  await leave(family, `trap '' TERM; ${SLEEPER} deaf &`, sweeper);
-  const deaf = await family.pid('deaf');
-  const killed = { ended: [], killed: [`sleep (pid ${deaf})`] };
-  const cleared = sweeper.clear('', clock.now() + 200);
+  await leave(family, `perl -e '$SIG{TERM} = sub { open F, ">", "deaf.termed" }; ${there('deaf')}' &`, sweeper);
+  const deaf = await family.pidOf('deaf');
+  const killed = { ended: [], killed: [`perl (pid ${deaf})`] };
+  const cleared = sweeper.clear('', clock.now() + 300);
+  await eventually(() => expect(family.has('deaf.termed')).toBe(true));
   expect(await sweeper.end(later())).toEqual(killed);
   expect(await cleared).toEqual(killed);
+});
+
+test('what is to be cleared for a child when all is ended at the same moment is left to that', async () => {
+  const family = new Family();
+  const sweeper = new Sweeper(family.marker, clock);
+  await leave(family, `${SLEEPER} left &`, sweeper);
+  const left = await family.pid('left');
+  const cleared = sweeper.clear('', later());
+  expect(await sweeper.end(later())).toEqual({ ended: [`sleep (pid ${left})`], killed: [] });
+  expect(await cleared).toEqual(NONE);
 });
 
 test('the end is over only when what is being cleared for a child is', async () => {
