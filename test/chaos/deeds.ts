@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commandLine, ofDyno, type Seen } from '../harness/processes.ts';
+import { comesToRest, commandLine, ofDyno, type Seen } from '../harness/processes.ts';
 import { ask } from './ask.ts';
 import { canStep } from './dyno-env.ts';
-import { parseLedger, workersIn, type Answer, type Entry } from './record.ts';
+import { parseLedger, tellsEnd, workersIn, type Answer, type Entry } from './record.ts';
 import type { Reader } from './reader.ts';
 import { signalIfAlive } from './signal.ts';
 import type { ChildName, Deed } from './story.ts';
@@ -29,8 +29,9 @@ export function perform(what: Deed, scene: Scene): number[] | null {
     case 'kill':
       return send('SIGKILL', targets(what.whom, scene));
     case 'freeze':
+      return freeze(targets(what.whom, scene), scene.folder);
     case 'thaw':
-      return send(what.do === 'freeze' ? 'SIGSTOP' : 'SIGCONT', targets(what.whom, scene));
+      return send('SIGCONT', targets(what.whom, scene));
     case 'stall':
     case 'read':
     case 'close':
@@ -55,6 +56,16 @@ function stop({ signal, to }: Deed & { do: 'stop' }, { supervisor, marker, seen 
     to === 'supervisor' ? [] : ofDyno(supervisor.pid, marker, seen).filter((pid) => pid !== supervisor.pid);
   const order = to === 'all' ? [supervisor.pid, ...others] : [...others, supervisor.pid];
   return send(signal, order);
+}
+
+/** Who has told its end, and stands between that word and its end, goes on: else the ledger would tell what never was. */
+function freeze(pids: readonly number[], folder: string): number[] | null {
+  const reached = send('SIGSTOP', pids)?.filter((pid) => comesToRest(pid)) ?? [];
+  const ended = readLedger(folder).filter(tellsEnd);
+  const isEnding = (pid: number): boolean => ended.some((one) => one.pid === pid);
+  send('SIGCONT', reached.filter(isEnding));
+  const frozen = reached.filter((pid) => !isEnding(pid));
+  return frozen.length > 0 ? frozen : null;
 }
 
 function send(signal: NodeJS.Signals, pids: readonly number[]): number[] | null {

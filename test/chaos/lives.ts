@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { workersIn, type Entry, type TinyRecord } from './record.ts';
+import { tellsEnd, workersIn, type Entry, type TinyRecord } from './record.ts';
 import { CHILD_NAMES, type ChildName } from './story.ts';
 
 /** A process of the dyno, as it told of itself and as we treated it. */
@@ -60,7 +60,7 @@ function childOf({ name }: Entry): ChildName {
 }
 
 function endIn(own: readonly Entry[]): Life['ended'] {
-  const last = own.find(({ what }) => /^(crash|drained) /.test(what));
+  const last = own.find(tellsEnd);
   if (last === undefined) return null;
   const [why, how = ''] = last.what.split(' ');
   const status = how.startsWith('SIG') ? 128 + constants.signals[how as NodeJS.Signals] : Number(how);

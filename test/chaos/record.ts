@@ -50,6 +50,11 @@ export function parseLedger(text: string): Entry[] {
   });
 }
 
+/** Its last word. */
+export function tellsEnd({ what }: Entry): boolean {
+  return /^(crash|drained) /.test(what);
+}
+
 /** Who does the work of another process, behind a start script. */
 export function workersIn(entries: readonly Entry[]): Set<number> {
   return new Set(

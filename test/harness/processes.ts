@@ -2,7 +2,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 /** pid -> start time: what a look has seen of a dyno, so that a process is known again after its parent's death. */
 export type Seen = Map<number, string>;
-type Row = { pid: number; parent: number; session: number; started: string; zombie: boolean };
+type Row = { pid: number; parent: number; session: number; started: string; zombie: boolean; stopped: boolean };
+/** A busy machine lets a process run on for so long after its SIGSTOP, in looks of a millisecond. */
+const LOOKS = 200;
 
 /** The living processes of the dyno whose first process is `root`: by descent, session, marker or an earlier look. */
 export function ofDyno(root: number, marker: string, seen: Seen): number[] {
@@ -21,6 +23,15 @@ export function ofDyno(root: number, marker: string, seen: Seen): number[] {
 
 export function alive(pid: number): boolean {
   return row(pid)?.zombie === false;
+}
+
+/** After a SIGSTOP: whether it is stopped, and has not ended instead. */
+export function comesToRest(pid: number, looks = LOOKS): boolean {
+  const found = row(pid);
+  if (found === undefined || found.zombie) return false;
+  if (found.stopped || looks === 0) return true;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  return comesToRest(pid, looks - 1);
 }
 
 export function processTable(): Row[] {
@@ -46,7 +57,8 @@ function row(pid: number): Row | undefined {
   const stat = read(pid, 'stat');
   if (stat === '') return undefined;
   const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return { pid, parent: Number(parent), session: Number(session), started: rest[15] ?? '', zombie: state === 'Z' };
+  const are = { zombie: state === 'Z', stopped: state === 'T' };
+  return { pid, parent: Number(parent), session: Number(session), started: rest[15] ?? '', ...are };
 }
 
 function read(pid: number, file: string): string {
