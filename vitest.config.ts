@@ -1,6 +1,6 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-const withProcesses = ['process', 'host', 'simulator'].map((room) => `test/${room}/**/*.test.ts`);
+const withProcesses = ['process', 'host', 'simulator'].map((room) => `test/${room}/**/*.test.{ts,js}`);
 const withRealParts = ['real', 'stories'].map((room) => `test/${room}/**/*.test.ts`);
 
 const chaos = ['test/chaos/**/*.test.ts'];
@@ -11,7 +11,7 @@ export default defineConfig({
     globalSetup: 'test/harness/leftovers.ts',
     reporters: ['default', './test/harness/report.ts'],
     projects: [
-      kind('pure', 0, 20_000, ['test/**/*.test.ts'], [...withProcesses, ...withRealParts, ...chaos]),
+      kind('pure', 0, 20_000, ['test/**/*.test.{ts,js}'], [...withProcesses, ...withRealParts, ...chaos]),
       kind('process', 1, 120_000, withProcesses),
       kind('real', 2, 120_000, withRealParts),
       // More of them: `npm run chaos`.
