@@ -56,6 +56,11 @@ const streaming: Partial<Story> = { streaming: 'on-demand' };
 const dead: Partial<TinyRecord> = {
   ...{ end: { code: null, signal: 'SIGKILL' }, done: [done({ do: 'kill', whom: 'supervisor' })], output: '' },
 };
+const fallen = last({ cause: 'child-exited', child: 'puma' }, 'puma was killed by SIGKILL', 137);
+const fall = (pid: number, atMs: number, endedAtMs: number): Entry[] => [
+  ...[entry('puma', pid, atMs, 'start'), entry('puma', pid, atMs + 10, 'up')],
+  ...[entry('puma', pid, atMs + 300, 'grow'), entry('puma', pid, endedAtMs, 'crash SIGKILL')],
+];
 const killedOne: Partial<TinyRecord> = {
   ...{ end: exit(137), endedAtMs: STOP_MS + 1600, ledger: without(SIDEKIQ, 'drained') },
   output: last({}, 'asked to stop by SIGTERM; sidekiq had to be killed', 137),
@@ -70,6 +75,23 @@ const problems = (change: Partial<TinyRecord>, of: Partial<Story> = {}): string[
 test.each<Case>([
   ['a good stop', {}],
   ['a TERM before our first line', atBoot],
+  [
+    'a start of libfaketime that an INT hangs, until a TERM',
+    { ...atBoot, done: [done(interrupt, 1012), done(term, 2400)], endedAtMs: 2410 },
+    { happenings: [{ atMs: 20, what: { do: 'step', byS: 3 } }] },
+  ],
+  [
+    'a puma that dies while it is recycled, and again when it has come back',
+    {
+      ...{ end: exit(137), endedAtMs: 4100, done: [], output: fallen },
+      ledger: [
+        ...[...fall(PUMA, 1300, 2000), ...fall(OTHER, 3500, 4000)],
+        ...[entry('sidekiq', SIDEKIQ, 1300, 'start'), entry('sidekiq', SIDEKIQ, 1310, 'up')],
+        ...[entry('sidekiq', SIDEKIQ, 4010, 'TERM'), entry('sidekiq', SIDEKIQ, 4070, 'drained 0')],
+      ],
+    },
+    { memory: 'save', puma: { ...plain, grows: { what: 'self', inMs: 300 } } },
+  ],
   ['a command that is not found', mistaken, { mistake: 'not-found' }],
   ['a supervisor that is killed', dead],
   [
@@ -244,6 +266,12 @@ test.each<Broken>([
     { ...atBoot, end: { code: null, signal: 'SIGABRT' }, endedAtMs: 1150, reader: 'closed' },
     {},
     /^exit code SIGABRT/,
+  ],
+  [
+    'a hang at boot without libfaketime',
+    { ...atBoot, done: [done(interrupt, 1012), done(term, 2400)], endedAtMs: 2410, reader: 'closed' },
+    {},
+    /^exit code SIGTERM, expected 0$/,
   ],
   ['a process left at boot', { ...atBoot, processesLeft: [{ pid: 7, command: 'ruby' }] }, {}, /^process 7 was left/],
   [
