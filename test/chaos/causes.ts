@@ -91,7 +91,7 @@ export function mayRest(story: Story, child: ChildName): boolean {
 
 /** What can have been a reason, and need not. */
 function mayBe(story: Story, record: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
-  const restarting = lives.filter((life) => isFirst(life) && canBeRecycled(story, life.child));
+  const restarting = lives.filter((life) => isLast(life, lives) && canBeRecycled(story, life.child));
   return [
     ...ends({ ...story, memory: 'off' }, restarting, slackMs),
     ...thirdFalls(story, lives, slackMs),
@@ -101,11 +101,18 @@ function mayBe(story: Story, record: TinyRecord, lives: readonly Life[], slackMs
   ];
 }
 
+/** Whoever has come back was no reason to stop. */
+function isLast(life: Life, lives: readonly Life[]): boolean {
+  const isNext = (one: Life): boolean => one.child === life.child && one.startedAtMs > life.startedAtMs;
+  return isFirst(life) && !lives.some((one) => isFirst(one) && isNext(one));
+}
+
 /** Streaming on demand, the third time in a row before it was up. */
 function thirdFalls(story: Story, lives: readonly Life[], slackMs: number): Cause[] {
   const falls = lives.filter((life) => life.child === 'streaming' && isFirst(life) && life.upAtMs === null);
   if (falls.length < 3 || !mayFall(story, 'streaming', lives)) return [];
-  return ends({ ...story, streaming: 'inline' }, falls, slackMs);
+  const last = falls.filter((life) => isLast(life, lives));
+  return ends({ ...story, streaming: 'inline' }, last, slackMs);
 }
 
 /** A child that cannot hear signals yet dies of one that all processes get. */
