@@ -25,9 +25,11 @@ export type DynoOptions = {
 export function startDyno(options: DynoOptions = {}): Dyno {
   const marker = randomUUID();
   const [file, ...args] = options.command ?? [options.node ?? process.execPath, binary, ...(options.args ?? ['web'])];
+  // A dyno that is killed leaves its sockets behind, and a `convert` its cache.
+  const own = { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: tempFolder() };
   const child = spawn(file, args, {
     cwd: options.cwd ?? tempFolder(),
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8', TEST_DYNO: marker, ...options.env },
+    env: { ...own, LANG: 'C.UTF-8', TEST_DYNO: marker, ...options.env },
     stdio: options.stdio ?? ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -4,6 +4,9 @@ import { delimiter, join } from 'node:path';
 import { eventually } from './eventually.ts';
 import { RunProcesses } from './run-processes.ts';
 
+/** Names of what the tests, the supervisor, the scripts and ImageMagick make for a while. */
+const OURS = /^(mstdn-supervise|memory-of-a-dyno|mastodon|magick)-/;
+
 /**
  * Holds that no process, temporary folder or socket of this run outlives it: fails the run and names what did.
  * The run gets a temporary folder of its own, whose path is also the mark by which its processes are known: it stands in
@@ -41,6 +44,6 @@ async function whatStays(look: () => string[]): Promise<string[]> {
 
 function filesLeft(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isSocket() || entry.name.startsWith('mstdn-supervise-test-'))
+    .filter((entry) => entry.isSocket() || OURS.test(entry.name))
     .map((entry) => `${entry.isSocket() ? 'socket' : 'folder'} ${join(entry.parentPath, entry.name)}`);
 }
