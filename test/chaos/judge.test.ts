@@ -61,6 +61,14 @@ const fall = (pid: number, atMs: number, endedAtMs: number): Entry[] => [
   ...[entry('puma', pid, atMs, 'start'), entry('puma', pid, atMs + 10, 'up')],
   ...[entry('puma', pid, atMs + 300, 'grow'), entry('puma', pid, endedAtMs, 'crash SIGKILL')],
 ];
+const briefly = (pid: number, atMs: number): Entry[] => [
+  ...[entry('streaming', pid, atMs, 'start'), entry('streaming', pid, atMs + 10, 'up')],
+  entry('streaming', pid, atMs + 19, 'crash SIGSEGV'),
+];
+const asked = (pid: number, atMs: number): Entry[] => {
+  const name = pid === PUMA ? 'puma' : 'sidekiq';
+  return [entry(name, pid, atMs, 'TERM'), entry(name, pid, atMs + 60, 'drained 0')];
+};
 const killedOne: Partial<TinyRecord> = {
   ...{ end: exit(137), endedAtMs: STOP_MS + 1600, ledger: without(SIDEKIQ, 'drained') },
   output: last({}, 'asked to stop by SIGTERM; sidekiq had to be killed', 137),
@@ -79,6 +87,24 @@ test.each<Case>([
     'a start of libfaketime that an INT hangs, until a TERM',
     { ...atBoot, done: [done(interrupt, 1012), done(term, 2400)], endedAtMs: 2410 },
     { happenings: [{ atMs: 20, what: { do: 'step', byS: 3 } }] },
+  ],
+  [
+    'a heap that libfaketime broke, and what glibc says of it',
+    { ...atBoot, end: { code: null, signal: 'SIGABRT' }, output: 'Fatal glibc error: malloc assertion failure' },
+    { happenings: [{ atMs: 20, what: { do: 'step', byS: 3 } }] },
+  ],
+  [
+    'streaming that dies three times before anybody can have seen that it was up',
+    {
+      ...{ end: exit(139), endedAtMs: 4600, done: [], answers: [] },
+      output: last({ cause: 'child-exited', child: 'streaming' }, 'streaming was ended by SIGSEGV', 139),
+      ledger: [
+        ...ledger.filter(({ what }) => !/TERM|drained/.test(what)),
+        ...[3000, 3500, 4400].flatMap((atMs, index) => briefly(OTHER + index, atMs)),
+        ...[PUMA, SIDEKIQ].flatMap((pid) => asked(pid, 4450)),
+      ],
+    },
+    streaming,
   ],
   [
     'a puma that dies while it is recycled, and again when it has come back',
