@@ -16,6 +16,8 @@ export type Cause = Moment &
 
 /** An end as TERM makes it counts as asked when our own TERM comes so soon after. */
 const BROADCAST_MS = 250;
+/** Who is up is asked whether it is so often at least. */
+const SEEN_WITHIN_MS = 1000;
 /** Node, from exec to where it hears signals. */
 export const BOOT_MS = 300;
 
@@ -107,9 +109,11 @@ function isLast(life: Life, lives: readonly Life[]): boolean {
   return isFirst(life) && !lives.some((one) => isFirst(one) && isNext(one));
 }
 
-/** Streaming on demand, the third time in a row before it was up. */
+/** Streaming on demand, the third time in a row before it was seen to be up. */
 function thirdFalls(story: Story, lives: readonly Life[], slackMs: number): Cause[] {
-  const falls = lives.filter((life) => life.child === 'streaming' && isFirst(life) && life.upAtMs === null);
+  const isFall = ({ upAtMs, ended, killedAtMs }: Life): boolean =>
+    upAtMs === null || Math.min(ended?.atMs ?? Infinity, killedAtMs ?? Infinity) < upAtMs + SEEN_WITHIN_MS + slackMs;
+  const falls = lives.filter((life) => life.child === 'streaming' && isFirst(life) && isFall(life));
   if (falls.length < 3 || !mayFall(story, 'streaming', lives)) return [];
   const last = falls.filter((life) => isLast(life, lives));
   return ends({ ...story, streaming: 'inline' }, last, slackMs);

@@ -7,7 +7,7 @@ import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { judgeStop } from './judge-stop.ts';
 import { isFirst, livesOf, wasKilledByDyno, type Life } from './lives.ts';
-import { BUDGET_MS, type TinyRecord } from './record.ts';
+import { BUDGET_MS, factsIn, type TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
 /** Every invariant that a story has broken, in words; derived from what we did and what the children wrote, and from
@@ -35,15 +35,16 @@ export function judge(story: Story, record: TinyRecord): string[] {
 /** Before Node runs our first line a signal is the kernel's affair: nothing has been started then, nothing been said. */
 function isEndedAtBoot(story: Story, record: TinyRecord): boolean {
   const { startedAtMs, end, done, ledger, output } = record;
-  if (end.signal === null || end.signal === 'SIGKILL' || ledger.length > 0 || output !== '') return false;
+  if (end.signal === null || end.signal === 'SIGKILL' || ledger.length > 0) return false;
   const untilMs = startedAtMs + BOOT_MS + slackOf(record);
   const stops = done.flatMap(({ atMs, what }) => (what.do === 'stop' ? [{ atMs, signal: what.signal }] : []));
   const atBoot = stops.filter(({ atMs }) => atMs < untilMs);
-  if (!hasSteps(story)) return atBoot.some(({ signal }) => signal === end.signal);
+  if (!hasSteps(story)) return output === '' && atBoot.some(({ signal }) => signal === end.signal);
   // A signal in the midst of libfaketime's own start breaks the heap of any Node, or hangs it until the next one: of 400 Nodes hit
   // in their first 25 ms it was 12 and 8, and none without it.
   const breaks = end.signal === 'SIGABRT' || end.signal === 'SIGSEGV';
-  return atBoot.length > 0 && (breaks || stops.some(({ signal }) => signal === end.signal));
+  const saidNothing = factsIn(output).length === 0; // glibc may have
+  return atBoot.length > 0 && saidNothing && (breaks || stops.some(({ signal }) => signal === end.signal));
 }
 
 /** Of a dyno that has started nothing. */
