@@ -1,0 +1,22 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { startDyno, tempFolder } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+
+const repo = fileURLToPath(new URL('../..', import.meta.url));
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('stories that a %s interrupts leave nothing behind', async (signal, code) => {
+  const TMPDIR = tempFolder();
+  const command = [process.execPath, 'scripts/chaos.js', '--runs', '60', '--seed', '7', '--at-once', '3'] as const;
+  const chaos = startDyno({ command, cwd: repo, env: { TMPDIR } });
+  await chaos.says(/^60 stories of seed 7/m);
+  await eventually(() => expect(chaos.look().length).toBeGreaterThan(4));
+  chaos.signal(signal);
+  expect(await chaos.exited).toEqual({ code, signal: null });
+  await chaos.gone();
+  expect(readdirSync(TMPDIR)).toEqual([]);
+});
