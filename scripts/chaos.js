@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.js';
+import { atEnd } from './memory/ending.js';
 import { installPackages } from './packages.js';
 import { CannotRun, root } from './quietly.js';
 
@@ -61,17 +62,14 @@ function wrong(message) {
 async function run(options) {
   const { build } = await import('esbuild');
   const folder = mkdtempSync(join(root, 'node_modules/.chaos-'));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const outfile = join(folder, 'chaos.mjs');
   const shared = { bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'error' };
-  try {
-    await build({ ...shared, entryPoints: [join(root, 'test/chaos/main.ts')], outfile });
-    const { chaos } = await import(outfile);
-    const { exitCode, report } = await chaos(options);
-    if (options.isForDocs && report !== null) await writeDocs(report);
-    return exitCode;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  await build({ ...shared, entryPoints: [join(root, 'test/chaos/main.ts')], outfile });
+  const { chaos } = await import(outfile);
+  const { exitCode, report } = await chaos(options);
+  if (options.isForDocs && report !== null) await writeDocs(report);
+  return exitCode;
 }
 
 async function writeDocs(report) {

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bound } from '../harness/leftovers.ts';
 import type { Played } from './genre.ts';
 import { Repertoire, type AnyPlayed } from './repertoire.ts';
 import { Tally } from './tally.ts';
@@ -23,10 +24,20 @@ export type Result = { exitCode: number; report: string | null };
 
 /** Plays them all, or the one at `path` and what is simpler than it. */
 export async function chaos(options: Options): Promise<Result> {
+  const bounds = bound();
   const repertoire = new Repertoire(options.root, options.atOnce);
-  process.once('exit', () => repertoire.close());
-  if (options.path === null) return playAll(options, repertoire);
-  const [number = 0, ...steps] = options.path.split(':').map(Number);
+  const result = await (options.path === null
+    ? playAll(options, repertoire)
+    : playOne(options, options.path, repertoire));
+  repertoire.close();
+  const left = await bounds.left();
+  if (left.length === 0) return result;
+  console.log(`left behind by this run:\n${left.join('\n')}`);
+  return { ...result, exitCode: 1 };
+}
+
+async function playOne(options: Options, path: string, repertoire: Repertoire): Promise<Result> {
+  const [number = 0, ...steps] = path.split(':').map(Number);
   const from = { ...options, number, steps };
   const exitCode = await (repertoire.isReal(number) ? replay(from, repertoire.real) : replay(from, repertoire.tiny));
   return { exitCode, report: null };
