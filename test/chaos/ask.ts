@@ -1,6 +1,6 @@
 import { request, type IncomingMessage } from 'node:http';
 import type { Answer } from './record.ts';
-import { now } from './signal.ts';
+import { now } from './now.ts';
 import type { Question } from './story.ts';
 
 const PATHS: { [question in Question]: string } = {

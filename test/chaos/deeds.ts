@@ -1,12 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { comesToRest, commandLine, ofDyno, type Seen } from '../harness/processes.ts';
+import { comesToRest, commandLine, ofDyno, signalIfAlive, type Seen } from '../harness/processes.ts';
 import { ask } from './ask.ts';
 import { canStep } from './dyno-env.ts';
 import { parseLedger, tellsEnd, workersIn, type Answer, type Entry } from './record.ts';
 import type { Reader } from './reader.ts';
-import { signalIfAlive } from './signal.ts';
 import type { ChildName, Deed } from './story.ts';
 
 /** A dyno under way, and what can be done to it. */

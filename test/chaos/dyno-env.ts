@@ -10,7 +10,7 @@ type Environment = { [name: string]: string };
 /** The config vars of the dyno of a story. */
 export function environmentOf(story: Story, place: Place): Environment {
   return {
-    ...{ PORT: `${place.port}`, TMPDIR: join(place.folder, 'temporary'), SUPERVISE_LOG_FORMAT: 'json' },
+    ...{ PORT: `${place.port}`, TMPDIR: join(place.folder, 'own'), SUPERVISE_LOG_FORMAT: 'json' },
     SUPERVISE_STOP_TIMEOUT: story.mistake === 'setting' ? 'soon' : `${BUDGET_MS / 1000}`,
     SUPERVISE_START_TIMEOUT: story.waits ? '1' : '0',
     SUPERVISE_LOG_PREFIX: `${story.hasPrefix}`,

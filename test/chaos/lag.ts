@@ -1,4 +1,4 @@
-import { now } from './signal.ts';
+import { now } from './now.ts';
 
 const EVERY_MS = 20;
 

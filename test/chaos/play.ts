@@ -5,13 +5,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { End } from '../harness/dyno.ts';
-import { alive, commandLine, ofDyno } from '../harness/processes.ts';
+import { alive, commandLine, ofDyno, signalIfAlive } from '../harness/processes.ts';
 import { environmentOf, hasSteps } from './dyno-env.ts';
 import { perform, readLedger, setClock, type Scene } from './deeds.ts';
 import { watchLag } from './lag.ts';
 import { BUDGET_MS, type Done, type Left, type TinyRecord } from './record.ts';
 import { Reader } from './reader.ts';
-import { now, signalIfAlive } from './signal.ts';
+import { now } from './now.ts';
 import { startLoad, type Stage } from './stage.ts';
 import { CHILD_NAMES, natureOf, type Happening, type Story } from './story.ts';
 
@@ -164,7 +164,7 @@ async function until(atMs: number, isOver: () => boolean): Promise<void> {
 }
 
 function filesIn(folder: string): string[] {
-  const folders = ['temporary', 'tmp'].filter((name) => existsSync(join(folder, name)));
+  const folders = ['own', 'tmp'].filter((name) => existsSync(join(folder, name)));
   return folders
     .flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`))
     .filter((file) => file !== 'tmp/full');

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { now } from './signal.ts';
+import { now } from './now.ts';
 import type { RealRecord } from './real-record.ts';
 import type { StoryRedis } from './real-redis.ts';
 import type { JobKind, RealStory } from './real-story.ts';

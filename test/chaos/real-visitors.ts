@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { now } from './signal.ts';
+import { now } from './now.ts';
 import type { Visit } from './real-record.ts';
 import type { RealStory, VisitKind } from './real-story.ts';
 

@@ -12,9 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signalIfAlive } from './signal.ts';
+import { signalIfAlive } from '../harness/processes.ts';
 
-/** Where stories are played one after the other: a folder that is made anew for each, a pipe, and ports of its own. */
+/** Where stories are played one after the other: a folder that is made anew for each, a pipe, and ports of its own. With a short
+ * path: a TMPDIR of more than 54 bytes is too long for sockets, and the supervisor takes /tmp instead. */
 export class Stage {
   readonly folder: string;
   readonly fifo: string;
@@ -22,7 +23,7 @@ export class Stage {
   #next = 0;
 
   constructor(theatre: string, number: number) {
-    this.folder = join(theatre, `story-${number}`);
+    this.folder = join(theatre, `${number}`);
     this.fifo = join(theatre, `log-${number}`);
     execFileSync('mkfifo', [this.fifo]);
     // Where neither the kernel nor the other tests take ports from.
@@ -36,7 +37,7 @@ export class Stage {
 
   /** tmp: what the checkout's tmp/ is like. False where it could not be made so. */
   set(tmp: 'there' | 'missing' | 'full'): boolean {
-    mkdirSync(join(this.folder, 'temporary'), { recursive: true });
+    mkdirSync(join(this.folder, 'own'), { recursive: true });
     if (tmp === 'missing') return true;
     mkdirSync(join(this.folder, 'tmp'));
     return tmp !== 'full' || fill(join(this.folder, 'tmp'));
@@ -68,7 +69,7 @@ function fill(folder: string): boolean {
 /** The folder of all stages, with a perl that is called ruby, since the guard goes by a program's name, and a copy of what is
  * played, so that nobody builds it anew meanwhile. */
 export function openTheatre(root: string, more: readonly string[] = []): { folder: string; close: () => void } {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-')));
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mst-')));
   copyFileSync('/usr/bin/perl', join(folder, 'ruby'));
   for (const part of ['bin', 'dist', 'test/fixtures/chaos-child.pl', ...more]) {
     cpSync(join(root, part), join(folder, part), { recursive: true });

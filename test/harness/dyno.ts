@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { alive, ofDyno, type Seen } from './processes.ts';
+import { alive, ofDyno, signalIfAlive, type Seen } from './processes.ts';
 import { eventually } from './eventually.ts';
 
 export const binary = fileURLToPath(new URL('../../bin/mstdn-supervise.js', import.meta.url));
@@ -108,14 +108,6 @@ export class Dyno {
 
 class DynoEnded extends Error {
   readonly final = true;
-}
-
-export function signalIfAlive(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // gone already
-  }
 }
 
 /** A folder that goes with the test. */

@@ -6,7 +6,7 @@ import { eventually } from './eventually.ts';
 import { RunProcesses } from './run-processes.ts';
 
 /** Names of what the tests, the supervisor, the scripts and ImageMagick make for a while. */
-const OURS = /^(mstdn-supervise|memory-of-a-dyno|mastodon|magick)-/;
+const OURS = /^(mst|mstdn-supervise|memory-of-a-dyno|mastodon|magick)-/;
 
 /** A run of tests or stories, which has a folder for all that is temporary. */
 export type Bounds = { left: () => Promise<string[]>; clear: () => void };

@@ -41,6 +41,15 @@ export function processTable(): Row[] {
     .filter((found) => found !== undefined);
 }
 
+/** False where nobody was there any more. */
+export function signalIfAlive(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
 export function commandLine(pid: number): string {
   return read(pid, 'cmdline').replaceAll('\0', ' ').trim();
 }

@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
-import { commandLine, environment, processTable } from './processes.ts';
+import { commandLine, environment, processTable, signalIfAlive } from './processes.ts';
+
+/** What a kill may take: half a second. */
+const [ROUNDS, ROUND_MS] = [100, 5];
 
 type Row = ReturnType<typeof processTable>[number];
 
@@ -22,14 +25,13 @@ export class RunProcesses {
     return left.map(({ pid }) => `process ${pid} ${commandLine(pid)}`);
   }
 
-  /** Workers included: an interrupted Vitest leaves them to themselves. */
+  /** Workers included: an interrupted Vitest leaves them to themselves. Again and again, since who is killed may have forked. */
   kill(): void {
-    for (const { pid } of this.#look()) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // gone already
-      }
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const rows = this.#look();
+      if (rows.length === 0) return;
+      for (const { pid } of rows) signalIfAlive(pid, 'SIGKILL');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ROUND_MS);
     }
   }
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { spawnChild } from '../../src/host/child.ts';
 import type { Process } from '../../src/host/host.ts';
-import { signalIfAlive, tempFolder } from '../harness/dyno.ts';
+import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { alive, commandLine } from '../harness/processes.ts';
+import { alive, commandLine, signalIfAlive } from '../harness/processes.ts';
 
 /** Shell: becomes `sleep 1000`, having written its pid to the file $1.pid. */
 export const SLEEPER = `sh -c 'echo $$ > $0.pid; exec sleep 1000'`;

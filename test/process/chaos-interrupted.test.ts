@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { startDyno, tempFolder } from '../harness/dyno.ts';
+import { startDyno } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
@@ -10,7 +10,7 @@ test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)('stories that a %s interrupts leave nothing behind', async (signal, code) => {
-  const TMPDIR = tempFolder();
+  const { TMPDIR = '/tmp' } = process.env; // of this run, short enough for sockets
   const command = [process.execPath, 'scripts/chaos.js', '--runs', '60', '--seed', '7', '--at-once', '3'] as const;
   const chaos = startDyno({ command, cwd: repo, env: { TMPDIR } });
   await chaos.says(/^60 stories of seed 7/m);
@@ -18,5 +18,5 @@ test.each([
   chaos.signal(signal);
   expect(await chaos.exited).toEqual({ code, signal: null });
   await chaos.gone();
-  expect(readdirSync(TMPDIR)).toEqual([]);
+  expect(readdirSync(TMPDIR).filter((name) => name.startsWith('mst-'))).toEqual([]);
 });
