@@ -21,12 +21,14 @@ export class Tally {
   #processes = 0;
   #real = 0;
   #slow = 0;
+  #mostSlackMs = 0;
   #roomy = 0;
 
   add({ story, record }: AnyPlayed): void {
     for (const what of ingredientsOf(story)) count(this.#ingredients, what);
     if (record === null) return count(this.#ends, 'none, the play itself failed');
     if (slackOf(record) > SLACK_MS) this.#slow += 1;
+    this.#mostSlackMs = Math.max(this.#mostSlackMs, slackOf(record));
     for (const { what } of record.done) count(this.#deeds, inWords(what));
     count(this.#ends, `${record.end.code ?? record.end.signal ?? '?'}`);
     if ('visits' in record) this.#addReal(record);
@@ -44,7 +46,7 @@ export class Tally {
       `- made of: ${listOf(this.#ingredients)}`,
       `- done to them: ${listOf(this.#deeds)}`,
       `- exit codes: ${listOf(this.#ends)}`,
-      `- judged with more than ${SLACK_MS} ms of slack, since the machine was late: ${this.#slow}`,
+      `- judged with more than ${SLACK_MS} ms of slack, since the machine was late: ${this.#slow}, the most ${Math.round(this.#mostSlackMs)} ms`,
       ...(this.#roomy > 0 ? [`- a tmp that should be full and could not be mounted: ${this.#roomy}`] : []),
     ].join('\n');
   }
