@@ -48,16 +48,16 @@ function countOf(columns) {
 }
 
 const NOTES = [
-  'Three children each, default settings, every one of the cases below, each played once, several at the same time. "yes": all of them were good; else what was seen, in which.',
+  'Three children each, every one of the cases below, each played once, several at the same time. Settings are the defaults, but that ours does not let sidekiq wait for puma (SUPERVISE_START_TIMEOUT=0), as no other does. "yes": all of them were good; else what was seen, in which.',
   'TERM goes to the main process only, as Docker, Scalingo, Render and Fly send it, but in the column broadcast. The shell line is made for Heroku, where TERM reaches every process: alone it hears none.',
   ASKED_OTHERWISE,
   'exit codes: one child exits with 3 (told as 3), with 0 (not 0), by SIGKILL (137), or its command is not found (not 0); the child ends once all are up. A main process that a signal ends has 128 + its number. "restarts it": made to start it again; not counted.',
   'no orphans: nothing is left 0.2 s after the end of the main process; children that need 0.3 s, one that leaves a daemon, one with a helper in a session of its own, children behind a start script (`sh`, which dies of TERM by itself) that need 1 s and must get it, and a child that exits with 3 once all are up.',
   'drain: children that need 8 s after TERM are not killed before, and the end comes within 30 s when one never ends.',
   'second TERM: two and five TERMs, 0.25 s apart, to the main process, while children need 3 s.',
-  'broadcast: TERM to all processes at once, children that need 3 s, plain and behind a start script: they get them, and the main process outlives them.',
+  'broadcast: TERM to all processes at once, children that need 3 s, plain and behind a start script: each has its 3 s, and the main process outlives them.',
   'stops side by side: three children that need 2 s each end in less than 3.5 s.',
-  'stalled reader: nobody reads the output for 2 s while the children write all they can; then TERM, children that need 1 s: the end comes within 30 s and they got it.',
-  'supervisor killed: SIGKILL to the main process; 3 s later nothing is left, and the children, which need 0.3 s, got them.',
+  'stalled reader: nobody reads the output for 2 s while the children write all they can; then TERM, children that need 1 s: the end comes within 30 s, and each had its second.',
+  'supervisor killed: SIGKILL to the main process; 3 s later nothing is left, and each child had the 0.3 s that it needs. Plain children only: what runs behind a start script hears nothing then, of ours neither (docs/termination.md, Limits).',
   'The children take INT for TERM, as puma and sidekiq do: pm2 sends INT.',
 ];

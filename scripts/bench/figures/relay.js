@@ -68,7 +68,7 @@ const NOTES = [
   `Three children that write as fast as they are taken, one write of 100 bytes a line, ${whole(SHARE.lines)} lines each or for ${SHARE.ms / 1000} s. Medians of ${ROUNDS} rounds, and the quartiles; one peer at a time, in turn in each round.`,
   'lines/s: until the last has come out of the reader, which keeps up: where nobody stands between, the children and the reader are what is measured.',
   'CPU for a million: of the supervisor’s own processes, for a million lines.',
-  'lost, cut, mixed or twice: of the lines until TERM, the worst of the rounds; at the end: of 600 lines that the children write on TERM, which the main process gets. "not asked": it did not hand it on.',
+  'lost, cut, mixed or twice: of the lines until TERM, the worst of the rounds; at the end: of 600 lines that the children write on TERM, which the main process gets. "not asked": the TERM to the main process never reached them.',
   'memory: what the supervisor’s private memory grows by while the reader stalls for 3 s and the children go on writing, as far as they can.',
   'The prefix is an option of mstdn-supervise (SUPERVISE_LOG_PREFIX=true) and run-p (--print-label), and the default of both foremans and of concurrently, which has --raw against it. Without a prefix pm2-runtime, run-p and supervisord copy the lines as they are; with all others the children write straight to the output.',
 ];

@@ -52,8 +52,8 @@ that is left as soon as the main process has ended, or 30 s later; then the next
   `The dyno: puma with 3 threads and a small rack app, sidekiq with 5 threads and jobs of 0.5 to 12 s, more in the queue than it can
 take; a Redis of its own. The TERM comes when puma answers and all five threads have a job, and 1 to 3 s later. Chance is the same for all.`,
   `A job is lost that is, at the end, neither done, nor in the queue, nor to be retried. Of: those in hand at the TERM.`,
-  `Four clients without pause, two of them on kept connections, answers of up to 200 ms. A request has failed whose connection
-stood and that got no whole answer, or a 5xx. A refused connection, while nobody listens, is none. Turned away: asked after the TERM,
+  `Four clients, up to 0.1 s between two requests of one, two of them on kept connections, answers of up to 200 ms. A request has failed whose connection
+stood and that got no whole answer, or a 5xx of puma. A refused connection, while nobody listens, is none. Turned away: asked after the TERM,
 answered with 503 by our router; counted apart, neither answered nor failed. Without the router such a request is refused, or cut.`,
   `Who asks in the instant between the TERM and the end of puma's socket can be cut by puma itself, whoever supervises it: of the
 failed, those sent before the TERM are told apart. (The shell line does not hear a TERM to it alone: its failures are cut by the KILL.) Our router closes the port before puma gets its TERM, where it is the only one to get it.`,
