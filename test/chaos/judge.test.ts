@@ -148,6 +148,19 @@ test.each<Case>([
     grows('relieve', 'helper'),
   ],
   [
+    'a helper that is killed, since its child ended by itself as the time ran out',
+    {
+      ...{ end: exit(137), endedAtMs: STOP_MS + 1600 },
+      output: last({}, 'asked to stop by SIGTERM; perl (pid 77) had to be killed', 137),
+      ledger: [
+        ...without(SIDEKIQ, 'drained'),
+        entry('sidekiq', SIDEKIQ, 6900, 'helper 77'),
+        entry('sidekiq', SIDEKIQ, STOP_MS + 1495, 'crash SIGABRT'),
+      ],
+    },
+    { ...grows('relieve', 'helper'), sidekiq: { ...grows('relieve', 'helper').sidekiq, ...ignoring.sidekiq } },
+  ],
+  [
     'growth of a child that cannot be seen to be up',
     { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 3100, 'grow')] },
     { ...grows('save', 'self'), tmp: 'missing' },
