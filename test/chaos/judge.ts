@@ -7,7 +7,7 @@ import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { judgeStop } from './judge-stop.ts';
 import { isFirst, livesOf, wasKilledByDyno, type Life } from './lives.ts';
-import { BUDGET_MS, factsIn, type TinyRecord } from './record.ts';
+import { BUDGET_MS, CHILDREN_MS, factsIn, type TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
 /** Every invariant that a story has broken, in words; derived from what we did and what the children wrote, and from
@@ -96,7 +96,16 @@ function codesOf(cause: Cause, story: Story, record: TinyRecord, lives: readonly
   const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
   if (hurt.some(({ ended, killedAtMs }) => ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0)))
     return [137];
-  return hurt.length > 0 || isAnyoneBeingBorn(record) ? [0, 137] : [0];
+  return hurt.length > 0 || isAnyoneBeingBorn(record) || hasLateHelper(cause, record, lives) ? [0, 137] : [0];
+}
+
+/** Its child ended by itself as the time ran out, and with that time it was killed. */
+function hasLateHelper({ fromMs }: Cause, record: TinyRecord, lives: readonly Life[]): boolean {
+  const helpers = record.ledger.filter(({ what }) => what.startsWith('helper '));
+  const lateMs = fromMs + CHILDREN_MS - slackOf(record);
+  return lives.some(
+    ({ pid, ended }) => ended !== null && ended.atMs >= lateMs && helpers.some((one) => one.pid === pid),
+  );
 }
 
 /** A child that drains and is killed has lost its jobs, whoever did it. */
