@@ -1,0 +1,50 @@
+import { mayRest, slackOf, type Cause } from './causes.ts';
+import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
+import { CHILDREN_MS, type TinyRecord } from './record.ts';
+import type { Story } from './story.ts';
+
+/** The table of docs/termination.md. */
+export function judgeCode(
+  story: Story,
+  record: TinyRecord,
+  lives: readonly Life[],
+  possible: readonly Cause[],
+): string[] {
+  const codes = new Set(possible.flatMap((cause) => codesOf(cause, story, record, lives)));
+  const { code, signal } = record.end;
+  if (code !== null && codes.has(code)) return [];
+  return [`exit code ${code ?? signal ?? '?'}, expected ${[...codes].join(' or ')}`];
+}
+
+function codesOf(cause: Cause, story: Story, record: TinyRecord, lives: readonly Life[]): number[] {
+  if (cause.kind === 'child') return [cause.code];
+  if (cause.kind === 'memory') return [75];
+  const killed = lives.filter(wasKilledByDyno);
+  // Those that may rest may have been killed before there was a reason to stop.
+  if (killed.length > 0) return killed.every(({ child }) => mayRest(story, child)) ? [0, 137] : [137];
+  const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
+  if (hurt.some(({ ended, killedAtMs }) => ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0)))
+    return [137];
+  return hurt.length > 0 || isAnyoneBeingBorn(record) || hasLateHelper(cause, record, lives) ? [0, 137] : [0];
+}
+
+/** Its child ended by itself as the time ran out, and with that time it was killed. */
+function hasLateHelper({ fromMs }: Cause, record: TinyRecord, lives: readonly Life[]): boolean {
+  const helpers = record.ledger.filter(({ what }) => what.startsWith('helper '));
+  const lateMs = fromMs + CHILDREN_MS - slackOf(record);
+  return lives.some(
+    ({ pid, ended }) => ended !== null && ended.atMs >= lateMs && helpers.some((one) => one.pid === pid),
+  );
+}
+
+/** A child that drains and is killed has lost its jobs, whoever did it. */
+function wasKilledByOthers({ ended, killedAtMs }: Life, sinceMs: number): boolean {
+  return (killedAtMs !== null && killedAtMs > sinceMs) || (ended?.byKill === true && ended.atMs > sinceMs);
+}
+
+/** A daemon that was forked and has not written a word can have been killed. */
+function isAnyoneBeingBorn({ ledger }: TinyRecord): boolean {
+  const count = (test: (entry: TinyRecord['ledger'][number]) => boolean): number => ledger.filter(test).length;
+  const forks = count(({ what }) => what === 'forks');
+  return forks > count(({ name, what }) => name.endsWith('.daemon') && what === 'start');
+}
