@@ -156,3 +156,10 @@ test('what is in flight in a stop gets its answer, unless puma is hurt or has no
   const kill = done({ do: 'kill', whom: 'puma' }, STOP_MS + 100, ['puma']);
   expect(problems({ visits, ledger: [ask('begun', STOP_MS - 150)], done: [done(term), kill] })).toEqual([]);
 });
+
+test('puma in cluster mode ends by SIGPIPE when its first words find nobody; its callers are refused then', () => {
+  const broken = { end: { code: 141, signal: null }, endedAtMs: STOP_MS + 400, reader: 'closed' } as const;
+  const refused = visit({ status: 503, isRight: false });
+  expect(problems({ ...broken, done: [done({ do: 'close' })], visits: [refused] })).toEqual([]);
+  expect(problems({ ...broken, done: [done({ do: 'stall' })] })).toEqual(one(/nothing that we know of/));
+});
