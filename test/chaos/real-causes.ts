@@ -5,17 +5,23 @@ import type { Part, StopSignal } from './real-story.ts';
 /** Who is let go later has no time left to drain. */
 const THAW_MOST_MS = CHILDREN_MS - 2000;
 
+/** A puma in cluster mode whose first words find no reader ends by SIGPIPE, whoever starts it; one in single mode goes on. */
+const BROKEN_PIPE = 141;
+
 /** What can have ended a dyno: a signal to the supervisor, or the end of a part. statuses: what it can make of it. */
 export type RealCause =
   | { kind: 'signal'; atMs: number; signal: StopSignal }
   | { kind: 'child'; atMs: number; child: Part; statuses: readonly number[] };
 
-type Seen = Pick<RealRecord, 'done' | 'ledger'>;
+type Seen = Pick<RealRecord, 'done' | 'ledger' | 'end'>;
 
 /** In the order of time. */
-export function causesOf({ done, ledger }: Seen): RealCause[] {
+export function causesOf({ done, ledger, end }: Seen): RealCause[] {
   const deeds = done.flatMap(({ atMs, what, parts }): RealCause[] => {
     if (what.do === 'stop') return [{ kind: 'signal', atMs, signal: what.signal }, ...endsBy(what.signal, parts, atMs)];
+    if (what.do === 'close' && end.code === BROKEN_PIPE) {
+      return [{ kind: 'child', atMs, child: 'puma', statuses: [BROKEN_PIPE] }];
+    }
     if (what.do !== 'kill' || what.whom === 'supervisor') return [];
     return [{ kind: 'child', atMs, child: what.whom, statuses: [137] }];
   });
@@ -28,25 +34,25 @@ export function isSupervisorKilled({ end }: Pick<RealRecord, 'end'>): boolean {
 
 /** When somebody else ended sidekiq so that it could give nothing back: KILL, HUP (which it does not know), a second
  * INT to the supervisor, or STOP after its TERM. Infinity: nobody did. */
-export function sidekiqHurtAtMs({ done, ledger }: Seen): number {
+export function sidekiqHurtAtMs({ done, ledger, end }: Seen): number {
   const times = done.flatMap(({ atMs, what, parts }): number[] => {
     const isHurt =
       (what.do === 'kill' && what.whom === 'sidekiq') ||
       (what.do === 'stop' && what.signal === 'SIGHUP' && parts.includes('sidekiq'));
     return isHurt ? [atMs] : [];
   });
-  return Math.min(...times, secondIntAtMs({ done }), frozenAtMs({ done, ledger }, 'sidekiq'));
+  return Math.min(...times, secondIntAtMs({ done }), frozenAtMs({ done, ledger, end }, 'sidekiq'));
 }
 
 /** The same for puma, which a HUP or an INT only makes drain. */
-export function pumaHurtAtMs({ done, ledger }: Seen): number {
+export function pumaHurtAtMs({ done, ledger, end }: Seen): number {
   const kills = done.filter(({ what }) => what.do === 'kill' && what.whom === 'puma').map(({ atMs }) => atMs);
-  return Math.min(...kills, secondIntAtMs({ done }), frozenAtMs({ done, ledger }, 'puma'));
+  return Math.min(...kills, secondIntAtMs({ done }), frozenAtMs({ done, ledger, end }, 'puma'));
 }
 
 /** When a part was stopped by STOP after the CONT that follows its TERM, and for the rest of its time. */
-export function frozenAtMs({ done, ledger }: Seen, part: Part): number {
-  const stopMs = causesOf({ done, ledger })[0]?.atMs ?? Infinity;
+export function frozenAtMs({ done, ledger, end }: Seen, part: Part): number {
+  const stopMs = causesOf({ done, ledger, end })[0]?.atMs ?? Infinity;
   const deeds = done.filter(({ what }) => (what.do === 'freeze' || what.do === 'thaw') && what.whom === part);
   const inTime = deeds.filter(({ atMs }) => atMs < stopMs + THAW_MOST_MS);
   const last = inTime.at(-1);

@@ -71,9 +71,9 @@ function codesOf(record: RealRecord, cause: RealCause, sinceMs: number): readonl
 }
 
 /** Somebody hurt a part while it stopped, or a request is too long for the budget. Jobs never are: sidekiq gives up. */
-function mayNeedKill({ done, visits, ledger }: RealRecord, sinceMs: number): boolean {
+function mayNeedKill({ done, visits, ledger, end }: RealRecord, sinceMs: number): boolean {
   if (secondIntAtMs({ done }) < Infinity) return true;
-  if (PARTS.some((part) => frozenAtMs({ done, ledger }, part) < Infinity)) return true;
+  if (PARTS.some((part) => frozenAtMs({ done, ledger, end }, part) < Infinity)) return true;
   if (done.some(({ atMs, what }) => what.do === 'kill' && atMs >= sinceMs - NEAR_MS)) return true;
   const lasts = new Map(visits.map(({ id, lastsMs }) => [id, lastsMs]));
   return ledger.some(
