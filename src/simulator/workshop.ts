@@ -20,6 +20,9 @@ type Made = { folder: string; folders: readonly string[]; config: ConfigVars; st
 /** Private memory of the stand-ins once they have booted, in mebibytes, as measured of a small instance. */
 const STAND_INS = { STAND_IN_PUMA_MB: '190', STAND_IN_SIDEKIQ_MB: '120', STAND_IN_STREAMING_MB: '110' };
 
+/** The path of a dyno's TMPDIR has to leave room for the names of sockets. */
+const SHORT_NAME = 'mstdn-dev-';
+
 /** A folder of the simulation's own, and in it what dynos need that the app's folder has not: our command, the stand-ins'
  * commands, and on the stand-ins a fresh slug for each life. */
 export class Workshop {
@@ -81,7 +84,7 @@ export class Workshop {
 function makeFolder(home: string): string {
   let folder: string | null = null;
   try {
-    folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-dev-'));
+    folder = mkdtempSync(join(tmpdir(), SHORT_NAME));
     for (const name of ['own', 'commands', 'control']) mkdirSync(join(folder, name));
     symlinkSync(join(home, 'bin/mstdn-supervise.js'), join(folder, 'own/mstdn-supervise'));
     makeCommands(home, join(folder, 'commands'));

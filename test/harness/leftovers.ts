@@ -6,7 +6,9 @@ import { eventually } from './eventually.ts';
 import { RunProcesses } from './run-processes.ts';
 
 /** Names of what the tests, the supervisor, the scripts and ImageMagick make for a while. */
-const OURS = /^(mst|mstdn-supervise|memory-of-a-dyno|mastodon|magick)-/;
+const OURS = /^(mst|mstdn-supervise|mstdn-dev|memory-of-a-dyno|mastodon|magick)-/;
+/** Where the supervisor puts its sockets when the path of TMPDIR is too long for them, with its process id. */
+const FALLBACK = '/tmp';
 
 /** A run of tests or stories, which has a folder for all that is temporary. */
 export type Bounds = { left: () => Promise<string[]>; clear: () => void };
@@ -32,13 +34,16 @@ export function bound(): Bounds {
   chmodSync(folder, 0o1777); // as /tmp: PostgreSQL's server runs as another user
   Object.assign(process.env, { TMPDIR: folder, PATH: `${process.env.PATH}${delimiter}${folder}` });
   const processes = new RunProcesses(folder);
+  const before = new Set(ownerless());
   const clear = (): void => {
     processes.kill();
     unmount(folder);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   process.once('exit', clear); // after an interruption, too
-  return { left: () => whatStays(() => [...processes.left(), ...filesLeft(folder)]), clear };
+  const newOnes = (): string[] => ownerless().filter((one) => !before.has(one));
+  const look = (): string[] => [...processes.left(), ...filesLeft(folder), ...newOnes()];
+  return { left: () => whatStays(look), clear };
 }
 
 /** What a story that was interrupted had mounted there. */
@@ -60,6 +65,14 @@ async function whatStays(look: () => string[]): Promise<string[]> {
   } catch {
     return look();
   }
+}
+
+/** Folders of sockets of supervisors that are no more. */
+function ownerless(): string[] {
+  const folders = existsSync(FALLBACK) ? readdirSync(FALLBACK) : [];
+  const pidOf = (name: string): string | undefined => /^mstdn-supervise-(\d+)-/.exec(name)?.[1];
+  const isOwnerless = (pid: string | undefined): boolean => pid !== undefined && !existsSync(`/proc/${pid}`);
+  return folders.filter((name) => isOwnerless(pidOf(name))).map((name) => `folder ${join(FALLBACK, name)}`);
 }
 
 function filesLeft(folder: string): string[] {
