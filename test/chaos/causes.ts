@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { isFirst, type Life } from './lives.ts';
+import { endsUnasked, isFirst, type Life } from './lives.ts';
 import type { TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
 
@@ -64,9 +64,13 @@ function ends(story: Story, lives: readonly Life[], slackMs: number): Cause[] {
   return lives
     .filter((life) => isFirst(life) && !mayFall(story, life.child, lives))
     .flatMap((life) => {
-      const { child, ended, killedAtMs } = life;
-      const told = ended?.unasked ? [endOf(child, ended.atMs, ended.status, slackMs)] : [];
-      return killedAtMs === null ? told : [...told, endOf(child, killedAtMs, 137, slackMs)];
+      const { child, is, ended, killedAtMs, toldAtMs } = life;
+      return [
+        ...(ended !== null && endsUnasked(life) ? [endOf(child, ended.atMs, ended.status, slackMs)] : []),
+        ...(killedAtMs === null ? [] : [endOf(child, killedAtMs, 137, slackMs)]),
+        // Who only waits has TERM as the kernel has it, and says nothing.
+        ...(is === 'waiter' ? toldAtMs.slice(0, 1).map((atMs) => endOf(child, atMs, 143, slackMs)) : []),
+      ];
     });
 }
 

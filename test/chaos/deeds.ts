@@ -6,7 +6,7 @@ import { ask } from './ask.ts';
 import { canStep } from './dyno-env.ts';
 import { parseLedger, tellsEnd, workersIn, type Answer, type Entry } from './record.ts';
 import type { Reader } from './reader.ts';
-import type { ChildName, Deed } from './story.ts';
+import type { ChildName, Deed, Whom } from './story.ts';
 
 /** A dyno under way, and what can be done to it. */
 export type Scene = {
@@ -25,6 +25,8 @@ export function perform(what: Deed, scene: Scene): number[] | null {
   switch (what.do) {
     case 'stop':
       return stop(what, scene);
+    case 'tell':
+      return send(what.signal, targets(what.whom, scene));
     case 'kill':
       return send('SIGKILL', targets(what.whom, scene));
     case 'freeze':
@@ -72,14 +74,13 @@ function send(signal: NodeJS.Signals, pids: readonly number[]): number[] | null 
   return reached.length > 0 ? reached : null;
 }
 
-function targets(whom: ChildName | 'supervisor' | 'daemon' | 'relay', scene: Scene): number[] {
+function targets(whom: Whom, scene: Scene): number[] {
   const { supervisor, folder } = scene;
   if (supervisor.exitCode !== null || supervisor.signalCode !== null) return [];
   if (whom === 'supervisor') return [supervisor.pid];
   if (whom === 'relay')
     return childrenOf(supervisor.pid).filter((pid) => /^cat$|^\/bin\/sh -c trap/.test(commandLine(pid)));
-  const entries = readLedger(folder);
-  const found = whom === 'daemon' ? entries.filter(({ name }) => name.includes('.')) : leaders(entries, whom);
+  const found = entriesOf(whom, readLedger(folder));
   const pids = new Set(
     found.filter(({ what }) => what === 'start' || what.startsWith('waits-for')).map(({ pid }) => pid),
   );
@@ -87,10 +88,12 @@ function targets(whom: ChildName | 'supervisor' | 'daemon' | 'relay', scene: Sce
   return [...pids].filter((pid) => commandLine(pid).includes(folder));
 }
 
-/** Without the one that does the work in a session of its own, which ends with nobody noticing but its leader. */
-function leaders(entries: readonly Entry[], name: ChildName): Entry[] {
+/** A child goes by its first process; who does its work, if that is another one, is the worker. */
+function entriesOf(whom: ChildName | 'worker' | 'daemon', entries: readonly Entry[]): Entry[] {
   const workers = workersIn(entries);
-  return entries.filter((entry) => entry.name === name && !workers.has(entry.pid));
+  if (whom === 'daemon') return entries.filter(({ name }) => name.includes('.'));
+  if (whom === 'worker') return entries.filter(({ pid }) => workers.has(pid));
+  return entries.filter(({ name, pid }) => name === whom && !workers.has(pid));
 }
 
 export function readLedger(folder: string): Entry[] {

@@ -68,13 +68,14 @@ function command(story: Story, name: ChildName, { folder, ruby, script }: Place)
   return [...words, ...livesOn(nature), ...(story.memory === 'off' ? [] : growth(nature))].join(' ');
 }
 
-function livesOn({ term, end, daemon, behind, lines }: Nature): string[] {
+function livesOn({ term, end, daemon, behind, lines, stalls }: Nature): string[] {
   const words = [`lines=${lines}`];
   if (term.how === 'ignore') words.push('term=ignore');
   else words.push(`term=${term.how === 'exit' ? term.code : 'signal'}`, `after=${term.afterMs}`);
   if (end !== null) words.push(end.how === 'exit' ? `exit=${end.code}` : `kill=${end.signal}`, `in=${end.inMs}`);
   if (daemon !== null) words.push(`daemon=${daemon.kind}`, `daemonin=${daemon.inMs}`);
   if (behind !== null) words.push(`behind=${behind}`);
+  if (stalls !== null) words.push(`stall=${stalls.forMs}`);
   return words;
 }
 

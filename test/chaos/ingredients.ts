@@ -29,7 +29,7 @@ function settingsOfWeb({ hasWorker, hasRouter }: Story): string[] {
   return yes({ 'with sidekiq': hasWorker, 'with the router asked for': hasRouter });
 }
 
-function ofNature({ bootMs, term, end, daemon, behind, lines }: Nature): string[] {
+function ofNature({ bootMs, term, end, daemon, behind, lines, stalls }: Nature): string[] {
   return [
     ...(end === null ? [] : [`child that ends by itself (${end.how === 'exit' ? end.code : end.signal})`]),
     ...(daemon === null ? [] : [`child with a daemon (${daemon.kind})`]),
@@ -38,6 +38,7 @@ function ofNature({ bootMs, term, end, daemon, behind, lines }: Nature): string[
       'child that ignores TERM': term.how === 'ignore',
       'child too slow for its budget': term.how !== 'ignore' && term.afterMs > 1500,
       'child that floods': lines > 1000,
+      'child that stalls in the midst of a line': stalls !== null,
       'child that boots slowly': bootMs > 500,
     }),
   ];

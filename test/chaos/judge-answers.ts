@@ -56,10 +56,10 @@ function isServed(story: Story, record: TinyRecord, answer: Answer, causeMs: num
   return askedAtMs + streamNeedsMs(story, record, answer) < Math.min(untilMs, causeMs - slackMs);
 }
 
-/** When it ended by itself, or by us, or was stopped. */
-function hurtAtMs({ ended, killedAtMs, frozenAtMs }: Life): number {
+/** When it ended by itself, or by us, or was stopped, or told to end. */
+function hurtAtMs({ ended, killedAtMs, frozenAtMs, toldAtMs }: Life): number {
   const endedAtMs = ended?.unasked ? ended.atMs : Infinity;
-  return Math.min(endedAtMs, killedAtMs ?? Infinity, ...frozenAtMs);
+  return Math.min(endedAtMs, killedAtMs ?? Infinity, ...frozenAtMs, ...toldAtMs);
 }
 
 /** A stop breaks it off, so all of it must come before. Infinity where streaming is not hale or not there. */

@@ -1,5 +1,5 @@
 import { slackOf } from './causes.ts';
-import { isFirst, livesOf, type Life } from './lives.ts';
+import { endsUnasked, isFirst, livesOf, type Life } from './lives.ts';
 import type { TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
@@ -12,15 +12,16 @@ export function judgeKilled(story: Story, record: TinyRecord): string[] {
   );
   const left = new Set(record.processesLeft.map(({ pid }) => pid));
   return firsts
-    .filter(({ frozenAtMs, ended }) => frozenAtMs.length === 0 && !(ended?.unasked ?? false))
+    .filter((life) => life.frozenAtMs.length === 0 && !endsUnasked(life))
     .flatMap((life) => judgeChild(story, record, life, left.has(life.pid), slackMs));
 }
 
 function judgeChild(story: Story, { endedAtMs }: TinyRecord, life: Life, isLeft: boolean, slackMs: number): string[] {
   const { term } = natureOf(story, life.child);
   if (life.is === 'waiter') return isLeft ? [`${life.child} was left by a killed supervisor`] : [];
-  if (life.askedAtMs === null && life.ended === null && isLeft) return [`${life.child} got no TERM from the kernel`];
-  if (life.askedAtMs !== null && life.askedAtMs > endedAtMs + slackMs + 100) return [`${life.child} got its TERM late`];
+  const [askedAtMs] = life.termsAtMs;
+  if (askedAtMs === undefined && life.ended === null && isLeft) return [`${life.child} got no TERM from the kernel`];
+  if (askedAtMs !== undefined && askedAtMs > endedAtMs + slackMs + 100) return [`${life.child} got its TERM late`];
   const drains = term.how !== 'ignore' && term.afterMs < 500;
   return isLeft && drains ? [`${life.child} was left by a killed supervisor`] : [];
 }

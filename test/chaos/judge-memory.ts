@@ -1,5 +1,5 @@
 import { slackOf, type Moment } from './causes.ts';
-import { livesOf } from './lives.ts';
+import { endsUnasked, livesOf } from './lives.ts';
 import { factsIn, type Entry, type TinyRecord } from './record.ts';
 import { castOf, natureOf, type ChildName, type Story } from './story.ts';
 
@@ -49,10 +49,11 @@ function hasActed(story: Story, record: TinyRecord, cause: Moment): boolean {
   if (factsIn(record.output).some(isDeed)) return true;
   const growing = livesOf(record).filter(({ child }) => natureOf(story, child).grows !== null);
   // Ended with its child, or of one that cannot tell.
-  return growing.some(
-    ({ askedAtMs, killedAtMs, frozenAtMs, ended }) =>
-      ended?.unasked || (askedAtMs ?? Infinity) < cause.fromMs || killedAtMs !== null || frozenAtMs.length > 0,
-  );
+  return growing.some((life) => {
+    const { termsAtMs, toldAtMs, killedAtMs, frozenAtMs } = life;
+    const isAsked = (termsAtMs[toldAtMs.length] ?? Infinity) < cause.fromMs;
+    return endsUnasked(life) || isAsked || killedAtMs !== null || frozenAtMs.length > 0;
+  });
 }
 
 /** Streaming that is put to rest because nobody asks for it says no why. */

@@ -1,6 +1,6 @@
 import { mayRest, slackOf, type Moment } from './causes.ts';
 import { interruptsIn, secondInterruptMs } from './interrupts.ts';
-import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
+import { askedAtMs, endsUnasked, isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
 
@@ -34,16 +34,18 @@ export function judgeStop(
 
 /** After a second INT nothing is due any more; what may rest has its TERM for other reasons. */
 function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: number, toMs: number): string[] {
-  const { child, is, askedAtMs, ended, killedAtMs, frozenAtMs } = life;
+  const { child, is, termsAtMs, toldAtMs, ended, killedAtMs, frozenAtMs } = life;
   if (mayRest(story, child)) return [];
-  if (askedAtMs !== null && askedAtMs < fromMs - 1) return [`${child} got a TERM before there was a reason`];
+  const early = termsAtMs.filter((atMs) => atMs < fromMs - 1);
+  if (early.length > toldAtMs.length) return [`${child} got a TERM before there was a reason`];
   if (killedAtMs !== null || frozenAtMs.some((atMs) => atMs >= fromMs - slackOf(record))) return [];
   const dueMs = dueMsOf(story, record, life, toMs);
-  if (ended !== null && ended.unasked && ended.atMs <= dueMs) return [];
-  const isNeverDue = askedAtMs === null && secondInterruptMs(record) <= dueMs;
-  const lateMs = Math.round((askedAtMs ?? record.endedAtMs) - dueMs);
-  if (isNeverDue || (lateMs <= 0 && askedAtMs !== null)) return [];
-  return [`${is} of ${child} got its TERM ${askedAtMs === null ? 'never' : `${lateMs} ms late`}`];
+  if (ended !== null && endsUnasked(life) && ended.atMs <= dueMs) return [];
+  const atMs = askedAtMs(life, fromMs);
+  const isNeverDue = atMs === null && secondInterruptMs(record) <= dueMs;
+  const lateMs = Math.round((atMs ?? record.endedAtMs) - dueMs);
+  if (isNeverDue || (lateMs <= 0 && atMs !== null)) return [];
+  return [`${is} of ${child} got its TERM ${atMs === null ? 'never' : `${lateMs} ms late`}`];
 }
 
 /** What a start script leaves behind has its TERM as soon as the script is seen to have ended at its own. */
@@ -55,7 +57,8 @@ function dueMsOf(story: Story, record: TinyRecord, { child, startedAtMs }: Life,
 }
 
 function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number, lives: readonly Life[]): string[] {
-  const { child, is, startedAtMs, askedAtMs, frozenAtMs } = life;
+  const { child, is, startedAtMs, frozenAtMs } = life;
+  const askedMs = askedAtMs(life, fromMs);
   const slackMs = slackOf(record);
   const { term, daemon, grows } = natureOf(story, child);
   const isDaemon = is === 'daemon' || is === 'heir';
@@ -65,10 +68,10 @@ function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number,
   // Below one that lives it has no TERM of its own, and goes with it.
   const isLate = lives.some((one) => doesWork(one) && wasKilledByDyno(one)) || secondInterruptMs(record) < Infinity;
   // A fork of its parent still heard it, and forgot it in its exec.
-  if (isDaemon && askedAtMs !== null && askedAtMs < startedAtMs) return [];
-  if (askedAtMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
+  if (isDaemon && askedMs !== null && askedMs < startedAtMs) return [];
+  if (askedMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
   const needsMs = isDaemon || term.how === 'ignore' ? 0 : term.afterMs + (child === 'puma' ? REQUEST_MS : 0);
-  if (askedAtMs + needsMs + slackMs >= killedFromMs(story, record, life, fromMs)) return [];
+  if (askedMs + needsMs + slackMs >= killedFromMs(story, record, life, fromMs)) return [];
   return [`${is} ${life.pid} of ${child} was killed, and would have ended in time`];
 }
 
@@ -78,9 +81,11 @@ function doesWork(life: Life): boolean {
 }
 
 /** Before that nothing is killed. */
-function killedFromMs(story: Story, record: TinyRecord, { child, is, askedAtMs }: Life, fromMs: number): number {
+function killedFromMs(story: Story, record: TinyRecord, life: Life, fromMs: number): number {
+  const { child, is } = life;
+  const askedMs = askedAtMs(life, fromMs);
   const isInSession = is === 'leader' || (is === 'worker' && natureOf(story, child).behind === 'script');
-  const strayMs = isInSession || askedAtMs === null ? Infinity : askedAtMs + LEFTOVER_MS;
+  const strayMs = isInSession || askedMs === null ? Infinity : askedMs + LEFTOVER_MS;
   return Math.min(fromMs + CHILDREN_MS, strayMs, secondInterruptMs(record));
 }
 

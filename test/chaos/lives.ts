@@ -10,8 +10,10 @@ export type Life = {
   is: 'leader' | 'waiter' | 'worker' | 'daemon' | 'heir';
   startedAtMs: number;
   upAtMs: number | null;
-  /** Its first TERM. */
-  askedAtMs: number | null;
+  /** Every TERM that it heard of. */
+  termsAtMs: readonly number[];
+  /** Those of them that we sent to it alone. */
+  toldAtMs: readonly number[];
   ended: { atMs: number; unasked: boolean; status: number; byKill: boolean } | null;
   /** By us. */
   killedAtMs: number | null;
@@ -29,9 +31,12 @@ export function livesOf({ ledger, done, processesLeft }: TinyRecord): Life[] {
     const at = (what: string): number | null => own.find((one) => one.what === what)?.atMs ?? null;
     const dealt = (how: string): number[] =>
       done.filter(({ what, pids }) => what.do === how && pids.includes(entry.pid)).map(({ atMs }) => atMs);
+    const told = done.filter(({ what }) => what.do === 'tell' && what.signal === 'SIGTERM');
     return {
       ...{ pid: entry.pid, child: childOf(entry), is: kindOf(entry, workers), startedAtMs: entry.atMs },
-      ...{ upAtMs: at('up'), askedAtMs: at('TERM'), ended: endIn(own) },
+      ...{ upAtMs: at('up'), ended: endIn(own) },
+      termsAtMs: own.filter(({ what }) => what === 'TERM').map(({ atMs }) => atMs),
+      toldAtMs: told.filter(({ pids }) => pids.includes(entry.pid)).map(({ atMs }) => atMs),
       ...{ killedAtMs: dealt('kill')[0] ?? null, frozenAtMs: dealt('freeze') },
       isLeft: processesLeft.some(({ pid }) => pid === entry.pid),
     };
@@ -41,6 +46,18 @@ export function livesOf({ ledger, done, processesLeft }: TinyRecord): Life[] {
 /** The first process of a child, whose end is the child's. */
 export function isFirst({ is }: Life): boolean {
   return is === 'leader' || is === 'waiter';
+}
+
+/** When the dyno asked it first. Of one that we told too only what it heard since there was a reason counts; a TERM of ours may be
+ * among that. */
+export function askedAtMs({ termsAtMs, toldAtMs }: Life, sinceMs: number): number | null {
+  const terms = toldAtMs.length === 0 ? termsAtMs : termsAtMs.filter((atMs) => atMs >= sinceMs - 1);
+  return terms[0] ?? null;
+}
+
+/** By itself, or of a TERM of ours. */
+export function endsUnasked({ ended, toldAtMs }: Life): boolean {
+  return ended !== null && (ended.unasked || toldAtMs.some((atMs) => atMs < ended.atMs));
 }
 
 /** Nothing but a KILL that was not ours ends a process that has told nothing of its end; a waiter dies of its TERM. */

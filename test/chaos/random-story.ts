@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { sampleOf } from './sample.ts';
-import type { ChildName, Deed, Happening, Nature, Question, StopSignal, Story } from './story.ts';
+import type { ChildName, Deed, Happening, Nature, Question, StopSignal, Story, Whom } from './story.ts';
 
 const whom = fc.constantFrom<ChildName>('puma', 'sidekiq', 'streaming');
 /** Nothing lies near what is left for children once the supervisor has taken its part of the budget. */
@@ -38,15 +38,17 @@ const nature: fc.Arbitrary<Nature> = fc.record({
   ),
   behind: seldom(10, fc.constantFrom('script' as const, 'session' as const)),
   lines: fc.constantFrom(0, 0, 0, 0, 100, 20_000),
+  stalls: seldom(6, fc.record({ forMs: fc.constantFrom(50, 700, 60_000) })),
   grows: fc.option(
     fc.record({ what: fc.constantFrom('helper' as const, 'self' as const), inMs: fc.integer({ min: 200, max: 2500 }) }),
     { freq: 2 },
   ),
 });
 
+const signal = fc.constantFrom<StopSignal>('SIGTERM', 'SIGTERM', 'SIGINT', 'SIGINT', 'SIGHUP');
 const stop: fc.Arbitrary<Deed> = fc.record({
   do: fc.constant('stop' as const),
-  signal: fc.constantFrom<StopSignal>('SIGTERM', 'SIGTERM', 'SIGINT', 'SIGINT', 'SIGHUP'),
+  signal,
   to: fc.constantFrom('supervisor' as const, 'supervisor' as const, 'all' as const, 'all, supervisor last' as const),
 });
 const questions = fc.constantFrom<Question>('echo', 'slow', 'big', 'post', 'stream', 'upgrade');
@@ -56,7 +58,15 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant('kill' as const),
-      whom: fc.constantFrom(...(['puma', 'sidekiq', 'streaming', 'daemon', 'daemon', 'relay', 'supervisor'] as const)),
+      whom: fc.constantFrom<Whom>('puma', 'sidekiq', 'streaming', 'worker', 'daemon', 'daemon', 'relay', 'supervisor'),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('tell' as const),
+      signal,
+      whom: fc.constantFrom(...(['puma', 'sidekiq', 'streaming', 'worker', 'daemon'] as const)),
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('freeze' as const, 'thaw' as const), whom }) },

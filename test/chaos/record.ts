@@ -43,6 +43,8 @@ export type Answer = {
   gave: { status: number; isWhole: boolean; isRight: boolean } | 'nothing' | 'no end';
 };
 
+const FACT = '{"level"';
+
 export function parseLedger(text: string): Entry[] {
   return text.split('\n').flatMap((line): Entry[] => {
     const [, name = '', pid = '', atMs = '', what = ''] = /^(\S+) (\d+) ([\d.]+) (.+)$/.exec(line) ?? [];
@@ -65,8 +67,9 @@ export function workersIn(entries: readonly Entry[]): Set<number> {
   );
 }
 
-/** The lines of the supervisor's own log. */
+/** The lines of the supervisor's own log. Without a prefix one may stand behind half a line of a child that shares its stdout. */
 export function factsIn(output: string): { [field: string]: unknown }[] {
-  const lines = output.split('\n').filter((line) => line.startsWith('{"level"') && line.endsWith('}'));
-  return lines.map((line) => JSON.parse(line) as { [field: string]: unknown });
+  const lines = output.split('\n').map((line) => line.slice(Math.max(0, line.indexOf(FACT))));
+  const whole = lines.filter((line) => line.startsWith(FACT) && line.endsWith('}'));
+  return whole.map((line) => JSON.parse(line) as { [field: string]: unknown });
 }

@@ -7,6 +7,7 @@ const PLAIN: Nature = {
   daemon: null,
   behind: null,
   lines: 0,
+  stalls: null,
   grows: null,
 };
 const SIMPLE = {

@@ -35,6 +35,8 @@ export type Nature = {
   /** The work is done by another process: behind a start script, or in a session of its own. */
   behind: 'script' | 'session' | null;
   lines: number;
+  /** Stops in the midst of a line when it is up, and writes the rest of it so much later, if it lives to. */
+  stalls: { forMs: number } | null;
   grows: { what: 'helper' | 'self'; inMs: number } | null;
 };
 
@@ -46,13 +48,16 @@ export type Happening = {
 
 export type Deed =
   | { do: 'stop'; signal: StopSignal; to: 'supervisor' | 'all' | 'all, supervisor last' }
-  | { do: 'kill'; whom: ChildName | 'supervisor' | 'daemon' | 'relay' }
+  | { do: 'tell'; signal: StopSignal; whom: ChildName | 'worker' | 'daemon' }
+  | { do: 'kill'; whom: Whom }
   | { do: 'freeze' | 'thaw'; whom: ChildName }
   | { do: 'stall' | 'read' | 'close' }
   | { do: 'ask'; for: Question }
   | { do: 'step'; byS: number };
 
 export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+/** worker: who does the work behind a start script, or in a session of its own. */
+export type Whom = ChildName | 'worker' | 'supervisor' | 'daemon' | 'relay';
 export type ChildName = 'puma' | 'sidekiq' | 'streaming';
 export type Question = 'echo' | 'slow' | 'big' | 'post' | 'stream' | 'upgrade';
 

@@ -84,7 +84,7 @@ function inWords(what: Deed | RealDeed): string {
       return `${what.signal} to ${isToAll ? 'all' : 'the supervisor'}`;
     }
     case 'tell':
-      return what.signal;
+      return 'whom' in what ? `${what.signal} to ${what.whom}` : what.signal;
     case 'kill':
       return `SIGKILL of ${what.whom}`;
     case 'freeze':

@@ -1,0 +1,188 @@
+import { expect, test } from 'vitest';
+import {
+  OTHER,
+  PUMA,
+  SIDEKIQ,
+  STOP_MS,
+  ask,
+  asked,
+  atBoot,
+  behind,
+  briefly,
+  dead,
+  done,
+  ended,
+  entry,
+  exit,
+  fall,
+  fallen,
+  grows,
+  half,
+  ignoring,
+  interrupt,
+  killedOne,
+  last,
+  lateHelper,
+  ledger,
+  mistaken,
+  notYetAsked,
+  plain,
+  problems,
+  started,
+  streaming,
+  tell,
+  term,
+  told,
+  without,
+  type Case,
+} from './judge-samples.ts';
+import type { Deed } from './story.ts';
+
+test.each<Case>([
+  ['a good stop', {}],
+  ['a TERM before our first line', atBoot],
+  [
+    'a start of libfaketime that an INT hangs, until a TERM',
+    { ...atBoot, done: [done(interrupt, 1012), done(term, 2400)], endedAtMs: 2410 },
+    { happenings: [{ atMs: 20, what: { do: 'step', byS: 3 } }] },
+  ],
+  [
+    'a heap that libfaketime broke, and what glibc says of it',
+    { ...atBoot, end: { code: null, signal: 'SIGABRT' }, output: 'Fatal glibc error: malloc assertion failure' },
+    { happenings: [{ atMs: 20, what: { do: 'step', byS: 3 } }] },
+  ],
+  [
+    'streaming that dies three times before anybody can have seen that it was up',
+    {
+      ...{ end: exit(139), endedAtMs: 4600, done: [], answers: [] },
+      output: last({ cause: 'child-exited', child: 'streaming' }, 'streaming was ended by SIGSEGV', 139),
+      ledger: [
+        ...ledger.filter(({ what }) => !/TERM|drained/.test(what)),
+        ...[3000, 3500, 4400].flatMap((atMs, index) => briefly(OTHER + index, atMs)),
+        ...[PUMA, SIDEKIQ].flatMap((pid) => asked(pid, 4450)),
+      ],
+    },
+    streaming,
+  ],
+  [
+    'a puma that dies while it is recycled, and again when it has come back',
+    {
+      ...{ end: exit(137), endedAtMs: 4100, done: [], output: fallen },
+      ledger: [
+        ...[...fall(PUMA, 1300, 2000), ...fall(OTHER, 3500, 4000)],
+        ...[entry('sidekiq', SIDEKIQ, 1300, 'start'), entry('sidekiq', SIDEKIQ, 1310, 'up')],
+        ...[entry('sidekiq', SIDEKIQ, 4010, 'TERM'), entry('sidekiq', SIDEKIQ, 4070, 'drained 0')],
+      ],
+    },
+    { memory: 'save', puma: { ...plain, grows: { what: 'self', inMs: 300 } } },
+  ],
+  ['a command that is not found', mistaken, { mistake: 'not-found' }],
+  ['a supervisor that is killed', dead],
+  [
+    'a supervisor that is killed, and work behind a start script',
+    {
+      ...dead,
+      ...{ ledger: [...without(SIDEKIQ, 'TERM', 'drained'), started] },
+      processesLeft: [{ pid: SIDEKIQ, command: 'ruby' }],
+    },
+    behind('script'),
+  ],
+  ['a child that ignores TERM', killedOne, ignoring],
+  ['work behind a start script', { ledger: [...ledger, started] }, behind('script')],
+  [
+    'a helper that is ended',
+    {
+      ledger: [
+        ...ledger,
+        entry('sidekiq', SIDEKIQ, 1600, 'helper 77'),
+        entry('sidekiq', SIDEKIQ, 2000, 'helper-ended'),
+      ],
+    },
+    grows('relieve', 'helper'),
+  ],
+  [
+    'a helper that just began',
+    { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 6000, 'helper 77')] },
+    grows('relieve', 'helper'),
+  ],
+  [
+    'a helper that is killed, since its child ended by itself as the time ran out',
+    lateHelper(STOP_MS + 1495, entry('sidekiq', SIDEKIQ, 6900, 'helper 77')),
+    { ...grows('relieve', 'helper'), sidekiq: { ...grows('relieve', 'helper').sidekiq, ...ignoring.sidekiq } },
+  ],
+  [
+    'growth of a child that cannot be seen to be up',
+    { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 3100, 'grow')] },
+    { ...grows('save', 'self'), tmp: 'missing' },
+  ],
+  [
+    'a daemon that goes with the work behind a start script',
+    {
+      ...killedOne,
+      output: last({}, 'asked to stop by SIGTERM; ruby (pid 20) had to be killed', 137),
+      ledger: [...without(SIDEKIQ, 'drained'), started, entry('sidekiq.daemon', 40, 1400, 'start')],
+    },
+    { sidekiq: { ...ignoring.sidekiq, behind: 'script', daemon: { kind: 'follow', inMs: 0 } } },
+  ],
+  [
+    'a stream that a stop breaks off',
+    { answers: [ask('nothing', { question: 'stream', askedAtMs: 6500 })] },
+    streaming,
+  ],
+  [
+    'a request beside a second INT',
+    {
+      done: [done(term), done(interrupt, STOP_MS + 20), done(interrupt, STOP_MS + 99)],
+      answers: [ask('nothing', { askedAtMs: STOP_MS - 65 })],
+    },
+  ],
+  ['a TERM to one child, which ends', told],
+  [
+    'the same so soon before the TERM of all that it counts as asked',
+    { done: [tell(6900), done(term)], ledger: [...notYetAsked, ...asked(SIDEKIQ, 6901), ...asked(PUMA, 6962)] },
+  ],
+  [
+    'a TERM to one child, which ignores it',
+    {
+      ...killedOne,
+      done: [tell(3000), done(term)],
+      ledger: [...without(SIDEKIQ, 'drained'), entry('sidekiq', SIDEKIQ, 3001, 'TERM')],
+    },
+    ignoring,
+  ],
+  [
+    'an INT to one child, which does not know it',
+    { done: [done({ ...tell(3000).what, signal: 'SIGINT' } as Deed, 3000, [SIDEKIQ]), done(term)] },
+  ],
+  [
+    'a TERM to a start script',
+    {
+      ...{ end: exit(143), endedAtMs: 5160, output: ended(143, 'was ended by SIGTERM') },
+      done: [done({ do: 'tell', signal: 'SIGTERM', whom: 'sidekiq' }, 5000, [OTHER])],
+      ledger: [...notYetAsked, started, ...asked(SIDEKIQ, 5020), ...asked(PUMA, 5010)],
+    },
+    behind('script'),
+  ],
+  [
+    'a KILL of the work behind a start script',
+    {
+      ...{ end: exit(137), endedAtMs: 5160, output: ended(137, 'ended with code 137') },
+      done: [done({ do: 'kill', whom: 'worker' }, 5000, [SIDEKIQ])],
+      ledger: [...notYetAsked, started, entry('sidekiq', OTHER, 5004, 'crash 137'), ...asked(PUMA, 5010)],
+    },
+    behind('script'),
+  ],
+  ['an outcome behind half a line', { output: `puma half of a line${last()}` }],
+  [
+    'half a line with its prefix, and the rest of it',
+    { ledger: [...ledger, ...half], output: `puma | puma half of a line and the rest\n${last()}` },
+    { hasPrefix: true },
+  ],
+  [
+    'half a line that a reader did not wait for',
+    { ledger: [...ledger, ...half], done: [done({ do: 'stall' }, 1310), done(term)] },
+    { hasPrefix: true },
+  ],
+])('no violation: %s', (_, change, of) => {
+  expect(problems(change, of)).toEqual([]);
+});
