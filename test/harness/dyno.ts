@@ -112,7 +112,7 @@ class DynoEnded extends Error {
 
 /** A folder that goes with the test. */
 export function tempFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mst-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
