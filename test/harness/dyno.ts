@@ -112,7 +112,7 @@ class DynoEnded extends Error {
 
 /** A folder that goes with the test. */
 export function tempFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'mst-'));
+  const folder = mkdtempSync(join(tmpdir(), 'test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

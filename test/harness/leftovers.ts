@@ -6,7 +6,7 @@ import { eventually } from './eventually.ts';
 import { RunProcesses } from './run-processes.ts';
 
 /** Names of what the tests, the supervisor, the scripts and ImageMagick make for a while. */
-const OURS = /^(mst|mstdn-supervise|mstdn-dev|memory-of-a-dyno|mastodon|magick)-/;
+const OURS = /^(mst|test|mstdn-supervise|mstdn-dev|memory-of-a-dyno|mastodon|magick)-/;
 /** Where the supervisor puts its sockets when the path of TMPDIR is too long for them, with its process id. */
 const FALLBACK = '/tmp';
 

@@ -122,7 +122,7 @@ test('it leads a session and a group of its own, in its folder, with nothing to 
   const [pid, , , , group, session] = stat.split(' ');
   expect([group, session]).toEqual([pid, pid]);
   expect(await outputOf(['readlink', '/proc/self/fd/0'])).toBe('/dev/null\n');
-  expect(await outputOf(['pwd'])).toContain('mst-');
+  expect(await outputOf(['pwd'])).toContain('test-');
 });
 
 test('its stdout and stderr are our very own', () => {
