@@ -6,8 +6,17 @@ import { checkout } from './instance.ts';
 import { enqueue } from './jobs.ts';
 import type { Postgres, Redis } from './services.ts';
 
-/** Sleeps while the app is loaded, in the middle of its boot. */
-const SLOW_BOOT = `if ENV['SLOW_BOOT']\n  puts 'a slow boot'\n  $stdout.flush\n  sleep\nend\n`;
+/** Sleeps while the app is loaded, in the middle of its boot; says so once it sleeps, by another thread: puma 5 dies with 1 of a
+ * signal that its main thread hears while it writes a line. */
+const SLOW_BOOT = `if ENV['SLOW_BOOT']
+  boot = Thread.current
+  Thread.new do
+    Thread.pass until boot.stop?
+    $stdout.syswrite "a slow boot\\n"
+  end
+  sleep
+end
+`;
 const slow = { slowBoot: { SLOW_BOOT: 'true' }, saysFirst: /a slow boot/ };
 
 const PRODUCTION = { RAILS_ENV: 'production', DATABASE_URL: 'postgres://nobody@localhost:1/nothing' };
