@@ -209,6 +209,26 @@ test.each<Broken>([
     /^leader of sidekiq got its TERM never$/,
   ],
   [
+    'a TERM of ours to one that ignores it, and none from the kernel when the supervisor is killed',
+    {
+      ...{ ...dead, done: [tell(3000), ...(dead.done ?? [])] },
+      ledger: [...without(SIDEKIQ, 'TERM', 'drained'), entry('sidekiq', SIDEKIQ, 3001, 'TERM')],
+      processesLeft: [{ pid: SIDEKIQ, command: 'ruby' }],
+    },
+    ignoring,
+    /^sidekiq got no TERM from the kernel$/,
+  ],
+  [
+    'a TERM of ours while a killed supervisor leaves a child, which would drain',
+    {
+      ...{ ...dead, done: [...(dead.done ?? []), tell(STOP_MS + 90)] },
+      ledger: [...without(SIDEKIQ, 'drained'), entry('sidekiq', SIDEKIQ, STOP_MS + 91, 'drained 0')],
+      processesLeft: [{ pid: SIDEKIQ, command: 'ruby' }],
+    },
+    {},
+    /^sidekiq was left by a killed supervisor$/,
+  ],
+  [
     'half a line that a fact is glued to, in spite of a prefix',
     { ledger: [...ledger, ...half.slice(0, 1)], output: `puma | puma half of a line${last()}` },
     { hasPrefix: true },

@@ -55,9 +55,9 @@ export function askedAtMs({ termsAtMs, toldAtMs }: Life, sinceMs: number): numbe
   return terms[0] ?? null;
 }
 
-/** By itself, or of a TERM of ours. */
-export function endsUnasked({ ended, toldAtMs }: Life): boolean {
-  return ended !== null && (ended.unasked || toldAtMs.some((atMs) => atMs < ended.atMs));
+/** By itself, or of a TERM of ours, which was the first that it heard. */
+export function endsUnasked({ ended, termsAtMs, toldAtMs }: Life): boolean {
+  return ended !== null && (ended.unasked || (toldAtMs[0] ?? Infinity) < (termsAtMs[0] ?? 0));
 }
 
 /** Nothing but a KILL that was not ours ends a process that has told nothing of its end; a waiter dies of its TERM. */
