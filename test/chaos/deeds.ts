@@ -80,20 +80,24 @@ function targets(whom: Whom, scene: Scene): number[] {
   if (whom === 'supervisor') return [supervisor.pid];
   if (whom === 'relay')
     return childrenOf(supervisor.pid).filter((pid) => /^cat$|^\/bin\/sh -c trap/.test(commandLine(pid)));
-  const found = entriesOf(whom, readLedger(folder));
-  const pids = new Set(
-    found.filter(({ what }) => what === 'start' || what.startsWith('waits-for')).map(({ pid }) => pid),
-  );
+  const entries = readLedger(folder);
+  const pids = new Set(whom === 'helper' ? helpersIn(entries) : pidsOf(whom, entries));
   // A pid may be somebody else's by now: what is ours names the ledger.
   return [...pids].filter((pid) => commandLine(pid).includes(folder));
 }
 
 /** A child goes by its first process; who does its work, if that is another one, is the worker. */
-function entriesOf(whom: ChildName | 'worker' | 'daemon', entries: readonly Entry[]): Entry[] {
+function pidsOf(whom: ChildName | 'worker' | 'daemon', entries: readonly Entry[]): number[] {
   const workers = workersIn(entries);
-  if (whom === 'daemon') return entries.filter(({ name }) => name.includes('.'));
-  if (whom === 'worker') return entries.filter(({ pid }) => workers.has(pid));
-  return entries.filter(({ name, pid }) => name === whom && !workers.has(pid));
+  const first = entries.filter(({ what }) => what === 'start' || what.startsWith('waits-for'));
+  const are = (test: (entry: Entry) => boolean): number[] => first.filter(test).map(({ pid }) => pid);
+  if (whom === 'daemon') return are(({ name }) => name.includes('.'));
+  if (whom === 'worker') return are(({ pid }) => workers.has(pid));
+  return are(({ name, pid }) => name === whom && !workers.has(pid));
+}
+
+function helpersIn(entries: readonly Entry[]): number[] {
+  return entries.flatMap(({ what }) => (what.startsWith('helper ') ? [Number(what.slice('helper '.length))] : []));
 }
 
 export function readLedger(folder: string): Entry[] {

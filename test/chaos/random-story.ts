@@ -58,7 +58,9 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant('kill' as const),
-      whom: fc.constantFrom<Whom>('puma', 'sidekiq', 'streaming', 'worker', 'daemon', 'daemon', 'relay', 'supervisor'),
+      whom: fc.constantFrom<Whom>(
+        ...(['puma', 'sidekiq', 'streaming', 'worker', 'daemon', 'daemon', 'helper', 'relay', 'supervisor'] as const),
+      ),
     }),
   },
   {

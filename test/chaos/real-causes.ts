@@ -17,8 +17,9 @@ type Seen = Pick<RealRecord, 'done' | 'ledger' | 'end'>;
 
 /** In the order of time. */
 export function causesOf({ done, ledger, end }: Seen): RealCause[] {
-  const deeds = done.flatMap(({ atMs, what, parts }): RealCause[] => {
+  const deeds = done.flatMap(({ atMs, what, parts, goneAtMs }): RealCause[] => {
     if (what.do === 'stop') return [{ kind: 'signal', atMs, signal: what.signal }, ...endsBy(what.signal, parts, atMs)];
+    if (what.do === 'tell') return parts.flatMap((child) => endsAlone(what.signal, child, goneAtMs));
     if (what.do === 'close' && end.code === BROKEN_PIPE) {
       return [{ kind: 'child', atMs, child: 'puma', statuses: [BROKEN_PIPE] }];
     }
@@ -36,10 +37,8 @@ export function isSupervisorKilled({ end }: Pick<RealRecord, 'end'>): boolean {
  * INT to the supervisor, or STOP after its TERM. Infinity: nobody did. */
 export function sidekiqHurtAtMs({ done, ledger, end }: Seen): number {
   const times = done.flatMap(({ atMs, what, parts }): number[] => {
-    const isHurt =
-      (what.do === 'kill' && what.whom === 'sidekiq') ||
-      (what.do === 'stop' && what.signal === 'SIGHUP' && parts.includes('sidekiq'));
-    return isHurt ? [atMs] : [];
+    const isHurt = what.do === 'kill' || ('signal' in what && what.signal === 'SIGHUP');
+    return isHurt && parts.includes('sidekiq') ? [atMs] : [];
   });
   return Math.min(...times, secondIntAtMs({ done }), frozenAtMs({ done, ledger, end }, 'sidekiq'));
 }
@@ -70,6 +69,13 @@ function endsBy(signal: StopSignal, parts: readonly Part[], atMs: number): RealC
   if (signal === 'SIGTERM') return [];
   const statuses = [0, 1, 137, 128 + constants.signals[signal]];
   return parts.map((child) => ({ kind: 'child', atMs, child, statuses }));
+}
+
+/** A part that was told to end, and no other: unasked when it has ended, and code 0 is told as 1. */
+function endsAlone(signal: NodeJS.Signals, child: Part, goneAtMs: number | null): RealCause[] {
+  return goneAtMs === null
+    ? []
+    : [{ kind: 'child', atMs: goneAtMs, child, statuses: [1, 128 + constants.signals[signal]] }];
 }
 
 /** Sidekiq ends with 1 where Redis is away while it boots. Asked, it ends with 0. */

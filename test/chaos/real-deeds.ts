@@ -24,10 +24,11 @@ export async function happen(
   const last: RealHappening = { atMs: lastMs, what: { do: 'stop', signal: 'SIGTERM', toAll: false } };
   const done: Done[] = [];
   const restarts: Promise<void>[] = [];
+  const ends: Promise<void>[] = [];
   for (const { atMs, what } of [...inOrder, last]) {
     while (!isOver(dyno) && now() < startedAtMs + atMs) await pause(5);
     if (isOver(dyno)) break;
-    const one = { atMs: now(), untilMs: 0, what, parts: [] as Part[] };
+    const one: Done = { atMs: now(), untilMs: 0, what, parts: [], goneAtMs: null };
     if (what.do === 'restart redis') {
       done.push({ ...one, untilMs: Infinity });
       const index = done.length - 1;
@@ -36,10 +37,13 @@ export async function happen(
         restarts.push(restart(redis, what.downMs).then(() => void (done[index] = { ...one, untilMs: now() })));
       continue;
     }
+    const told = what.do === 'tell' && what.whom !== 'supervisor' ? pidOf(dyno, what.whom) : null;
     const parts = act(what, dyno);
-    if (parts !== null) done.push({ ...one, untilMs: now(), parts });
+    if (parts === null) continue;
+    done.push(Object.assign(one, { untilMs: now(), parts }));
+    if (told !== null) ends.push(goneAt(told, dyno).then((atMs) => void (one.goneAtMs = atMs)));
   }
-  await Promise.all(restarts);
+  await Promise.all([...restarts, ...ends]);
   return done.filter(({ untilMs }) => untilMs < Infinity);
 }
 
@@ -52,6 +56,11 @@ export function pidOf(dyno: Dyno, part: Part): number | null {
   const word = new RegExp(`(^|[ /])${part}\\b`);
   const rows = processTable().filter(({ parent, zombie }) => parent === dyno.pid && !zombie);
   return rows.find(({ pid }) => word.test(commandLine(pid)))?.pid ?? null;
+}
+
+async function goneAt(pid: number, dyno: Dyno): Promise<number | null> {
+  while (alive(pid) && !isOver(dyno)) await pause(5);
+  return alive(pid) ? null : now();
 }
 
 async function restart(redis: StoryRedis, downMs: number): Promise<void> {
@@ -70,18 +79,12 @@ function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): read
       return parts;
     }
     case 'tell':
-      if (!hears(dyno.pid, what.signal)) return null;
-      dyno.signal(what.signal);
-      return [];
+      if (what.whom === 'supervisor' && !hears(dyno.pid, what.signal)) return null;
+      return send(what.signal, what.whom, dyno);
     case 'kill':
     case 'freeze':
-    case 'thaw': {
-      const pid = what.whom === 'supervisor' ? dyno.pid : pidOf(dyno, what.whom);
-      dyno.look();
-      if (pid === null || !alive(pid)) return null;
-      signalIfAlive(pid, SIGNALS[what.do]);
-      return what.whom === 'supervisor' ? [] : [what.whom];
-    }
+    case 'thaw':
+      return send(SIGNALS[what.do], what.whom, dyno);
     case 'stall':
       dyno.child.stdout?.pause();
       return [];
@@ -92,6 +95,14 @@ function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): read
       dyno.child.stdout?.destroy();
       return [];
   }
+}
+
+function send(signal: NodeJS.Signals, whom: Part | 'supervisor', dyno: Dyno): readonly Part[] | null {
+  const pid = whom === 'supervisor' ? dyno.pid : pidOf(dyno, whom);
+  dyno.look();
+  if (pid === null || !alive(pid)) return null;
+  signalIfAlive(pid, signal);
+  return whom === 'supervisor' ? [] : [whom];
 }
 
 /** Before Node has run our first line these signals are the kernel's, and stop or end a process. */

@@ -54,7 +54,8 @@ function goodUntilMs(record: RealRecord): number {
 function isRefusal({ hasRouter }: RealStory, record: RealRecord, { endedAtMs }: Visit, status: number): boolean {
   if (!hasRouter) return false;
   const fails = record.done.filter(
-    ({ what, parts }) => what.do === 'tell' || (what.do === 'stop' && parts.includes('puma')),
+    ({ what, parts }) =>
+      (what.do === 'tell' && what.whom === 'supervisor') || ('signal' in what && parts.includes('puma')),
   );
   const stopMs = causesOf(record)[0]?.atMs ?? Infinity;
   const termMs = stopMs + CHILDREN_MS / 3 - NEAR_MS;

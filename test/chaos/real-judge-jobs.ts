@@ -47,13 +47,20 @@ function isInHandAt({ entries }: Fate, atMs: number): boolean {
 
 /** Redis was away when sidekiq's time was up. */
 function isOutOfReach(record: RealRecord): boolean {
-  const stopMs = causesOf(record)[0]?.atMs ?? Infinity;
+  const stops = [causesOf(record)[0]?.atMs ?? Infinity, ...tellsIn(record)];
   const downs = record.done.filter(({ what }) => what.do === 'restart redis');
-  return downs.some(({ atMs, untilMs }) => untilMs >= stopMs && atMs <= stopMs + GIVE_BACK_MS + AROUND_MS);
+  return downs.some(({ atMs, untilMs }) =>
+    stops.some((stopMs) => untilMs >= stopMs && atMs <= stopMs + GIVE_BACK_MS + AROUND_MS),
+  );
+}
+
+/** When sidekiq alone was told to end. */
+function tellsIn({ done }: RealRecord): number[] {
+  return done.filter(({ what, parts }) => what.do === 'tell' && parts.includes('sidekiq')).map(({ atMs }) => atMs);
 }
 
 function isGivenBackAt(finishedAtMs: number | undefined, record: RealRecord): boolean {
-  const stops = [...causesOf(record).map(({ atMs }) => atMs), record.endedAtMs];
+  const stops = [...causesOf(record).map(({ atMs }) => atMs), ...tellsIn(record), record.endedAtMs];
   return finishedAtMs !== undefined && stops.some((atMs) => isAround(finishedAtMs, atMs + GIVE_BACK_MS));
 }
 

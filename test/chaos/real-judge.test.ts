@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { judgeReal } from './real-judge.ts';
 import type { Done, Entry, RealRecord, Visit } from './real-record.ts';
-import type { RealDeed, RealStory } from './real-story.ts';
+import type { Part, RealDeed, RealStory, StopSignal } from './real-story.ts';
 
 const story: RealStory = {
   ...{ role: 'web', hasWorker: true, hasRouter: true, isRails: false, hasCluster: false },
@@ -24,7 +24,11 @@ function record(more: Partial<RealRecord> = {}): RealRecord {
 }
 
 function done(what: RealDeed, atMs = STOP_MS, parts: Done['parts'] = []): Done {
-  return { atMs, untilMs: atMs + 2, what, parts };
+  return { atMs, untilMs: atMs + 2, what, parts, goneAtMs: null };
+}
+
+function tell(whom: Part, signal: StopSignal, goneAtMs: number | null): Done {
+  return { ...done({ do: 'tell', signal, whom }, STOP_MS - 3000, [whom]), goneAtMs };
 }
 
 function job(what: Entry['what'], atMs: number, id = 'a'): Entry {
@@ -85,6 +89,41 @@ test('a part that dies of a HUP to all is told with what it can make of that, no
     });
   for (const code of [0, 1, 129, 137]) expect(ended(code)).toEqual([]);
   for (const code of [64, 70, 75, 78, 126, 127]) expect(ended(code)).toEqual(one(new RegExp(`exit code ${code}`)));
+});
+
+test('the end of a part that was told to end alone is told with its code, 0 as 1; one that goes on is no reason', () => {
+  const told = (code: number, goneAtMs: number | null): string[] =>
+    problems({
+      ...{ done: [tell('sidekiq', 'SIGTERM', goneAtMs)], end: { code, signal: null } },
+      facts: [{ fact: 'outcome', cause: 'child-exited', child: 'sidekiq', code }],
+    });
+  for (const code of [1, 143]) expect(told(code, STOP_MS)).toEqual([]);
+  for (const code of [0, 3, 137]) expect(told(code, STOP_MS)).toEqual(one(new RegExp(`exit code ${code}, expected`)));
+  expect(told(1, null)).toEqual(one(/nothing that we know of/));
+  expect(problems({ done: [tell('puma', 'SIGINT', null), done(term)] })).toEqual([]);
+});
+
+test('a sidekiq that is told to end alone gives its jobs back; one that hears HUP has lost those in hand', () => {
+  const end = { end: { code: 1, signal: null } };
+  const facts = [{ fact: 'outcome', cause: 'child-exited', child: 'sidekiq', code: 1 }];
+  const ledger = [job('started', STOP_MS - 3100)];
+  const lives = (signal: StopSignal, more: Partial<RealRecord>): string[] =>
+    problems({ ...end, facts, enqueued, ledger, done: [tell('sidekiq', signal, STOP_MS)], ...more });
+  expect(lives('SIGTERM', { waiting: ['a'] })).toEqual([]);
+  expect(lives('SIGTERM', {})).toEqual(one(/job a is lost/));
+  expect(lives('SIGHUP', {})).toEqual([]);
+  const finished = { ledger: [...ledger, job('finished', STOP_MS - 100)], waiting: ['a'] };
+  expect(lives('SIGTERM', finished)).toEqual([]);
+  const early = { ledger: [...ledger, job('finished', STOP_MS - 2000)], waiting: ['a'] };
+  expect(lives('SIGTERM', early)).toEqual(one(/done 1 times and waits 1/));
+});
+
+test('who asks a puma that was told to end alone is refused by the router, and who asks one beside a told sidekiq is not', () => {
+  const refused = visit({ status: 502, isRight: false }, { askedAtMs: STOP_MS - 2500, endedAtMs: STOP_MS - 2400 });
+  const told = (whom: Part): string[] =>
+    problems({ done: [tell(whom, 'SIGTERM', null), done(term)], visits: [refused] });
+  expect(told('puma')).toEqual([]);
+  expect(told('sidekiq')).toEqual(one(/got 502/));
 });
 
 test('a sidekiq that ended by itself is told, with its code', () => {

@@ -30,8 +30,9 @@ export type RealRecord = {
   lagMs: number;
 };
 
-/** What we did to it, from when to when, and to which processes, where it was not to the supervisor alone. */
-export type Done = { atMs: number; untilMs: number; what: RealDeed; parts: readonly Part[] };
+/** What we did to it, from when to when, and to which processes, where it was not to the supervisor alone. goneAtMs: of a part
+ * that was told to end, when it had; null where it outlived the dyno. */
+export type Done = { atMs: number; untilMs: number; what: RealDeed; parts: readonly Part[]; goneAtMs: number | null };
 
 /** What a job, a request or sidekiq wrote of itself. */
 export type Entry = {

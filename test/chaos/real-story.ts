@@ -36,7 +36,8 @@ export type VisitKind = {
 export type RealHappening = { atMs: number; what: RealDeed };
 export type RealDeed =
   | { do: 'stop'; signal: StopSignal; toAll: boolean }
-  | { do: 'tell'; signal: 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2' }
+  | { do: 'tell'; signal: 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2'; whom: 'supervisor' }
+  | { do: 'tell'; signal: StopSignal; whom: Part }
   | { do: 'kill'; whom: Part | 'supervisor' }
   | { do: 'freeze' | 'thaw'; whom: Part }
   | { do: 'stall' | 'read' | 'close' }
@@ -75,6 +76,15 @@ const deed: fc.Arbitrary<RealDeed> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('tell' as const),
       signal: fc.constantFrom('SIGTTIN' as const, 'SIGUSR1' as const, 'SIGUSR2' as const),
+      whom: fc.constant('supervisor' as const),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('tell' as const),
+      signal: fc.constantFrom<StopSignal>('SIGTERM', 'SIGTERM', 'SIGINT', 'SIGHUP'),
+      whom: part,
     }),
   },
   {

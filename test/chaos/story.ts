@@ -56,8 +56,8 @@ export type Deed =
   | { do: 'step'; byS: number };
 
 export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
-/** worker: who does the work behind a start script, or in a session of its own. */
-export type Whom = ChildName | 'worker' | 'supervisor' | 'daemon' | 'relay';
+/** worker: who does the work behind a start script, or in a session of its own; helper: what grows beside a child. */
+export type Whom = ChildName | 'worker' | 'supervisor' | 'daemon' | 'helper' | 'relay';
 export type ChildName = 'puma' | 'sidekiq' | 'streaming';
 export type Question = 'echo' | 'slow' | 'big' | 'post' | 'stream' | 'upgrade';
 

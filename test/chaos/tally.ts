@@ -84,7 +84,7 @@ function inWords(what: Deed | RealDeed): string {
       return `${what.signal} to ${isToAll ? 'all' : 'the supervisor'}`;
     }
     case 'tell':
-      return 'whom' in what ? `${what.signal} to ${what.whom}` : what.signal;
+      return `${what.signal} to ${what.whom}`;
     case 'kill':
       return `SIGKILL of ${what.whom}`;
     case 'freeze':
