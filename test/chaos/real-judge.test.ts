@@ -62,7 +62,9 @@ test('the code, the budget, the last line and what is left', () => {
   expect(problems({ facts: [{ ...asked, code: 1 }] })).toEqual(one(/says code 1, not 0/));
   expect(problems({ facts: [{ ...asked, cause: 'child-exited', child: 'puma' }] })).toEqual(one(/another cause/));
   expect(problems({ facts: [{ ...asked, signal: 'SIGINT' }] })).toEqual(one(/another cause/));
-  expect(problems({ processesLeft: ['7 sidekiq'] })).toEqual(one(/process 7 sidekiq was left/));
+  expect(problems({ processesLeft: [{ what: '7 sidekiq', bornAtMs: 2000 }] })).toEqual(
+    one(/process 7 sidekiq was left/),
+  );
   expect(problems({ filesLeft: ['x.ready'] })).toEqual(one(/x.ready was left/));
 });
 
@@ -71,6 +73,14 @@ test('an end that nobody caused, and a KILL of the supervisor that we did not se
   expect(problems({ end: { code: null, signal: 'SIGKILL' } })).toEqual(one(/we did not send it/));
   const killed = { do: 'kill', whom: 'supervisor' } as const;
   expect(problems({ end: { code: null, signal: 'SIGKILL' }, done: [done(killed)] })).toEqual([]);
+});
+
+test('of a supervisor that is killed only what it was just starting may be left', () => {
+  const killed = { end: { code: null, signal: 'SIGKILL' }, done: [done({ do: 'kill', whom: 'supervisor' })] } as const;
+  const left = (bornAtMs: number): Partial<RealRecord> => ({ processesLeft: [{ what: '7 sidekiq', bornAtMs }] });
+  expect(problems({ ...killed, ...left(STOP_MS - 50) })).toEqual([]);
+  expect(problems({ ...killed, ...left(STOP_MS - 500) })).toEqual(one(/process 7 sidekiq was left/));
+  expect(problems(left(STOP_MS - 50))).toEqual(one(/process 7 sidekiq was left/));
 });
 
 test('the end of a killed part is told with its code', () => {

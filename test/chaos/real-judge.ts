@@ -12,18 +12,23 @@ const BOOT_MS = 400;
 const LATE_MS = 700;
 /** The same of the budget, of which 0.3 s are kept for just that. */
 const OVER_MS = 100;
+/** From a child's fork to its wish to hear of the supervisor's death. */
+const STARTS_MS = 100;
 const PARTS: readonly Part[] = ['puma', 'sidekiq'];
 
 /** Every invariant that a story has broken, in words; from what we did, what jobs and requests wrote, and
  * docs/termination.md, not from the supervisor's code. */
 export function judgeReal(story: RealStory, seen: RealRecord): string[] {
   const record = canBreakPipe(story) ? seen : { ...seen, done: seen.done.filter(({ what }) => what.do !== 'close') };
-  return [
-    ...judgeEnd(record),
-    ...judgeJobs(record),
-    ...judgeAnswers(story, record),
-    ...record.processesLeft.map((process) => `process ${process} was left`),
-  ];
+  return [...judgeEnd(record), ...judgeJobs(record), ...judgeAnswers(story, record), ...judgeLeft(record)];
+}
+
+/** A limit that docs/termination.md names: the kernel TERMs no child whose start is under way as the supervisor is killed. */
+function judgeLeft(record: RealRecord): string[] {
+  const kill = record.done.find(({ what }) => what.do === 'kill' && what.whom === 'supervisor');
+  const bornMs = isSupervisorKilled(record) && kill !== undefined ? kill.atMs - STARTS_MS - record.lagMs : Infinity;
+  const left = record.processesLeft.filter(({ bornAtMs }) => bornAtMs < bornMs);
+  return left.map(({ what }) => `process ${what} was left`);
 }
 
 /** Whether a log that is closed can be the end of puma: only in cluster mode, and where the log is its own stdout. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Dyno, type End } from '../harness/dyno.ts';
-import { commandLine, signalIfAlive } from '../harness/processes.ts';
+import { bornAtMs, commandLine, signalIfAlive } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { watchLag } from './lag.ts';
 import { factsIn } from './record.ts';
@@ -137,7 +137,7 @@ function exitOf({ child }: Dyno): Promise<{ end: End; endedAtMs: number }> {
 }
 
 /** The children of a supervisor that was killed may drain; a stopped one could not even hear that it should. */
-async function leftOf(dyno: Dyno, end: End): Promise<string[]> {
+async function leftOf(dyno: Dyno, end: End): Promise<RealRecord['processesLeft']> {
   if (end.signal === 'SIGKILL') {
     const untilMs = now() + DRAIN_MOST_MS;
     while (dyno.look().length > 0 && now() < untilMs) {
@@ -145,7 +145,7 @@ async function leftOf(dyno: Dyno, end: End): Promise<string[]> {
       await pause(50);
     }
   }
-  return dyno.look().map((pid) => `${pid} ${commandLine(pid)}`);
+  return dyno.look().map((pid) => ({ what: `${pid} ${commandLine(pid)}`, bornAtMs: bornAtMs(pid) }));
 }
 
 function readerAfter(done: readonly Done[]): RealRecord['reader'] {

@@ -24,7 +24,7 @@ export type RealRecord = {
   visits: readonly Visit[];
   ledger: readonly Entry[];
   /** Of this dyno, as it had just ended; of one whose supervisor was killed, when it had its time to drain. */
-  processesLeft: readonly string[];
+  processesLeft: readonly { what: string; bornAtMs: number }[];
   filesLeft: readonly string[];
   /** How late the machine was at most while the story was played. */
   lagMs: number;

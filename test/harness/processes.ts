@@ -25,6 +25,12 @@ export function alive(pid: number): boolean {
   return row(pid)?.zombie === false;
 }
 
+/** On the clock of process.hrtime, to 10 ms. Infinity: it is no more. */
+export function bornAtMs(pid: number): number {
+  const found = row(pid);
+  return found === undefined ? Infinity : Number(found.started) * 10;
+}
+
 /** After a SIGSTOP: whether it is stopped, and has not ended instead. */
 export function comesToRest(pid: number, looks = LOOKS): boolean {
   const found = row(pid);
