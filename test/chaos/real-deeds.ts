@@ -37,11 +37,12 @@ export async function happen(
         restarts.push(restart(redis, what.downMs).then(() => void (done[index] = { ...one, untilMs: now() })));
       continue;
     }
-    const told = what.do === 'tell' && what.whom !== 'supervisor' ? pidOf(dyno, what.whom) : null;
-    const parts = act(what, dyno);
-    if (parts === null) continue;
+    const reached = act(what, dyno);
+    if (reached === null) continue;
+    const { parts, pid } = reached;
     done.push(Object.assign(one, { untilMs: now(), parts }));
-    if (told !== null) ends.push(goneAt(told, dyno).then((atMs) => void (one.goneAtMs = atMs)));
+    if (what.do === 'tell' && pid !== dyno.pid)
+      ends.push(goneAt(pid, one.atMs, dyno).then((atMs) => void (one.goneAtMs = atMs)));
   }
   await Promise.all([...restarts, ...ends]);
   return done.filter(({ untilMs }) => untilMs < Infinity);
@@ -58,9 +59,15 @@ export function pidOf(dyno: Dyno, part: Part): number | null {
   return rows.find(({ pid }) => word.test(commandLine(pid)))?.pid ?? null;
 }
 
-async function goneAt(pid: number, dyno: Dyno): Promise<number | null> {
-  while (alive(pid) && !isOver(dyno)) await pause(5);
-  return alive(pid) ? null : now();
+/** Not before that: when it was last seen. */
+async function goneAt(pid: number, sinceMs: number, dyno: Dyno): Promise<number | null> {
+  let seenAtMs = sinceMs;
+  while (alive(pid)) {
+    if (isOver(dyno)) return null;
+    seenAtMs = now();
+    await pause(5);
+  }
+  return seenAtMs;
 }
 
 async function restart(redis: StoryRedis, downMs: number): Promise<void> {
@@ -69,14 +76,18 @@ async function restart(redis: StoryRedis, downMs: number): Promise<void> {
   await redis.start();
 }
 
-/** Which parts it was done to; null where there was nobody to do it to. */
-function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): readonly Part[] | null {
+/** To which parts something was done, and to which process where it was to one. */
+type Reached = { parts: readonly Part[]; pid: number };
+
+/** Null where there was nobody to do it to. */
+function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): Reached | null {
+  const supervisor = { parts: [], pid: dyno.pid };
   switch (what.do) {
     case 'stop': {
       const parts = what.toAll ? (['puma', 'sidekiq'] as const).filter((part) => pidOf(dyno, part) !== null) : [];
       if (what.toAll) dyno.signalAll(what.signal);
       else dyno.signal(what.signal);
-      return parts;
+      return { ...supervisor, parts };
     }
     case 'tell':
       if (what.whom === 'supervisor' && !hears(dyno.pid, what.signal)) return null;
@@ -87,22 +98,22 @@ function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): read
       return send(SIGNALS[what.do], what.whom, dyno);
     case 'stall':
       dyno.child.stdout?.pause();
-      return [];
+      return supervisor;
     case 'read':
       dyno.child.stdout?.resume();
-      return [];
+      return supervisor;
     case 'close':
       dyno.child.stdout?.destroy();
-      return [];
+      return supervisor;
   }
 }
 
-function send(signal: NodeJS.Signals, whom: Part | 'supervisor', dyno: Dyno): readonly Part[] | null {
+function send(signal: NodeJS.Signals, whom: Part | 'supervisor', dyno: Dyno): Reached | null {
   const pid = whom === 'supervisor' ? dyno.pid : pidOf(dyno, whom);
   dyno.look();
   if (pid === null || !alive(pid)) return null;
   signalIfAlive(pid, signal);
-  return whom === 'supervisor' ? [] : [whom];
+  return { parts: whom === 'supervisor' ? [] : [whom], pid };
 }
 
 /** Before Node has run our first line these signals are the kernel's, and stop or end a process. */

@@ -31,7 +31,7 @@ export type RealRecord = {
 };
 
 /** What we did to it, from when to when, and to which processes, where it was not to the supervisor alone. goneAtMs: of a part
- * that was told to end, when it had; null where it outlived the dyno. */
+ * that was told to end, when it was last seen before its end; null where it outlived the dyno. */
 export type Done = { atMs: number; untilMs: number; what: RealDeed; parts: readonly Part[]; goneAtMs: number | null };
 
 /** What a job, a request or sidekiq wrote of itself. */
