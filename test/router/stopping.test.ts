@@ -7,7 +7,7 @@ import { statusOf, targetOf, valueOf } from './messages.ts';
 import { replyOn } from './replies.ts';
 import { request, startRouter, type Rig } from './rig.ts';
 import { answering, plain, requestsOf, Upstream } from './upstream.ts';
-import { wireTo } from './wire.ts';
+import { wireTo, type Wire } from './wire.ts';
 
 const API = '/api/v1/streaming';
 const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a'];
@@ -83,6 +83,44 @@ test('a request in flight gets its answer, which says close', async () => {
   await client.closed();
   expect(client.error).toBeNull();
   await eventually(() => expect(rig.demands).toContainEqual(drained));
+});
+
+/** A reply that a stop finds under way, on a connection that its head has promised to keep. */
+async function halfReplied(clock: FakeClock): Promise<{ rig: Rig; puma: Upstream; client: Wire; finish: () => void }> {
+  const rig = await startRouter({ clock });
+  const puma = new Upstream(rig.pumaSocket);
+  const client = wireTo({ host: '127.0.0.1', port: rig.port, allowHalfOpen: true }).send(request('/first'));
+  const server = await puma.wire();
+  await server.until('\r\n\r\n');
+  server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
+  await client.until('half');
+  stop(rig);
+  return { rig, puma, client, finish: () => void server.send('more') };
+}
+
+test('a connection that a reply has promised to keep is served in the moments after the stop', async () => {
+  const { puma, client, finish } = await halfReplied(new FakeClock());
+  finish();
+  await client.until('halfmore');
+  client.send(request('/second'));
+  await requestsOf(puma, 2);
+  (await puma.wire(0)).send(plain('and the last'));
+  await client.until(/Connection: close\r\n[^]*and the last$/);
+  await eventually(() => expect(client.hasEnded).toBe(true));
+});
+
+test('later it is closed with that reply, and what comes on it is not passed on', async () => {
+  const clock = new FakeClock();
+  const { rig, puma, client, finish } = await halfReplied(clock);
+  await clock.advance(DRAIN_GRACE_MS);
+  await isRefused(rig);
+  await clock.advance(DRAIN_GRACE_MS);
+  finish();
+  await eventually(() => expect(client.hasEnded).toBe(true));
+  expect(client.received).toMatch(/halfmore$/);
+  client.send(request('/second')).socket.end();
+  await client.closed();
+  expect(puma.requests).toHaveLength(1);
 });
 
 test('an upload in flight is finished', async () => {
