@@ -70,6 +70,7 @@ export function closeAfter(response: ServerResponse, clock: Clock): void {
 /** The last words on a connection. What the client still sends is read and dropped for a while, so that they are not lost in a
  * reset. */
 export function hangUp(socket: Socket, bytes: string | Buffer, clock: Clock): void {
+  if (socket.destroyed) return;
   socket.end(bytes);
   socket.removeAllListeners('data').resume();
   socket.once(

@@ -5,7 +5,7 @@ const CLIENT = Symbol('client');
 export type Client = {
   /** Requests that came on it and are not over; several where they were sent behind one another. */
   open: number;
-  /** It has sent what is no proper request: nothing that follows is one either. */
+  /** Nothing that follows is served: it has sent what is no proper request, or has its last reply. */
   isRefused: boolean;
 };
 type Known = Socket & { [CLIENT]?: Client | undefined };

@@ -201,10 +201,10 @@ export class Exchange implements Visitor, Carrier {
     if (this.#isVisitor) this.#way.gate.leave(this);
   };
 
-  /** Nothing is under way on it any more. */
+  /** Nothing is under way on it any more. What its client may have sent by then is not passed on: nobody could hear the reply. */
   #closeClient(): void {
-    const { socket } = this.#request;
-    if (this.#client.isRefused) hangUp(socket, '', this.#way.clock);
-    else if (this.#way.isDraining) socket.end();
+    if (!this.#client.isRefused && !this.#way.gate.isClosing) return;
+    this.#client.isRefused = true;
+    hangUp(this.#request.socket, '', this.#way.clock);
   }
 }

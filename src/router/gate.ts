@@ -44,6 +44,11 @@ export class Gate {
     return this.#isOpen;
   }
 
+  /** For good. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
   admit(visitor: Visitor): void {
     if (this.#isOpen) {
       this.#inside += 1;

@@ -17,7 +17,7 @@ export type Way = {
   readonly trouble: Trouble;
   readonly slow: SlowClients;
   readonly clock: Clock;
-  /** Connections are of no more use after what is under way on them. */
+  /** Replies that begin now say that their connection closes. */
   isDraining: boolean;
 };
 
