@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { endsUnasked, isFirst, type Life } from './lives.ts';
-import type { TinyRecord } from './record.ts';
+import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
 
 /** Between these two the supervisor came to know of something. */
@@ -24,6 +24,11 @@ export const BOOT_MS = 300;
 /** What this machine adds to a moment. */
 export function slackOf({ lagMs }: Pick<TinyRecord, 'lagMs'>): number {
   return 60 + 2 * lagMs;
+}
+
+/** By itself, as the time for children ran out: with that it may have been killed before it was gone, and what it left behind. */
+export function endsWithItsTime({ ended }: Life, sinceMs: number, record: TinyRecord): boolean {
+  return ended !== null && ended.atMs >= sinceMs + CHILDREN_MS - slackOf(record);
 }
 
 /** Every reason that can have been the first one. */

@@ -1,6 +1,6 @@
-import { mayRest, slackOf, type Cause } from './causes.ts';
+import { endsWithItsTime, mayRest, slackOf, type Cause } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
-import { CHILDREN_MS, type TinyRecord } from './record.ts';
+import type { TinyRecord } from './record.ts';
 import type { Story } from './story.ts';
 
 /** The table of docs/termination.md. */
@@ -25,16 +25,8 @@ function codesOf(cause: Cause, story: Story, record: TinyRecord, lives: readonly
   const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
   if (hurt.some(({ ended, killedAtMs }) => ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0)))
     return [137];
-  return hurt.length > 0 || isAnyoneBeingBorn(record) || hasLateHelper(cause, record, lives) ? [0, 137] : [0];
-}
-
-/** Its child ended by itself as the time ran out, and with that time it was killed. */
-function hasLateHelper({ fromMs }: Cause, record: TinyRecord, lives: readonly Life[]): boolean {
-  const helpers = record.ledger.filter(({ what }) => what.startsWith('helper '));
-  const lateMs = fromMs + CHILDREN_MS - slackOf(record);
-  return lives.some(
-    ({ pid, ended }) => ended !== null && ended.atMs >= lateMs && helpers.some((one) => one.pid === pid),
-  );
+  const isLate = lives.some((life) => endsWithItsTime(life, cause.fromMs, record));
+  return hurt.length > 0 || isLate || isAnyoneBeingBorn(record) ? [0, 137] : [0];
 }
 
 /** A child that drains and is killed has lost its jobs, whoever did it. */

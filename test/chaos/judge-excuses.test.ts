@@ -12,6 +12,7 @@ import {
   dead,
   done,
   ended,
+  endedLate,
   entry,
   exit,
   fall,
@@ -33,6 +34,7 @@ import {
   tell,
   term,
   told,
+  waiting,
   without,
   type Case,
 } from './judge-samples.ts';
@@ -105,6 +107,17 @@ test.each<Case>([
     { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 6000, 'helper 77')] },
     grows('relieve', 'helper'),
   ],
+  [
+    'a child that ends by itself as the time runs out, and is killed in the midst of it',
+    endedLate(STOP_MS + 1495, 'sidekiq'),
+    ignoring,
+  ],
+  [
+    'a daemon that is killed without a TERM, since its child ended by itself as the time ran out',
+    endedLate(STOP_MS + 1495, 'ruby (pid 30)', entry('sidekiq.daemon', OTHER, 2000, 'start')),
+    ignoring,
+  ],
+  ['a second INT, and last lines that nobody reads', waiting, ignoring],
   [
     'a helper that is killed, since its child ended by itself as the time ran out',
     lateHelper(STOP_MS + 1495, entry('sidekiq', SIDEKIQ, 6900, 'helper 77')),

@@ -1,10 +1,7 @@
-import { mayRest, slackOf, type Cause } from './causes.ts';
+import { endsWithItsTime, firstOf, mayRest, slackOf, type Cause } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
-import { factsIn, type TinyRecord } from './record.ts';
+import { factsIn, isUnread, type TinyRecord } from './record.ts';
 import type { Story } from './story.ts';
-
-/** More than this a pipe may not hold, and what nobody reads may be dropped. */
-const UNREAD_BYTES = 30_000;
 
 /** The log's last line tells the true cause, and with it the exit code and who had to be killed. */
 export function judgeLastLine(
@@ -23,15 +20,15 @@ export function judgeLastLine(
     ...(last.code === record.end.code && said.endsWith(`; exit code ${String(record.end.code)}`)
       ? []
       : [`the last line tells another exit code than ${String(record.end.code)}: ${said}`]),
-    ...judgeKilled(story, said, lives),
+    ...judgeKilled(story, record, said, lives, firstOf(possible).fromMs),
   ];
 }
 
 /** Nobody read it, or the relay that had it was killed with it. */
-function isLost({ stdout }: Story, { reader, output, done, endedAtMs, lagMs }: TinyRecord): boolean {
-  if (stdout !== 'file' && reader === 'closed') return true;
-  if (stdout !== 'file' && reader === 'stalls' && output.length > UNREAD_BYTES) return true;
-  const slackMs = slackOf({ lagMs });
+function isLost(story: Story, record: TinyRecord): boolean {
+  const { reader, done, endedAtMs } = record;
+  if (isUnread(story, record) || (story.stdout !== 'file' && reader === 'closed')) return true;
+  const slackMs = slackOf(record);
   return done.some(({ what, atMs }) => what.do === 'kill' && what.whom === 'relay' && atMs > endedAtMs - slackMs - 100);
 }
 
@@ -50,14 +47,15 @@ function tells(last: { [field: string]: unknown }, cause: Cause): boolean {
 }
 
 /** Names each child that had to be killed, and none that had not; of those that may rest, it may be for another reason. */
-function judgeKilled(story: Story, said: string, lives: readonly Life[]): string[] {
+function judgeKilled(story: Story, record: TinyRecord, said: string, lives: readonly Life[], fromMs: number): string[] {
   const leaders = lives.filter(({ is, child }) => is === 'leader' && !mayRest(story, child));
   const names = new Set(leaders.map(({ child }) => child));
   const part = said.split('; ').find((one) => one.includes('had to be killed')) ?? '';
   return [...names].flatMap((name) => {
     const was = lives.some((life) => isFirst(life) && life.child === name && wasKilledByDyno(life));
     const isNamed = new RegExp(`(^|, |and )${name}\\b(?! \\()`).test(part);
-    if (was === isNamed || lives.some((life) => life.child === name && life.killedAtMs !== null)) return [];
+    const mayBe = (life: Life): boolean => life.killedAtMs !== null || endsWithItsTime(life, fromMs, record);
+    if (was === isNamed || lives.some((life) => life.child === name && mayBe(life))) return [];
     return [`${name} ${was ? 'was killed' : 'was not killed'}, and the last line says: ${said}`];
   });
 }

@@ -97,6 +97,22 @@ export const lateHelper = (endedAtMs: number, ...helpers: Entry[]): Partial<Tiny
   output: last({}, 'asked to stop by SIGTERM; perl (pid 77) had to be killed', 137),
   ledger: [...without(SIDEKIQ, 'drained'), ...helpers, entry('sidekiq', SIDEKIQ, endedAtMs, 'crash SIGABRT')],
 });
+/** A sidekiq that ends by itself while the dyno stops. */
+export const endedLate = (endedAtMs: number, killed: string, ...more: Entry[]): Partial<TinyRecord> => ({
+  ...{ end: exit(137), endedAtMs: STOP_MS + 1600 },
+  output: last({}, `asked to stop by SIGTERM; ${killed} had to be killed`, 137),
+  ledger: [...without(SIDEKIQ, 'drained'), entry('sidekiq', SIDEKIQ, endedAtMs, 'crash 1'), ...more],
+});
+/** Two INTs, and last lines that are not read for as long as the budget allows. */
+export const waiting: Partial<TinyRecord> = {
+  ...{
+    end: exit(137),
+    endedAtMs: STOP_MS + 2900,
+    done: [done(interrupt), done(interrupt, STOP_MS + 500)],
+    reader: 'stalls',
+  },
+  ...{ ledger: without(SIDEKIQ, 'drained'), output: `${'x'.repeat(99)}\n`.repeat(400) },
+};
 export const fallsOfStreaming = (...times: number[]): Partial<TinyRecord> => ({
   ...{ end: exit(139), endedAtMs: 9900, done: [], answers: [] },
   output: last({ cause: 'child-exited', child: 'streaming' }, 'streaming was ended by SIGSEGV', 139),

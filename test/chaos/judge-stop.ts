@@ -1,7 +1,7 @@
-import { mayRest, slackOf, type Moment } from './causes.ts';
+import { endsWithItsTime, mayRest, slackOf, type Moment } from './causes.ts';
 import { interruptsIn, secondInterruptMs } from './interrupts.ts';
 import { askedAtMs, endsUnasked, isFirst, wasKilledByDyno, type Life } from './lives.ts';
-import { CHILDREN_MS, type TinyRecord } from './record.ts';
+import { CHILDREN_MS, isUnread, type TinyRecord } from './record.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
 
 /** Behind a router puma's TERM comes when no request is in flight, after a third of the time at the latest. */
@@ -27,7 +27,7 @@ export function judgeStop(
     ...lives
       .filter(({ is }) => is === 'leader' || is === 'worker')
       .flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
-    ...judgeSecondInterrupt(record, toMs),
+    ...(isUnread(story, record) ? [] : judgeSecondInterrupt(record, toMs)),
     ...lives.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, fromMs, lives)),
   ];
 }
@@ -66,7 +66,8 @@ function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number,
   if (ignores || is === 'heir' || mayRest(story, child) || (story.memory !== 'off' && grows !== null)) return [];
   if (frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
   // Below one that lives it has no TERM of its own, and goes with it.
-  const isLate = lives.some((one) => doesWork(one) && wasKilledByDyno(one)) || secondInterruptMs(record) < Infinity;
+  const isWithIt = (one: Life): boolean => wasKilledByDyno(one) || endsWithItsTime(one, fromMs, record);
+  const isLate = lives.some((one) => doesWork(one) && isWithIt(one)) || secondInterruptMs(record) < Infinity;
   // A fork of its parent still heard it, and forgot it in its exec.
   if (isDaemon && askedMs !== null && askedMs < startedAtMs) return [];
   if (askedMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
@@ -89,10 +90,10 @@ function killedFromMs(story: Story, record: TinyRecord, life: Life, fromMs: numb
   return Math.min(fromMs + CHILDREN_MS, strayMs, secondInterruptMs(record));
 }
 
-/** Of two that come at almost the same time the kernel makes one. */
+/** Of two that come at almost the same time the kernel makes one. Last lines that nobody reads have the time that is left. */
 function judgeSecondInterrupt(record: TinyRecord, toMs: number): string[] {
   const slackMs = slackOf(record);
-  const [first, ...others] = interruptsIn(record).filter(({ atMs }) => atMs > toMs - slackMs);
+  const [first, ...others] = interruptsIn(record).filter(({ untilMs }) => untilMs > toMs - slackMs - 1);
   const second = others.find(({ atMs }) => first !== undefined && atMs > first.untilMs + slackMs);
   if (second === undefined) return [];
   const lateMs = Math.round(record.endedAtMs - Math.max(second.untilMs, toMs) - KILL_TAKES_MS - slackMs);

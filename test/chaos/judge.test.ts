@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  OTHER,
   PUMA,
   SIDEKIQ,
   STOP_MS,
@@ -9,6 +10,7 @@ import {
   dead,
   done,
   ended,
+  endedLate,
   entry,
   exit,
   fallsOfStreaming,
@@ -28,6 +30,7 @@ import {
   tell,
   term,
   told,
+  waiting,
   without,
   type Broken,
 } from './judge-samples.ts';
@@ -247,14 +250,35 @@ test.each<Broken>([
     /^the rest of a line was lost$/,
   ],
   [
+    'a child that is said to have been killed, and has ended long before',
+    {
+      ...{ ...endedLate(STOP_MS + 1300, 'sidekiq'), end: exit(0) },
+      output: last({}, 'asked to stop by SIGTERM; sidekiq had to be killed'),
+    },
+    ignoring,
+    /^sidekiq was not killed, and the last line says/,
+  ],
+  [
+    'a daemon that is killed without a TERM, and its child has ended long before',
+    endedLate(STOP_MS + 1300, 'ruby (pid 30)', entry('sidekiq.daemon', OTHER, 2000, 'start')),
+    ignoring,
+    /^daemon 30 of sidekiq was killed without a TERM$/,
+  ],
+  [
+    'a second INT that is not followed at once, with a reader that stalls and has read all',
+    { ...waiting, output: last({ signal: 'SIGINT' }, 'asked to stop by SIGINT; sidekiq had to be killed', 137) },
+    ignoring,
+    /^a second INT did not end it at once/,
+  ],
+  [
     'a helper that is killed, whose child has ended long before',
     lateHelper(STOP_MS + 200, entry('sidekiq', SIDEKIQ, 6900, 'helper 77')),
     grows('relieve', 'helper'),
     /^exit code 137, expected 0$/,
   ],
   [
-    '137 beside a late end without a helper',
-    lateHelper(STOP_MS + 1495),
+    '137 beside an end some time before the time ran out',
+    lateHelper(STOP_MS + 1300),
     grows('relieve', 'helper'),
     /^exit code 137, expected 0$/,
   ],

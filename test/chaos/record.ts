@@ -1,5 +1,5 @@
 import type { End } from '../harness/dyno.ts';
-import type { Deed, Question } from './story.ts';
+import type { Deed, Question, Story } from './story.ts';
 
 /** SUPERVISE_STOP_TIMEOUT of every story. */
 export const BUDGET_MS = 3000;
@@ -44,6 +44,13 @@ export type Answer = {
 };
 
 const FACT = '{"level"';
+/** More than this a pipe may not hold, and what nobody reads may be dropped. */
+const UNREAD_BYTES = 30_000;
+
+/** The last lines had to wait for somebody to read, and nobody did. */
+export function isUnread({ stdout }: Story, { reader, output }: TinyRecord): boolean {
+  return stdout !== 'file' && reader === 'stalls' && output.length > UNREAD_BYTES;
+}
 
 export function parseLedger(text: string): Entry[] {
   return text.split('\n').flatMap((line): Entry[] => {
