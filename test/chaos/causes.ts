@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { secondInterruptMs } from './interrupts.ts';
 import { endsUnasked, isFirst, type Life } from './lives.ts';
 import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
@@ -26,9 +27,11 @@ export function slackOf({ lagMs }: Pick<TinyRecord, 'lagMs'>): number {
   return 60 + 2 * lagMs;
 }
 
-/** By itself, as the time for children ran out: with that it may have been killed before it was gone, and what it left behind. */
+/** By itself, as the time for children ran out or a second INT came: with that it may have been killed before it was gone, and what
+ * it left behind. */
 export function endsWithItsTime({ ended }: Life, sinceMs: number, record: TinyRecord): boolean {
-  return ended !== null && ended.atMs >= sinceMs + CHILDREN_MS - slackOf(record);
+  const untilMs = Math.min(sinceMs + CHILDREN_MS, secondInterruptMs(record));
+  return ended !== null && ended.atMs >= untilMs - slackOf(record);
 }
 
 /** Every reason that can have been the first one. */

@@ -117,6 +117,17 @@ test.each<Case>([
     endedLate(STOP_MS + 1495, 'ruby (pid 30)', entry('sidekiq.daemon', OTHER, 2000, 'start')),
     ignoring,
   ],
+  [
+    'a child that ends by itself as a second INT comes, and is killed in the midst of it',
+    {
+      ...endedLate(STOP_MS + 503, 'sidekiq'),
+      ...{
+        endedAtMs: STOP_MS + 600,
+        done: [done(term), done(interrupt, STOP_MS + 300), done(interrupt, STOP_MS + 500)],
+      },
+    },
+    ignoring,
+  ],
   ['a second INT, and last lines that nobody reads', waiting, ignoring],
   [
     'a helper that is killed, since its child ended by itself as the time ran out',
@@ -184,6 +195,14 @@ test.each<Case>([
       ledger: [...notYetAsked, started, entry('sidekiq', OTHER, 5004, 'crash 137'), ...asked(PUMA, 5010)],
     },
     behind('script'),
+  ],
+  [
+    "the kernel's TERM to one that is busy with growing",
+    {
+      ...{ ...dead, endedAtMs: STOP_MS + 4 },
+      ledger: [...without(SIDEKIQ, 'TERM', 'drained'), ...asked(SIDEKIQ, STOP_MS + 350)],
+    },
+    grows('save', 'self'),
   ],
   ['an outcome behind half a line', { output: `puma half of a line${last()}` }],
   [

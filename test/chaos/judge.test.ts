@@ -271,6 +271,15 @@ test.each<Broken>([
     /^a second INT did not end it at once/,
   ],
   [
+    "the kernel's TERM to one that is busy with growing, long after the KILL of the supervisor",
+    {
+      ...{ ...dead, endedAtMs: STOP_MS + 4 },
+      ledger: [...without(SIDEKIQ, 'TERM', 'drained'), entry('sidekiq', SIDEKIQ, STOP_MS + 700, 'TERM')],
+    },
+    grows('save', 'self'),
+    /^sidekiq got its TERM late$/,
+  ],
+  [
     'a helper that is killed, whose child has ended long before',
     lateHelper(STOP_MS + 200, entry('sidekiq', SIDEKIQ, 6900, 'helper 77')),
     grows('relieve', 'helper'),
