@@ -211,6 +211,10 @@ test.each<Case>([
     { hasPrefix: true },
   ],
   [
+    'a last line that came to nobody, since our own reader stood still with the machine',
+    { lagMs: 1600, output: `${'x'.repeat(99)}\n`.repeat(400) },
+  ],
+  [
     'half a line that a reader did not wait for',
     { ledger: [...ledger, ...half], done: [done({ do: 'stall' }, 1310), done(term)] },
     { hasPrefix: true },

@@ -43,6 +43,13 @@ test.each<Broken>([
   ['a process left', { processesLeft: [{ pid: 7, command: 'ruby' }] }, {}, /^process 7 was left: ruby$/],
   ['a file left', { filesLeft: ['tmp/x.ready'] }, {}, /^tmp\/x.ready was left$/],
   ['no last line', { output: 'puma up\n' }, {}, /^the last line is no outcome/],
+  ['no last line on a late machine', { output: 'puma up\n', lagMs: 1600 }, {}, /^the last line is no outcome/],
+  [
+    'no last line after many',
+    { output: `${'x'.repeat(99)}\n`.repeat(400), lagMs: 300 },
+    {},
+    /^the last line is no outcome/,
+  ],
   ['another cause', { output: last({ cause: 'memory' }) }, {}, /tells another cause/],
   ['another signal', { output: last({ signal: 'SIGINT' }) }, {}, /tells another cause/],
   [

@@ -46,10 +46,13 @@ export type Answer = {
 const FACT = '{"level"';
 /** More than this a pipe may not hold, and what nobody reads may be dropped. */
 const UNREAD_BYTES = 30_000;
+/** So late, our own reader stalls as well. */
+const STANDSTILL_MS = 1000;
 
 /** The last lines had to wait for somebody to read, and nobody did. */
-export function isUnread({ stdout }: Story, { reader, output }: TinyRecord): boolean {
-  return stdout !== 'file' && reader === 'stalls' && output.length > UNREAD_BYTES;
+export function isUnread({ stdout }: Story, { reader, output, lagMs }: TinyRecord): boolean {
+  const stalls = reader === 'stalls' || (reader === 'reads' && lagMs >= STANDSTILL_MS);
+  return stdout !== 'file' && stalls && output.length > UNREAD_BYTES;
 }
 
 export function parseLedger(text: string): Entry[] {
