@@ -64,12 +64,12 @@ export class Dyno {
 
   /** Resolves with the match once stdout or stderr holds it; rejects with all output when the dyno ends without. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    let ended = false;
-    void this.exited.finally(() => (ended = true));
+    let end = '';
+    void this.exited.then(inWords, String).then((words) => (end = words));
     return eventually(() => {
       const match = pattern.exec(this.output);
       if (match) return match;
-      if (ended) throw new DynoEnded(`ended without saying ${String(pattern)}:\n${this.output}`);
+      if (end !== '') throw new DynoEnded(`ended (${end}) without saying ${String(pattern)}:\n${this.output}`);
       throw new Error(`has not said ${String(pattern)}:\n${this.output}`);
     });
   }
@@ -104,6 +104,10 @@ export class Dyno {
     this.child.stderr?.destroy();
     await this.gone();
   }
+}
+
+function inWords({ code, signal }: End): string {
+  return signal ?? `code ${String(code)}`;
 }
 
 class DynoEnded extends Error {
