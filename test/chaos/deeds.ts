@@ -53,8 +53,7 @@ export function setClock(folder: string, byS: number): number[] {
 }
 
 function stop({ signal, to }: Deed & { do: 'stop' }, { supervisor, marker, seen }: Scene): number[] | null {
-  const others =
-    to === 'supervisor' ? [] : ofDyno(supervisor.pid, marker, seen).filter((pid) => pid !== supervisor.pid);
+  const others = to === 'supervisor' ? [] : ofDyno(marker, seen).filter((pid) => pid !== supervisor.pid);
   const order = to === 'all' ? [supervisor.pid, ...others] : [...others, supervisor.pid];
   return send(signal, order);
 }

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { End } from '../harness/dyno.ts';
-import { alive, commandLine, ofDyno, signalIfAlive } from '../harness/processes.ts';
+import { alive, commandLine, justStarted, ofDyno, signalIfAlive } from '../harness/processes.ts';
 import { environmentOf, hasSteps } from './dyno-env.ts';
 import { perform, readLedger, setClock, type Scene } from './deeds.ts';
 import { watchLag } from './lag.ts';
@@ -92,11 +92,10 @@ function start(story: Story, stage: Stage, house: string, port: number, giveUp: 
   });
   reader.started(supervisor);
   if (supervisor.pid === undefined) throw new Error('the dyno did not start');
-  const seen = new Map<number, string>();
   return {
     supervisor: supervisor as Scene['supervisor'],
     marker,
-    seen,
+    seen: justStarted(supervisor.pid),
     folder: stage.folder,
     port,
     reader,
@@ -145,10 +144,10 @@ async function leftOf(scene: Scene, { signal }: End): Promise<Left[]> {
 }
 
 /** What carries the marker, and what has thrown it away but stands in the ledger. */
-function ours({ supervisor, marker, seen, folder }: Scene): number[] {
+function ours({ marker, seen, folder }: Scene): number[] {
   const named = readLedger(folder).map(({ pid }) => pid);
   const bare = named.filter((pid) => alive(pid) && commandLine(pid).includes(folder));
-  return [...new Set([...ofDyno(supervisor.pid, marker, seen), ...bare])].filter(alive);
+  return [...new Set([...ofDyno(marker, seen), ...bare])].filter(alive);
 }
 
 async function clear(scene: Scene): Promise<void> {

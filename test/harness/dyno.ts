@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { alive, ofDyno, signalIfAlive, type Seen } from './processes.ts';
+import { alive, justStarted, ofDyno, signalIfAlive, type Seen } from './processes.ts';
 import { eventually } from './eventually.ts';
 
 export const binary = fileURLToPath(new URL('../../bin/mstdn-supervise.js', import.meta.url));
@@ -43,11 +43,12 @@ export class Dyno {
   readonly marker: string;
   readonly exited: Promise<End>;
   output = '';
-  #seen: Seen = new Map();
+  readonly #seen: Seen;
 
   constructor(child: ChildProcess, marker: string) {
     this.child = child;
     this.marker = marker;
+    this.#seen = justStarted(child.pid);
     this.exited = new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => resolve({ code, signal }));
@@ -86,7 +87,7 @@ export class Dyno {
 
   /** Every living process that belongs to this dyno now, our supervisor included. */
   look(): number[] {
-    return ofDyno(this.pid, this.marker, this.#seen);
+    return ofDyno(this.marker, this.#seen);
   }
 
   /** Resolves once no process of this dyno is left. */

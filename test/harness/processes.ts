@@ -1,17 +1,23 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** pid -> start time: what a look has seen of a dyno, so that a process is known again after its parent's death. */
+/** pid -> start time: what a look has seen of a dyno, so that a process is known again after its parent's death, and a stranger who
+ * gets its number is not. */
 export type Seen = Map<number, string>;
 type Row = { pid: number; parent: number; session: number; started: string; zombie: boolean; stopped: boolean };
 /** A busy machine lets a process run on for so long after its SIGSTOP, in looks of a millisecond. */
 const LOOKS = 200;
 
-/** The living processes of the dyno whose first process is `root`: by descent, session, marker or an earlier look. */
-export function ofDyno(root: number, marker: string, seen: Seen): number[] {
+/** What is known of a dyno that has just been started; not later, or a stranger may have the number. */
+export function justStarted(pid: number | undefined): Seen {
+  const found = pid === undefined ? undefined : row(pid);
+  return new Map(found === undefined ? [] : [[found.pid, found.started]]);
+}
+
+/** The living processes of a dyno: by descent, session, marker or an earlier look. */
+export function ofDyno(marker: string, seen: Seen): number[] {
   const rows = processTable();
   const ours = new Set<number>();
-  const known = (row: Row): boolean =>
-    row.pid === root || seen.get(row.pid) === row.started || carries(row.pid, marker);
+  const known = (row: Row): boolean => seen.get(row.pid) === row.started || carries(row.pid, marker);
   for (const row of rows) if (known(row)) ours.add(row.pid);
   for (let size = -1; size !== ours.size;) {
     size = ours.size;
