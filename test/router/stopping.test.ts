@@ -123,6 +123,26 @@ test('later it is closed with that reply, and what comes on it is not passed on'
   expect(puma.requests).toHaveLength(1);
 });
 
+test('who still uploads when its reply comes late in a stop gets that reply, and no reset over it', async () => {
+  const clock = new FakeClock();
+  const rig = await startRouter({ clock });
+  const puma = new Upstream(rig.pumaSocket);
+  const client = wireTo({ host: '127.0.0.1', port: rig.port, allowHalfOpen: true });
+  client.send(request('/', { method: 'POST', headers: ['Content-Length: 12'], body: 'half' }));
+  const server = await puma.wire();
+  await server.until('half');
+  stop(rig);
+  await clock.advance(DRAIN_GRACE_MS);
+  await isRefused(rig);
+  await clock.advance(DRAIN_GRACE_MS);
+  server.send('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig');
+  await eventually(() => expect(client.hasEnded).toBe(true));
+  client.send('more').socket.end('more');
+  await client.closed();
+  expect(client.received).toMatch(/big$/);
+  expect(client.error).toBeNull();
+});
+
 test('an upload in flight is finished', async () => {
   const rig = await startRouter();
   const puma = answering(rig.pumaSocket, ({ body }) => plain(body));
