@@ -71,7 +71,9 @@ export function closeAfter(response: ServerResponse, clock: Clock): void {
  * reset. */
 export function hangUp(socket: Socket, bytes: string | Buffer, clock: Clock): void {
   if (socket.destroyed) return;
-  socket.end(bytes);
+  // Even an empty piece is a write, and after the end one that destroys it.
+  if (bytes.length > 0) socket.end(bytes);
+  else socket.end();
   socket.removeAllListeners('data').resume();
   socket.once(
     'close',
