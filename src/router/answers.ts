@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../host/host.ts';
+import { Client } from './clients.ts';
 import { LINGER_MS, RETRY_AFTER_S } from './limits.ts';
 
 /** What we answer ourselves. */
@@ -50,30 +51,23 @@ export function answer(
 export function answerRaw(socket: Socket, { status, text, headers }: Answer, clock: Clock): void {
   const all = { ...TYPE, 'Content-Length': `${Buffer.byteLength(text)}`, ...headers, Connection: 'close' };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  hangUp(socket, `HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('')}\r\n${text}`, clock);
+  hangUp(socket, clock, `HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('')}\r\n${text}`);
 }
 
-/** The connection closes with this response. Node would destroy it then, and what has not been read becomes a reset, which may
- * overtake the response: so only our side ends at first, and the rest is read and dropped for a while. */
+/** The connection closes with this response, and no other request on it is served: nobody could hear the reply. Node would destroy
+ * it then, and what has not been read becomes a reset, which may overtake the response. */
 export function closeAfter(response: ServerResponse, clock: Clock): void {
   const { socket } = response.req;
+  Client.of(socket).isRefused = true;
   response.shouldKeepAlive = false;
-  socket.destroySoon = () => {
-    socket.end();
-    socket.once(
-      'close',
-      clock.after(LINGER_MS, () => socket.destroy()),
-    );
-  };
+  socket.destroySoon = () => hangUp(socket, clock);
 }
 
-/** The last words on a connection. What the client still sends is read and dropped for a while, so that they are not lost in a
- * reset. */
-export function hangUp(socket: Socket, bytes: string | Buffer, clock: Clock): void {
-  if (socket.destroyed) return;
-  // Even an empty piece is a write, and after the end one that destroys it.
-  if (bytes.length > 0) socket.end(bytes);
-  else socket.end();
+/** The last words on a connection; nothing where it has had them. What the client still sends is read and dropped for a while, so
+ * that they are not lost in a reset. */
+export function hangUp(socket: Socket, clock: Clock, bytes: string | Buffer = ''): void {
+  if (socket.destroyed || socket.writableEnded) return;
+  socket.end(bytes);
   socket.removeAllListeners('data').resume();
   socket.once(
     'close',

@@ -1,14 +1,38 @@
 import type { Socket } from 'node:net';
 
 const CLIENT = Symbol('client');
-/** What is known of a client's connection. */
-export type Client = {
-  /** Requests that came on it and are not over; several where they were sent behind one another. */
-  open: number;
-  /** Nothing that follows is served: it has sent what is no proper request, or has its last reply. */
-  isRefused: boolean;
-};
 type Known = Socket & { [CLIENT]?: Client | undefined };
+
+/** A client's connection. */
+export class Client {
+  readonly #socket: Socket;
+  /** Requests that came on it and are not over; several where they were sent behind one another. */
+  open = 0;
+  /** Nothing that follows is served: it has sent what is no proper request, or its last reply has begun. */
+  isRefused = false;
+  /** Bytes that had come when nothing was under way on it for the last time. */
+  #readAtRest = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Of this connection, always the same. */
+  static of(socket: Known): Client {
+    return (socket[CLIENT] ??= new Client(socket));
+  }
+
+  /** Nothing is under way on it, nor the head of a request. */
+  get isIdle(): boolean {
+    return this.open === 0 && this.#socket.bytesRead === this.#readAtRest;
+  }
+
+  /** A request is over. */
+  left(): void {
+    this.open -= 1;
+    if (this.open === 0) this.#readAtRest = this.#socket.bytesRead;
+  }
+}
 
 /** Every connection that is open, WebSockets included. */
 export class Clients {
@@ -25,15 +49,6 @@ export class Clients {
   add(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', this.#forget);
-  }
-
-  of(socket: Known): Client {
-    return (socket[CLIENT] ??= { open: 0, isRefused: false });
-  }
-
-  /** Those on which nothing has ever come: who opens connections beforehand opens others elsewhere. */
-  closeUnused(): void {
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 
   closeAll(which: (socket: Socket) => boolean = () => true): void {

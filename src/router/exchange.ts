@@ -196,15 +196,15 @@ export class Exchange implements Visitor, Carrier {
     this.#letGo();
     this.#way.slow.forget(this);
     this.#cancelRetry();
-    this.#client.open -= 1;
+    this.#client.left();
     if (this.#client.open === 0) this.#closeClient();
     if (this.#isVisitor) this.#way.gate.leave(this);
   };
 
-  /** Nothing is under way on it any more. What its client may have sent by then is not passed on: nobody could hear the reply. */
+  /** Nothing is under way on it any more, and what its client may have sent by then is not passed on. */
   #closeClient(): void {
     if (!this.#client.isRefused && !this.#way.gate.isClosing) return;
     this.#client.isRefused = true;
-    hangUp(this.#request.socket, '', this.#way.clock);
+    hangUp(this.#request.socket, this.#way.clock);
   }
 }

@@ -4,7 +4,7 @@ import type { Fact } from '../facts.ts';
 import type { Cancel, Clock } from '../host/host.ts';
 import type { RouterPlan } from '../plan/spec.ts';
 import { answer, answerRaw, ASLEEP } from './answers.ts';
-import { Clients } from './clients.ts';
+import { Client, Clients } from './clients.ts';
 import { Exchange } from './exchange.ts';
 import { hearFact } from './hear-fact.ts';
 import { DRAIN_GRACE_MS, HEADERS_AT_MOST, HEADERS_WITHIN_MS, KEEP_ALIVE_MS } from './limits.ts';
@@ -87,27 +87,27 @@ export class Router {
     this.#clients.closeAll(isJoined);
     if (atMostMs > 0) await this.#emptied(atMostMs);
     this.#clients.closeAll();
+    this.#server.close();
     this.#slow.close();
     for (const { pool } of this.#ways) pool.close();
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const { method = 'GET', url = '/' } = request;
-    const client = this.#clients.of(request.socket);
-    if (client.isRefused) return;
+    const client = Client.of(request.socket);
+    if (client.isRefused) return void request.resume();
     const way = this.#wayFor(route(method, url, null));
-    if (way.onDemand && !way.gate.isOpen && isHealthCheck(method, url)) return void answer(response, ASLEEP);
-    const head = requestHead(request, false);
-    if ('status' in head) {
-      client.isRefused = true;
-      return void answer(response, { status: head.status, text: `${head.why}\n` }, this.#clock);
+    if (way.onDemand && !way.gate.isOpen && isHealthCheck(method, url)) {
+      return void answer(response, ASLEEP, way.isDraining ? this.#clock : null);
     }
+    const head = requestHead(request, false);
+    if ('status' in head) return void answer(response, { status: head.status, text: `${head.why}\n` }, this.#clock);
     new Exchange(request, response, head, way, client).begin(!way.onDemand || !isHealthCheck(method, url));
   }
 
   #upgrade(request: IncomingMessage, early: Buffer): void {
     const { method = 'GET', url = '/', headers, socket: client } = request;
-    const state = this.#clients.of(client);
+    const state = Client.of(client);
     client.on('error', () => client.destroy());
     if (state.isRefused || state.open > 0) {
       state.isRefused = true; // it would overtake what came before
@@ -118,6 +118,7 @@ export class Router {
     const head = requestHead(request, true);
     if ('status' in head) return this.#reject(client, head.why);
     if (head.body !== 'none' || headers.host === undefined) return this.#reject(client, 'no upgrade like this');
+    state.open += 1; // for good
     const upgrade = new Upgrade(client, early, head.text, method, this.#streaming);
     this.#streaming.gate.admit(upgrade);
   }
@@ -162,8 +163,9 @@ export class Router {
   /** No new connections, and none that are of no use. */
   #shut(): void {
     this.#cancelDrain();
-    this.#server.close();
-    this.#clients.closeUnused();
+    closePort(this.#server);
+    // Who opens connections beforehand opens others elsewhere.
+    this.#clients.closeAll((socket) => Client.of(socket).isIdle);
     for (const way of this.#ways) {
       way.isDraining = true;
       way.gate.close();
@@ -171,7 +173,7 @@ export class Router {
   }
 }
 
-/** Without what node:http adds: the end of idle connections, on which a request may be on its way. */
+/** Without what node:http adds: the end of connections that it takes for idle, whose reply may not be all out. */
 function closePort(server: Server): void {
   NetServer.prototype.close.call(server);
 }

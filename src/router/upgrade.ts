@@ -65,7 +65,7 @@ export class Upgrade implements Visitor, ReplyListener {
     const body = Buffer.concat(data === null ? this.#body : [...this.#body, data]);
     const said = Buffer.concat([Buffer.from(refusal(this.#reply, body.length), 'latin1'), body]);
     this.#leave();
-    hangUp(this.#client, said, this.#way.clock);
+    hangUp(this.#client, this.#way.clock, said);
   }
 
   readonly #read = (piece: Buffer): void => {

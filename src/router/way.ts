@@ -17,7 +17,7 @@ export type Way = {
   readonly trouble: Trouble;
   readonly slow: SlowClients;
   readonly clock: Clock;
-  /** Replies that begin now say that their connection closes. */
+  /** Replies that begin now say that their connection closes, unless another request is under way on it. */
   isDraining: boolean;
 };
 

@@ -21,7 +21,8 @@ function stop(rig: Rig): void {
 async function isRefused(rig: Rig): Promise<void> {
   await eventually(async () => {
     const late = wireTo({ host: '127.0.0.1', port: rig.port });
-    await late.closed();
+    await new Promise((resolve) => late.socket.once('connect', resolve).once('error', resolve));
+    late.socket.destroy();
     expect(late.error).toBe('ECONNREFUSED');
   });
 }
