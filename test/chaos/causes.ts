@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { secondInterruptMs } from './interrupts.ts';
+import { interruptsIn } from './interrupts.ts';
 import { endsUnasked, isFirst, type Life } from './lives.ts';
 import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
@@ -28,10 +28,19 @@ export function slackOf({ lagMs }: Pick<TinyRecord, 'lagMs'>): number {
 }
 
 /** By itself, as the time for children ran out or a second INT came: with that it may have been killed before it was gone, and what
- * it left behind. */
-export function endsWithItsTime({ ended }: Life, sinceMs: number, record: TinyRecord): boolean {
-  const untilMs = Math.min(sinceMs + CHILDREN_MS, secondInterruptMs(record));
-  return ended !== null && ended.atMs >= untilMs - slackOf(record);
+ * it left `leadMs` before that. */
+export function endsWithItsTime({ ended }: Life, stop: Moment, record: TinyRecord, leadMs = 0): boolean {
+  const slackMs = slackOf(record);
+  const timeOver = { fromMs: stop.fromMs + CHILDREN_MS, toMs: stop.toMs + CHILDREN_MS };
+  const kills = [
+    timeOver,
+    ...interruptsIn(record)
+      .slice(1)
+      .map(({ atMs, untilMs }) => ({ fromMs: atMs, toMs: untilMs })),
+  ];
+  return kills.some(
+    ({ fromMs, toMs }) => ended !== null && ended.atMs >= fromMs - slackMs - leadMs && ended.atMs <= toMs + slackMs,
+  );
 }
 
 /** Every reason that can have been the first one. */

@@ -25,7 +25,7 @@ function codesOf(cause: Cause, story: Story, record: TinyRecord, lives: readonly
   const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
   if (hurt.some(({ ended, killedAtMs }) => ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0)))
     return [137];
-  const isLate = lives.some((life) => endsWithItsTime(life, cause.fromMs, record));
+  const isLate = lives.some((life) => endsWithItsTime(life, cause, record));
   return hurt.length > 0 || isLate || isAnyoneBeingBorn(record) ? [0, 137] : [0];
 }
 

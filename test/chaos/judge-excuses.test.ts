@@ -9,6 +9,7 @@ import {
   atBoot,
   behind,
   briefly,
+  daemon,
   dead,
   done,
   ended,
@@ -114,7 +115,7 @@ test.each<Case>([
   ],
   [
     'a daemon that is killed without a TERM, since its child ended by itself as the time ran out',
-    endedLate(STOP_MS + 1495, 'ruby (pid 30)', entry('sidekiq.daemon', OTHER, 2000, 'start')),
+    endedLate(STOP_MS + 1495, 'ruby (pid 30)', ...daemon(null)),
     ignoring,
   ],
   [

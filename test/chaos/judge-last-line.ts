@@ -1,4 +1,4 @@
-import { endsWithItsTime, firstOf, mayRest, slackOf, type Cause } from './causes.ts';
+import { endsWithItsTime, firstOf, mayRest, slackOf, type Cause, type Moment } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { factsIn, isUnread, type TinyRecord } from './record.ts';
 import type { Story } from './story.ts';
@@ -20,7 +20,7 @@ export function judgeLastLine(
     ...(last.code === record.end.code && said.endsWith(`; exit code ${String(record.end.code)}`)
       ? []
       : [`the last line tells another exit code than ${String(record.end.code)}: ${said}`]),
-    ...judgeKilled(story, record, said, lives, firstOf(possible).fromMs),
+    ...judgeKilled(story, record, said, lives, firstOf(possible)),
   ];
 }
 
@@ -47,14 +47,15 @@ function tells(last: { [field: string]: unknown }, cause: Cause): boolean {
 }
 
 /** Names each child that had to be killed, and none that had not; of those that may rest, it may be for another reason. */
-function judgeKilled(story: Story, record: TinyRecord, said: string, lives: readonly Life[], fromMs: number): string[] {
+function judgeKilled(story: Story, record: TinyRecord, said: string, lives: readonly Life[], stop: Moment): string[] {
   const leaders = lives.filter(({ is, child }) => is === 'leader' && !mayRest(story, child));
   const names = new Set(leaders.map(({ child }) => child));
   const part = said.split('; ').find((one) => one.includes('had to be killed')) ?? '';
   return [...names].flatMap((name) => {
     const was = lives.some((life) => isFirst(life) && life.child === name && wasKilledByDyno(life));
     const isNamed = new RegExp(`(^|, |and )${name}\\b(?! \\()`).test(part);
-    const mayBe = (life: Life): boolean => life.killedAtMs !== null || endsWithItsTime(life, fromMs, record);
+    const mayBe = (life: Life): boolean =>
+      life.killedAtMs !== null || (isFirst(life) && endsWithItsTime(life, stop, record));
     if (was === isNamed || lives.some((life) => life.child === name && mayBe(life))) return [];
     return [`${name} ${was ? 'was killed' : 'was not killed'}, and the last line says: ${said}`];
   });

@@ -12,7 +12,7 @@ const DEEDS = ['ending', 'recycling', 'saving'];
  * or the dyno ends for memory. */
 export function judgeMemory(story: Story, record: TinyRecord, cause: Moment): string[] {
   if (story.memory === 'off' || record.end.code === 75 || hasActed(story, record, cause)) return [];
-  const grown = record.ledger.filter(({ name, what }) => isDue(story, name as ChildName, what));
+  const grown = record.ledger.filter((entry) => isDue(story, entry) && !isOfOurs(entry, record));
   const fromMs = judgesFromMs(story, record);
   const untilMs = Math.min(cause.fromMs, record.endedAtMs) - ACTS_WITHIN_MS - slackOf(record);
   return grown
@@ -39,13 +39,20 @@ function judgesFromMs(story: Story, record: TinyRecord): number {
 }
 
 /** A child that grows itself can only be restarted from `relieve` on if it was ready before: that is left open here. */
-function isDue(story: Story, name: ChildName, what: string): boolean {
+function isDue(story: Story, { name, what }: Entry): boolean {
   if (what.startsWith('helper ')) return true;
-  return story.memory === 'save' && what === 'grow' && natureOf(story, name).grows?.what === 'self';
+  return story.memory === 'save' && what === 'grow' && natureOf(story, name as ChildName).grows?.what === 'self';
+}
+
+/** A helper that we killed. */
+function isOfOurs({ what }: Entry, { done }: TinyRecord): boolean {
+  const pid = Number(/^helper (\d+)$/.exec(what)?.[1]);
+  return done.some(({ what: deed, pids }) => deed.do === 'kill' && pids.includes(pid));
 }
 
 function hasActed(story: Story, record: TinyRecord, cause: Moment): boolean {
-  if (record.ledger.some(({ what }) => what === 'helper-ended')) return true;
+  const ours = record.ledger.filter((entry) => isOfOurs(entry, record)).map(({ pid }) => pid);
+  if (record.ledger.some(({ what, pid }) => what === 'helper-ended' && !ours.includes(pid))) return true;
   if (factsIn(record.output).some(isDeed)) return true;
   const growing = livesOf(record).filter(({ child }) => natureOf(story, child).grows !== null);
   // Ended with its child, or of one that cannot tell.

@@ -97,6 +97,12 @@ export const lateHelper = (endedAtMs: number, ...helpers: Entry[]): Partial<Tiny
   output: last({}, 'asked to stop by SIGTERM; perl (pid 77) had to be killed', 137),
   ledger: [...without(SIDEKIQ, 'drained'), ...helpers, entry('sidekiq', SIDEKIQ, endedAtMs, 'crash SIGABRT')],
 });
+/** Of sidekiq; where it ends by itself, it had its TERM before. */
+export const daemon = (endedAtMs: number | null): Entry[] => [
+  entry('sidekiq.daemon', OTHER, 2000, 'start'),
+  ...(endedAtMs === null ? [] : [entry('sidekiq.daemon', OTHER, endedAtMs - 1, 'TERM')]),
+  ...(endedAtMs === null ? [] : [entry('sidekiq.daemon', OTHER, endedAtMs, 'drained 0')]),
+];
 /** A sidekiq that ends by itself while the dyno stops. */
 export const endedLate = (endedAtMs: number, killed: string, ...more: Entry[]): Partial<TinyRecord> => ({
   ...{ end: exit(137), endedAtMs: STOP_MS + 1600 },

@@ -27,8 +27,8 @@ export function judgeStop(
     ...lives
       .filter(({ is }) => is === 'leader' || is === 'worker')
       .flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
-    ...(isUnread(story, record) ? [] : judgeSecondInterrupt(record, toMs)),
-    ...lives.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, fromMs, lives)),
+    ...judgeSecondInterrupt(story, record, toMs),
+    ...lives.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, { fromMs, toMs }, lives)),
   ];
 }
 
@@ -56,7 +56,8 @@ function dueMsOf(story: Story, record: TinyRecord, { child, startedAtMs }: Life,
   return Math.max(toMs, startedAtMs) + drainMs + behindMs + slackMs;
 }
 
-function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number, lives: readonly Life[]): string[] {
+function judgeKill(story: Story, record: TinyRecord, life: Life, stop: Moment, lives: readonly Life[]): string[] {
+  const { fromMs } = stop;
   const { child, is, startedAtMs, frozenAtMs } = life;
   const askedMs = askedAtMs(life, fromMs);
   const slackMs = slackOf(record);
@@ -66,8 +67,8 @@ function judgeKill(story: Story, record: TinyRecord, life: Life, fromMs: number,
   if (ignores || is === 'heir' || mayRest(story, child) || (story.memory !== 'off' && grows !== null)) return [];
   if (frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
   // Below one that lives it has no TERM of its own, and goes with it.
-  const isWithIt = (one: Life): boolean => wasKilledByDyno(one) || endsWithItsTime(one, fromMs, record);
-  const isLate = lives.some((one) => doesWork(one) && isWithIt(one)) || secondInterruptMs(record) < Infinity;
+  const isWithIt = (one: Life): boolean => wasKilledByDyno(one) || endsWithItsTime(one, stop, record, LOOK_MS);
+  const isLate = lives.some((one) => one.child === child && doesWork(one) && isWithIt(one));
   // A fork of its parent still heard it, and forgot it in its exec.
   if (isDaemon && askedMs !== null && askedMs < startedAtMs) return [];
   if (askedMs === null) return isLate ? [] : [`${is} ${life.pid} of ${child} was killed without a TERM`];
@@ -91,11 +92,12 @@ function killedFromMs(story: Story, record: TinyRecord, life: Life, fromMs: numb
 }
 
 /** Of two that come at almost the same time the kernel makes one. Last lines that nobody reads have the time that is left. */
-function judgeSecondInterrupt(record: TinyRecord, toMs: number): string[] {
+function judgeSecondInterrupt(story: Story, record: TinyRecord, toMs: number): string[] {
   const slackMs = slackOf(record);
   const [first, ...others] = interruptsIn(record).filter(({ untilMs }) => untilMs > toMs - slackMs - 1);
   const second = others.find(({ atMs }) => first !== undefined && atMs > first.untilMs + slackMs);
   if (second === undefined) return [];
-  const lateMs = Math.round(record.endedAtMs - Math.max(second.untilMs, toMs) - KILL_TAKES_MS - slackMs);
+  const endMs = isUnread(story, record) ? (record.ledger.at(-1)?.atMs ?? 0) : record.endedAtMs;
+  const lateMs = Math.round(endMs - Math.max(second.untilMs, toMs) - KILL_TAKES_MS - slackMs);
   return lateMs <= 0 ? [] : [`a second INT did not end it at once, but ${lateMs} ms late`];
 }

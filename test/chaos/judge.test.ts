@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import {
-  OTHER,
   PUMA,
   SIDEKIQ,
   STOP_MS,
   ask,
   atBoot,
   behind,
+  daemon,
   dead,
   done,
   ended,
@@ -24,6 +24,7 @@ import {
   ledger,
   life,
   mistaken,
+  plain,
   problems,
   started,
   streaming,
@@ -267,9 +268,54 @@ test.each<Broken>([
   ],
   [
     'a daemon that is killed without a TERM, and its child has ended long before',
-    endedLate(STOP_MS + 1300, 'ruby (pid 30)', entry('sidekiq.daemon', OTHER, 2000, 'start')),
+    endedLate(STOP_MS + 1100, 'ruby (pid 30)', ...daemon(null)),
     ignoring,
     /^daemon 30 of sidekiq was killed without a TERM$/,
+  ],
+  [
+    'a child that is said to have been killed, and has ended some time after that',
+    {
+      ...{ ...endedLate(STOP_MS + 1700, 'sidekiq'), end: exit(0), endedAtMs: STOP_MS + 1800 },
+      output: last({}, 'asked to stop by SIGTERM; sidekiq had to be killed'),
+    },
+    ignoring,
+    /^sidekiq was not killed, and the last line says/,
+  ],
+  [
+    'a child that was killed, which the last line does not say, though its daemon ended by itself just then',
+    {
+      ...{ ...killedOne, output: last({}, undefined, 137) },
+      ledger: [...without(SIDEKIQ, 'drained'), ...daemon(STOP_MS + 1490)],
+    },
+    ignoring,
+    /^sidekiq was killed, and the last line says/,
+  ],
+  [
+    'a daemon that is killed without a TERM, and another child than its own took all the time',
+    {
+      ...{ end: exit(137), endedAtMs: STOP_MS + 1600, ledger: [...without(PUMA, 'drained'), ...daemon(null)] },
+      output: last({}, 'asked to stop by SIGTERM; puma and ruby (pid 30) had to be killed', 137),
+    },
+    { puma: ignoring.sidekiq },
+    /^daemon 30 of sidekiq was killed without a TERM$/,
+  ],
+  [
+    'growth above save, beside a helper of another that was killed by us',
+    {
+      done: [done({ do: 'kill', whom: 'helper' }, 3000, [77]), done(term)],
+      ledger: [
+        ...[...ledger, entry('sidekiq', SIDEKIQ, 2900, 'helper 77'), entry('sidekiq', SIDEKIQ, 3010, 'helper-ended')],
+        entry('puma', PUMA, 3100, 'grow'),
+      ],
+    },
+    { ...grows('save', 'helper'), puma: grows('save', 'self').sidekiq ?? plain },
+    /^puma grew 4000 ms before the end/,
+  ],
+  [
+    'a child that lives on long after a second INT, while nobody reads',
+    { ...waiting, ledger: [...(waiting.ledger ?? []), entry('sidekiq', SIDEKIQ, STOP_MS + 2500, 'rest')] },
+    ignoring,
+    /^a second INT did not end it at once/,
   ],
   [
     'a second INT that is not followed at once, with a reader that stalls and has read all',
