@@ -4,12 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Dyno } from '../harness/dyno.ts';
 import { alive, commandLine, processTable, signalIfAlive } from '../harness/processes.ts';
 import { now } from './now.ts';
-import type { Done } from './real-record.ts';
+import { BUDGET_MS, type Done } from './real-record.ts';
 import type { StoryRedis } from './real-redis.ts';
 import type { Part, RealDeed, RealHappening, RealStory } from './real-story.ts';
 
 /** A story that nothing has ended so long after its last happening is asked to. */
 const PATIENCE_MS = 1500;
+/** A dyno that is still there so long after the last that was done to it hangs. */
+const HANGS_AFTER_MS = 3 * BUDGET_MS;
 const SIGNALS = { kill: 'SIGKILL', freeze: 'SIGSTOP', thaw: 'SIGCONT' } as const;
 
 /** Each at its time; then a TERM. Ends with the dyno. Gives what was done. */
@@ -44,8 +46,15 @@ export async function happen(
     if (what.do === 'tell' && pid !== dyno.pid)
       ends.push(goneAt(pid, one.atMs, dyno).then((atMs) => void (one.goneAtMs = atMs)));
   }
+  void endIfHung(dyno);
   await Promise.all([...restarts, ...ends]);
   return done.filter(({ untilMs }) => untilMs < Infinity);
+}
+
+/** Its end by a KILL that is not of the story is a violation. */
+async function endIfHung(dyno: Dyno): Promise<void> {
+  await pause(HANGS_AFTER_MS, undefined, { ref: false });
+  if (!isOver(dyno)) dyno.signal('SIGKILL');
 }
 
 export function isOver({ child }: Dyno): boolean {

@@ -1,5 +1,5 @@
 import { causesOf, isSupervisorKilled, pumaHurtAtMs } from './real-causes.ts';
-import { CHILDREN_MS, type RealRecord, type Visit } from './real-record.ts';
+import { CHILDREN_MS, type Done, type RealRecord, type Visit } from './real-record.ts';
 import type { RealStory } from './real-story.ts';
 
 /** From what the app does to what its client has. */
@@ -53,14 +53,20 @@ function goodUntilMs(record: RealRecord): number {
  * of the time after the stop; 503 where none will come; else the router waits. */
 function isRefusal({ hasRouter }: RealStory, record: RealRecord, { endedAtMs }: Visit, status: number): boolean {
   if (!hasRouter) return false;
-  const fails = record.done.filter(
-    ({ what, parts }) =>
-      (what.do === 'tell' && what.whom === 'supervisor') || ('signal' in what && parts.includes('puma')),
-  );
+  const firstMs = (is: (one: Done) => boolean): number => record.done.find(is)?.atMs ?? Infinity;
   const stopMs = causesOf(record)[0]?.atMs ?? Infinity;
   const termMs = stopMs + CHILDREN_MS / 3 - NEAR_MS;
-  const failMs = Math.min(goodUntilMs(record), termMs, ...fails.map(({ atMs }) => atMs));
-  return (status === 502 && endedAtMs >= failMs) || (status === 503 && endedAtMs >= Math.min(stopMs, failMs));
+  const failMs = Math.min(
+    goodUntilMs(record),
+    termMs,
+    firstMs(({ what, parts }) => 'signal' in what && parts.includes('puma')),
+  );
+  if (status === 502) return endedAtMs >= Math.min(failMs, firstMs(isRestartOfPuma));
+  return status === 503 && endedAtMs >= Math.min(stopMs, failMs);
+}
+
+function isRestartOfPuma({ what }: Done): boolean {
+  return what.do === 'tell' && (what.signal === 'SIGUSR1' || what.signal === 'SIGUSR2');
 }
 
 function isAnswered({ gave }: Visit): boolean {

@@ -80,6 +80,7 @@ test('of a supervisor that is killed only what it was just starting may be left'
   const left = (bornAtMs: number): Partial<RealRecord> => ({ processesLeft: [{ what: '7 sidekiq', bornAtMs }] });
   expect(problems({ ...killed, ...left(STOP_MS - 50) })).toEqual([]);
   expect(problems({ ...killed, ...left(STOP_MS - 500) })).toEqual(one(/process 7 sidekiq was left/));
+  expect(problems({ ...killed, ...left(STOP_MS - 800), lagMs: 1500 })).toEqual(one(/process 7 sidekiq was left/));
   expect(problems(left(STOP_MS - 50))).toEqual(one(/process 7 sidekiq was left/));
 });
 
@@ -134,6 +135,17 @@ test('who asks a puma that was told to end alone is refused by the router, and w
     problems({ done: [tell(whom, 'SIGTERM', null), done(term)], visits: [refused] });
   expect(told('puma')).toEqual([]);
   expect(told('sidekiq')).toEqual(one(/got 502/));
+});
+
+test("a puma that is restarted by USR2 may refuse with 502, not with 503; sidekiq's TTIN is no reason", () => {
+  const refused = (signal: 'SIGUSR2' | 'SIGTTIN', status: number): string[] =>
+    problems({
+      done: [done({ do: 'tell', signal, whom: 'supervisor' }, STOP_MS - 3000), done(term)],
+      visits: [visit({ status, isRight: false }, { askedAtMs: STOP_MS - 2500, endedAtMs: STOP_MS - 2400 })],
+    });
+  expect(refused('SIGUSR2', 502)).toEqual([]);
+  expect(refused('SIGUSR2', 503)).toEqual(one(/got 503/));
+  expect(refused('SIGTTIN', 502)).toEqual(one(/got 502/));
 });
 
 test('a sidekiq that ended by itself is told, with its code', () => {

@@ -12,8 +12,9 @@ const BOOT_MS = 400;
 const LATE_MS = 700;
 /** The same of the budget, of which 0.3 s are kept for just that. */
 const OVER_MS = 100;
-/** From a child's fork to its wish to hear of the supervisor's death. */
+/** From a child's fork to its wish to hear of the supervisor's death, and what a busy machine adds to that at most. */
 const STARTS_MS = 100;
+const STARTS_LATE_MS = 500;
 const PARTS: readonly Part[] = ['puma', 'sidekiq'];
 
 /** Every invariant that a story has broken, in words; from what we did, what jobs and requests wrote, and
@@ -26,7 +27,8 @@ export function judgeReal(story: RealStory, seen: RealRecord): string[] {
 /** A limit that docs/termination.md names: the kernel TERMs no child whose start is under way as the supervisor is killed. */
 function judgeLeft(record: RealRecord): string[] {
   const kill = record.done.find(({ what }) => what.do === 'kill' && what.whom === 'supervisor');
-  const bornMs = isSupervisorKilled(record) && kill !== undefined ? kill.atMs - STARTS_MS - record.lagMs : Infinity;
+  const startsMs = STARTS_MS + Math.min(record.lagMs, STARTS_LATE_MS);
+  const bornMs = isSupervisorKilled(record) && kill !== undefined ? kill.atMs - startsMs : Infinity;
   const left = record.processesLeft.filter(({ bornAtMs }) => bornAtMs < bornMs);
   return left.map(({ what }) => `process ${what} was left`);
 }

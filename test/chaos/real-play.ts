@@ -24,9 +24,6 @@ export const RAILS_APP = 'test/real/app';
 /** So long children drain whose supervisor was killed: puma's threads take up to 8 of the longest requests in three rounds. */
 const DRAIN_MOST_MS = 45_000;
 
-/** A dyno that is still there so long after the last that was done to it hangs. */
-const HANGS_AFTER_MS = 3 * BUDGET_MS;
-
 /** Plays it with the real binary, puma, sidekiq and Redis and gives what was seen. Nothing of it is left then. */
 export async function playReal(story: RealStory, house: string): Promise<RealRecord> {
   const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
@@ -59,7 +56,6 @@ async function playIn(story: RealStory, folder: string, redis: StoryRedis, house
     ]);
     const happened = happen(story, dyno, redis, startedAtMs);
     for (const one of [alongside, happened]) one.catch(() => {}); // Each is waited for below.
-    void happened.then(() => endIfHung(dyno));
     const { end, endedAtMs } = await exited;
     clearInterval(looking);
     const processesLeft = await leftOf(dyno, end);
@@ -79,12 +75,6 @@ async function playIn(story: RealStory, folder: string, redis: StoryRedis, house
     lag.stop();
     await dyno.obliterate();
   }
-}
-
-/** Its end by a KILL that is not of the story is a violation. */
-async function endIfHung(dyno: Dyno): Promise<void> {
-  await pause(HANGS_AFTER_MS, undefined, { ref: false });
-  if (!isOver(dyno)) dyno.signal('SIGKILL');
 }
 
 type Place = { checkout: string; own: string; ledger: string };
