@@ -129,6 +129,14 @@ test.each<Case>([
     },
     ignoring,
   ],
+  [
+    'streaming on demand that is killed by us just before the stop',
+    {
+      ledger: [...ledger, ...briefly(OTHER, 6000).filter(({ what }) => !what.startsWith('crash'))],
+      done: [done({ do: 'kill', whom: 'streaming' }, STOP_MS - 5, [OTHER]), done(term)],
+    },
+    streaming,
+  ],
   ['a second INT, and last lines that nobody reads', waiting, ignoring],
   [
     'a helper that is killed, since its child ended by itself as the time ran out',
