@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { digest, digestOf, MB, mostBuffered, Producer } from './flow.ts';
 import { brokenOn, replyOn } from './replies.ts';
@@ -63,6 +63,23 @@ test.each(['Content-Length', 'chunks', 'the end of the connection'])(
     expect(await digest(reply)).toEqual({ bytes: UPLOAD, digest: digestOf(UPLOAD) });
   },
 );
+
+test('many small chunks at once wait together, which is nothing to warn of', async () => {
+  const rig = await startRouter();
+  const warnings: string[] = [];
+  const heard = ({ message }: Error): unknown => warnings.push(message);
+  process.on('warning', heard);
+  onTestFinished(() => void process.off('warning', heard));
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client().send(request('/many'));
+  const server = await puma.wire();
+  await server.until('\r\n\r\n');
+  const chunks = '1\r\n~\r\n'.repeat(100_000);
+  server.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
+  await client.until('~\r\n0\r\n\r\n');
+  expect(client.received.split('~').length - 1).toBe(100_000);
+  expect(warnings).toEqual([]);
+});
 
 test('each event of a stream arrives before the next is made', async () => {
   const rig = await startRouter();
