@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../host/host.ts';
-import { answer, ASLEEP, closeAfter, hangUp, unavailable } from './answers.ts';
+import { answer, ASLEEP, hangUp, unavailable } from './answers.ts';
 import type { Visitor } from './gate.ts';
 import { BUSY_RETRY_MS, HOLD_AT_MOST_MS } from './limits.ts';
 import type { ReplyHead } from './reply-head.ts';
 import type { Client } from './clients.ts';
-import { hint, pairs, withoutTrailer } from './body.ts';
+import { Reply } from './reply.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Way } from './way.ts';
@@ -23,15 +23,12 @@ export class Exchange implements Visitor, Carrier {
   readonly #way: Way;
   readonly #client: Client;
   readonly #body: RequestBody;
+  readonly #reply: Reply;
   #connection: UpstreamConnection | null = null;
   #isVisitor = false;
   #isOver = false;
   #tries = 0;
   #cancelRetry: Cancel = () => {};
-  /** The head of the reply waits for the body that goes out with it. */
-  #isHeadHeld = false;
-  /** Takes the reply faster than the client does. */
-  #isStalled = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, head: RequestHead, way: Way, client: Client) {
     this.#request = request;
@@ -41,7 +38,7 @@ export class Exchange implements Visitor, Carrier {
     this.#client = client;
     client.open += 1;
     this.#body = new RequestBody(request, head.body);
-    response.sendDate = false; // the upstream's own, or none
+    this.#reply = new Reply(response);
     response.once('close', this.#over);
     // Behind another request, it does not hear of the end of its connection by itself.
     if (response.socket === null) request.socket.once('close', this.#over);
@@ -56,8 +53,7 @@ export class Exchange implements Visitor, Carrier {
   }
 
   get stalledAt(): number | null {
-    const { socket } = this.#request;
-    return this.#isStalled ? socket.bytesWritten - socket.writableLength : null;
+    return this.#reply.stalledAt;
   }
 
   /** isCounted: as a visitor, for whose sake an upstream on demand is there. */
@@ -77,52 +73,32 @@ export class Exchange implements Visitor, Carrier {
   }
 
   informed(head: ReplyHead): void {
-    if (this.#request.httpVersionMinor === 0 || this.#response.headersSent) return;
-    // Behind another reply it would go out after its own final one.
-    if (this.#response.socket === null) return void this.#response.once('socket', () => this.informed(head));
-    if (head.status === 100) this.#response.writeContinue();
-    else if (head.status === 103) hint(this.#response, head.headers);
+    this.#reply.inform(head);
   }
 
-  begun({ status, reason, headers, framing }: ReplyHead): void {
-    if (status === 101) throw new Error('101, which nobody asked for');
-    const closing = this.#closing(!this.#body.isSent);
-    if (closing !== null) closeAfter(this.#response, closing);
-    const canTrail = framing.by === 'chunks' && this.#request.httpVersionMinor > 0;
-    this.#response.writeHead(status, reason, canTrail ? headers : withoutTrailer(headers));
-    this.#isHeadHeld = true;
+  begun(head: ReplyHead): void {
+    if (head.status === 101) throw new Error('101, which nobody asked for');
+    this.#reply.begin(head, this.#closing(!this.#body.isSent));
   }
 
   body(data: Buffer): void {
-    this.#isHeadHeld = false;
-    if (this.#response.write(data) || this.#connection === null) return;
+    if (this.#reply.write(data) || this.#connection === null) return;
     const { socket } = this.#connection;
     socket.pause();
-    this.#isStalled = true;
-    this.#way.slow.watch(this);
-    const resume = (): void => {
-      this.#response.off('drain', resume);
-      this.#request.socket.off('drain', resume);
-      this.#isStalled = false;
+    this.#reply.stall(() => {
       if (this.#connection?.socket === socket) socket.resume();
-    };
-    // Of the connection too: an upgrade behind this request takes Node's eye off it.
-    this.#response.once('drain', resume);
-    this.#request.socket.once('drain', resume);
+    });
+    this.#way.slow.watch(this);
   }
 
   ended(data: Buffer | null, trailers: readonly string[]): void {
-    this.#isHeadHeld = false;
-    if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
     if (!this.#body.isSent) this.#connection?.destroy();
     this.#letGo();
-    if (data === null) this.#response.end();
-    else this.#response.end(data);
+    this.#reply.end(data, trailers);
   }
 
   heard(): void {
-    if (this.#isHeadHeld) this.#response.write('', 'latin1'); // flushHeaders() takes headers for UTF-8
-    this.#isHeadHeld = false;
+    this.#reply.flush();
   }
 
   drained(): void {
@@ -153,21 +129,13 @@ export class Exchange implements Visitor, Carrier {
     this.#way.trouble.report(why);
     const { child } = this.#way;
     const closing = this.#closing(!this.#body.isSent);
-    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, closing)) this.abort();
-  }
-
-  /** Nobody may take what the client has got for the whole. */
-  abort(): void {
-    // A FIN would end a reply without a length as if that were all of it.
-    const reset = (): void => void this.#request.socket.resetAndDestroy();
-    if (this.#response.socket !== null) reset();
-    else this.#response.once('socket', reset); // behind another reply, which is whole
+    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, closing)) this.#reply.abort();
   }
 
   /** The client is too slow with its body. */
   giveUp(): void {
     if (!answer(this.#response, { status: 408, text: 'the rest of the request did not come\n' }, this.#way.clock))
-      this.abort();
+      this.#reply.abort();
   }
 
   /** Not null where the connection is to close with its reply: because it must, or because the dyno stops. */
