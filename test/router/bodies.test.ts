@@ -1,9 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { digest, digestOf, MB, mostBuffered, Producer } from './flow.ts';
 import { brokenOn, replyOn } from './replies.ts';
-import { request, startRouter, type Rig } from './rig.ts';
+import { request, startRouter, warningsOfNode, type Rig } from './rig.ts';
 import { httpUpstream, requestsOf, Upstream } from './upstream.ts';
 
 /** What Mastodon lets a video weigh. */
@@ -66,10 +66,7 @@ test.each(['Content-Length', 'chunks', 'the end of the connection'])(
 
 test('many small chunks at once wait together, which is nothing to warn of', async () => {
   const rig = await startRouter();
-  const warnings: string[] = [];
-  const heard = ({ message }: Error): unknown => warnings.push(message);
-  process.on('warning', heard);
-  onTestFinished(() => void process.off('warning', heard));
+  const warnings = warningsOfNode();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/many'));
   const server = await puma.wire();

@@ -83,6 +83,15 @@ export async function startRouter(options: RigOptions = {}): Promise<Rig> {
   return rig;
 }
 
+/** What Node will have warned of until the test is over. */
+export function warningsOfNode(): string[] {
+  const warnings: string[] = [];
+  const heard = ({ message }: Error): unknown => warnings.push(message);
+  process.on('warning', heard);
+  onTestFinished(() => void process.off('warning', heard));
+  return warnings;
+}
+
 /** The text of a request; `Host` is given. */
 export function request(target: string, { method = 'GET', headers = [], body = '' }: RequestOptions = {}): string {
   const all = ['Host: social.example', ...headers];
