@@ -48,6 +48,7 @@ export class Clients {
 
   add(socket: Socket): void {
     this.#sockets.add(socket);
+    socket.setMaxListeners(0); // each request that came on it is one
     socket.once('close', this.#forget);
   }
 
