@@ -4,7 +4,7 @@ import { judgeAnswers } from './judge-answers.ts';
 import { judgeCode } from './judge-code.ts';
 import { judgeKilled } from './judge-killed.ts';
 import { judgeLastLine } from './judge-last-line.ts';
-import { judgeLines } from './judge-lines.ts';
+import { judgeLines, judgeWarnings } from './judge-lines.ts';
 import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { judgeStop } from './judge-stop.ts';
@@ -28,6 +28,7 @@ export function judge(story: Story, record: TinyRecord): string[] {
     ...judgeStop(story, record, lives, first),
     ...judgeLastLine(story, record, lives, possible),
     ...judgeLines(story, record),
+    ...judgeWarnings(record),
     ...judgeAnswers(story, record, first.fromMs),
     ...judgeMemory(story, record, firstOf(possible.filter(({ kind }) => kind !== 'memory'))),
     ...judgeLeft(story, record, lives, first),

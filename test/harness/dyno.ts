@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { alive, justStarted, ofDyno, signalIfAlive, type Seen } from './processes.ts';
 import { eventually } from './eventually.ts';
 
@@ -34,7 +34,10 @@ export function startDyno(options: DynoOptions = {}): Dyno {
     detached: true,
   });
   const dyno = new Dyno(child, marker);
-  onTestFinished(() => dyno.obliterate());
+  onTestFinished(async () => {
+    await dyno.obliterate();
+    expect(dyno.output, 'a warning of its Node').not.toContain(`(node:${String(child.pid)})`);
+  });
   return dyno;
 }
 
