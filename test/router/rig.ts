@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Fact } from '../../src/facts.ts';
 import { clock as realClock } from '../../src/host/clock.ts';
 import type { Clock } from '../../src/host/host.ts';
@@ -70,7 +70,9 @@ export class Rig {
   }
 }
 
+/** Nothing that Node warns of may happen until the test is over. */
 export async function startRouter(options: RigOptions = {}): Promise<Rig> {
+  nothingToWarnOf();
   const rig = new Rig(options);
   onTestFinished(() => rig.router.close());
   const where = await rig.router.listen();
@@ -83,18 +85,19 @@ export async function startRouter(options: RigOptions = {}): Promise<Rig> {
   return rig;
 }
 
-/** What Node will have warned of until the test is over. */
-export function warningsOfNode(): string[] {
-  const warnings: string[] = [];
-  const heard = ({ message }: Error): unknown => warnings.push(message);
-  process.on('warning', heard);
-  onTestFinished(() => void process.off('warning', heard));
-  return warnings;
-}
-
 /** The text of a request; `Host` is given. */
 export function request(target: string, { method = 'GET', headers = [], body = '' }: RequestOptions = {}): string {
   const all = ['Host: social.example', ...headers];
   return `${method} ${target} HTTP/1.1\r\n${all.map((line) => `${line}\r\n`).join('')}\r\n${body}`;
 }
 type RequestOptions = { method?: string; headers?: readonly string[]; body?: string };
+
+function nothingToWarnOf(): void {
+  const warnings: string[] = [];
+  const heard = ({ message }: Error): unknown => warnings.push(message);
+  process.on('warning', heard);
+  onTestFinished(() => {
+    process.off('warning', heard);
+    expect(warnings, 'warnings of Node').toEqual([]);
+  });
+}
