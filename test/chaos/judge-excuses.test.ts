@@ -24,6 +24,7 @@ import {
   interrupt,
   killedOne,
   last,
+  killedLate,
   lateHelper,
   ledger,
   mistaken,
@@ -116,6 +117,11 @@ test.each<Case>([
   [
     'a daemon that is killed without a TERM, since its child ended by itself as the time ran out',
     endedLate(STOP_MS + 1495, 'ruby (pid 30)', ...daemon(null)),
+    ignoring,
+  ],
+  [
+    'a daemon that is killed without a TERM, since we killed its child as the time ran out',
+    killedLate(STOP_MS + 1440),
     ignoring,
   ],
   [

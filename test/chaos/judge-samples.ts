@@ -109,6 +109,12 @@ export const endedLate = (endedAtMs: number, killed: string, ...more: Entry[]): 
   output: last({}, `asked to stop by SIGTERM; ${killed} had to be killed`, 137),
   ledger: [...without(SIDEKIQ, 'drained'), entry('sidekiq', SIDEKIQ, endedAtMs, 'crash 1'), ...more],
 });
+/** A sidekiq that we kill while the dyno stops, and its daemon, which the dyno kills. */
+export const killedLate = (atMs: number): Partial<TinyRecord> => ({
+  ...endedLate(atMs, 'ruby (pid 30)', ...daemon(null)),
+  ...{ done: [done(term), done({ do: 'kill', whom: 'sidekiq' }, atMs, [SIDEKIQ])] },
+  ledger: [...without(SIDEKIQ, 'drained'), ...daemon(null)],
+});
 /** Two INTs, and last lines that are not read for as long as the budget allows. */
 export const waiting: Partial<TinyRecord> = {
   ...{

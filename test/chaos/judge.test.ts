@@ -20,6 +20,7 @@ import {
   interrupt,
   killedOne,
   last,
+  killedLate,
   lateHelper,
   ledger,
   life,
@@ -266,6 +267,12 @@ test.each<Broken>([
     },
     ignoring,
     /^sidekiq was not killed, and the last line says/,
+  ],
+  [
+    'a daemon that is killed without a TERM, and we killed its child long before',
+    killedLate(STOP_MS + 1100),
+    ignoring,
+    /^daemon 30 of sidekiq was killed without a TERM$/,
   ],
   [
     'a daemon that is killed without a TERM, and its child has ended long before',
