@@ -27,10 +27,11 @@ export function slackOf({ lagMs }: Pick<TinyRecord, 'lagMs'>): number {
   return 60 + 2 * lagMs;
 }
 
-/** By itself, as the time for children ran out or a second INT came: with that it may have been killed before it was gone, and what
- * it left `leadMs` before that. */
-export function endsWithItsTime({ ended }: Life, stop: Moment, record: TinyRecord, leadMs = 0): boolean {
+/** By itself or by our KILL, as the time for children ran out or a second INT came: with that the dyno may have killed it before it
+ * was gone, and what it left `leadMs` before that. */
+export function endsWithItsTime({ ended, killedAtMs }: Life, stop: Moment, record: TinyRecord, leadMs = 0): boolean {
   const slackMs = slackOf(record);
+  const endedAtMs = ended?.atMs ?? killedAtMs;
   const timeOver = { fromMs: stop.fromMs + CHILDREN_MS, toMs: stop.toMs + CHILDREN_MS };
   const kills = [
     timeOver,
@@ -39,7 +40,7 @@ export function endsWithItsTime({ ended }: Life, stop: Moment, record: TinyRecor
       .map(({ atMs, untilMs }) => ({ fromMs: atMs, toMs: untilMs })),
   ];
   return kills.some(
-    ({ fromMs, toMs }) => ended !== null && ended.atMs >= fromMs - slackMs - leadMs && ended.atMs <= toMs + slackMs,
+    ({ fromMs, toMs }) => endedAtMs !== null && endedAtMs >= fromMs - slackMs - leadMs && endedAtMs <= toMs + slackMs,
   );
 }
 
