@@ -115,6 +115,14 @@ test.each<Case>([
     ignoring,
   ],
   [
+    'a KILL of a start script that may be dead of its TERM',
+    {
+      done: [done(term), done({ do: 'kill', whom: 'sidekiq' }, STOP_MS + 20, [OTHER])],
+      ledger: [...ledger, started],
+    },
+    behind('script'),
+  ],
+  [
     'a daemon that is killed without a TERM, since its child ended by itself as the time ran out',
     endedLate(STOP_MS + 1495, 'ruby (pid 30)', ...daemon(null)),
     ignoring,
