@@ -23,8 +23,9 @@ function codesOf(cause: Cause, story: Story, record: TinyRecord, lives: readonly
   // Those that may rest may have been killed before there was a reason to stop.
   if (killed.length > 0) return killed.every(({ child }) => mayRest(story, child)) ? [0, 137] : [137];
   const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
-  const isFatal = ({ child, ended, killedAtMs }: Life): boolean =>
-    !mayRest(story, child) && (ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0));
+  // A start script is dead of its TERM by then, or not.
+  const isFatal = ({ child, is, ended, killedAtMs }: Life): boolean =>
+    !mayRest(story, child) && is !== 'waiter' && (ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0));
   if (hurt.some(isFatal)) return [137];
   const isLate = lives.some((life) => endsWithItsTime(life, cause, record));
   return hurt.length > 0 || isLate || isAnyoneBeingBorn(record) ? [0, 137] : [0];
