@@ -25,14 +25,14 @@ describe('npm run dev', () => {
     });
   });
 
-  it('of a fresh clone has the page and the first dyno up within a minute', async () => {
+  it('of a fresh clone has the page and the first dyno up', { timeout: 300_000 }, async () => {
     const clone = join(tempFolder(), 'clone');
     execFileSync('git', ['clone', '--quiet', '--depth', '1', `file://${repo}`, clone]);
     symlinkSync(join(repo, 'node_modules'), join(clone, 'node_modules')); // as `npm ci` leaves it
     const port = await freePair();
     const env = { PORT: String(port), TMPDIR: tempFolder() };
     const dyno = startDyno({ command: ['npm', 'run', 'dev'], cwd: clone, env });
-    await eventually(() => expect(dyno.output).toContain('heroku[web.1]: State changed from starting to up'), 60_000);
+    await eventually(() => expect(dyno.output).toContain('heroku[web.1]: State changed from starting to up'), 240_000);
     expect(await get({ host: '127.0.0.1', port: port + 1 }, '/', { host: `localhost:${port + 1}` })).toMatchObject({
       status: 200,
     });
