@@ -19,8 +19,8 @@ import { CHILD_NAMES, natureOf, type Happening, type Story } from './story.ts';
 const PATIENCE_MS = 500;
 /** The guard has something to see before that. */
 const PATIENCE_WITH_MEMORY_MS = 4000;
-/** What it printed is read so long after its end, should somebody hold the pipe. */
-const READ_MOST_MS = 1000;
+/** So often what it printed is looked for after its end, should somebody hold the pipe. */
+const READ_LOOKS = 100;
 /** No dyno may live so long: it is ended, and has failed. */
 const PATIENCE_AT_MOST_MS = 3 * BUDGET_MS + PATIENCE_WITH_MEMORY_MS;
 /** What children that the kernel has TERMed may need. */
@@ -74,7 +74,7 @@ async function watch(story: Story, scene: Scene, abort: AbortController): Promis
   clearTimeout(watchdog);
   const processesLeft = await leftOf(scene, end);
   const reader = scene.reader.is;
-  const output = await scene.reader.text(READ_MOST_MS);
+  const output = await scene.reader.text(READ_LOOKS);
   const patience = setTimeout(() => abort.abort(), ANSWERED_WITHIN_MS);
   const answers = await Promise.all(scene.answers);
   clearTimeout(patience);

@@ -6,6 +6,8 @@ import type { Readable } from 'node:stream';
 import type { Stage } from './stage.ts';
 import type { Story } from './story.ts';
 
+const LOOK_EVERY_MS = 10;
+
 /** Who reads the dyno's output, and may stall or go away. A file is read by nobody before the end. */
 export class Reader {
   is: 'reads' | 'stalls' | 'closed' = 'reads';
@@ -41,15 +43,13 @@ export class Reader {
     return true;
   }
 
-  /** Everything that was written and could be read; nobody holds the other end any more, or `atMostMs` are over. */
-  async text(atMostMs: number): Promise<string> {
+  /** Everything that was written and could be read, once nobody holds the other end any more, or after so many looks. A time would be
+   * over before the first of them where our loop stands still. */
+  async text(looks: number): Promise<string> {
     if (this.#stream === null) return readFileSync(this.#file, 'utf8');
-    const stream = this.#stream;
-    if (!stream.closed) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, atMostMs);
-        stream.once('close', () => (clearTimeout(timer), resolve())).resume();
-      });
+    const stream = this.#stream.resume();
+    for (let look = 0; look < looks && !stream.closed; look += 1) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     stream.destroy();
     return this.#text;
