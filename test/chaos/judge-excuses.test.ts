@@ -115,6 +115,11 @@ test.each<Case>([
     ignoring,
   ],
   [
+    'no TERM where the machine stood still until the time was over',
+    { ...killedOne, ledger: without(SIDEKIQ, 'TERM', 'drained'), lagMs: 800 },
+    ignoring,
+  ],
+  [
     'a KILL of a start script that may be dead of its TERM',
     {
       done: [done(term), done({ do: 'kill', whom: 'sidekiq' }, STOP_MS + 20, [OTHER])],
