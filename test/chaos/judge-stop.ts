@@ -32,7 +32,7 @@ export function judgeStop(
   ];
 }
 
-/** After a second INT nothing is due any more; what may rest has its TERM for other reasons. */
+/** After a second INT or the time for children nothing is due any more; what may rest has its TERM for other reasons. */
 function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: number, toMs: number): string[] {
   const { child, is, termsAtMs, toldAtMs, ended, killedAtMs, frozenAtMs } = life;
   if (mayRest(story, child)) return [];
@@ -42,7 +42,7 @@ function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: numbe
   const dueMs = dueMsOf(story, record, life, toMs);
   if (ended !== null && endsUnasked(life) && ended.atMs <= dueMs) return [];
   const atMs = askedAtMs(life, fromMs);
-  const isNeverDue = atMs === null && secondInterruptMs(record) <= dueMs;
+  const isNeverDue = atMs === null && Math.min(secondInterruptMs(record), fromMs + CHILDREN_MS) <= dueMs;
   const lateMs = Math.round((atMs ?? record.endedAtMs) - dueMs);
   if (isNeverDue || (lateMs <= 0 && atMs !== null)) return [];
   return [`${is} of ${child} got its TERM ${atMs === null ? 'never' : `${lateMs} ms late`}`];

@@ -88,7 +88,7 @@ test.each<Broken>([
   ['no TERM', { ledger: without(SIDEKIQ, 'TERM') }, {}, /^leader of sidekiq got its TERM never$/],
   [
     'no TERM on a machine that is late, and not so late',
-    { ...killedOne, ledger: without(SIDEKIQ, 'TERM', 'drained'), lagMs: 600 },
+    { ...killedOne, ledger: without(SIDEKIQ, 'TERM', 'drained'), lagMs: 300 },
     ignoring,
     /^leader of sidekiq got its TERM never$/,
   ],
