@@ -12,10 +12,12 @@ type Row = ReturnType<typeof processTable>[number];
  */
 export class RunProcesses {
   readonly #mark: string;
-  readonly #seen = new Map<number, { started: string; ours: boolean }>();
+  readonly #seen: Map<number, { started: string; ours: boolean }>;
 
-  constructor(mark: string) {
+  /** seen: by looks before. */
+  constructor(mark: string, seen = new Map<number, { started: string; ours: boolean }>()) {
     this.#mark = mark;
+    this.#seen = seen;
     setInterval(() => this.#look(), 1000).unref();
   }
 
