@@ -1,9 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** pid -> start time: what a look has seen of a dyno, so that a process is known again after its parent's death, and a stranger who
+/** pid -> start time: what a look has seen of a dyno or of a run of tests, so that a process is known again after its parent's death, and a stranger who
  * gets its number is not. */
 export type Seen = Map<number, string>;
-type Row = { pid: number; parent: number; session: number; started: string; zombie: boolean; stopped: boolean };
+export type Row = { pid: number; parent: number; session: number; started: string; zombie: boolean; stopped: boolean };
 /** A busy machine lets a process run on for so long after its SIGSTOP, in looks of a millisecond. */
 const LOOKS = 200;
 
@@ -13,18 +13,23 @@ export function justStarted(pid: number | undefined): Seen {
   return new Map(found === undefined ? [] : [[found.pid, found.started]]);
 }
 
-/** The living processes of a dyno: by descent, session, marker or an earlier look. */
+/** The living processes of a dyno. */
 export function ofDyno(marker: string, seen: Seen): number[] {
+  return kinOf(seen, (pid) => environment(pid).includes(`TEST_DYNO=${marker}`)).map(({ pid }) => pid);
+}
+
+/** Who lives and is known by a mark, an earlier look, descent, or the session of one that lives. */
+export function kinOf(seen: Seen, isMarked: (pid: number) => boolean): Row[] {
   const rows = processTable();
   const ours = new Set<number>();
-  const known = (row: Row): boolean => seen.get(row.pid) === row.started || carries(row.pid, marker);
+  const known = (row: Row): boolean => seen.get(row.pid) === row.started || isMarked(row.pid);
   for (const row of rows) if (known(row)) ours.add(row.pid);
   for (let size = -1; size !== ours.size;) {
     size = ours.size;
     for (const row of rows) if (ours.has(row.parent) || ours.has(row.session)) ours.add(row.pid);
   }
   for (const row of rows) if (ours.has(row.pid)) seen.set(row.pid, row.started);
-  return rows.filter((row) => ours.has(row.pid) && !row.zombie).map((row) => row.pid);
+  return rows.filter((row) => ours.has(row.pid) && !row.zombie);
 }
 
 export function alive(pid: number): boolean {
@@ -68,10 +73,6 @@ export function commandLine(pid: number): string {
 
 export function environment(pid: number): string[] {
   return read(pid, 'environ').split('\0');
-}
-
-function carries(pid: number, marker: string): boolean {
-  return read(pid, 'environ').includes(`TEST_DYNO=${marker}`);
 }
 
 function row(pid: number): Row | undefined {

@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs';
-import { commandLine, environment, processTable, signalIfAlive } from './processes.ts';
+import { commandLine, environment, kinOf, signalIfAlive, type Row, type Seen } from './processes.ts';
 
 /** What a kill may take: half a second. */
 const [ROUNDS, ROUND_MS] = [100, 5];
-
-type Row = ReturnType<typeof processTable>[number];
 
 /**
  * The processes of this test run: those with the mark in their environment, and what descends from them. Looks each
@@ -12,10 +10,10 @@ type Row = ReturnType<typeof processTable>[number];
  */
 export class RunProcesses {
   readonly #mark: string;
-  readonly #seen: Map<number, { started: string; ours: boolean }>;
+  readonly #seen: Seen;
 
   /** seen: by looks before. */
-  constructor(mark: string, seen = new Map<number, { started: string; ours: boolean }>()) {
+  constructor(mark: string, seen: Seen = new Map()) {
     this.#mark = mark;
     this.#seen = seen;
     setInterval(() => this.#look(), 1000).unref();
@@ -38,16 +36,7 @@ export class RunProcesses {
   }
 
   #look(): Row[] {
-    const rows = existsSync('/proc/self') ? processTable() : [];
-    for (const row of rows) {
-      if (this.#seen.get(row.pid)?.started === row.started) continue;
-      this.#seen.set(row.pid, { started: row.started, ours: this.#isOurs(row) });
-    }
-    return rows.filter((row) => this.#seen.get(row.pid)?.ours && !row.zombie);
-  }
-
-  #isOurs({ pid, parent, session }: Row): boolean {
-    if ([parent, session].some((id) => this.#seen.get(id)?.ours)) return true;
-    return environment(pid).some((variable) => variable.includes(this.#mark));
+    if (!existsSync('/proc/self')) return [];
+    return kinOf(this.#seen, (pid) => environment(pid).some((variable) => variable.includes(this.#mark)));
   }
 }

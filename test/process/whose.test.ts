@@ -16,14 +16,14 @@ test('the first process of a dyno is known without its marker from its first mom
 
 test('a stranger who has got the number of an ended process of a run, and leads a session, is not of the run', async () => {
   const pid = await leader();
-  const run = new RunProcesses('no such mark', new Map([[pid, { started: 'at another time', ours: true }]]));
+  const run = new RunProcesses('no such mark', new Map([[pid, 'at another time']]));
   expect(run.left()).toEqual([]);
 });
 
 test('a process of a run that was seen is known again without its mark', async () => {
   const pid = await leader();
   const { started = '' } = processTable().find((row) => row.pid === pid) ?? {};
-  const run = new RunProcesses('no such mark', new Map([[pid, { started, ours: true }]]));
+  const run = new RunProcesses('no such mark', new Map([[pid, started]]));
   expect(run.left()).toEqual([`process ${pid} sleep 1000`]);
 });
 
