@@ -120,6 +120,11 @@ test.each<Case>([
     ignoring,
   ],
   [
+    'a daemon without our environment that has begun after the end, and so was not killed by us',
+    { ledger: [...ledger, entry('sidekiq.daemon', OTHER, STOP_MS + 120, 'start')] },
+    { sidekiq: { ...plain, daemon: { kind: 'bare', inMs: 0 } } },
+  ],
+  [
     'a KILL of a start script that may be dead of its TERM',
     {
       done: [done(term), done({ do: 'kill', whom: 'sidekiq' }, STOP_MS + 20, [OTHER])],

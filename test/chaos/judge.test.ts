@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  OTHER,
   PUMA,
   SIDEKIQ,
   STOP_MS,
@@ -43,6 +44,12 @@ test.each<Broken>([
   ['nothing was the cause', { done: [] }, {}, /nothing that we know of/],
   ['over the budget', { endedAtMs: STOP_MS + 3100 }, {}, /^3100 ms from the cause to the end/],
   ['a process left', { processesLeft: [{ pid: 7, command: 'ruby' }] }, {}, /^process 7 was left: ruby$/],
+  [
+    'a daemon that has begun after the end',
+    { ledger: [...ledger, entry('sidekiq.daemon', OTHER, STOP_MS + 120, 'start')] },
+    { sidekiq: { ...plain, daemon: { kind: 'follow', inMs: 0 } } },
+    /^daemon 30 of sidekiq was left$/,
+  ],
   ['a file left', { filesLeft: ['tmp/x.ready'] }, {}, /^tmp\/x.ready was left$/],
   ['no last line', { output: 'puma up\n' }, {}, /^the last line is no outcome/],
   ['no last line on a late machine', { output: 'puma up\n', lagMs: 1600 }, {}, /^the last line is no outcome/],
