@@ -48,7 +48,7 @@ test.each<Broken>([
     'a daemon that has begun after the end',
     { ledger: [...ledger, entry('sidekiq.daemon', OTHER, STOP_MS + 120, 'start')] },
     { sidekiq: { ...plain, daemon: { kind: 'follow', inMs: 0 } } },
-    /^daemon 30 of sidekiq was left$/,
+    /^process 30 was left: daemon of sidekiq$/,
   ],
   ['a file left', { filesLeft: ['tmp/x.ready'] }, {}, /^tmp\/x.ready was left$/],
   ['no last line', { output: 'puma up\n' }, {}, /^the last line is no outcome/],

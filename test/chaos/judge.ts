@@ -65,8 +65,11 @@ function wasKilled({ end, done }: TinyRecord): boolean {
 
 function judgeLeft(story: Story, { processesLeft }: TinyRecord, lives: readonly Life[], cause: Moment): string[] {
   const beyond = lives.filter((life) => isBeyondUs(story, life, lives, cause)).map(({ pid }) => pid);
-  const left = processesLeft.filter(({ pid }) => !beyond.includes(pid));
-  return left.map(({ pid, command }) => `process ${pid} was left: ${command}`);
+  const late = lives.filter(({ pid, isLeft }) => isLeft && !processesLeft.some((one) => one.pid === pid));
+  const left = [...processesLeft, ...late.map(({ pid, child, is }) => ({ pid, command: `${is} of ${child}` }))];
+  return left
+    .filter(({ pid }) => !beyond.includes(pid))
+    .map(({ pid, command }) => `process ${pid} was left: ${command}`);
 }
 
 /** A limit that docs/termination.md names: without our environment, our session and its parent, between two looks, of which

@@ -18,12 +18,12 @@ export type Life = {
   /** By us. */
   killedAtMs: number | null;
   frozenAtMs: readonly number[];
-  /** When the dyno had ended. */
+  /** When the dyno had ended; who writes its first word after that was. */
   isLeft: boolean;
 };
 
 /** Every process that lived to say so. */
-export function livesOf({ ledger, done, processesLeft }: TinyRecord): Life[] {
+export function livesOf({ ledger, done, processesLeft, endedAtMs }: TinyRecord): Life[] {
   const workers = workersIn(ledger);
   const first = ledger.filter(({ what }) => what === 'start' || what.startsWith('waits-for '));
   return first.map((entry) => {
@@ -38,7 +38,7 @@ export function livesOf({ ledger, done, processesLeft }: TinyRecord): Life[] {
       termsAtMs: own.filter(({ what }) => what === 'TERM').map(({ atMs }) => atMs),
       toldAtMs: told.filter(({ pids }) => pids.includes(entry.pid)).map(({ atMs }) => atMs),
       ...{ killedAtMs: dealt('kill')[0] ?? null, frozenAtMs: dealt('freeze') },
-      isLeft: processesLeft.some(({ pid }) => pid === entry.pid),
+      isLeft: entry.atMs > endedAtMs || processesLeft.some(({ pid }) => pid === entry.pid),
     };
   });
 }
