@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { nodes } from '../harness/nodes.ts';
+import { eventually } from '../harness/eventually.ts';
 import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
 import { binary, startDyno } from '../harness/dyno.ts';
 
@@ -45,7 +46,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     dyno.signal('SIGTERM');
     dyno.signal('SIGINT');
     await dyno.says(/sidekiq SIGTERM/);
-    expect(facts(dyno).at(-1)?.fact).toBe('stopping');
+    await eventually(() => expect(facts(dyno).at(-1)?.fact).toBe('stopping')); // the child may be first to say so
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual({ code: 137, signal: null });
   });

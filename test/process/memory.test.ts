@@ -43,10 +43,10 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     const { dyno, sidekiq } = await startGuarded('', 'helper=300', RELIEVE, { node });
     process.kill(sidekiq, 'SIGUSR2');
     await dyno.says(/helper ended SIGTERM/);
+    await stopped(dyno);
     expect(told(dyno, 'ending').map(({ level, msg }) => [level, String(msg).replace(/\d+/g, 'N')])).toEqual([
       ['warn', 'memory at N % of N MB, and perl in the tree of sidekiq holds N MB; ending perl (pid N)'],
     ]);
-    await stopped(dyno);
   });
 
   test('sidekiq that grows is recycled: quiet, idle, TERM, started again; puma never hears of it', async () => {
@@ -74,11 +74,11 @@ test('a worker of a puma cluster that grows gets its TERM, drains, and its maste
   const worker = Number((await dyno.says(/worker up (\d+)/))[1]);
   process.kill(worker, 'SIGUSR2');
   await dyno.says(/worker ended 0[^]*worker up/);
+  expect(alive(puma)).toBe(true);
+  await stopped(dyno);
   expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(
     /and a worker of puma holds .*; its master boots another; ending puma worker/,
   );
-  expect(alive(puma)).toBe(true);
-  await stopped(dyno);
 });
 
 test('a helper that ignores TERM is killed two seconds later', async () => {
@@ -86,16 +86,16 @@ test('a helper that ignores TERM is killed two seconds later', async () => {
   process.kill(puma, 'SIGUSR2');
   await dyno.says(/helper up/);
   await dyno.says(/helper ended SIGKILL/);
-  expect(told(dyno, 'ending')).toHaveLength(1);
   await stopped(dyno);
+  expect(told(dyno, 'ending')).toHaveLength(1);
 });
 
 test('at the save threshold a helper gets no TERM first', async () => {
   const { dyno, sidekiq } = await startGuarded('', 'helper=300', SAVE);
   process.kill(sidekiq, 'SIGUSR2');
   await dyno.says(/helper ended SIGKILL/);
-  expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(/the platform kills at 1000 %, and perl .*; killing perl/);
   await stopped(dyno);
+  expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(/the platform kills at 1000 %, and perl .*; killing perl/);
 });
 
 test('at the save threshold sidekiq is restarted without waiting until it is idle', async () => {
