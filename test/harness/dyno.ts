@@ -96,7 +96,8 @@ export class Dyno {
   /** Resolves once no process of this dyno is left. */
   async gone(): Promise<void> {
     await eventually(() => {
-      const left = this.look().filter(alive);
+      // Twice: of one that is being executed the environment cannot be read, and its parent may be gone.
+      const left = [...this.look(), ...this.look()].filter(alive);
       if (left.length > 0) throw new Error(`still there: ${left.join(' ')}\n${this.output}`);
     });
   }

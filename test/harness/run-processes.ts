@@ -19,10 +19,13 @@ export class RunProcesses {
     setInterval(() => this.#look(), 1000).unref();
   }
 
-  /** Those alive, with their command lines; without Vitest's workers, which are children of this process. */
+  /** Those alive, with what tells whose they are; without Vitest's workers, which are children of this process. */
   left(): string[] {
     const left = this.#look().filter((row) => row.parent !== process.pid);
-    return left.map(({ pid }) => `process ${pid} ${commandLine(pid)}`);
+    return left.map(({ pid, parent, session }) => {
+      const dyno = environment(pid).find((variable) => variable.startsWith('TEST_DYNO=')) ?? 'of no dyno';
+      return `process ${pid} ${commandLine(pid)} (${dyno}, parent ${parent}, session ${session})`;
+    });
   }
 
   /** Workers included: an interrupted Vitest leaves them to themselves. Again and again, since who is killed may have forked. */

@@ -24,7 +24,7 @@ test('a process of a run that was seen is known again without its mark', async (
   const pid = await leader();
   const { started = '' } = processTable().find((row) => row.pid === pid) ?? {};
   const run = new RunProcesses('no such mark', new Map([[pid, started]]));
-  expect(run.left()).toEqual([`process ${pid} sleep 1000`]);
+  expect(run.left()).toEqual([expect.stringContaining(`process ${pid} sleep 1000 (of no dyno`)]);
 });
 
 /** A process that leads a session, and is no child of ours. */
