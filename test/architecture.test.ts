@@ -83,8 +83,9 @@ const RULES = {
       .filter((one) => !isAllowed(one))
       .map(({ from, what, types }) => `${from}: ${what}${types ? ' (types)' : ''}`),
   'nothing imports in a circle, types included': (house: House) => {
-    const imports = importsOf(house);
-    return [...house.keys()].flatMap((file) => circlesFrom([file], imports));
+    const next = new Map<string, string[]>();
+    for (const { from, what } of importsOf(house)) next.set(from, [...(next.get(from) ?? []), what]);
+    return [...house.keys()].flatMap((file) => circleFrom(file, next));
   },
   'words that only some places may use': (house: House) =>
     RESERVED.flatMap(([word, places]) =>
@@ -285,12 +286,20 @@ function isAllowed({ from, what, types }: Import): boolean {
   });
 }
 
-function circlesFrom(path: readonly string[], imports: readonly Import[]): string[] {
-  const next = imports.filter(({ from }) => from === path.at(-1)).map(({ what }) => what);
-  return next.flatMap((what) => {
-    if (what === path[0]) return [[...path, what].join(' -> ')];
-    return path.includes(what) ? [] : circlesFrom([...path, what], imports);
-  });
+/** The shortest way from a file back to it. */
+function circleFrom(file: string, imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const seen = new Set<string>();
+  for (let paths = [[file]]; paths.length > 0;) {
+    const longer = paths.flatMap((path) => (imports.get(path.at(-1) ?? '') ?? []).map((what) => [...path, what]));
+    const circle = longer.find((path) => path.at(-1) === file);
+    if (circle !== undefined) return [circle.join(' -> ')];
+    paths = longer.filter((path) => {
+      const isNew = !seen.has(path.at(-1) ?? '');
+      seen.add(path.at(-1) ?? '');
+      return isNew;
+    });
+  }
+  return [];
 }
 
 function importsOf(house: House): Import[] {
