@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { spawnChild } from '../../src/host/child.ts';
 import type { Process } from '../../src/host/host.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { alive, commandLine, signalIfAlive } from '../harness/processes.ts';
+import { alive, commandLine, processTable, signalIfAlive } from '../harness/processes.ts';
 
 /** Shell: becomes `sleep 1000`, having written its pid to the file $1.pid. */
 export const SLEEPER = `sh -c 'echo $$ > $0.pid; exec sleep 1000'`;
 
-/** Processes that a script starts, by the names under which they write their pids. All end with the test. */
+/** Processes that a script starts in a folder, by the names under which they write their pids. All end with the test. */
 export class Family {
   readonly folder = tempFolder();
   readonly marker = `FAMILY=${randomUUID()}`;
@@ -19,10 +19,11 @@ export class Family {
 
   constructor() {
     onTestFinished(async () => {
-      const files = readdirSync(this.folder).filter((name) => name.endsWith('.pid'));
-      const pids = files.map((name) => Number(readFileSync(join(this.folder, name), 'utf8')));
-      for (const pid of pids) if (pid > 0) signalIfAlive(pid, 'SIGKILL'); // 0, of an empty file, would be ourselves
-      for (const child of this.#started) child.signal('SIGKILL');
+      await eventually(() => {
+        const left = this.#everybody();
+        for (const pid of left) signalIfAlive(pid, 'SIGKILL');
+        if (left.length > 0) throw new Error(`still there: ${left.join(' ')}`);
+      });
       await Promise.all(this.#started.map(({ exited }) => exited));
     });
   }
@@ -55,6 +56,12 @@ export class Family {
     });
   }
 
+  /** Who has been started in the folder, or comes from there, however it has left. */
+  #everybody(): number[] {
+    const living = processTable().filter(({ zombie }) => !zombie);
+    return living.map(({ pid }) => pid).filter((pid) => folderOf(pid) === this.folder);
+  }
+
   has(file: string): boolean {
     return existsSync(join(this.folder, file));
   }
@@ -63,5 +70,13 @@ export class Family {
     await eventually(() => {
       if (alive(pid)) throw new Error(`${pid} is still there`);
     });
+  }
+}
+
+function folderOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return ''; // it has just gone
   }
 }
