@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { Ending } from '../../src/host/ending.ts';
+import { readProcess, type ProcessRow } from '../../src/host/processes.ts';
+import { FakeClock } from '../fakes/clock.ts';
+import { Family, SLEEPER } from './family.ts';
+
+test('a look that takes longer than all the time that is left still ends in the KILL', async () => {
+  const family = new Family();
+  family.start(`exec ${SLEEPER} a`);
+  const pid = await family.pid('a');
+  const clock = new FakeClock();
+  const living = (): ProcessRow[] => {
+    clock.leap(1000);
+    return [readProcess(pid)].filter((row) => row !== null);
+  };
+  const ending = new Ending(clock, () => false);
+  expect(await ending.empty(living, () => 0)).toEqual({ ended: [], killed: [`sleep (pid ${pid})`] });
+  await family.gone(pid);
+});
