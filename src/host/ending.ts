@@ -32,9 +32,10 @@ export class Ending {
     const seen = new Map<string, ProcessRow>();
     const startedAtMs = this.#clock.now();
     const isOver = (): boolean => this.#clock.now() >= Math.max(killAtMs(), startedAtMs) + KILL_TAKES_MS;
-    for (let left = living(); left.length > 0 && !isOver(); left = living()) {
+    for (let left = living(); left.length > 0; left = living()) {
       this.#endAll(left, killAtMs());
       for (const row of left) seen.set(idOf(row), row);
+      if (isOver()) break; // not before: the look may have taken all the time that was left
       await this.#pause(startedAtMs, killAtMs());
     }
     const named = (is: (id: string) => boolean): string[] =>
