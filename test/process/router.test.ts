@@ -1,5 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { binary, startDyno, tempFolder, type Dyno, type DynoOptions } from '../harness/dyno.ts';
@@ -175,9 +177,15 @@ describe('the sockets', () => {
 
 describe('ends', () => {
   test('puma, held requests are answered and the dyno ends', async () => {
-    const routed = await startRouted({ SUPERVISE_ROUTER: 'true', PUMA_COMMAND: 'sh -c "sleep 0.3; exit 3"' });
+    const go = join(tempFolder(), 'go');
+    const puma = `sh -c "until [ -e ${go} ]; do sleep 0.01; done; exit 3"`;
+    const routed = await startRouted({ SUPERVISE_ROUTER: 'true', PUMA_COMMAND: puma });
     await routed.dyno.says(/listens/);
-    expect(await routed.ask('/')).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    const client = connect(routed.port, '127.0.0.1');
+    // In the kernel's hands before puma ends.
+    await new Promise((sent) => client.write('GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n', sent));
+    writeFileSync(go, '');
+    expect(await text(client)).toMatch(/^HTTP\/1.1 503 [^]*\r\nRetry-After: 5\r\n/);
     expect(await routed.dyno.exited).toEqual({ code: 3, signal: null });
   });
 
