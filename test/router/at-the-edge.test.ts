@@ -32,8 +32,7 @@ test('a monitor that asks just as streaming goes to rest is answered by us', asy
   const rig = await startRouter({ streaming: 'on-demand' });
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request(`${API}/health`));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   rig.router.hear({ fact: 'resting', child: 'streaming', idleMs: 1000 });
   server.socket.destroy();
   expect(await replyOn(client)).toMatchObject({ start: 'HTTP/1.1 200 OK', body: 'OK' });

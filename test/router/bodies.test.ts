@@ -68,8 +68,7 @@ test('many small chunks at once wait together', async () => {
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/many'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   const chunks = '1\r\n~\r\n'.repeat(100_000);
   server.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
   await client.until('~\r\n0\r\n\r\n');
@@ -80,8 +79,7 @@ test('each event of a stream arrives before the next is made', async () => {
   const rig = await startRouter();
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request('/api/v1/streaming/public'));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
   for (const event of [':)\n', ':thump\n', 'event: update\n', 'data: {}\n\n']) {
     server.send(`${event.length.toString(16)}\r\n${event}\r\n`);
@@ -93,8 +91,7 @@ test('the head of a reply does not wait for its body', async () => {
   const rig = await startRouter();
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request('/api/v1/streaming/public'));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
   await client.until('\r\n\r\n');
 });
@@ -140,8 +137,7 @@ test.each([
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send(`HTTP/1.1 200 OK\r\n${begun}`);
   await client.until('half');
   server.socket.end();
@@ -152,8 +148,7 @@ test('a reply with chunks that are none breaks the connection of its client', as
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
   await client.until('half');
   server.send('zz\r\n');
@@ -167,8 +162,7 @@ test('an upstream that refuses an upload at once: its client gets to know', asyn
   const { asked, answered } = ask(rig, { 'Content-Length': UPLOAD });
   asked.on('error', () => undefined);
   const producer = new Producer(asked, UPLOAD);
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig');
   const reply = await answered;
   expect(reply).toMatchObject({ statusCode: 413, headers: { connection: 'close' } });

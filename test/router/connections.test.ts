@@ -118,8 +118,7 @@ test.each([
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send(begun);
   if (begun.endsWith('half')) await client.until('half');
   client.socket.destroy();
@@ -210,8 +209,7 @@ test('an upstream that is reset in a reply without a length breaks the connectio
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/', { method: 'POST', headers: ['Content-Length: 1000000'], body: 'a' }));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\n\r\nhalf');
   await client.until('half');
   server.socket.pause();
@@ -277,8 +275,7 @@ test('a reply that nobody takes yet holds up nobody else', async () => {
   const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
   const waiting = rig.client().send(request(API) + request('/large'));
   await requestsOf(streaming, 1); // and no reply: that of the second request has to wait for it
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   const chunk = `5000\r\n${'x'.repeat(0x5000)}\r\n`;
   server.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}${chunk}0\r\n\r\n`);
   const other = rig.client();
@@ -293,8 +290,7 @@ test('a reply that nobody takes yet holds up nobody else', async () => {
 
 async function servedOnce(client: Wire, puma: Upstream): Promise<Wire> {
   client.send(request('/once'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send(plain('once'));
   await replyOn(client);
   return server;

@@ -57,8 +57,7 @@ test('a reply that ends with its connection is whole for the client', async () =
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\n\r\nall of it').socket.end();
   expect(await replyOn(client)).toMatchObject({ body: 'all of it', isComplete: true });
   expect(client.isClosed).toBe(false);
@@ -90,8 +89,7 @@ test.each(['417 Expectation Failed', '413 Payload Too Large', '401 Unauthorized'
     const client = rig
       .client()
       .send(request('/', { method: 'POST', headers: ['Content-Length: 2', 'Expect: 100-continue'] }));
-    const server = await puma.wire();
-    await server.until('\r\n\r\n');
+    const server = await puma.asked();
     server.send(plain('no', status));
     const reply = await replyOn(client);
     expect(reply.start).toBe(`HTTP/1.1 ${status}`);
@@ -116,8 +114,7 @@ test('early hints are passed back at once', async () => {
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   const links = ['Link: </a.css>; rel=preload; as=style', 'Link: </b.js>; rel=preload; as=script'];
   server.send(`HTTP/1.1 103 Early Hints\r\n${links.join('\r\n')}\r\n\r\n`);
   await client.until(/103 Early Hints\r\n[^]*a\.css[^]*b\.js[^]*\r\n\r\n/);

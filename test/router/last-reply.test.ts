@@ -36,8 +36,7 @@ test.each([
   const rig = await startRouter({ clock: new FakeClock() });
   const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
   const sent = client(rig).send(GET_A);
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   stop(rig);
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
   await sent.until(/Connection: close\r\n[^]*half$/);
@@ -126,8 +125,7 @@ function targets({ requests }: Upstream): string[] {
 /** After it the router has read whatever was sent to it before. */
 async function probe(rig: Rig, puma: Upstream): Promise<void> {
   const sent = rig.client().send(request('/probe'));
-  const server = await puma.wire(puma.wires.length);
-  await server.until('\r\n\r\n');
+  const server = await puma.asked(puma.wires.length);
   server.send(plain('ok'));
   await replyOn(sent);
 }

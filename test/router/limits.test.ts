@@ -19,8 +19,7 @@ async function upload(): Promise<{ clock: FakeClock; client: Wire; server: Wire;
   const rig = await startRouter({ clock });
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/', { method: 'POST', headers: [HUGE] }));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   return { clock, client, server, rig };
 }
 
@@ -91,8 +90,7 @@ test('a stream of events may be silent', async () => {
   const rig = await startRouter({ clock });
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request('/api/v1/streaming/user'));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send('HTTP/1.1 200 OK\r\n\r\n:)\n');
   await client.until(':)');
   for (let time = 0; time < 10; time += 1) await clock.advance(STALLED_REPLY_MS);
@@ -107,8 +105,7 @@ test('a client that takes nothing of its reply is given up after a while', async
   const client = rig.client();
   client.socket.pause();
   client.send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
   await new Producer(server.socket, 99 * MB).stalled();
   await clock.advance(STALLED_REPLY_MS);
@@ -128,8 +125,7 @@ test('a client that takes its reply slowly is not given up', async () => {
   client.socket.removeAllListeners('data').on('data', (data: Buffer) => (taken += data.length));
   client.socket.pause();
   client.send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\n\r\n');
   const producer = new Producer(server.socket, 9999 * MB);
   for (let time = 0; time < 6; time += 1) {

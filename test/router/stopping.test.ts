@@ -91,8 +91,7 @@ async function halfReplied(clock: FakeClock): Promise<{ rig: Rig; puma: Upstream
   const rig = await startRouter({ clock });
   const puma = new Upstream(rig.pumaSocket);
   const client = wireTo({ host: '127.0.0.1', port: rig.port, allowHalfOpen: true }).send(request('/first'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
   await client.until('half');
   stop(rig);
@@ -168,8 +167,7 @@ test('a WebSocket goes on until its server ends', async () => {
   const rig = await startRouter();
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request(API, { headers: UPGRADE }));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send(SWITCHED);
   await client.until('\r\n\r\n');
   stop(rig);
@@ -183,8 +181,7 @@ test('a stream of events goes on until its server ends, and is not presented as 
   const rig = await startRouter();
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request(API));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:)\n\r\n');
   await client.until(':)');
   stop(rig);
@@ -219,8 +216,7 @@ test('an answer that has begun is finished, and then its connection closes', asy
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
   const client = rig.client().send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
   await client.until('half');
   stop(rig);
@@ -259,8 +255,7 @@ test('close() ends WebSockets, open or about to be', async () => {
   const rig = await startRouter({ clock });
   const streaming = new Upstream(rig.streamingSocket);
   const open = rig.client().send(request(`${API}/open`, { headers: UPGRADE }));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send(SWITCHED);
   await open.until('\r\n\r\n');
   const asking = rig.client().send(request(`${API}/asking`, { headers: UPGRADE }));
@@ -288,8 +283,7 @@ test('a client that takes nothing of its reply holds nobody up for long', async 
   const client = rig.client();
   client.socket.pause();
   client.send(request('/'));
-  const server = await puma.wire();
-  await server.until('\r\n\r\n');
+  const server = await puma.asked();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
   await new Producer(server.socket, 99 * MB).stalled();
   stop(rig);
@@ -302,8 +296,7 @@ test('a client that takes nothing of its WebSocket holds nobody up once the serv
   const rig = await startRouter({ streaming: 'on-demand' });
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request(API, { headers: UPGRADE }));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send(SWITCHED);
   await client.until('\r\n\r\n');
   client.socket.pause();

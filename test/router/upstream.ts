@@ -29,6 +29,13 @@ export class Upstream {
     }, 10_000);
   }
 
+  /** The same, once the head of a request has come in on it. */
+  async asked(index = 0): Promise<Wire> {
+    const wire = await this.wire(index);
+    await wire.until('\r\n\r\n');
+    return wire;
+  }
+
   /** Every request that came in, on all connections, in the order of these. Throws for what is malformed. */
   get requests(): Message[] {
     return this.wires.flatMap(({ received }) => readRequests(received));

@@ -59,8 +59,7 @@ async function asking(clock?: FakeClock): Promise<{ client: Wire; server: Wire; 
   const rig = await startRouter({ streaming: 'on-demand', ...(clock ? { clock } : {}) });
   const streaming = new Upstream(rig.streamingSocket);
   const client = rig.client().send(request(API, { headers: UPGRADE }));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   return { client, server, streaming, rig };
 }
 
@@ -270,8 +269,7 @@ test('an end that says no more can still listen', async () => {
   const client = rig.client();
   client.socket.allowHalfOpen = true;
   client.send(request(API, { headers: UPGRADE }));
-  const server = await streaming.wire();
-  await server.until('\r\n\r\n');
+  const server = await streaming.asked();
   server.send(SWITCHED);
   await client.until('\r\n\r\n');
   client.socket.end('bye');
