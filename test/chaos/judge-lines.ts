@@ -17,12 +17,6 @@ export function judgeLines({ hasPrefix }: Story, { done, ledger, output }: TinyR
   ];
 }
 
-/** Whatever Node has to warn of, no admin can mend. No child of ours is a Node. */
-export function judgeWarnings({ output }: TinyRecord): string[] {
-  const lines = output.split('\n').filter((line) => /\(node:\d+\) /.test(line));
-  return lines.map((line) => `a warning of Node: ${line.slice(0, 200)}`);
-}
-
 function isOfRelay(what: TinyRecord['done'][number]['what']): boolean {
   return what.do === 'kill' && what.whom === 'relay';
 }

@@ -4,17 +4,21 @@ import { judgeAnswers } from './judge-answers.ts';
 import { judgeCode } from './judge-code.ts';
 import { judgeKilled } from './judge-killed.ts';
 import { judgeLastLine } from './judge-last-line.ts';
-import { judgeLines, judgeWarnings } from './judge-lines.ts';
+import { judgeLines } from './judge-lines.ts';
 import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { judgeStop } from './judge-stop.ts';
 import { livesOf, type Life } from './lives.ts';
-import { BUDGET_MS, factsIn, type TinyRecord } from './record.ts';
+import { BUDGET_MS, factsIn, warningsIn, type TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
 /** Every invariant that a story has broken, in words; derived from what we did and what the children wrote, and from
  * docs/termination.md, not from the supervisor's code. */
 export function judge(story: Story, record: TinyRecord): string[] {
+  return [...warningsIn(record.output), ...judgeLife(story, record)];
+}
+
+function judgeLife(story: Story, record: TinyRecord): string[] {
   if (isEndedAtBoot(story, record)) return judgeNothingLeft(record);
   if (wasKilled(record)) return [...judgeKilled(story, record), ...judgeAnswers(story, record, null)];
   if (expectedOfMistake(story) !== null) return [...judgeMistake(story, record), ...judgeNothingLeft(record)];
@@ -28,7 +32,6 @@ export function judge(story: Story, record: TinyRecord): string[] {
     ...judgeStop(story, record, lives, first),
     ...judgeLastLine(story, record, lives, possible),
     ...judgeLines(story, record),
-    ...judgeWarnings(record),
     ...judgeAnswers(story, record, first.fromMs),
     ...judgeMemory(story, record, firstOf(possible.filter(({ kind }) => kind !== 'memory'))),
     ...judgeLeft(story, record, lives, first),

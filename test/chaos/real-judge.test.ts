@@ -17,7 +17,7 @@ const asked = { fact: 'outcome', cause: 'signal', signal: 'SIGTERM', code: 0, ms
 function record(more: Partial<RealRecord> = {}): RealRecord {
   return {
     ...{ startedAtMs: 1000, endedAtMs: STOP_MS + 1000, end: { code: 0, signal: null }, done: [done(term)] },
-    ...{ facts: [asked], reader: 'reads', enqueued: [], waiting: [], visits: [], ledger: [] },
+    ...{ facts: [asked], warnings: [], reader: 'reads', enqueued: [], waiting: [], visits: [], ledger: [] },
     ...{ processesLeft: [], filesLeft: [], lagMs: 0 },
     ...more,
   };
@@ -58,6 +58,7 @@ test('the code, the budget, the last line and what is left', () => {
   );
   expect(problems({ endedAtMs: STOP_MS + 8050 })).toEqual([]);
   expect(problems({ endedAtMs: STOP_MS + 8150 })).toEqual(one(/8150 ms from the cause/));
+  expect(problems({ warnings: ['a warning of Node: (node:4) Leaks'] })).toEqual(one(/warning of Node/));
   expect(problems({ facts: [] })).toEqual(one(/the last line is no outcome/));
   expect(problems({ facts: [{ ...asked, code: 1 }] })).toEqual(one(/says code 1, not 0/));
   expect(problems({ facts: [{ ...asked, cause: 'child-exited', child: 'puma' }] })).toEqual(one(/another cause/));

@@ -21,7 +21,13 @@ const PARTS: readonly Part[] = ['puma', 'sidekiq'];
  * docs/termination.md, not from the supervisor's code. */
 export function judgeReal(story: RealStory, seen: RealRecord): string[] {
   const record = canBreakPipe(story) ? seen : { ...seen, done: seen.done.filter(({ what }) => what.do !== 'close') };
-  return [...judgeEnd(record), ...judgeJobs(record), ...judgeAnswers(story, record), ...judgeLeft(record)];
+  return [
+    ...record.warnings,
+    ...judgeEnd(record),
+    ...judgeJobs(record),
+    ...judgeAnswers(story, record),
+    ...judgeLeft(record),
+  ];
 }
 
 /** A limit that docs/termination.md names: the kernel TERMs no child whose start is under way as the supervisor is killed. */

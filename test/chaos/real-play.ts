@@ -8,7 +8,7 @@ import { Dyno, type End } from '../harness/dyno.ts';
 import { bornAtMs, commandLine, signalIfAlive } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { watchLag } from './lag.ts';
-import { factsIn } from './record.ts';
+import { factsIn, warningsIn } from './record.ts';
 import { now } from './now.ts';
 import { startLoad } from './stage.ts';
 import { happen, isOver } from './real-deeds.ts';
@@ -66,6 +66,7 @@ async function playIn(story: RealStory, folder: string, redis: StoryRedis, house
     return {
       ...{ startedAtMs, endedAtMs, end, done, enqueued, visits, processesLeft, reader, lagMs: lag.most() },
       facts: factsIn(dyno.output),
+      warnings: warningsIn(dyno.output),
       waiting: await waitingJobs(redis),
       ledger: existsSync(ledger) ? parseLedger(readFileSync(ledger, 'utf8')) : [],
       filesLeft: filesIn(own, checkout),

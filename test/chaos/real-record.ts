@@ -16,6 +16,8 @@ export type RealRecord = {
   end: End;
   done: readonly Done[];
   facts: readonly { [field: string]: unknown }[];
+  /** Of the supervisor's Node, in words. */
+  warnings: readonly string[];
   reader: 'reads' | 'stalls' | 'closed';
   /** Put into a queue with success. */
   enqueued: readonly { jid: string; atMs: number; lastsMs: number }[];

@@ -77,6 +77,12 @@ export function workersIn(entries: readonly Entry[]): Set<number> {
   );
 }
 
+/** What Node had to warn of, which no admin can mend. No child of ours is a Node. */
+export function warningsIn(output: string): string[] {
+  const lines = output.split('\n').filter((line) => /\(node:\d+\) /.test(line));
+  return lines.map((line) => `a warning of Node: ${line.slice(0, 200)}`);
+}
+
 /** The lines of the supervisor's own log. Without a prefix one may stand behind half a line of a child that shares its stdout. */
 export function factsIn(output: string): { [field: string]: unknown }[] {
   const lines = output.split('\n').map((line) => line.slice(Math.max(0, line.indexOf(FACT))));
