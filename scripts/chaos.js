@@ -11,15 +11,30 @@ import { installPackages } from './packages.js';
 import { CannotRun, root } from './quietly.js';
 
 const WRONG_USAGE = 64;
+/** docs/evidence.md is the record of a long run. */
+const DOCS_LEAST = 10_000;
+const USAGE = `npm run chaos -- [--runs N] [--seed S] [--at-once N] [--keep FOLDER] [--docs]
+npm run chaos -- --seed S --path P
+
+  --runs N       so many stories; 100 unless told
+  --seed S       of this seed; another one each time unless told
+  --path P       only this one, as a failing run prints it, and the shortest that fails like it
+  --at-once N    so many at the same time; 8 unless told
+  --keep FOLDER  what was seen of each that fails goes there
+  --docs         what came of all goes into docs/evidence.md and the README; from --runs ${DOCS_LEAST} on`;
 
 try {
   const options = read(process.argv.slice(2));
+  if (options.help) {
+    console.log(USAGE);
+    process.exit();
+  }
   await bootstrap();
   await installPackages();
   process.exitCode = await run(options);
 } catch (error) {
   if (!(error instanceof CannotRun)) throw error;
-  console.error(`npm run chaos: ${error.message}`);
+  console.error(`npm run chaos: ${error.message}${error.exitCode === WRONG_USAGE ? '; --help tells all options' : ''}`);
   process.exitCode = error.exitCode ?? 1;
 }
 process.exit();
@@ -27,21 +42,26 @@ process.exit();
 function read(words) {
   const text = { type: 'string' };
   try {
-    const options = { runs: text, seed: text, path: text, 'at-once': text, keep: text, docs: { type: 'boolean' } };
+    const flag = { type: 'boolean', default: false };
+    const options = { runs: text, seed: text, path: text, 'at-once': text, keep: text, docs: flag, help: flag };
     const { values } = parseArgs({ args: words, options });
-    return {
-      root,
+    return checked({
+      ...{ root, help: values.help, isForDocs: values.docs },
       runs: number('--runs', values.runs ?? '100', 1, 1_000_000),
       seed: number('--seed', values.seed ?? `${Date.now() % 1_000_000}`, 0, 1_000_000_000),
       path: path(values.path ?? null),
       atOnce: number('--at-once', values['at-once'] ?? '8', 1, 32),
       keep: values.keep ?? null,
-      isForDocs: values.docs ?? false,
-    };
+    });
   } catch (error) {
     if (error instanceof CannotRun || error.code?.startsWith('ERR_PARSE_ARGS')) throw wrong(error.message);
     throw error;
   }
+}
+
+function checked(options) {
+  if (!options.isForDocs || (options.path === null && options.runs >= DOCS_LEAST)) return options;
+  throw new CannotRun(`--docs: expected --runs ${DOCS_LEAST} or more and no --path, since the docs record a long run`);
 }
 
 function number(name, text, least, most) {
@@ -73,7 +93,9 @@ async function run(options) {
 }
 
 async function writeDocs(report) {
-  const { writeSection } = await import('./bench/docs.js');
-  const { describe, machine } = await import('./bench/machine.js');
-  await writeSection('chaos', `${report}\n\n${describe(machine())}.`);
+  const { writeChaos } = await import('./bench/docs.js');
+  const { describe, describeVersions, machine } = await import('./bench/machine.js');
+  const { REAL_PARTS, REAL_RAILS, versionsOf } = await import('./bench/debian.js');
+  const versions = describeVersions(versionsOf({ ...REAL_PARTS, ...REAL_RAILS, libfaketime: 'libfaketime' }));
+  await writeChaos({ ...report, where: `${describe(machine())}; ${versions}.` });
 }

@@ -27,9 +27,10 @@ export async function writeDocs(results) {
   await put(README, [['short', shortTable(evidence)]]);
 }
 
-/** Of another command's figures. */
-export async function writeSection(name, markdown) {
-  await put(PAGE, [[name, markdown]]);
+/** What came of random stories: long for the page, short for the README. */
+export async function writeChaos({ long, short, where }) {
+  await put(PAGE, [['chaos', `${long}\n\n${where}`]]);
+  await put(README, [['chaos', `${short}\n\n${where}`]]);
 }
 
 function sectionOf({ rows, notes, place, images = {} }) {

@@ -1,6 +1,7 @@
 // On what a figure was taken: without that it is worth nothing.
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
+import { root } from '../quietly.js';
 
 export function machine() {
   return {
@@ -11,13 +12,15 @@ export function machine() {
     kernel: release(),
     node: execFileSync(process.env.NODE ?? process.execPath, ['--version'], { encoding: 'utf8' }).trim(),
     peersNode: process.version,
+    commit: commit(),
   };
 }
 
 /** One line for people. */
-export function describe({ date, cores, cpu, memoryGb, kernel, node, peersNode }) {
+export function describe({ date, cores, cpu, memoryGb, kernel, node, peersNode, commit }) {
   const nodes = node === peersNode ? `Node ${node}` : `Node ${node}, the other supervisors on Node ${peersNode}`;
-  return `${date}, ${cores} cores (${cpu}), ${memoryGb} GB, Linux ${kernel}, ${nodes}`;
+  const of = commit === undefined ? '' : `, commit ${commit}`;
+  return `${date}, ${cores} cores (${cpu}), ${memoryGb} GB, Linux ${kernel}, ${nodes}${of}`;
 }
 
 /** versions: { name: version }; in one line. */
@@ -25,4 +28,15 @@ export function describeVersions(versions) {
   return Object.entries(versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
+}
+
+/** Of the supervisor that is measured; with a `+` where it is not as committed. Undefined outside a checkout. */
+function commit() {
+  const git = (...args) =>
+    execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', 'src', 'bin') === '' ? '' : '+');
+  } catch {
+    return undefined;
+  }
 }

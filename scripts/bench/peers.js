@@ -1,8 +1,8 @@
 // What people run several processes in one dyno with: how each is told to run `first` once and `other` count - 1 times.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../quietly.js';
+import { debianVersion } from './debian.js';
 import { MODULES } from './install.js';
 
 /**
@@ -12,16 +12,28 @@ import { MODULES } from './install.js';
  */
 export const PEERS = [
   { name: 'mstdn-supervise', kind: 'interpreted', ends: true, version: () => manifest(root), line: ours },
-  { name: 'shell line', kind: 'compiled', ends: true, version: () => `bash ${debian('bash')}`, line: shellLine },
-  { name: 'ruby-foreman', kind: 'interpreted', ends: true, version: () => debian('ruby-foreman'), line: rubyForeman },
+  { name: 'shell line', kind: 'compiled', ends: true, version: () => `bash ${debianVersion('bash')}`, line: shellLine },
+  {
+    name: 'ruby-foreman',
+    kind: 'interpreted',
+    ends: true,
+    version: () => debianVersion('ruby-foreman'),
+    line: rubyForeman,
+  },
   { name: 'node-foreman', kind: 'interpreted', ends: true, version: () => npm('foreman'), line: nodeForeman },
   { name: 'concurrently', kind: 'interpreted', ends: true, version: () => npm('concurrently'), line: concurrently },
   { name: 'pm2-runtime', kind: 'interpreted', ends: false, version: () => npm('pm2'), line: pm2 },
   { name: 'run-p', kind: 'interpreted', ends: true, version: () => `npm-run-all2 ${npm('npm-run-all2')}`, line: runP },
-  { name: 'supervisord', kind: 'interpreted', ends: false, version: () => debian('supervisor'), line: supervisord },
-  { name: 's6', kind: 'compiled', ends: false, version: () => debian('s6'), line: s6 },
-  { name: 'runit', kind: 'compiled', ends: false, version: () => debian('runit'), line: runit },
-  { name: 'tini', kind: 'compiled', ends: true, version: () => debian('tini'), line: tini },
+  {
+    name: 'supervisord',
+    kind: 'interpreted',
+    ends: false,
+    version: () => debianVersion('supervisor'),
+    line: supervisord,
+  },
+  { name: 's6', kind: 'compiled', ends: false, version: () => debianVersion('s6'), line: s6 },
+  { name: 'runit', kind: 'compiled', ends: false, version: () => debianVersion('runit'), line: runit },
+  { name: 'tini', kind: 'compiled', ends: true, version: () => debianVersion('tini'), line: tini },
 ];
 
 /** What a table of stops owes two of them. */
@@ -132,10 +144,6 @@ function services({ folder, ...setup }) {
     writeFileSync(join(service, 'run'), `#!/bin/sh\nexec ${command}\n`, { mode: 0o755 });
   }
   return join(folder, 'services');
-}
-
-function debian(name) {
-  return execFileSync('dpkg-query', ['-W', '-f', '${Version}', name], { encoding: 'utf8' });
 }
 
 function npm(name) {

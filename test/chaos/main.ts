@@ -2,12 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bound } from '../harness/leftovers.ts';
 import type { Played } from './genre.ts';
+import { replay, shrink, type Failure } from './replay.ts';
 import { Repertoire, type AnyPlayed } from './repertoire.ts';
 import { Tally } from './tally.ts';
 import type { Troupe } from './troupe.ts';
 
-/** How often a story is played before it counts as one that does not fail: moments vary. */
-const TRIES = 6;
 const PROGRESS_EVERY_MS = 10_000;
 
 export type Options = {
@@ -19,8 +18,9 @@ export type Options = {
   keep: string | null;
 };
 
-/** report: markdown, of a run of all. */
-export type Result = { exitCode: number; report: string | null };
+/** Markdown, of a run of all. */
+export type Report = { short: string; long: string };
+export type Result = { exitCode: number; report: Report | null };
 
 /** Plays them all, or the one at `path` and what is simpler than it. */
 export async function chaos(options: Options): Promise<Result> {
@@ -37,10 +37,34 @@ export async function chaos(options: Options): Promise<Result> {
 }
 
 async function playOne(options: Options, path: string, repertoire: Repertoire): Promise<Result> {
-  const [number = 0, ...steps] = path.split(':').map(Number);
-  const from = { ...options, number, steps };
-  const exitCode = await (repertoire.isReal(number) ? replay(from, repertoire.real) : replay(from, repertoire.tiny));
+  const steps = path.split(':').map(Number);
+  const isReal = repertoire.isReal(steps[0] ?? 0);
+  const exitCode = await (isReal
+    ? tellShortest(options, steps, repertoire.real)
+    : tellShortest(options, steps, repertoire.tiny));
   return { exitCode, report: null };
+}
+
+async function tellShortest<Story>(
+  { seed, keep }: Options,
+  path: readonly number[],
+  troupe: Troupe<Story>,
+): Promise<number> {
+  const failure = await replay(seed, path, troupe);
+  if (failure === null) {
+    console.log('played again and again, no violation');
+    return 0;
+  }
+  tell(failure, seed, keep);
+  const shortest = await shrink(failure, troupe);
+  console.log('shortest:');
+  tell(shortest, seed, keep);
+  console.log(JSON.stringify(shortest.failed.story, null, 1));
+  return 1;
+}
+
+function tell({ failed, path }: Failure<unknown>, seed: number, keep: string | null): void {
+  complain(failed, seed, path.join(':'), keep);
 }
 
 async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repertoire): Promise<Result> {
@@ -58,9 +82,10 @@ async function playAll({ runs, seed, atOnce, keep }: Options, repertoire: Repert
   await Promise.all(repertoire.playAll(seed, runs, take));
   clearInterval(timer);
   const verdict = progress.violated === 0 ? 'no violation' : `${progress.violated} with violations`;
-  const said = `${progress.done} stories of seed ${seed} in ${minutes(performance.now() - progress.since)} min: ${verdict}`;
+  const said = `${progress.done} stories of seed ${seed}, ${atOnce} at once, in ${minutes(performance.now() - progress.since)} min: ${verdict}`;
   console.log(`${said}\n${tally.describe()}`);
-  return { exitCode: progress.violated === 0 ? 0 : 1, report: `**${said}.**\n\n${tally.describe()}` };
+  const report = { short: `**${said}.**\n\n${tally.summarize()}`, long: `**${said}.**\n\n${tally.describe()}` };
+  return { exitCode: progress.violated === 0 ? 0 : 1, report };
 }
 
 type Progress = { done: number; violated: number; all: number; since: number };
@@ -78,53 +103,6 @@ function complain(played: Played<unknown>, seed: number, path: string, keep: str
   if (keep === null) return;
   mkdirSync(keep, { recursive: true });
   writeFileSync(join(keep, `${seed}-${path.replaceAll(':', '-')}.json`), JSON.stringify(played, null, 1));
-}
-
-type From = Options & { number: number; steps: readonly number[] };
-
-/** The story of that number, and which simpler one to take at each step: `41:3:0`. */
-async function replay<Story>({ seed, number, steps, keep }: From, troupe: Troupe<Story>): Promise<number> {
-  const { storyOf, simplerThan } = troupe.genre;
-  const story = steps.reduce((longer, step) => simplerThan(longer)[step] ?? longer, storyOf(seed, number));
-  const failed = await failureOf(story, troupe);
-  if (failed === null) {
-    console.log(`played ${TRIES} times, no violation:\n${JSON.stringify(story)}`);
-    return 0;
-  }
-  complain(failed, seed, [number, ...steps].join(':'), keep);
-  const shortest = await shrink({ failed, path: [number, ...steps] }, troupe);
-  console.log('shortest:');
-  complain(shortest.failed, seed, shortest.path.join(':'), keep);
-  console.log(JSON.stringify(shortest.failed.story, null, 1));
-  return 1;
-}
-
-type Failure<Story> = { failed: Played<Story>; path: readonly number[] };
-
-/** As long as something simpler still breaks the same rule. */
-async function shrink<Story>({ failed, path }: Failure<Story>, troupe: Troupe<Story>): Promise<Failure<Story>> {
-  const kinds = kindsOf(failed);
-  for (const [index, story] of troupe.genre.simplerThan(failed.story).entries()) {
-    const next = await failureOf(story, troupe, kinds);
-    if (next !== null) return shrink({ failed: next, path: [...path, index] }, troupe);
-  }
-  return { failed, path };
-}
-
-/** Its first violation, of these kinds, in so many plays at the same time. */
-async function failureOf<Story>(
-  story: Story,
-  troupe: Troupe<Story>,
-  kinds?: ReadonlySet<string>,
-): Promise<Played<Story> | null> {
-  const played = await Promise.all(Array.from({ length: TRIES }, () => troupe.play(() => story)));
-  const isOne = (one: Played<Story>): boolean => !kinds || [...kindsOf(one)].some((kind) => kinds.has(kind));
-  return played.find((one) => one.violations.length > 0 && isOne(one)) ?? null;
-}
-
-/** Without the numbers and what was said. */
-function kindsOf({ violations }: Played<unknown>): Set<string> {
-  return new Set(violations.map((one) => one.replace(/: .*/, '').replace(/\d+/g, 'N')));
 }
 
 function minutes(ms: number): string {

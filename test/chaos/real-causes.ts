@@ -64,11 +64,10 @@ export function secondIntAtMs({ done }: Pick<RealRecord, 'done'>): number {
 }
 
 /** A part that gets TERM itself ends as asked, says docs/termination.md. Of INT and HUP it promises nothing: it drains and
- * ends with 0 or 1, dies of them, or is killed; but that is no fault of the settings, the memory or ours. */
+ * ends with 0 or 1, or dies of them. Where that is heard of before the signal to us, it ended unasked. */
 function endsBy(signal: StopSignal, parts: readonly Part[], atMs: number): RealCause[] {
   if (signal === 'SIGTERM') return [];
-  const statuses = [0, 1, 137, 128 + constants.signals[signal]];
-  return parts.map((child) => ({ kind: 'child', atMs, child, statuses }));
+  return parts.map((child) => ({ kind: 'child', atMs, child, statuses: [1, 128 + constants.signals[signal]] }));
 }
 
 /** A part that was told to end, and no other: unasked when it has ended, and code 0 is told as 1. */

@@ -1,31 +1,15 @@
 import { expect, test } from 'vitest';
+import {
+  asked,
+  done,
+  REAL_STOP_MS as STOP_MS,
+  realRecord as record,
+  realStory as story,
+  term,
+} from './real-judge-samples.ts';
 import { judgeReal } from './real-judge.ts';
 import type { Done, Entry, RealRecord, Visit } from './real-record.ts';
-import type { Part, RealDeed, RealStory, StopSignal } from './real-story.ts';
-
-const story: RealStory = {
-  ...{ role: 'web', hasWorker: true, hasRouter: true, isRails: false, hasCluster: false },
-  ...{ waits: false, hasPrefix: false, isBusy: false, happenings: [] },
-  jobs: { everyMs: 100, kinds: [] },
-  visits: { everyMs: 100, kinds: [] },
-};
-const STOP_MS = 10_000;
-const term: RealDeed = { do: 'stop', signal: 'SIGTERM', toAll: false };
-const asked = { fact: 'outcome', cause: 'signal', signal: 'SIGTERM', code: 0, msg: 'asked to stop by SIGTERM' };
-
-/** A dyno that was asked to stop, and did within a second. */
-function record(more: Partial<RealRecord> = {}): RealRecord {
-  return {
-    ...{ startedAtMs: 1000, endedAtMs: STOP_MS + 1000, end: { code: 0, signal: null }, done: [done(term)] },
-    ...{ facts: [asked], warnings: [], reader: 'reads', enqueued: [], waiting: [], visits: [], ledger: [] },
-    ...{ processesLeft: [], filesLeft: [], lagMs: 0 },
-    ...more,
-  };
-}
-
-function done(what: RealDeed, atMs = STOP_MS, parts: Done['parts'] = []): Done {
-  return { atMs, untilMs: atMs + 2, what, parts, goneAtMs: null };
-}
+import type { Part, RealStory, StopSignal } from './real-story.ts';
 
 function tell(whom: Part, signal: StopSignal, goneAtMs: number | null): Done {
   return { ...done({ do: 'tell', signal, whom }, STOP_MS - 3000, [whom]), goneAtMs };
@@ -92,15 +76,28 @@ test('the end of a killed part is told with its code', () => {
   expect(problems({ done: [kill], facts, end: { code: 137, signal: null } })).toEqual([]);
 });
 
-test('a part that dies of a HUP to all is told with what it can make of that, not with a code of ours', () => {
+test('a part that dies of a HUP to all is told with what it can make of that, 0 as 1, not with a code of ours', () => {
   const hup = done({ do: 'stop', signal: 'SIGHUP', toAll: true }, STOP_MS, ['sidekiq']);
   const ended = (code: number): string[] =>
     problems({
       ...{ done: [hup], end: { code, signal: null } },
       facts: [{ fact: 'outcome', cause: 'child-exited', child: 'sidekiq', code }],
     });
-  for (const code of [0, 1, 129, 137]) expect(ended(code)).toEqual([]);
-  for (const code of [64, 70, 75, 78, 126, 127]) expect(ended(code)).toEqual(one(new RegExp(`exit code ${code}`)));
+  for (const code of [1, 129]) expect(ended(code)).toEqual([]);
+  for (const code of [0, 137, 64, 70, 75, 78, 126, 127])
+    expect(ended(code)).toEqual(one(new RegExp(`exit code ${code}`)));
+});
+
+test('a stop by a HUP to all may find a part dead of it, one by an INT may not', () => {
+  const stopped = (signal: StopSignal, code: number): string[] =>
+    problems({
+      ...{ done: [done({ do: 'stop', signal, toAll: true }, STOP_MS, ['sidekiq'])], end: { code, signal: null } },
+      facts: [{ ...asked, signal, code, msg: `asked to stop by ${signal}` }],
+    });
+  for (const code of [0, 137]) expect(stopped('SIGHUP', code)).toEqual([]);
+  for (const code of [1, 129]) expect(stopped('SIGHUP', code)).toEqual(one(new RegExp(`exit code ${code}, expected`)));
+  expect(stopped('SIGINT', 0)).toEqual([]);
+  expect(stopped('SIGINT', 137)).toEqual(one(/exit code 137, expected one of 0$/));
 });
 
 test('the end of a part that was told to end alone is told with its code, 0 as 1; one that goes on is no reason', () => {

@@ -79,7 +79,9 @@ function isEndedAtBoot({ end, startedAtMs, facts, lagMs }: RealRecord, causes: r
 
 function judgeCode(record: RealRecord, possible: readonly RealCause[], sinceMs: number): string[] {
   const { code, signal } = record.end;
-  const codes = new Set(possible.flatMap((cause) => codesOf(record, cause, sinceMs)));
+  const last = record.reader === 'reads' ? record.facts.at(-1) : undefined;
+  const told = possible.filter((cause) => last !== undefined && tells(last, cause));
+  const codes = new Set((told.length > 0 ? told : possible).flatMap((cause) => codesOf(record, cause, sinceMs)));
   if (code !== null && codes.has(code)) return [];
   return [`exit code ${code ?? signal ?? '?'}, expected one of ${[...codes].join(', ')}`];
 }
@@ -89,9 +91,11 @@ function codesOf(record: RealRecord, cause: RealCause, sinceMs: number): readonl
   return mayNeedKill(record, sinceMs) ? [0, 137] : [0];
 }
 
-/** Somebody hurt a part while it stopped, or a request is too long for the budget. Jobs never are: sidekiq gives up. */
+/** Somebody hurt a part while it stopped, by a HUP to all too, or a request is too long for the budget. Jobs never are: sidekiq
+ * gives up. */
 function mayNeedKill({ done, visits, ledger, end }: RealRecord, sinceMs: number): boolean {
   if (secondIntAtMs({ done }) < Infinity) return true;
+  if (done.some(({ what }) => what.do === 'stop' && what.signal === 'SIGHUP' && what.toAll)) return true;
   if (PARTS.some((part) => frozenAtMs({ done, ledger, end }, part) < Infinity)) return true;
   if (done.some(({ atMs, what }) => what.do === 'kill' && atMs >= sinceMs - NEAR_MS)) return true;
   const lasts = new Map(visits.map(({ id, lastsMs }) => [id, lastsMs]));

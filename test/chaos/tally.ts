@@ -1,4 +1,3 @@
-import { slackOf } from './causes.ts';
 import { ingredientsOf } from './ingredients.ts';
 import type { RealRecord } from './real-record.ts';
 import type { RealDeed } from './real-story.ts';
@@ -6,8 +5,8 @@ import type { AnyPlayed } from './repertoire.ts';
 import type { TinyRecord } from './record.ts';
 import type { Deed } from './story.ts';
 
-/** What a judgement of times may be off before it is worth a word. */
-const SLACK_MS = 300;
+/** How late the machine may be before it is worth a word. */
+const LATE_MS = 120;
 
 type Counts = Map<string, number>;
 
@@ -16,54 +15,74 @@ export class Tally {
   readonly #ingredients: Counts = new Map();
   readonly #deeds: Counts = new Map();
   readonly #ends: Counts = new Map();
-  readonly #requests = { asked: 0, answered: 0 };
-  readonly #jobs = { enqueued: 0, done: 0 };
+  readonly #requests = { asked: 0, answered: 0, refused: 0 };
+  readonly #jobs = { enqueued: 0, done: 0, lost: 0 };
+  #stories = 0;
   #processes = 0;
   #real = 0;
-  #slow = 0;
-  #mostSlackMs = 0;
+  #atBoot = 0;
+  #late = 0;
+  #mostLateMs = 0;
   #roomy = 0;
 
   add({ story, record }: AnyPlayed): void {
+    this.#stories += 1;
     for (const what of ingredientsOf(story)) count(this.#ingredients, what);
     if (record === null) return count(this.#ends, 'none, the play itself failed');
-    if (slackOf(record) > SLACK_MS) this.#slow += 1;
-    this.#mostSlackMs = Math.max(this.#mostSlackMs, slackOf(record));
+    if (record.lagMs > LATE_MS) this.#late += 1;
+    this.#mostLateMs = Math.max(this.#mostLateMs, record.lagMs);
+    if (record.end.signal !== null && record.end.signal !== 'SIGKILL') this.#atBoot += 1;
     for (const { what } of record.done) count(this.#deeds, inWords(what));
     count(this.#ends, `${record.end.code ?? record.end.signal ?? '?'}`);
     if ('visits' in record) this.#addReal(record);
     else this.#addTiny(record);
   }
 
-  /** Markdown. */
-  describe(): string {
-    const { asked, answered } = this.#requests;
-    const { enqueued, done } = this.#jobs;
+  /** Markdown: what counts most. */
+  summarize(): string {
+    const { asked, answered, refused } = this.#requests;
+    const { enqueued, done, lost } = this.#jobs;
     return [
-      `- with real parts: ${this.#real} of the dynos; ${enqueued} jobs, ${done} of them done, the others in the queue again or in hand of a sidekiq that was ended by force`,
-      `- requests: ${asked}, of which ${answered} got a whole answer, the others a broken connection or a refusal`,
-      `- processes of tiny children: ${this.#processes}`,
+      `- dynos: ${this.#stories}, ${this.#real} of them with real puma, sidekiq and Redis; processes of tiny children: ${this.#processes}`,
+      `- jobs: ${enqueued}, of which ${done} were done, ${enqueued - done - lost} were in Redis for the next dyno, and ${lost} were in hand of a sidekiq that was ended by force or could not reach Redis`,
+      `- requests: ${asked}, of which ${answered} got their whole answer and ${refused} a refusal; the others a broken connection, or nobody listened`,
+    ].join('\n');
+  }
+
+  /** Markdown: all of it. */
+  describe(): string {
+    return [
+      this.summarize(),
       `- made of: ${listOf(this.#ingredients)}`,
       `- done to them: ${listOf(this.#deeds)}`,
       `- exit codes: ${listOf(this.#ends)}`,
-      `- judged with more than ${SLACK_MS} ms of slack, since the machine was late: ${this.#slow}, the most ${Math.round(this.#mostSlackMs)} ms`,
+      `- ended by a signal other than KILL before the supervisor's first line, and asked only for what is left: ${this.#atBoot}`,
+      `- played while the machine was late by more than ${LATE_MS} ms: ${this.#late}, the most ${Math.round(this.#mostLateMs)} ms`,
       ...(this.#roomy > 0 ? [`- a tmp that should be full and could not be mounted: ${this.#roomy}`] : []),
     ].join('\n');
   }
 
-  #addReal({ visits, enqueued, ledger }: RealRecord): void {
+  #addReal({ visits, enqueued, ledger, waiting }: RealRecord): void {
     this.#real += 1;
+    const done = new Set(ledger.filter(({ what }) => what === 'finished').map(({ id }) => id));
+    const kept = new Set([...done, ...waiting]);
     this.#jobs.enqueued += enqueued.length;
-    this.#jobs.done += new Set(ledger.filter(({ what }) => what === 'finished').map(({ id }) => id)).size;
-    this.#requests.asked += visits.length;
-    this.#requests.answered += visits.filter(({ gave }) => typeof gave === 'object' && gave.status === 200).length;
+    this.#jobs.done += enqueued.filter(({ jid }) => done.has(jid)).length;
+    this.#jobs.lost += enqueued.filter(({ jid }) => !kept.has(jid)).length;
+    for (const { gave } of visits) this.#addRequest(typeof gave === 'object' ? gave : null);
   }
 
   #addTiny({ answers, ledger, isTmpRoomy }: TinyRecord): void {
     if (isTmpRoomy) this.#roomy += 1;
     this.#processes += new Set(ledger.map(({ pid }) => pid)).size;
-    this.#requests.asked += answers.length;
-    this.#requests.answered += answers.filter(({ gave }) => typeof gave === 'object' && gave.isWhole).length;
+    for (const { gave } of answers) this.#addRequest(typeof gave === 'object' && gave.isWhole ? gave : null);
+  }
+
+  /** answer: null where none came, or only a part of one. */
+  #addRequest(answer: { status: number } | null): void {
+    this.#requests.asked += 1;
+    if (answer?.status === 200) this.#requests.answered += 1;
+    else if (answer !== null) this.#requests.refused += 1;
   }
 }
 

@@ -1,5 +1,5 @@
 // What it costs to hand the children's lines on, with a prefix and without, and what becomes of them. Takes 7 minutes.
-import { MIB, median } from '../../memory/figures.js';
+import { MIB } from '../../memory/figures.js';
 import { measure } from '../relay/measure.js';
 import { waysOf } from '../relay/ways.js';
 import { cell, spreadOf } from '../spread.js';
@@ -57,9 +57,7 @@ function whole(value) {
 function dataOf(results) {
   const data = {};
   for (const { peer, way, runs } of results) {
-    const keys = Object.keys(runs[0] ?? {}).filter((key) => key !== 'asked');
-    const medians = keys.map((key) => [key, median(runs.map((run) => run[key]))]);
-    (data[peer.name] ??= {})[way] = { ...Object.fromEntries(medians), asked: runs.every(({ asked }) => asked) };
+    (data[peer.name] ??= {})[way] = runs;
   }
   return data;
 }

@@ -1,6 +1,7 @@
 // Jobs lost and requests failed while a platform restarts a dyno with real puma and sidekiq at work. Takes 20 to 25 minutes.
 import { clearInterval } from 'node:timers';
 import { now } from '../run.js';
+import { REAL_PARTS } from '../debian.js';
 import { jobsLost } from '../pictures.js';
 import { Gate } from '../restarts/gate.js';
 import { makePlace, restartOver } from '../restarts/lane.js';
@@ -26,7 +27,7 @@ export async function restarts({ peers, say, isQuick }) {
   const data = Object.fromEntries(
     variants.map(({ name }) => [name, { all: sumOf(outcomesOf(name, 'all')), main: sumOf(outcomesOf(name, 'main')) }]),
   );
-  return { ...tableOf(data, rounds * RESTARTS), data, images: { 'jobs-lost.svg': jobsLost(data) } };
+  return { ...tableOf(data, rounds * RESTARTS), data, images: { 'jobs-lost.svg': jobsLost(data) }, parts: REAL_PARTS };
 }
 
 function variantsOf(peer) {

@@ -1,5 +1,6 @@
 // What the whole dyno takes, by the memory story of that name: the shell line, us, and what each saving is worth. Takes 4 minutes.
 import { STORIES } from '../../memory/stories.js';
+import { REAL_PARTS, REAL_RAILS } from '../debian.js';
 import { wholeDyno } from '../pictures.js';
 
 export async function whole({ say }) {
@@ -11,6 +12,7 @@ export async function whole({ say }) {
     notes: [ABOUT, ...verdicts],
     data,
     images: { 'whole-dyno.svg': wholeDyno(data) },
+    parts: { ...REAL_PARTS, ...REAL_RAILS, jemalloc: 'libjemalloc2' },
   };
 }
 
