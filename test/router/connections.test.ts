@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
-import { statusOf, targetOf, valueOf } from './messages.ts';
+import { MB, Producer } from './flow.ts';
+import { readReplies, statusOf, targetOf, valueOf } from './messages.ts';
 import { brokenOn, repliesOn, replyOn } from './replies.ts';
-import { request, startRouter } from './rig.ts';
+import { request, startRouter, type Rig } from './rig.ts';
 import { answering, plain, requestsOf, Upstream } from './upstream.ts';
 import type { Wire } from './wire.ts';
 
@@ -95,18 +96,17 @@ test('a client that says close gets its connection closed', async () => {
   await client.closed();
 });
 
-test('replies keep the order of their requests, whoever answers first', async () => {
+test('requests behind one another are asked one after the other, whoever they are for', async () => {
   const rig = await startRouter();
-  const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
+  const [puma, streaming] = [new Upstream(rig.pumaSocket), echoing(rig.streamingSocket)];
   const client = rig.client().send(request('/slow') + request(`${API}/health`) + request('/last'));
-  const [slow, last] = [await puma.wire(0), await puma.wire(1)];
-  for (const wire of [last, await streaming.wire()]) {
-    await wire.until('\r\n\r\n');
-    wire.send(plain(wire === last ? 'last' : 'streaming'));
-  }
-  await slow.until('\r\n\r\n');
+  const slow = await puma.asked();
+  await anotherIsServed(rig, puma);
+  expect([puma.requests.length, streaming.requests.length]).toEqual([2, 0]);
   slow.send(plain('slow'));
-  expect((await repliesOn(client, 3)).map(({ body }) => body)).toEqual(['slow', 'streaming', 'last']);
+  await eventually(() => expect(puma.requests).toHaveLength(3));
+  for (const wire of puma.wires) if (wire.received.includes('/last')) wire.send(plain('last'));
+  expect((await repliesOn(client, 3)).map(({ body }) => body)).toEqual(['slow', `${API}/health`, 'last']);
 });
 
 test.each([
@@ -235,58 +235,86 @@ test('who comes when there are as many connections as there may be is turned awa
   });
 });
 
-test('many requests behind one another wait for the first, and for their client', async () => {
+test('many requests behind one another take one connection to puma', async () => {
   const rig = await startRouter();
-  const puma = new Upstream(rig.pumaSocket);
-  const client = rig.client().send(request('/').repeat(30));
-  await requestsOf(puma, 30);
-  const [first, ...others] = puma.wires;
-  for (const wire of others) wire.send(plain('~'.repeat(100_000)));
-  await eventually(() => expect(others.filter(({ socket }) => socket.writableLength > 0)).toEqual([]));
-  first?.send(plain('first'));
-  await repliesOn(client, 30);
+  const puma = answering(rig.pumaSocket, () => plain('~'.repeat(10_000)));
+  await repliesOn(rig.client().send(request('/').repeat(200)), 200);
+  expect(puma.wires).toHaveLength(1);
 });
 
-test('a reply that breaks off behind another one breaks the connection as well', async () => {
+test('a client that sends request after request without an end, while the first has no reply, is cut off', async () => {
   const rig = await startRouter();
   const puma = new Upstream(rig.pumaSocket);
-  const client = rig.client().send(request('/first') + request('/second'));
-  const [first, second] = [await puma.wire(0), await puma.wire(1)];
-  await second.until('\r\n\r\n');
-  second.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf').socket.end();
-  await second.closed();
-  await first.until('\r\n\r\n');
-  first.send(plain('first'));
+  const client = rig.client().send(request('/'));
+  const server = await puma.asked();
+  client.send(request('/').repeat(2000));
   await client.closed();
+  await server.closed();
+  expect(rig.told('router-trouble')).toMatchObject([{ child: 'router' }]);
+});
+
+test('a reply that breaks off behind another one breaks the connection, and leaves that one whole', async () => {
+  const rig = await startRouter();
+  const puma = new Upstream(rig.pumaSocket);
+  const client = rig.client();
+  client.socket.pause(); // so that the first has left the router, and not come yet
+  client.send(request('/first') + request('/second'));
+  const server = await puma.asked();
+  server.send(plain('f'.repeat(200_000)));
+  await server.until('/second');
+  server.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf').socket.end();
+  await server.closed();
+  client.socket.resume();
+  await client.closed();
+  expect(readReplies(client.received)).toMatchObject([{ isComplete: true }, { isComplete: false }]);
 });
 
 test('a client that leaves takes all its requests along', async () => {
   const rig = await startRouter();
   const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
   const client = rig.client().send(request('/a') + request('/b') + request(API));
-  await requestsOf(puma, 2);
-  await requestsOf(streaming, 1);
+  const server = await puma.asked();
   client.socket.destroy();
-  await eventually(() => expect([puma.open, streaming.open]).toEqual([0, 0]));
+  await server.closed();
+  await anotherIsServed(rig, puma);
+  expect([puma.requests.length, streaming.requests.length]).toEqual([2, 0]);
 });
 
 test('a reply that nobody takes yet holds up nobody else', async () => {
   const rig = await startRouter();
-  const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
-  const waiting = rig.client().send(request(API) + request('/large'));
-  await requestsOf(streaming, 1); // and no reply: that of the second request has to wait for it
+  const puma = new Upstream(rig.pumaSocket);
+  const waiting = rig.client();
+  waiting.socket.pause();
+  waiting.send(request('/large'));
   const server = await puma.asked();
-  const chunk = `5000\r\n${'x'.repeat(0x5000)}\r\n`;
-  server.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}${chunk}0\r\n\r\n`);
-  const other = rig.client();
-  for (const target of ['/a', '/b', '/c']) {
-    other.send(request(target));
-    await eventually(() => expect(puma.wires.filter(({ received }) => received.includes(target))).toHaveLength(1));
-    puma.wires.find(({ received }) => received.includes(target))?.send(plain(target));
-    await other.until(`\r\n\r\n${target}`);
-  }
-  expect(waiting.received).toBe('');
+  await new Producer(server.send(`HTTP/1.1 200 OK\r\nContent-Length: ${99 * MB}\r\n\r\n`).socket, 99 * MB).stalled();
+  await anotherIsServed(rig, puma);
+  expect(waiting.isClosed).toBe(false);
 });
+
+test('what is behind a large reply is not taken in before its turn', async () => {
+  const rig = await startRouter();
+  const [puma, streaming] = [new Upstream(rig.pumaSocket), new Upstream(rig.streamingSocket)];
+  const client = rig.client();
+  client.socket.pause();
+  client.send(request('/large') + request(`${API}/behind`));
+  const server = await puma.asked();
+  await new Producer(server.send(`HTTP/1.1 200 OK\r\nContent-Length: ${99 * MB}\r\n\r\n`).socket, 99 * MB).stalled();
+  expect(streaming.wires).toEqual([]);
+});
+
+/** After it the router has read whatever was sent to it before. */
+async function anotherIsServed(rig: Rig, puma: Upstream): Promise<void> {
+  const other = rig.client().send(request('/another'));
+  const another = await eventually(() => {
+    const found = puma.wires.find(({ received }) => received.includes('/another'));
+    if (found === undefined) throw new Error('not asked yet');
+    return found;
+  });
+  await another.until('\r\n\r\n');
+  another.send(plain('another'));
+  await other.until(/another$/);
+}
 
 async function servedOnce(client: Wire, puma: Upstream): Promise<Wire> {
   client.send(request('/once'));
