@@ -26,7 +26,6 @@ export class Exchange implements Visitor, Carrier {
   readonly #reply: Reply;
   #connection: UpstreamConnection | null = null;
   #isVisitor = false;
-  #isOver = false;
   #tries = 0;
   #cancelRetry: Cancel = () => {};
 
@@ -36,12 +35,9 @@ export class Exchange implements Visitor, Carrier {
     this.#head = head;
     this.#way = way;
     this.#client = client;
-    client.open += 1;
     this.#body = new RequestBody(request, head.body);
     this.#reply = new Reply(response);
     response.once('close', this.#over);
-    // Behind another request, it does not hear of the end of its connection by itself.
-    if (response.socket === null) request.socket.once('close', this.#over);
   }
 
   get received(): number {
@@ -129,7 +125,9 @@ export class Exchange implements Visitor, Carrier {
     this.#way.trouble.report(why);
     const { child } = this.#way;
     const closing = this.#closing(!this.#body.isSent);
-    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, closing)) this.#reply.abort();
+    if (!answer(this.#response, { status: 502, text: `${child} does not answer\n` }, closing)) {
+      this.#reply.breakOff(this.#way.clock);
+    }
   }
 
   /** The client is too slow with its body. */
@@ -157,14 +155,10 @@ export class Exchange implements Visitor, Carrier {
 
   /** The reply has gone out, or the client has left. */
   readonly #over = (): void => {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#request.socket.off('close', this.#over);
     this.#connection?.destroy();
     this.#letGo();
     this.#way.slow.forget(this);
     this.#cancelRetry();
-    this.#client.left();
     if (this.#client.open === 0) this.#closeClient();
     if (this.#isVisitor) this.#way.gate.leave(this);
   };

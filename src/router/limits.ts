@@ -22,6 +22,9 @@ export const SLOWEST_BYTES = 1024;
 export const SLOWEST_MS = 30_000;
 export const STALLED_REPLY_MS = 120_000;
 
+/** Requests that a client sends behind one another without a reply. */
+export const BEHIND_AT_MOST = 250;
+
 /** Less than the 5 s after which Node, and the 20 s after which puma, closes an idle connection. */
 export const UPSTREAM_IDLE_MS = 4000;
 /** A unix socket whose queue is full refuses at once, where TCP would wait (EAGAIN, connect(2)): then this much later again. */

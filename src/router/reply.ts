@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../host/host.ts';
-import { closeAfter } from './answers.ts';
+import { closeAfter, hangUp } from './answers.ts';
 import { hint, pairs, withoutTrailer } from './body.ts';
 import type { ReplyHead } from './reply-head.ts';
 
@@ -9,6 +9,8 @@ export class Reply {
   readonly #response: ServerResponse;
   /** The head waits for the body that goes out with it. */
   #isHeadHeld = false;
+  /** By its length. */
+  #isDelimited = false;
   /** Comes faster than the client takes it. */
   #isStalled = false;
 
@@ -26,8 +28,6 @@ export class Reply {
   /** What comes before the head: 100, 103. */
   inform(head: ReplyHead): void {
     if (this.#response.req.httpVersionMinor === 0 || this.#response.headersSent) return;
-    // Behind another reply it would go out after its own final one.
-    if (this.#response.socket === null) return void this.#response.once('socket', () => this.inform(head));
     if (head.status === 100) this.#response.writeContinue();
     else if (head.status === 103) hint(this.#response, head.headers);
   }
@@ -38,6 +38,7 @@ export class Reply {
     const canTrail = framing.by === 'chunks' && this.#response.req.httpVersionMinor > 0;
     this.#response.writeHead(status, reason, canTrail ? headers : withoutTrailer(headers));
     this.#isHeadHeld = true;
+    this.#isDelimited = framing.by === 'length';
   }
 
   /** False when the client takes no more for now. */
@@ -73,10 +74,15 @@ export class Reply {
     this.#isHeadHeld = false;
   }
 
-  /** Nobody may take what the client has got for the whole: a FIN would end a reply without a length as if that were all of it. */
+  /** It broke off, and nobody may take what the client has got for the whole: a FIN would end a reply without a length as if that were
+   * all of it. Else a reset would only cut what the kernel still has of the reply before. */
+  breakOff(clock: Clock): void {
+    if (this.#isDelimited || this.#response.chunkedEncoding) hangUp(this.#response.req.socket, clock);
+    else this.abort();
+  }
+
+  /** Whoever has not taken it by now gets nothing more. */
   abort(): void {
-    const reset = (): void => void this.#response.req.socket.resetAndDestroy();
-    if (this.#response.socket !== null) reset();
-    else this.#response.once('socket', reset); // behind another reply, which is whole
+    this.#response.req.socket.resetAndDestroy();
   }
 }

@@ -7,7 +7,7 @@ import { answer, answerRaw, ASLEEP } from './answers.ts';
 import { Client, Clients } from './clients.ts';
 import { Exchange } from './exchange.ts';
 import { hearFact } from './hear-fact.ts';
-import { DRAIN_GRACE_MS, HEADERS_AT_MOST, HEADERS_WITHIN_MS, KEEP_ALIVE_MS } from './limits.ts';
+import { BEHIND_AT_MOST, DRAIN_GRACE_MS, HEADERS_AT_MOST, HEADERS_WITHIN_MS, KEEP_ALIVE_MS } from './limits.ts';
 import { listen } from './listen.ts';
 import { requestHead } from './request-head.ts';
 import { isHealthCheck, route } from './route.ts';
@@ -93,9 +93,16 @@ export class Router {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    const { method = 'GET', url = '/' } = request;
     const client = Client.of(request.socket);
     if (client.isRefused) return void request.resume();
+    if (client.take(response, () => this.#serveNow(request, response, client))) return;
+    client.isRefused = true;
+    this.#trouble.report(`a client sent more than ${BEHIND_AT_MOST} requests behind one another, and was cut off`);
+    request.socket.destroy();
+  }
+
+  #serveNow(request: IncomingMessage, response: ServerResponse, client: Client): void {
+    const { method = 'GET', url = '/' } = request;
     const way = this.#wayFor(route(method, url, null));
     if (way.onDemand && !way.gate.isOpen && isHealthCheck(method, url)) {
       return void answer(response, ASLEEP, way.isDraining ? this.#clock : null);
@@ -118,7 +125,7 @@ export class Router {
     const head = requestHead(request, true);
     if ('status' in head) return this.#reject(client, head.why);
     if (head.body !== 'none' || headers.host === undefined) return this.#reject(client, 'no upgrade like this');
-    state.open += 1; // for good
+    state.keep();
     const upgrade = new Upgrade(client, early, head.text, method, this.#streaming);
     this.#streaming.gate.admit(upgrade);
   }
