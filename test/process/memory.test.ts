@@ -32,6 +32,14 @@ function told(dyno: Dyno, fact: string): Record<string, unknown>[] {
   return facts(dyno).filter((one) => one.fact === fact);
 }
 
+/** All at once, as far as the guard can see: on a slow machine it would see each step. */
+async function growUnseen(dyno: Dyno, pid: number, grown: string): Promise<void> {
+  dyno.signal('SIGSTOP');
+  process.kill(pid, 'SIGUSR2');
+  await dyno.says(new RegExp(grown));
+  dyno.signal('SIGCONT');
+}
+
 async function stopped(dyno: Dyno): Promise<void> {
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
@@ -92,7 +100,7 @@ test('a helper that ignores TERM is killed two seconds later', async () => {
 
 test('at the save threshold a helper gets no TERM first', async () => {
   const { dyno, sidekiq } = await startGuarded('', 'helper=300', SAVE);
-  process.kill(sidekiq, 'SIGUSR2');
+  await growUnseen(dyno, sidekiq, 'helper up');
   await dyno.says(/helper ended SIGKILL/);
   await stopped(dyno);
   expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(/the platform kills at 1000 %, and perl .*; killing perl/);
@@ -100,7 +108,7 @@ test('at the save threshold a helper gets no TERM first', async () => {
 
 test('at the save threshold sidekiq is restarted without waiting until it is idle', async () => {
   const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', SAVE);
-  process.kill(sidekiq, 'SIGUSR2');
+  await growUnseen(dyno, sidekiq, 'sidekiq grown');
   await dyno.says(/(sidekiq is ready[^]*){2}/);
   expect(dyno.output).not.toMatch(/sidekiq SIGTSTP/);
   expect(told(dyno, 'saving')).toHaveLength(1);
@@ -109,7 +117,7 @@ test('at the save threshold sidekiq is restarted without waiting until it is idl
 
 test('nobody can be spared at the save threshold: the dyno stops in good order, 75', async () => {
   const { dyno, puma } = await startGuarded('grow=300', '', SAVE);
-  process.kill(puma, 'SIGUSR2');
+  await growUnseen(dyno, puma, 'puma grown');
   expect(await dyno.exited).toEqual({ code: 75, signal: null });
   expect(lastLine(dyno)).toMatch(
     /^memory at \d+ % of 200 MB, the platform kills at 1000 %; stopped before that; exit code 75$/,

@@ -47,5 +47,7 @@ export async function sideBySide(peer) {
   const seen = await witness(peer, { first: 'drain=2000', ask: term });
   const verdict = drained(seen);
   if (!verdict.good) return verdict;
-  return seen.tookMs < 3500 ? GOOD : bad(`${(seen.tookMs / 1000).toFixed(1)} s`);
+  const lastTermMs = Math.max(...seen.children.map(({ termMs }) => termMs));
+  const firstEndMs = Math.min(...seen.children.map(({ endedMs }) => endedMs));
+  return lastTermMs < firstEndMs ? GOOD : bad(`one after the other, ${(seen.tookMs / 1000).toFixed(1)} s`);
 }

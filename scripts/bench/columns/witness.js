@@ -10,7 +10,7 @@ const GRACE_MS = 200;
 
 /** ask(run): what is done to it, once its children are up, `ready` of them is noted (by default nothing more), and
  * before(run) has been. The answer: isUp, end (code, signal, atMs) or null when none came in time, tookMs from asking to it, left (processes
- * that outlive it), and children with endedMs (by themselves) and goneMs, after asking. */
+ * that outlive it), and children with termMs (heard), endedMs (by themselves) and goneMs, after asking. */
 export async function witness(
   peer,
   { ask, before = () => {}, ready = 'up', readyCount, atMostMs = 15_000, ...options },
@@ -49,9 +49,13 @@ async function watch(run, up, untilMs) {
 }
 
 function children(run, { goneAtMs }, askedMs) {
-  const ends = new Map(run.noted('end').map(({ pid, atMs }) => [pid, atMs]));
-  const after = (atMs) => (atMs === null ? null : atMs - askedMs);
-  return [...goneAtMs].map(([pid, atMs]) => ({ endedMs: after(ends.get(pid) ?? null), goneMs: after(atMs) }));
+  const [terms, ends] = ['term', 'end'].map((what) => new Map(run.noted(what).map(({ pid, atMs }) => [pid, atMs])));
+  const after = (atMs = null) => (atMs === null ? null : atMs - askedMs);
+  return [...goneAtMs].map(([pid, atMs]) => ({
+    termMs: after(terms.get(pid)),
+    endedMs: after(ends.get(pid)),
+    goneMs: after(atMs),
+  }));
 }
 
 function isAlive(pid) {

@@ -26,8 +26,8 @@ test('a steady load: as many as are due, each answered whole, on few connections
   const report = await started.stop();
   const due = ((performance.now() - from) / 1000) * 200;
   expect(report.sent).toBeGreaterThan(300);
-  expect(report.sent).toBeLessThanOrEqual(due + 1);
-  expect(report).toMatchObject({ answered: report.sent, failed: 0, failures: [], skipped: 0 });
+  expect(report.sent + report.skipped).toBeLessThanOrEqual(due + 1);
+  expect(report).toMatchObject({ answered: report.sent, failed: 0, failures: [] });
   expect([...paths]).toEqual(['/health text/html']);
   expect(report.p50Ms).toBeGreaterThan(0);
   expect(report.p99Ms).toBeGreaterThanOrEqual(report.p50Ms);
