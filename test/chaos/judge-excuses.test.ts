@@ -116,7 +116,7 @@ test.each<Case>([
   ],
   [
     'no TERM where the machine stood still until the time was over',
-    { ...killedOne, ledger: without(SIDEKIQ, 'TERM', 'drained'), lagMs: 800 },
+    { ...killedOne, ledger: without(SIDEKIQ, 'TERM', 'drained'), lagMs: 1500 },
     ignoring,
   ],
   [

@@ -95,9 +95,19 @@ test.each<Broken>([
   ['no TERM', { ledger: without(SIDEKIQ, 'TERM') }, {}, /^leader of sidekiq got its TERM never$/],
   [
     'no TERM on a machine that is late, and not so late',
-    { ...killedOne, ledger: without(SIDEKIQ, 'TERM', 'drained'), lagMs: 300 },
+    { ...killedOne, ledger: without(SIDEKIQ, 'TERM', 'drained'), lagMs: 1400 },
     ignoring,
     /^leader of sidekiq got its TERM never$/,
+  ],
+  [
+    'the same, of a puma behind a router and a start script',
+    {
+      ...{ end: exit(137), endedAtMs: STOP_MS + 1600, lagMs: 500 },
+      ledger: [...without(PUMA, 'TERM', 'drained'), entry('puma', OTHER, 1300, `waits-for ${PUMA}`)],
+      output: last({}, 'asked to stop by SIGTERM; puma had to be killed', 137),
+    },
+    { memory: 'save', puma: { ...plain, behind: 'script' } },
+    /^worker of puma got its TERM never$/,
   ],
   [
     'a TERM too late behind a start script',
