@@ -42,18 +42,27 @@ function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: numbe
   const dueMs = dueMsOf(story, record, life, toMs);
   if (ended !== null && endsUnasked(life) && ended.atMs <= dueMs) return [];
   const atMs = askedAtMs(life, fromMs);
-  const isNeverDue = atMs === null && Math.min(secondInterruptMs(record), fromMs + CHILDREN_MS) <= dueMs;
+  const isNeverDue =
+    atMs === null && (secondInterruptMs(record) <= dueMs || hasStoodStill(story, record, life, fromMs));
   const lateMs = Math.round((atMs ?? record.endedAtMs) - dueMs);
   if (isNeverDue || (lateMs <= 0 && atMs !== null)) return [];
   return [`${is} of ${child} got its TERM ${atMs === null ? 'never' : `${lateMs} ms late`}`];
 }
 
-/** What a start script leaves behind has its TERM as soon as the script is seen to have ended at its own. */
 function dueMsOf(story: Story, record: TinyRecord, { child, startedAtMs }: Life, toMs: number): number {
   const slackMs = slackOf(record) + (story.memory === 'off' ? 0 : 300);
+  return Math.max(toMs, startedAtMs) + waitsMs(story, child) + slackMs;
+}
+
+/** From the stop to its TERM. What a start script leaves behind has that as soon as the script is seen to have ended at its own. */
+function waitsMs(story: Story, child: Life['child']): number {
   const drainMs = child === 'puma' && isRouted(story) ? DRAIN_MS : 0;
-  const behindMs = natureOf(story, child).behind === null ? 0 : LOOK_MS;
-  return Math.max(toMs, startedAtMs) + drainMs + behindMs + slackMs;
+  return drainMs + (natureOf(story, child).behind === null ? 0 : LOOK_MS);
+}
+
+/** The machine, from its TERM until the time for children was over: they are killed then. */
+function hasStoodStill(story: Story, { lagMs }: TinyRecord, { child, startedAtMs }: Life, fromMs: number): boolean {
+  return Math.max(0, startedAtMs - fromMs) + waitsMs(story, child) + lagMs >= CHILDREN_MS;
 }
 
 function judgeKill(story: Story, record: TinyRecord, life: Life, stop: Moment, lives: readonly Life[]): string[] {
