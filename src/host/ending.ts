@@ -26,7 +26,7 @@ export class Ending {
     this.#isInSession = isInSession;
   }
 
-  /** Until nobody lives, or the kernel has had its time since `killAtMs`. Names those that it took part in ending, and not who has
+  /** Until nobody lives, or the kernel has had its time since `killAtMs`, of which a late look may take all. Names those that it took part in ending, and not who has
    * come and gone with them. */
   async empty(living: () => ProcessRow[], killAtMs: () => number): Promise<Leftovers> {
     const seen = new Map<string, ProcessRow>();

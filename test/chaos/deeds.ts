@@ -82,7 +82,12 @@ function targets(whom: Whom, scene: Scene): number[] {
   const entries = readLedger(folder);
   const pids = new Set(whom === 'helper' ? helpersIn(entries) : pidsOf(whom, entries));
   // A pid may be somebody else's by now: what is ours names the ledger.
-  return [...pids].filter((pid) => commandLine(pid).includes(folder));
+  return [...pids].filter((pid) => isIn(folder, pid));
+}
+
+/** A child names its ledger, which is in the folder of its dyno. */
+export function isIn(folder: string, pid: number): boolean {
+  return commandLine(pid).includes(`${folder}/`);
 }
 
 /** A child goes by its first process; who does its work, if that is another one, is the worker. */

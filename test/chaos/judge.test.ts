@@ -67,7 +67,7 @@ test.each<Broken>([
     {},
     /tells another exit code/,
   ],
-  ['a warning', { output: `(node:4) Leaks\n${last()}` }, {}, /^a warning of Node: \(node:4\) Leaks$/],
+  ['a warning', { warnings: ['a warning of Node: (node:4) Leaks'] }, {}, /^a warning of Node: \(node:4\) Leaks$/],
   [
     'a kill that was none',
     { output: last({}, 'asked to stop by SIGTERM; puma had to be killed') },

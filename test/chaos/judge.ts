@@ -9,13 +9,13 @@ import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { judgeStop } from './judge-stop.ts';
 import { livesOf, type Life } from './lives.ts';
-import { BUDGET_MS, factsIn, warningsIn, type TinyRecord } from './record.ts';
+import { BUDGET_MS, factsIn, type TinyRecord } from './record.ts';
 import { natureOf, type Story } from './story.ts';
 
 /** Every invariant that a story has broken, in words; derived from what we did and what the children wrote, and from
  * docs/termination.md, not from the supervisor's code. */
 export function judge(story: Story, record: TinyRecord): string[] {
-  return [...warningsIn(record.output), ...judgeLife(story, record)];
+  return [...record.warnings, ...judgeLife(story, record)];
 }
 
 function judgeLife(story: Story, record: TinyRecord): string[] {

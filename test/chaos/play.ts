@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { End } from '../harness/dyno.ts';
 import { alive, commandLine, justStarted, ofDyno, signalIfAlive } from '../harness/processes.ts';
 import { environmentOf, hasSteps } from './dyno-env.ts';
-import { perform, readLedger, setClock, type Scene } from './deeds.ts';
+import { isIn, perform, readLedger, setClock, type Scene } from './deeds.ts';
 import { watchLag } from './lag.ts';
-import { BUDGET_MS, type Done, type Left, type TinyRecord } from './record.ts';
+import { BUDGET_MS, warningsIn, type Done, type Left, type TinyRecord } from './record.ts';
 import { Reader } from './reader.ts';
 import { now } from './now.ts';
 import { startLoad, type Stage } from './stage.ts';
@@ -75,10 +75,11 @@ async function watch(story: Story, scene: Scene, abort: AbortController): Promis
   const processesLeft = await leftOf(scene, end);
   const reader = scene.reader.is;
   const output = await scene.reader.text(READ_LOOKS);
+  const warnings = warningsIn(output + scene.reader.apart);
   const patience = setTimeout(() => abort.abort(), ANSWERED_WITHIN_MS);
   const answers = await Promise.all(scene.answers);
   clearTimeout(patience);
-  return { startedAtMs, endedAtMs, end, done, output, reader, answers, processesLeft };
+  return { startedAtMs, endedAtMs, end, done, output, warnings, reader, answers, processesLeft };
 }
 
 function start(story: Story, stage: Stage, house: string, port: number, giveUp: AbortSignal): Scene {
@@ -149,7 +150,7 @@ async function leftOf(scene: Scene, { signal }: End): Promise<Left[]> {
 /** What carries the marker, and what has thrown it away but stands in the ledger. */
 function ours({ marker, seen, folder }: Scene): number[] {
   const named = readLedger(folder).map(({ pid }) => pid);
-  const bare = named.filter((pid) => alive(pid) && commandLine(pid).includes(folder));
+  const bare = named.filter((pid) => alive(pid) && isIn(folder, pid));
   return [...new Set([...ofDyno(marker, seen), ...bare])].filter(alive);
 }
 

@@ -15,6 +15,8 @@ export class Reader {
   readonly #file: string;
   #stream: Readable | null = null;
   #text = '';
+  /** What came on stderr, where that is not the same as stdout. */
+  apart = '';
 
   constructor(kind: Story['stdout'], stage: Stage) {
     this.#file = join(stage.folder, 'log');
@@ -30,7 +32,7 @@ export class Reader {
   started({ stdout, stderr }: ChildProcess): void {
     if (this.fd !== 'pipe') return closeSync(this.fd);
     if (stdout !== null) this.#listen(stdout);
-    stderr?.resume();
+    stderr?.setEncoding('utf8').on('data', (text: string) => (this.apart += text));
   }
 
   /** False where there is nothing to stall or close. */

@@ -15,6 +15,8 @@ export type TinyRecord = {
   ledger: readonly Entry[];
   /** Everything on stdout that somebody read. */
   output: string;
+  /** Of the supervisor's Node, in words. */
+  warnings: readonly string[];
   reader: 'reads' | 'stalls' | 'closed';
   answers: readonly Answer[];
   /** Of this dyno, as it had just ended. */
