@@ -45,6 +45,7 @@ function read(words) {
     const flag = { type: 'boolean', default: false };
     const options = { runs: text, seed: text, path: text, 'at-once': text, keep: text, docs: flag, help: flag };
     const { values } = parseArgs({ args: words, options });
+    if (values.path !== undefined && values.seed === undefined) throw new CannotRun('--path: expected --seed too');
     return checked({
       ...{ root, help: values.help, isForDocs: values.docs },
       runs: number('--runs', values.runs ?? '100', 1, 1_000_000),

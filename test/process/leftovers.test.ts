@@ -57,8 +57,11 @@ test('work behind a start script, which dies of TERM, has its time to finish', a
   expect(lastLine(dyno)).toMatch(/the children ended by themselves, node \(pid \d+\) was ended/);
 });
 
-test('work behind a start script hears of the stop while another child still drains', async () => {
-  const env = { SIDEKIQ_COMMAND: `sh -c '${tiny('sidekiq', 'after=100')}; true'` };
+test.each([
+  ['behind a start script', ''],
+  ['in a session of its own', 'setsid '],
+])('work %s hears of the stop while another child still drains', async (_, session) => {
+  const env = { SIDEKIQ_COMMAND: `sh -c '${session}${tiny('sidekiq', 'after=100')}; true'` };
   const dyno = startWeb('after=1500', '', { env });
   await bothUp(dyno);
   dyno.signal('SIGTERM');
