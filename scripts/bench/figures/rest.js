@@ -16,7 +16,7 @@ const QUICK = { rounds: 1, settleMs: 5000, watchMs: 5000 };
 const KINDS = ['private', 'dirty', 'rss'];
 
 export async function rest({ peers, say, isQuick }) {
-  const all = [...peers, BARE];
+  const all = [...peers.flatMap(variantsOf), BARE];
   const looks = new Map(all.map(({ name }) => [name, { 3: [], 50: [] }]));
   const { rounds, ...waits } = isQuick ? QUICK : FULL;
   for (let round = 0; round < rounds; round += 1) {
@@ -32,6 +32,15 @@ export async function rest({ peers, say, isQuick }) {
     notes: NOTES,
     data,
   };
+}
+
+function variantsOf(peer) {
+  if (peer.name !== 'mstdn-supervise') return [peer];
+  const line = (setup) => {
+    const { env, ...rest } = peer.line(setup);
+    return { ...rest, env: { ...env, SUPERVISE_MEMORY_GUARD: 'off' } };
+  };
+  return [peer, { ...peer, name: `${peer.name}, no guard`, line }];
 }
 
 /** Started one after the other, then all at the same time: [name, { memory, cpuMs a minute }]. */
@@ -93,6 +102,6 @@ const NOTES = [
   'Only the dirty part can be compared between all: the peers run at the same time, so for those on Node nothing of its binary is private, for ruby-foreman and supervisord all of theirs is. In a dyno the text of Ruby is shared with puma and sidekiq, that of Python with nobody, that of Node with streaming and only while that runs: what it then takes is in the whole dyno, below, where the node of ours is counted in full.',
   `CPU: of ${FULL.watchMs / 1000} s in each round, scaled to a minute.`,
   'The added child is the difference of 50 and 3 children, divided by 47.',
-  'The children are ready (one answers on PORT, the others touch the file that sidekiq touches); the memory guard of ours is on, with a quota of 512M, and looks at all of them.',
+  'The children are ready (one answers on PORT, the others touch the file that sidekiq touches); the memory guard of ours is on, with a quota of 512M, and looks at all of them. The row without it: SUPERVISE_MEMORY_GUARD=off.',
   'bare node: a script of five lines that spawns the children, which is what Node itself takes.',
 ];
