@@ -11,7 +11,7 @@ export default defineConfig({
     globalSetup: 'test/harness/leftovers.ts',
     reporters: ['default', './test/harness/report.ts'],
     projects: [
-      kind('pure', 0, 20_000, ['test/**/*.test.{ts,js}'], [...withProcesses, ...withRealParts, ...chaos]),
+      kind('pure', 0, 120_000, ['test/**/*.test.{ts,js}'], [...withProcesses, ...withRealParts, ...chaos]),
       kind('process', 1, 120_000, withProcesses),
       kind('real', 2, 120_000, withRealParts),
       // More of them: `npm run chaos`.
