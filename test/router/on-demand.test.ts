@@ -23,7 +23,7 @@ async function start(up: readonly ('puma' | 'streaming')[] = ['puma']): Promise<
 }
 
 async function asks(...demands: readonly object[]): Promise<void> {
-  await eventually(() => expect(rig.demands).toEqual(demands), 10_000);
+  await eventually(() => expect(rig.demands).toEqual(demands));
 }
 
 test('the first request wants it, those that follow do not, and each is answered once it is up', async () => {

@@ -10,7 +10,7 @@ export async function repliesOn(client: Wire, count: number, methods: readonly s
     const whole = final.filter(({ isComplete }) => isComplete !== false);
     if (whole.length < count) throw waiting(client, `${whole.length} replies of ${count}`);
     return whole;
-  }, 10_000);
+  });
 }
 
 export async function replyOn(client: Wire, method = 'GET'): Promise<Message> {

@@ -26,7 +26,7 @@ export class Upstream {
       const wire = this.wires[index];
       if (wire === undefined) throw new Error(`${this.wires.length} connections so far`);
       return wire;
-    }, 10_000);
+    });
   }
 
   /** The same, once the head of a request has come in on it. */
@@ -88,5 +88,5 @@ export async function requestsOf(upstream: Upstream, count: number): Promise<Mes
     const { requests } = upstream;
     expect(requests.map(({ isComplete }) => isComplete)).toEqual(Array.from({ length: count }, () => true));
     return requests;
-  }, 10_000);
+  });
 }

@@ -342,7 +342,7 @@ test('one whose upgrade was refused and who never hangs up is hung up on', async
   await eventually(() => {
     if (client.socket.writable) client.send('more ');
     expect(client.isClosed).toBe(true);
-  }, 10_000);
+  });
 });
 
 test('one behind a request that is not answered yet does not overtake it', async () => {

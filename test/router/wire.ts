@@ -30,13 +30,13 @@ export class Wire {
     await eventually(() => {
       if (typeof what === 'string' ? this.received.includes(what) : what.test(this.received)) return;
       throw new Missed(`no ${String(what)} in ${JSON.stringify(this.received.slice(-2000))}`, this.isClosed);
-    }, 10_000);
+    });
     return this.received;
   }
 
   /** Resolves with all that came, once the connection is closed at both ends. */
   async closed(): Promise<string> {
-    await eventually(() => expect(this.isClosed, `still open after ${this.received.slice(-500)}`).toBe(true), 10_000);
+    await eventually(() => expect(this.isClosed, `still open after ${this.received.slice(-500)}`).toBe(true));
     return this.received;
   }
 
