@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { HIGH_WATER_BYTES, Output, PENDING_BYTES } from '../../src/host/output.ts';
+import { FakeClock } from '../fakes/clock.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { CountingClock, flagsOf, Pipe } from './pipe.ts';
 
@@ -139,6 +140,26 @@ test('close gives up on a stalled reader, and lets go of the timer and the descr
   expect(clock.pending).toBe(0);
   expect(output.write(LINE)).toBe(false);
   closeSync(openSync(pipe.path, constants.O_WRONLY | constants.O_NONBLOCK));
+});
+
+test('as the time runs out the lines of children make way for the last of ours, and are counted', async () => {
+  const [pipe, clock] = [new Pipe(), new FakeClock()];
+  const output = new Output(pipe.fd, clock, notice);
+  const passed = [0, 1, 2].map((n) => output.pass(Buffer.from(LINE.repeat(70 - n))));
+  output.endPassing();
+  await Promise.all(passed);
+  output.write('last\n');
+  const closed = output.close(2000);
+  await clock.advance(1400);
+  pipe.read(4096); // a slow reader
+  await clock.advance(200);
+  pipe.read(4096);
+  await clock.advance(400);
+  await closed;
+  pipe.read();
+  const lines = pipe.received.toString().split('\n');
+  const whole = lines.filter((text) => `${text}\n` === LINE).length;
+  expect(lines.slice(whole)).toEqual([`dropped ${70 + 69 + 68 - whole}`, 'last', '']);
 });
 
 test('a full disk is no end, and nothing to wait for', async () => {

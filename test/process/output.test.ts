@@ -116,6 +116,35 @@ test('with a prefix and a reader that stalls: held back, then all of it arrives'
   closeSync(reader);
 });
 
+test('with a prefix and a reader that is too slow for a flood: the last line comes last, in time', async () => {
+  const folder = tempFolder();
+  const fifo = join(folder, 'fifo');
+  await execa('mkfifo', [fifo]);
+  const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  const writer = openSync(fifo, constants.O_WRONLY);
+  const flood = 'trap "" TERM; yes "a line of a flood"';
+  const dyno = startDyno({
+    args: ['web'],
+    env: { PUMA_COMMAND: `sh -c '${flood}'`, SUPERVISE_LOG_PREFIX: 'true', SUPERVISE_STOP_TIMEOUT: '3' },
+    stdio: ['ignore', writer, 'ignore'],
+  });
+  closeSync(writer);
+  const text: string[] = [];
+  const buffer = Buffer.alloc(4096);
+  const reading = setInterval(() => text.push(buffer.toString('latin1', 0, tryRead(reader, buffer))), 20);
+  await eventually(() => expect(text.join('')).toContain('puma | a line of a flood'));
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 137, signal: null });
+  clearInterval(reading);
+  for (let read = tryRead(reader, buffer); read > 0; read = tryRead(reader, buffer)) {
+    text.push(buffer.toString('latin1', 0, read));
+  }
+  const [dropped, last] = text.join('').trimEnd().split('\n').slice(-2);
+  expect(dropped).toMatch(/^mstdn-supervise: \d+ log lines were dropped here, because nobody read them$/);
+  expect(last).toMatch(/"fact":"outcome".*exit code 137"/);
+  closeSync(reader);
+});
+
 test('a full disk under stdout does not end the dyno', async () => {
   const full = openSync('/dev/full', 'w');
   const child = spawn(process.execPath, [binary, 'web'], {
