@@ -5,7 +5,7 @@ import { favourMemory } from './host/favour-memory.ts';
 import { findCommand } from './host/find-command.ts';
 import { limitsOfThisMachine } from './host/limits.ts';
 import { NodeHost } from './host/node-host.ts';
-import { Output } from './host/output.ts';
+import { Output, OUR_LAST_LINES_MS } from './host/output.ts';
 import { whenParentShellEnds, type Parent } from './host/parent-shell.ts';
 import type { Signals } from './host/signals.ts';
 import { isTerminal } from './host/terminal.ts';
@@ -48,7 +48,8 @@ export async function runDyno(plan: Plan, { env, settings, place, parent, signal
   forgetShell();
   cancelFavour();
   const patience = (): number => Math.max(0, Math.min(LAST_LINES_MS, leaveAtMs + AFTER_LEAVING_MS - clock.now()));
-  await host.close(patience());
+  await host.close(Math.max(0, patience() - OUR_LAST_LINES_MS));
+  for (const output of [stdout, stderr]) output.endPassing();
   log.tell({ fact: 'outcome', ...outcome });
   await log.written();
   await Promise.all([stdout.close(patience()), stderr.close(patience())]);

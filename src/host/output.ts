@@ -5,6 +5,8 @@ import { openWriter, type Writer } from './writer.ts';
 export const PENDING_BYTES = 131_072;
 /** From here on the children's lines are held back (with a prefix), so that our own always find room. */
 export const HIGH_WATER_BYTES = 65_536;
+/** What is kept of the time for last lines: before it is over, those of children make way for ours. */
+export const OUR_LAST_LINES_MS = 500;
 const RETRY_LEAST_MS = 2;
 const RETRY_MOST_MS = 200;
 /** A pipe takes so much whole or not at all (PIPE_BUF of Linux), so that the lines of those who share it never mix. */
@@ -12,7 +14,7 @@ const ATOMIC_BYTES = 4096;
 const NEWLINE = 0x0a;
 
 /** standsFor: how many lines are missing when this is dropped, where it is not itself what is missing. */
-type Entry = { bytes: Buffer; standsFor?: number };
+type Entry = { bytes: Buffer; isOfChild?: boolean; standsFor?: number };
 
 /** Our lines on their way to stdout or stderr: in order, never blocking, bounded. */
 export class Output {
@@ -27,7 +29,8 @@ export class Output {
   #dropped = 0;
   #retryMs = RETRY_LEAST_MS;
   #timer: Cancel | null = null;
-  #waiting: (() => void)[] = [];
+  #waiting: { bytes: Buffer; goOn: () => void }[] = [];
+  #isPassing = true;
   #closed = false;
 
   /** notice: the line that stands where lines were dropped. */
@@ -51,11 +54,29 @@ export class Output {
 
   /** For a child's lines: waits until there is room instead of dropping, so that back-pressure reaches the child. */
   async pass(bytes: Buffer): Promise<void> {
-    while (this.#isFull) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    if (this.#closed) return;
-    this.#queue({ bytes });
+    while (this.#mustWait) await new Promise<void>((goOn) => this.#waiting.push({ bytes, goOn }));
+    if (this.#isDone) return;
+    this.#queue({ bytes, isOfChild: true });
     this.#mostBytes = Math.max(PENDING_BYTES, this.#bytes + PENDING_BYTES - HIGH_WATER_BYTES);
     if (this.#timer === null) this.#flush();
+  }
+
+  /** The children have had their time: who still waits for room is counted among what was dropped. */
+  endPassing(): void {
+    this.#isPassing = false;
+    for (const { bytes, goOn } of this.#waiting.splice(0)) {
+      this.#dropped += countLines(bytes);
+      goOn();
+    }
+  }
+
+  get #mustWait(): boolean {
+    return this.#isFull && !this.#isDone;
+  }
+
+  /** With the children. */
+  get #isDone(): boolean {
+    return this.#closed || !this.#isPassing;
   }
 
   get #isFull(): boolean {
@@ -70,6 +91,7 @@ export class Output {
     this.#noteDropped();
     while (this.#bytes > 0 && this.#clock.now() < end) {
       await new Promise<void>((resolve) => this.#clock.after(RETRY_LEAST_MS, resolve));
+      if (this.#clock.now() >= end - OUR_LAST_LINES_MS) this.#dropChildren();
       this.#flush();
     }
     this.#discard();
@@ -103,7 +125,7 @@ export class Output {
     if (this.#bytes > 0) this.#retry();
     if (this.#isFull) return;
     this.#mostBytes = PENDING_BYTES;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const { goOn } of this.#waiting.splice(0)) goOn();
   }
 
   #writeSome(writer: Writer): boolean {
@@ -127,6 +149,20 @@ export class Output {
     this.#dropped = 0;
   }
 
+  /** But for the rest of a line that has begun. */
+  #dropChildren(): void {
+    const begun = this.#isWithinLine ? this.#pending.shift() : undefined;
+    const [rest, more] = begun?.isOfChild ? split(begun.bytes) : [begun?.bytes, null];
+    const theirs = this.#pending.filter(({ isOfChild }) => isOfChild).map(({ bytes }) => bytes);
+    const missing = [...(more ? [more] : []), ...theirs].reduce((count, bytes) => count + countLines(bytes), 0);
+    const ours = this.#pending.filter(({ isOfChild }) => !isOfChild);
+    const noted = ours.reduce((count, { standsFor = 0 }) => count + standsFor, 0);
+    [this.#pending, this.#bytes, this.#dropped] = [[], 0, missing + noted];
+    if (begun && rest) this.#append({ ...begun, bytes: rest });
+    this.#noteDropped();
+    for (const entry of ours) if (entry.standsFor === undefined) this.#append(entry);
+  }
+
   #retry(): void {
     this.#timer = this.#clock.after(this.#retryMs, () => this.#flush());
     this.#retryMs = Math.min(RETRY_MOST_MS, this.#retryMs * 2);
@@ -146,7 +182,7 @@ export class Output {
     this.#closed = true;
     this.#pending = [];
     this.#bytes = 0;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const { goOn } of this.#waiting.splice(0)) goOn();
   }
 }
 
@@ -154,7 +190,17 @@ export class Output {
 function wholeLines(bytes: Buffer): number {
   if (bytes.length <= ATOMIC_BYTES) return bytes.length;
   const end = bytes.lastIndexOf(NEWLINE, ATOMIC_BYTES - 1);
-  return 1 + (end >= 0 ? end : bytes.indexOf(NEWLINE)) || bytes.length;
+  return end >= 0 ? end + 1 : restOfLine(bytes);
+}
+
+/** After the first line. */
+function split(bytes: Buffer): [Buffer, Buffer] {
+  const at = restOfLine(bytes);
+  return [bytes.subarray(0, at), bytes.subarray(at)];
+}
+
+function restOfLine(bytes: Buffer): number {
+  return bytes.indexOf(NEWLINE) + 1 || bytes.length;
 }
 
 function countLines(bytes: Buffer): number {
