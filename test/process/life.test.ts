@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { nodes } from '../harness/nodes.ts';
 import { eventually } from '../harness/eventually.ts';
+import { freePort } from '../simulator/free-port.ts';
 import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
 import { binary, startDyno } from '../harness/dyno.ts';
 
@@ -182,6 +183,20 @@ test('USR2 to a puma that is not ready yet is not handed on', async () => {
   await dyno.says(/SIGUSR2 is for nobody here/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
+});
+
+test('USR2 is not handed on to who would die of it, as a puma that is just starting itself anew', async () => {
+  const port = await freePort();
+  const script = `use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => ${port}, Listen => 5, ReuseAddr => 1);
+    while (my $c = $s->accept) { <$c>; print $c "HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n" }`;
+  const env = { RUN_WORKER: '', PORT: `${port}`, PUMA_COMMAND: `perl -e '${script}'` };
+  const dyno = startWeb('', '', { env });
+  await dyno.says(/puma is ready/);
+  dyno.signal('SIGUSR2');
+  await dyno.says(/SIGUSR2 is for nobody here|puma was ended by SIGUSR2/);
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  expect(dyno.output).toMatch(/SIGUSR2 is for nobody here/);
 });
 
 test('sidekiq waits for puma to answer', async () => {
