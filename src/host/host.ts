@@ -94,6 +94,9 @@ export type Host = {
   onSignal: (listener: (signal: StopSignal | HandedOnSignal) => void) => Cancel;
   /** Remembers every descendant that lives now. */
   look(): void;
+  /** Whether a signal that is handed on would be heard: a program that has not asked for it yet dies of it or stops, as a puma does
+   * that is just starting itself anew. */
+  hears: (child: ChildName, signal: HandedOnSignal) => boolean;
   /** Calls back once this child has nothing in hand any more, its quiet signal sent; never where that cannot be seen. */
   whenIdle(spec: ChildSpec, idle: () => void): Cancel;
   /** SIGKILL for a child that lives, and its whole tree. */

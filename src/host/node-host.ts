@@ -8,14 +8,14 @@ import { Copies } from './copies.ts';
 import { send } from './ending.ts';
 import { CHILD_MARKER } from './families.ts';
 import type { Member } from './family-tree.ts';
-import type { Cancel, Child, Host, Leftovers, Process, ProcessId } from './host.ts';
+import type { Cancel, Child, HandedOnSignal, Host, Leftovers, Process, ProcessId } from './host.ts';
 import { whenTitled } from './idle.ts';
 import { killTree } from './kill-tree.ts';
 import { raiseOomScore } from './oom-score.ts';
 import { startOneShot } from './one-shot.ts';
 import type { Output } from './output.ts';
 import { parentDeathPrefix } from './parent-death.ts';
-import { readProcess } from './processes.ts';
+import { hearsNot, readProcess } from './processes.ts';
 import { prepareWatch } from './readiness.ts';
 import { removeSocket } from './remove-socket.ts';
 import type { Signals } from './signals.ts';
@@ -91,6 +91,11 @@ export class NodeHost implements Host {
   /** The processes of the children that live now, found by a walk through their trees. */
   family(): Member[] {
     return this.#sweeper.glance().filter(({ child }) => child !== '');
+  }
+
+  hears(child: ChildName, signal: HandedOnSignal): boolean {
+    const pid = this.#pidOf(child);
+    return pid !== null && !hearsNot(pid, signal);
   }
 
   whenIdle({ name, memory }: ChildSpec, idle: () => void): Cancel {

@@ -59,10 +59,7 @@ export function handOn(children: Children, signal: HandedOnSignal, plan: ServePl
   const takers = [...children]
     .filter(([name, child]) => specOf(plan, name)?.forwards.includes(signal) === true && hears(child))
     .map(([name]) => name);
-  return [
-    ...takers.map((child): Effect => ({ do: 'signal', child, signal })),
-    { do: 'tell', fact: { fact: 'handed-on', signal, children: takers } },
-  ];
+  return [{ do: 'hand-on', children: takers, signal }];
 }
 
 function hears({ is }: ChildState): boolean {

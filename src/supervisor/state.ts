@@ -105,6 +105,8 @@ export type Effect =
   /** Remember the descendants of the children while those live: afterwards they may not be told from strangers. */
   | { do: 'look' }
   | { do: 'signal'; child: ChildName; signal: NodeJS.Signals }
+  /** To those of them that would hear it, and tell to whom. */
+  | { do: 'hand-on'; children: readonly ChildName[]; signal: HandedOnSignal }
   /** Post `idle` when it is. */
   | ({ do: 'watch-idle' } & Incarnation)
   /** SIGKILL for this child and all that comes from it. */

@@ -1,5 +1,5 @@
 import type { Tell } from '../facts.ts';
-import type { Cancel, Child, Host } from '../host/host.ts';
+import type { Cancel, Child, HandedOnSignal, Host } from '../host/host.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import type { Measure } from '../measures.ts';
 import { begin } from './begin.ts';
@@ -55,6 +55,8 @@ function carryOut(effect: Effect, running: Running): void {
       return spawn(effect.child, running);
     case 'signal':
       return running.children.get(effect.child)?.signal(effect.signal);
+    case 'hand-on':
+      return handOn(effect.children, effect.signal, running);
     case 'look':
       return host.look();
     case 'watch-idle':
@@ -97,6 +99,12 @@ function spawn(name: ChildName, { plan, host, tell, children, idle, inbox }: Run
   if (child.notWatched === null) return;
   tell({ fact: 'not-watched', child: name, why: child.notWatched });
   inbox.put({ type: 'unwatched', child: name, atMs: host.clock.now() });
+}
+
+function handOn(names: readonly ChildName[], signal: HandedOnSignal, { host, children, tell }: Running): void {
+  const heard = names.filter((name) => host.hears(name, signal));
+  for (const name of heard) children.get(name)?.signal(signal);
+  tell({ fact: 'handed-on', signal, children: heard });
 }
 
 function watchIdle(name: ChildName, startedAtMs: number, { plan, host, idle, inbox }: Running): void {

@@ -57,6 +57,10 @@ export class FakeHost implements Host {
     this.looks += 1;
   }
 
+  hears(): boolean {
+    return true;
+  }
+
   whenIdle({ name }: { name: string }, idle: () => void): Cancel {
     this.idle.set(name, idle);
     return () => this.idle.delete(name);

@@ -137,7 +137,8 @@ class World {
   #perform(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.do === 'spawn') this.#spawn(effect.child);
-      if (effect.do === 'signal' && !this.living.has(effect.child)) this.signalledAfterEnd.push(effect.child);
+      const told = effect.do === 'signal' ? [effect.child] : effect.do === 'hand-on' ? effect.children : [];
+      this.signalledAfterEnd.push(...told.filter((child) => !this.living.has(child)));
       if (effect.do === 'schedule' && effect.event.type === 'quiet-over') this.recycledAtMs.push(this.nowMs);
     }
   }

@@ -73,6 +73,8 @@ function words(effects: readonly Effect[]): string[] {
     switch (effect.do) {
       case 'spawn':
         return [`spawn ${effect.child}`];
+      case 'hand-on':
+        return effect.children.map((child) => `${effect.signal} ${child}`);
       case 'signal':
         return effect.signal === 'SIGCONT' ? [] : [`${effect.signal} ${effect.child}`];
       case 'kill-all':
