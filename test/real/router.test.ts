@@ -12,6 +12,9 @@ import { routedCheckout, startRouted } from './router-app.ts';
 const HTTPS = ['X-Forwarded-Proto: https'];
 const CLUSTER = { 'one process': '0', 'a master and a worker': '1' };
 
+/** What puma does where the app fails in the middle of a reply; with chunks it sends its error page first. */
+const BROKEN_OFF = /it closed the connection|not the size of a chunk: .*HTTP\/1\.1 500/;
+
 describe.each(Object.entries(CLUSTER))('puma as %s', (_, WEB_CONCURRENCY) => {
   test('the conformance table', async () => {
     const { dyno, port } = await startRouted({ WEB_CONCURRENCY });
@@ -24,7 +27,8 @@ describe.each(Object.entries(CLUSTER))('puma as %s', (_, WEB_CONCURRENCY) => {
     dyno.signal('SIGTERM');
     expect(await endOf(dyno)).toEqual(withExit(0));
     const troubles = dyno.output.match(/.*"router-trouble".*/g) ?? [];
-    expect(troubles.filter((line) => !line.includes('it closed the connection'))).toEqual([]);
+    expect(troubles.filter((line) => !BROKEN_OFF.test(line))).toEqual([]);
+    expect(troubles).not.toEqual([]);
   });
 });
 
@@ -119,7 +123,7 @@ const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
     }
   },
   async 'a download that breaks off is not presented as whole'(port) {
-    for (const target of ['/pieces?count=9&length=1&fail=5', '/pieces?count=9&fail=5']) {
+    for (const target of ['/pieces?count=9&fail=5', '/pieces?count=9&length=1&fail=5']) {
       await brokenOn(at(port).send(request(target, { headers: HTTPS })));
     }
   },
