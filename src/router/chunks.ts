@@ -61,7 +61,7 @@ export class Chunks {
       return false;
     }
     const size = /^([0-9a-fA-F]{1,12})[ \t]*(;.*)?$/.exec(line)?.[1];
-    if (size === undefined) throw new Error('a chunk without a size');
+    if (size === undefined) throw new Error(`not the size of a chunk: ${start(line)}`);
     this.#left = parseInt(size, 16);
     this.#state = this.#left === 0 ? 'trailers' : 'data';
     return false;
@@ -70,8 +70,13 @@ export class Chunks {
   #addTrailer(line: string): false {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(0, colon));
-    if (!TOKEN.test(name) || UNFIT.test(line)) throw new Error(`not a trailer: ${JSON.stringify(line.slice(0, 60))}`);
+    if (!TOKEN.test(name) || UNFIT.test(line)) throw new Error(`not a trailer: ${start(line)}`);
     if (!FRAMING.test(name)) this.#trailers.push(name, value(line, colon));
     return false;
   }
+}
+
+/** Enough of it to know what it is. */
+function start(line: string): string {
+  return JSON.stringify(line.slice(0, 60));
 }

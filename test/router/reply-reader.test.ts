@@ -122,7 +122,11 @@ test.each([
   ['a header without a colon', 'HTTP/1.1 200 OK\r\nA\r\n\r\n', 'not a header'],
   ['a space before the colon', 'HTTP/1.1 200 OK\r\nA : b\r\n\r\n', 'not a header'],
   ['headers without end', `HTTP/1.1 200 OK\r\nA: ${'b'.repeat(300_000)}`, 'headers without end'],
-  ['a chunk without a size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n', 'not the size of a chunk: "x"'],
+  [
+    'a chunk without a size',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n',
+    'not the size of a chunk: "x"',
+  ],
   [
     'an error in the middle of a chunked reply, as puma sends it',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nHTTP/1.1 500 Internal Server Error\r\n\r\n',
