@@ -229,14 +229,6 @@ test.each<Case>([
     },
     behind('script'),
   ],
-  [
-    "the kernel's TERM to one that is busy with growing",
-    {
-      ...{ ...dead, endedAtMs: STOP_MS + 4 },
-      ledger: [...without(SIDEKIQ, 'TERM', 'drained'), ...asked(SIDEKIQ, STOP_MS + 350)],
-    },
-    grows('save', 'self'),
-  ],
   ['an outcome behind half a line', { output: `puma half of a line${last()}` }],
   [
     'half a line with its prefix, and the rest of it',

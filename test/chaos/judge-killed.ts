@@ -17,12 +17,11 @@ export function judgeKilled(story: Story, record: TinyRecord): string[] {
 }
 
 function judgeChild(story: Story, record: TinyRecord, life: Life, isLeft: boolean, askedMs: number | null): string[] {
-  const { term, grows } = natureOf(story, life.child);
+  const { term } = natureOf(story, life.child);
   if (life.is === 'waiter') return isLeft ? [`${life.child} was left by a killed supervisor`] : [];
   if (askedMs === null && life.ended === null && isLeft) return [`${life.child} got no TERM from the kernel`];
-  // Perl hears a signal when it has got all its memory.
-  const dueMs = record.endedAtMs + slackOf(record) + (grows?.what === 'self' ? 500 : 100);
-  if (askedMs !== null && askedMs > dueMs) return [`${life.child} got its TERM late`];
+  if (askedMs !== null && askedMs > record.endedAtMs + slackOf(record) + 100)
+    return [`${life.child} got its TERM late`];
   const drains = term.how !== 'ignore' && term.afterMs < 500;
   return isLeft && drains ? [`${life.child} was left by a killed supervisor`] : [];
 }

@@ -355,7 +355,7 @@ test.each<Broken>([
     /^a second INT did not end it at once/,
   ],
   [
-    "the kernel's TERM to one that is busy with growing, long after the KILL of the supervisor",
+    "the kernel's TERM long after the KILL of the supervisor, to one that grows",
     {
       ...{ ...dead, endedAtMs: STOP_MS + 4 },
       ledger: [...without(SIDEKIQ, 'TERM', 'drained'), entry('sidekiq', SIDEKIQ, STOP_MS + 700, 'TERM')],
