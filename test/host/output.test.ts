@@ -162,6 +162,17 @@ test('as the time runs out the lines of children make way for the last of ours, 
   expect(lines.slice(whole)).toEqual([`dropped ${70 + 69 + 68 - whole}`, 'last', '']);
 });
 
+test('the last of ours finds room, however many of ours wait for a reader that comes back in time', async () => {
+  const pipe = new Pipe();
+  const { output } = outputTo(pipe.fd);
+  fill(output);
+  output.endPassing();
+  expect(output.write(`${'y'.repeat(400)} last\n`)).toBe(true);
+  const closed = output.close(60_000);
+  await pipe.receives('last\n');
+  await closed;
+});
+
 test('a full disk is no end, and nothing to wait for', async () => {
   const fd = openSync('/dev/full', 'w');
   onTestFinished(() => closeSync(fd));

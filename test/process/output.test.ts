@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
-import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
+import { binary, startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { bothUp, facts, startWeb, tiny } from './tiny.ts';
 
@@ -116,33 +116,60 @@ test('with a prefix and a reader that stalls: held back, then all of it arrives'
   closeSync(reader);
 });
 
-test('with a prefix and a reader that is too slow for a flood: the last line comes last, in time', async () => {
-  const folder = tempFolder();
-  const fifo = join(folder, 'fifo');
+/** Reads 4 kB fifty times a second; heard: what came so far. */
+type SlowReader = { stdout: number | 'pipe'; begin(dyno: Dyno): void; heard(): string };
+
+async function slowPipe(): Promise<SlowReader> {
+  const fifo = join(tempFolder(), 'fifo');
   await execa('mkfifo', [fifo]);
   const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   const writer = openSync(fifo, constants.O_WRONLY);
-  const flood = 'trap "" TERM; yes "a line of a flood"';
-  const dyno = startDyno({
-    args: ['web'],
-    env: { PUMA_COMMAND: `sh -c '${flood}'`, SUPERVISE_LOG_PREFIX: 'true', SUPERVISE_STOP_TIMEOUT: '3' },
-    stdio: ['ignore', writer, 'ignore'],
-  });
-  closeSync(writer);
-  const text: string[] = [];
   const buffer = Buffer.alloc(4096);
-  const reading = setInterval(() => text.push(buffer.toString('latin1', 0, tryRead(reader, buffer))), 20);
-  await eventually(() => expect(text.join('')).toContain('puma | a line of a flood'));
-  dyno.signal('SIGTERM');
-  expect(await dyno.exited).toEqual({ code: 137, signal: null });
-  clearInterval(reading);
-  for (let read = tryRead(reader, buffer); read > 0; read = tryRead(reader, buffer)) {
-    text.push(buffer.toString('latin1', 0, read));
-  }
-  expect(text.join('')).toMatch(/\nmstdn-supervise: \d+ log lines were dropped here, because nobody read them\n/);
-  expect(text.join('').trimEnd().split('\n').at(-1)).toMatch(/"fact":"outcome".*exit code 137"/);
-  closeSync(reader);
-});
+  let text = '';
+  const read = (): void => void (text += buffer.toString('latin1', 0, tryRead(reader, buffer)));
+  const begin = (): void => {
+    closeSync(writer);
+    const reading = setInterval(read, 20);
+    onTestFinished(() => clearInterval(reading));
+    onTestFinished(() => closeSync(reader));
+  };
+  return { stdout: writer, begin, heard: () => text };
+}
+
+function slowSocket(): Promise<SlowReader> {
+  let text = '';
+  const begin = ({ child: { stdout } }: Dyno): void => {
+    stdout?.removeAllListeners('data').pause();
+    const reading = setInterval(() => (text += String(stdout?.read(4096) ?? '')), 20);
+    onTestFinished(() => clearInterval(reading));
+  };
+  return Promise.resolve({ stdout: 'pipe', begin, heard: () => text });
+}
+
+test.each([
+  ['a pipe', slowPipe],
+  ['a socket', slowSocket],
+])(
+  'with a prefix and a reader of %s that is too slow for a flood: the last line comes last, in time',
+  async (_, open) => {
+    const reader = await open();
+    const flood = 'trap "" TERM; yes "a line of a flood"';
+    const dyno = startDyno({
+      args: ['web'],
+      env: { PUMA_COMMAND: `sh -c '${flood}'`, SUPERVISE_LOG_PREFIX: 'true', SUPERVISE_STOP_TIMEOUT: '3' },
+      stdio: ['ignore', reader.stdout, 'ignore'],
+    });
+    reader.begin(dyno);
+    const exited = new Promise((resolve) => dyno.child.once('exit', (code) => resolve(code)));
+    await eventually(() => expect(reader.heard()).toContain('puma | a line of a flood'));
+    dyno.signal('SIGTERM');
+    expect(await exited).toBe(137);
+    await eventually(() =>
+      expect(reader.heard().trimEnd().split('\n').at(-1)).toMatch(/"fact":"outcome".*exit code 137"/),
+    );
+    expect(reader.heard()).toMatch(/\nmstdn-supervise: \d+ log lines were dropped here, because nobody read them\n/);
+  },
+);
 
 test('a full disk under stdout does not end the dyno', async () => {
   const full = openSync('/dev/full', 'w');
