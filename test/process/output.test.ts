@@ -116,7 +116,7 @@ test('with a prefix and a reader that stalls: held back, then all of it arrives'
   closeSync(reader);
 });
 
-/** Reads 4 kB fifty times a second; heard: what came so far. */
+/** Reads 8 kB fifty times a second; heard: what came so far. */
 type SlowReader = { stdout: number | 'pipe'; begin(dyno: Dyno): void; heard(): string };
 
 async function slowPipe(): Promise<SlowReader> {
@@ -124,7 +124,7 @@ async function slowPipe(): Promise<SlowReader> {
   await execa('mkfifo', [fifo]);
   const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   const writer = openSync(fifo, constants.O_WRONLY);
-  const buffer = Buffer.alloc(4096);
+  const buffer = Buffer.alloc(8192);
   let text = '';
   const read = (): void => void (text += buffer.toString('latin1', 0, tryRead(reader, buffer)));
   const begin = (): void => {
@@ -138,10 +138,11 @@ async function slowPipe(): Promise<SlowReader> {
 
 function slowSocket(): Promise<SlowReader> {
   let text = '';
-  const begin = ({ child: { stdout } }: Dyno): void => {
-    stdout?.removeAllListeners('data').pause();
-    const reading = setInterval(() => (text += String(stdout?.read(4096) ?? '')), 20);
+  const begin = ({ child }: Dyno): void => {
+    const stdout = child.stdout?.removeAllListeners('data').pause();
+    const reading = setInterval(() => (text += String(stdout?.read(8192) ?? '')), 20);
     onTestFinished(() => clearInterval(reading));
+    child.once('exit', () => stdout?.on('data', (rest) => (text += String(rest)))); // Node reads it now, heard or not
   };
   return Promise.resolve({ stdout: 'pipe', begin, heard: () => text });
 }
