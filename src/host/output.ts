@@ -6,10 +6,12 @@ import { openWriter, type Writer } from './writer.ts';
 export const PENDING_BYTES = 131_072;
 /** From here on the children's lines are held back (with a prefix), so that our own always find room. */
 export const HIGH_WATER_BYTES = 65_536;
-/** What is kept of the time for last lines: before it is over, those of children make way for ours. */
-export const OUR_LAST_LINES_MS = 500;
+/** What is kept of the time for last lines: before it is over, those of children make way for ours. A socket that is full wakes
+ * its writer only when three quarters are read (unix_writable of Linux), which are 160 kB. */
+export const OUR_LAST_LINES_MS = 1000;
 const RETRY_LEAST_MS = 2;
 const RETRY_MOST_MS = 200;
+
 /** Our lines on their way to stdout or stderr: in order, never blocking, bounded. */
 export class Output {
   readonly #fd: number;
@@ -32,7 +34,7 @@ export class Output {
   /** False when there was no room and the text was dropped. */
   write(text: string | Buffer): boolean {
     const bytes = Buffer.from(text as string);
-    if (this.#takes === 'nothing' || this.#pending.bytes + bytes.length > this.#mostBytes) {
+    if (!this.#hasRoomFor(bytes)) {
       this.#pending.miss(1);
       return false;
     }
@@ -57,6 +59,11 @@ export class Output {
       this.#pending.miss(countLines(bytes));
       goOn();
     }
+  }
+
+  /** Our last lines always have room: they are few. */
+  #hasRoomFor({ length }: Buffer): boolean {
+    return this.#takes === 'ours' || (this.#takes === 'all' && this.#pending.bytes + length <= this.#mostBytes);
   }
 
   get #mustWait(): boolean {

@@ -1,0 +1,110 @@
+import { spawn, type ChildProcessByStdio, type StdioOptions } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { findCommand } from './find-command.ts';
+import { readShort } from './short-read.ts';
+
+/** Where every system has its cat, whatever PATH our children get. */
+const SYSTEM_PATH = '/usr/bin:/bin';
+/** The most that may be on its way through a relay: our last lines have to come after it, for a slow reader, too. */
+const ON_ITS_WAY_BYTES = 32_768;
+/** Bound on new relays in place of one that a signal ended. */
+const RELAYS = 5;
+
+type Cat = ChildProcessByStdio<Writable, null, null>;
+
+export function canRelay(): boolean {
+  return existsSync('/bin/sh') && !('error' in findCommand('cat', SYSTEM_PATH, '/'));
+}
+
+/** A `cat` that blocks in our place. It ignores the signals that a platform sends to every process of the dyno, is given
+ * nothing before it does, and ends with us. */
+export class Relay {
+  readonly #fd: number;
+  #cat: Cat;
+  #left = RELAYS;
+  #given = 0;
+  /** Of that, what has gone on, as far as we have looked. */
+  #gone = 0;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#cat = startCat(fd);
+  }
+
+  write(bytes: Buffer): number {
+    if (hasEnded(this.#cat)) this.#replace();
+    if (!ignoresSignals(this.#cat) || this.#isFull) return 0;
+    this.#cat.stdin.write(Buffer.from(bytes));
+    this.#given += bytes.length;
+    return bytes.length;
+  }
+
+  finish(abort: AbortSignal): Promise<void> {
+    return endOf(this.#cat, abort);
+  }
+
+  #replace(): void {
+    const { signalCode } = this.#cat;
+    if (signalCode === null || signalCode === 'SIGPIPE' || --this.#left === 0) throw new Error('the reader is gone');
+    this.#cat = startCat(this.#fd);
+    this.#given = this.#gone = 0;
+  }
+
+  get #isFull(): boolean {
+    if (this.#given - this.#gone < ON_ITS_WAY_BYTES) return false;
+    this.#gone = writtenBy(this.#cat) ?? this.#given - this.#cat.stdin.writableLength;
+    return this.#given - this.#gone >= ON_ITS_WAY_BYTES;
+  }
+}
+
+/** It says on a descriptor of its own when it has set its trap. */
+function startCat(fd: number): Cat {
+  const script = "trap '' TERM INT HUP; echo >&3; exec cat 3>&-";
+  const env = { PATH: SYSTEM_PATH };
+  const stdio: StdioOptions = ['pipe', fd, 'ignore', 'pipe'];
+  const cat = spawn('/bin/sh', ['-c', script], { stdio, detached: true, env }) as Cat;
+  cat.on('error', () => {});
+  cat.stdin.on('error', () => {}); // `exit` tells
+  saysSo(cat)
+    ?.on('error', () => {})
+    .resume()
+    .unref();
+  cat.unref();
+  return cat;
+}
+
+/** What `echo` has written before. */
+const SAID_BYTES = 1;
+
+/** Bytes, when each write is over; null where the kernel does not tell, as of a cat that copies by splice. */
+function writtenBy({ pid = 0 }: Cat): number | null {
+  const written = Number(/^wchar: (\d+)$/m.exec(readShort(`/proc/${pid}/io`))?.[1] ?? 0);
+  return written > SAID_BYTES ? written - SAID_BYTES : null;
+}
+
+function ignoresSignals(cat: Cat): boolean {
+  return (saysSo(cat)?.bytesRead ?? 0) > 0;
+}
+
+/** Not there when it could not be started. */
+function saysSo(cat: Cat): Socket | undefined {
+  return cat.stdio[3] as Socket | undefined;
+}
+
+function hasEnded(cat: Cat): boolean {
+  return cat.pid === undefined || cat.exitCode !== null || cat.signalCode !== null;
+}
+
+function endOf(cat: Cat, abort: AbortSignal): Promise<void> {
+  if (hasEnded(cat)) return Promise.resolve();
+  return new Promise((resolve) => {
+    cat.once('exit', () => resolve());
+    cat.ref();
+    cat.stdin.end();
+    const kill = (): void => void cat.kill('SIGKILL');
+    if (abort.aborted) kill();
+    else abort.addEventListener('abort', kill, { once: true });
+  });
+}
