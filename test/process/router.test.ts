@@ -97,6 +97,33 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
   });
 });
 
+/** A puma whose reply never ends. */
+const ENDLESS = `const { createServer } = require('node:http');
+const more = (reply) => reply.write(Buffer.alloc(65536)) ? setImmediate(more, reply) : reply.once('drain', () => more(reply));
+createServer((asked, reply) => asked.url === '/endless' ? more(reply) : reply.end()).listen(process.env.SOCKET);`;
+
+test('a second INT waits for no client that still takes its answer', async () => {
+  const cwd = tempFolder();
+  writeFileSync(join(cwd, 'puma.cjs'), ENDLESS);
+  const env = { SUPERVISE_ROUTER: 'true', PUMA_COMMAND: `${process.execPath} puma.cjs`, SUPERVISE_STOP_TIMEOUT: '600' };
+  const { dyno, port } = await startRouted(env, { cwd });
+  await dyno.says(/puma is ready/);
+  const client = connect(port, '127.0.0.1').on('error', () => {});
+  onTestFinished(() => void client.destroy());
+  client.pause().write('GET /endless HTTP/1.1\r\nHost: a\r\n\r\n');
+  let taken = 0;
+  const taking = setInterval(() => (taken += (client.read(2048) as Buffer | null)?.length ?? 0), 50);
+  onTestFinished(() => clearInterval(taking));
+  await eventually(() => expect(taken).toBeGreaterThan(8192));
+  dyno.signal('SIGINT');
+  await dyno.says(/stopping puma/);
+  dyno.signal('SIGINT');
+  await dyno.says(/puma was killed by us/);
+  taken = 0;
+  expect(await dyno.exited).toEqual({ code: 137, signal: null });
+  expect(taken, 'what the router and the kernel still had for it is more').toBeLessThan(100_000);
+});
+
 describe('without a router', () => {
   test('its code is not even loaded', async () => {
     for (const [env, isLoaded] of [
