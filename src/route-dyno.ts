@@ -8,8 +8,9 @@ import type { Watched } from './watch-memory.ts';
 
 /** A dyno's facts and measures with a router among them. */
 export type Routed = Pick<Watched, 'tell' | 'measures'> & {
-  /** Resolves when the last answer has gone out, and nothing of the router is left; at the latest at this time. */
-  close(atMs: number): Promise<void>;
+  /** Resolves when the last answer has gone out, and nothing of the router is left; at the latest at this time, or once there is
+   * no more waiting. */
+  close(atMs: number, hurry: Promise<void>): Promise<void>;
 };
 
 /** Opens the port of a dyno, before any child is started: it can be bound at once or not at all.
@@ -32,8 +33,8 @@ export async function routeDyno(plan: RouterPlan, { tell, measures, shortage }: 
         take = taker;
         for (const demand of waiting.splice(0)) taker(demand);
       }),
-      async close(atMs) {
-        await router.close(Math.max(0, atMs - clock.now()));
+      async close(atMs, hurry) {
+        await Promise.race([router.close(Math.max(0, atMs - clock.now())), hurry.then(() => router.close())]);
         removePrivateFolder(plan.folder);
       },
     };

@@ -94,7 +94,7 @@ async function start(plan: Plan, around: Around): Promise<Ending> {
       const routed = await routeDyno(plan.router, watched);
       if (typeof routed === 'string') return notStarted(routed);
       const ending = await supervise(plan, host, routed.tell, routed.measures);
-      await routed.close(ending.leaveAtMs);
+      await routed.close(ending.leaveAtMs, host.secondInterrupt);
       return ending;
     }
   }

@@ -40,6 +40,8 @@ export type NodeHostOptions = {
 export class NodeHost implements Host {
   readonly clock = clock;
   readonly onSignal: Host['onSignal'];
+  /** Resolves with the second SIGINT of all. */
+  readonly secondInterrupt: Promise<void>;
   readonly #options: NodeHostOptions;
   readonly #guard: readonly string[];
   readonly #sweeper: Sweeper;
@@ -55,6 +57,7 @@ export class NodeHost implements Host {
   constructor(options: NodeHostOptions) {
     this.#options = options;
     this.onSignal = options.signals.each;
+    this.secondInterrupt = options.signals.secondInterrupt;
     this.#guard = parentDeathPrefix(options.env.PATH);
     this.#sweeper = new Sweeper(`${MARKER}=${options.runId}`, clock);
     this.#stopWatching = this.#sweeper.watch();

@@ -6,6 +6,8 @@ const NAMES: readonly Name[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGUS
 export type Signals = {
   /** Gives every signal since `listenToSignals`, once, in order. */
   each: (listener: (name: Name) => void) => Cancel;
+  /** Resolves with the second SIGINT of all. */
+  readonly secondInterrupt: Promise<void>;
   /** As if it had come from outside. */
   post(name: Name): void;
   /** Back to what the signals did before. */
@@ -15,6 +17,8 @@ export type Signals = {
 /** Takes the signals from now on; what comes before somebody listens is kept. */
 export function listenToSignals(): Signals {
   const waiting: Name[] = [];
+  let [interrupts, hurry] = [0, (): void => {}];
+  const secondInterrupt = new Promise<void>((resolve) => (hurry = resolve));
   let listener: ((name: Name) => void) | null = null;
   const deliver = (): void => {
     for (let name = listener && waiting.shift(); name; name = listener && waiting.shift()) listener?.(name);
@@ -22,6 +26,8 @@ export function listenToSignals(): Signals {
   const post = (name: Name): void => {
     waiting.push(name);
     deliver();
+    if (name === 'SIGINT') interrupts += 1;
+    if (interrupts === 2) hurry();
   };
   const handler = (name: NodeJS.Signals): void => post(name as Name);
   for (const name of NAMES) process.on(name, handler);
@@ -34,6 +40,7 @@ export function listenToSignals(): Signals {
       };
     },
     post,
+    secondInterrupt,
     close() {
       for (const name of NAMES) process.removeListener(name, handler);
     },

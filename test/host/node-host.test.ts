@@ -24,7 +24,12 @@ const NOTHING_IN_HAND = {
 
 /** A host whose children write their pids into the folder of the family. */
 function hostIn(family: Family, prefixed: { stdout: Output; stderr: Output } | null = null): NodeHost {
-  const signals = { each: () => () => {}, post: () => {}, close: () => {} };
+  const signals = {
+    each: () => () => {},
+    post: () => {},
+    close: () => {},
+    secondInterrupt: new Promise<void>(() => {}),
+  };
   const host = new NodeHost({ env: process.env, folder: family.folder, runId: newRunId(), signals, prefixed });
   onTestFinished(async () => {
     host.killAll();

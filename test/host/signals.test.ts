@@ -35,6 +35,17 @@ test('what comes while nobody listens any more is kept for the next one', () => 
   expect({ first, second }).toEqual({ first: ['SIGINT'], second: ['SIGTERM', 'SIGHUP'] });
 });
 
+test('the second INT of all is told, whoever listens', async () => {
+  const signals = listen();
+  let isTold = false;
+  void signals.secondInterrupt.then(() => (isTold = true));
+  for (const name of [...names, 'SIGTERM'] as const) process.emit(name, name);
+  await new Promise(setImmediate);
+  expect(isTold).toBe(false);
+  process.emit('SIGINT', 'SIGINT');
+  await signals.secondInterrupt;
+});
+
 test('a listener that was followed by another cancels nothing but itself', () => {
   const signals = listen();
   const heard: string[] = [];
