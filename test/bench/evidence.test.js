@@ -23,3 +23,7 @@ test.each([
 test.each(Object.entries(evidence))('what is recorded of %s is of all rounds', (_, { place }) => {
   expect(place).toMatchObject({ isQuick: false, date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/) });
 });
+
+test.each(['README.md', 'docs/evidence.md'])('%s has no place left that was to be filled', (name) => {
+  expect(read(name)).not.toMatch(/@@\w*|TODO/);
+});
