@@ -108,11 +108,6 @@ export function canBeRecycled(story: Story, child: ChildName): boolean {
   return isGrowing && (child === 'sidekiq' || (child === 'puma' && isRouted(story)));
 }
 
-/** Whether it can be ended, even killed, while the dyno runs on. */
-export function mayRest(story: Story, child: ChildName): boolean {
-  return canBeRecycled(story, child) || (child === 'streaming' && story.streaming === 'on-demand');
-}
-
 /** What can have been a reason, and need not. */
 function mayBe(story: Story, record: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
   const restarting = lives.filter((life) => isLast(life, lives) && canBeRecycled(story, life.child));

@@ -1,6 +1,7 @@
-import { endsWithItsTime, mayRest, slackOf, type Cause } from './causes.ts';
+import { endsWithItsTime, firstOf, slackOf, type Cause } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import type { TinyRecord } from './record.ts';
+import { whoMayRest } from './resting.ts';
 import type { Story } from './story.ts';
 
 /** The table of docs/termination.md. */
@@ -10,23 +11,24 @@ export function judgeCode(
   lives: readonly Life[],
   possible: readonly Cause[],
 ): string[] {
-  const codes = new Set(possible.flatMap((cause) => codesOf(cause, story, record, lives)));
+  const resting = whoMayRest(story, record, lives, firstOf(possible));
+  const codes = new Set(possible.flatMap((cause) => codesOf(cause, record, lives, resting)));
   const { code, signal } = record.end;
   if (code !== null && codes.has(code)) return [];
   return [`exit code ${code ?? signal ?? '?'}, expected ${[...codes].join(' or ')}`];
 }
 
-function codesOf(cause: Cause, story: Story, record: TinyRecord, lives: readonly Life[]): number[] {
+function codesOf(cause: Cause, record: TinyRecord, lives: readonly Life[], resting: ReadonlySet<Life>): number[] {
   if (cause.kind === 'child') return [cause.code];
   if (cause.kind === 'memory') return [75];
   const killed = lives.filter(wasKilledByDyno);
   // Those that may rest may have been killed before there was a reason to stop.
-  if (killed.length > 0) return killed.every(({ child }) => mayRest(story, child)) ? [0, 137] : [137];
+  if (killed.length > 0) return killed.every((life) => resting.has(life)) ? [0, 137] : [137];
   const hurt = lives.filter((life) => isFirst(life) && wasKilledByOthers(life, cause.fromMs - slackOf(record)));
   // A start script is dead of its TERM by then, or not.
-  const isFatal = ({ child, is, ended, killedAtMs }: Life): boolean =>
-    !mayRest(story, child) && is !== 'waiter' && (ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0));
-  if (hurt.some(isFatal)) return [137];
+  const isFatal = ({ is, ended, killedAtMs }: Life): boolean =>
+    is !== 'waiter' && (ended === null || ended.byKill || ended.atMs > (killedAtMs ?? 0));
+  if (hurt.some((life) => !resting.has(life) && isFatal(life))) return [137];
   const isLate = lives.some((life) => endsWithItsTime(life, cause, record));
   return hurt.length > 0 || isLate || isAnyoneBeingBorn(record) ? [0, 137] : [0];
 }

@@ -32,7 +32,10 @@ import {
   plain,
   problems,
   started,
+  killedStreamer,
+  streamer,
   streaming,
+  stubborn,
   tell,
   term,
   told,
@@ -160,6 +163,24 @@ test.each<Case>([
       done: [done({ do: 'kill', whom: 'streaming' }, STOP_MS - 5, [OTHER]), done(term)],
     },
     streaming,
+  ],
+  [
+    'streaming on demand that had its TERM before the stop, since nobody wanted it, and was killed before it',
+    { ledger: [...ledger, ...streamer(3000, [5000, 'TERM'])] },
+    stubborn,
+  ],
+  [
+    'the same, killed while the dyno stops',
+    killedStreamer(...streamer(3000, [6500, 'TERM'])),
+    { ...streaming, streamer: { ...plain, term: { how: 'exit', code: 0, afterMs: 9000 } } },
+  ],
+  ['streaming on demand that had only just begun', { ledger: [...ledger, ...streamer(STOP_MS - 20)] }, stubborn],
+  [
+    'a daemon of streaming on demand that is killed with it before the stop',
+    {
+      ledger: [...[...ledger, ...streamer(3000, [4500, 'TERM'])], entry('streaming.daemon', 40, 3010, 'start')],
+    },
+    stubborn,
   ],
   ['a second INT, and last lines that nobody reads', waiting, ignoring],
   [

@@ -1,6 +1,7 @@
-import { endsWithItsTime, firstOf, mayRest, slackOf, type Cause, type Moment } from './causes.ts';
+import { endsWithItsTime, firstOf, slackOf, type Cause, type Moment } from './causes.ts';
 import { isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { factsIn, isUnread, type TinyRecord } from './record.ts';
+import { whoMayRest } from './resting.ts';
 import type { Story } from './story.ts';
 
 /** The log's last line tells the true cause, and with it the exit code and who had to be killed. */
@@ -48,14 +49,17 @@ function tells(last: { [field: string]: unknown }, cause: Cause): boolean {
 
 /** Names each child that had to be killed, and none that had not; of those that may rest, it may be for another reason. */
 function judgeKilled(story: Story, record: TinyRecord, said: string, lives: readonly Life[], stop: Moment): string[] {
-  const leaders = lives.filter(({ is, child }) => is === 'leader' && !mayRest(story, child));
+  const resting = whoMayRest(story, record, lives, stop);
+  const leaders = lives.filter((life) => life.is === 'leader' && !resting.has(life));
   const names = new Set(leaders.map(({ child }) => child));
   const part = said.split('; ').find((one) => one.includes('had to be killed')) ?? '';
   return [...names].flatMap((name) => {
-    const was = lives.some((life) => isFirst(life) && life.child === name && wasKilledByDyno(life));
+    const was = leaders.some((life) => life.child === name && wasKilledByDyno(life));
     const isNamed = new RegExp(`(^|, |and )${name}\\b(?! \\()`).test(part);
     const mayBe = (life: Life): boolean =>
-      life.killedAtMs !== null || (isFirst(life) && endsWithItsTime(life, stop, record));
+      life.killedAtMs !== null ||
+      (isFirst(life) && endsWithItsTime(life, stop, record)) ||
+      (resting.has(life) && wasKilledByDyno(life));
     if (was === isNamed || lives.some((life) => life.child === name && mayBe(life))) return [];
     return [`${name} ${was ? 'was killed' : 'was not killed'}, and the last line says: ${said}`];
   });

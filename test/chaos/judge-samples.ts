@@ -62,6 +62,17 @@ export const atBoot: Partial<TinyRecord> = {
   ...{ end: { code: null, signal: 'SIGTERM' }, done: [done(term, 1100)], ledger: [], output: '', answers: [] },
 };
 export const streaming: Partial<Story> = { streaming: 'on-demand' };
+/** On demand; whats: what it does after it was up. */
+export const streamer = (atMs: number, ...whats: [atMs: number, what: string][]): Entry[] => [
+  ...[entry('streaming', OTHER, atMs, 'start'), entry('streaming', OTHER, atMs + 10, 'up')],
+  ...whats.map(([at, what]) => entry('streaming', OTHER, at, what)),
+];
+/** Streaming that does not end in time is killed by the dyno, which says so. */
+export const killedStreamer = (...its: Entry[]): Partial<TinyRecord> => ({
+  ...{ end: exit(137), endedAtMs: STOP_MS + 1600, ledger: [...ledger, ...its] },
+  output: last({}, 'asked to stop by SIGTERM; streaming had to be killed', 137),
+});
+export const stubborn: Partial<Story> = { ...streaming, streamer: { ...plain, term: { how: 'ignore' } } };
 export const dead: Partial<TinyRecord> = {
   ...{ end: { code: null, signal: 'SIGKILL' }, done: [done({ do: 'kill', whom: 'supervisor' })], output: '' },
 };

@@ -1,7 +1,8 @@
-import { endsWithItsTime, mayRest, slackOf, type Moment } from './causes.ts';
+import { endsWithItsTime, slackOf, type Moment } from './causes.ts';
 import { interruptsIn, secondInterruptMs } from './interrupts.ts';
 import { askedAtMs, endsUnasked, isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { CHILDREN_MS, isUnread, type TinyRecord } from './record.ts';
+import { whoMayRest } from './resting.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
 
 /** Behind a router puma's TERM comes when no request is in flight, after a third of the time at the latest. */
@@ -16,26 +17,23 @@ const KILL_TAKES_MS = 500;
 const REQUEST_MS = 400;
 
 /** TERM to every child at the same time and not before; nothing is killed that would have ended in time. */
-export function judgeStop(
-  story: Story,
-  record: TinyRecord,
-  lives: readonly Life[],
-  { fromMs, toMs }: Moment,
-): string[] {
+export function judgeStop(story: Story, record: TinyRecord, lives: readonly Life[], stop: Moment): string[] {
+  const { fromMs, toMs } = stop;
   if (toMs === Infinity) return [];
+  const resting = whoMayRest(story, record, lives, stop);
+  const held = lives.filter((life) => !resting.has(life));
   return [
-    ...lives
+    ...held
       .filter(({ is }) => is === 'leader' || is === 'worker')
       .flatMap((life) => judgeAsking(story, record, life, fromMs, toMs)),
     ...judgeSecondInterrupt(story, record, toMs),
-    ...lives.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, { fromMs, toMs }, lives)),
+    ...held.filter(wasKilledByDyno).flatMap((life) => judgeKill(story, record, life, stop, lives)),
   ];
 }
 
 /** After a second INT or the time for children nothing is due any more; what may rest has its TERM for other reasons. */
 function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: number, toMs: number): string[] {
   const { child, is, termsAtMs, toldAtMs, ended, killedAtMs, frozenAtMs } = life;
-  if (mayRest(story, child)) return [];
   const early = termsAtMs.filter((atMs) => atMs < fromMs - 1);
   if (early.length > toldAtMs.length) return [`${child} got a TERM before there was a reason`];
   if (killedAtMs !== null || frozenAtMs.some((atMs) => atMs >= fromMs - slackOf(record))) return [];
@@ -73,7 +71,7 @@ function judgeKill(story: Story, record: TinyRecord, life: Life, stop: Moment, l
   const { term, daemon, grows } = natureOf(story, child);
   const isDaemon = is === 'daemon' || is === 'heir';
   const ignores = isDaemon ? daemon?.kind === 'ignore' : term.how === 'ignore';
-  if (ignores || is === 'heir' || mayRest(story, child) || (story.memory !== 'off' && grows !== null)) return [];
+  if (ignores || is === 'heir' || (story.memory !== 'off' && grows !== null)) return [];
   if (frozenAtMs.some((atMs) => atMs >= fromMs - slackMs)) return [];
   // Below one that lives it has no TERM of its own, and goes with it.
   const isWithIt = (one: Life): boolean => wasKilledByDyno(one) || endsWithItsTime(one, stop, record, LOOK_MS);

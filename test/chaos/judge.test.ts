@@ -29,7 +29,10 @@ import {
   plain,
   problems,
   started,
+  killedStreamer,
+  streamer,
   streaming,
+  stubborn,
   tell,
   term,
   told,
@@ -382,6 +385,46 @@ test.each<Broken>([
     /nothing that we know of/,
   ],
   ['streaming that dies twice', fallsOfStreaming(9, 9), streaming, /nothing that we know of/],
+  [
+    'no TERM to streaming on demand, which is up at the stop',
+    { ledger: [...ledger, ...streamer(6000, [STOP_MS + 60, 'drained 0'])] },
+    streaming,
+    /^leader of streaming got its TERM never$/,
+  ],
+  [
+    'a kill of streaming on demand, which would have ended',
+    killedStreamer(...streamer(6000, [STOP_MS + 5, 'TERM'])),
+    streaming,
+    /^leader 30 of streaming was killed, and would have ended in time$/,
+  ],
+  [
+    'a kill of its daemon without a TERM',
+    {
+      ...killedStreamer(),
+      output: last({}, 'asked to stop by SIGTERM; ruby (pid 40) had to be killed', 137),
+      ledger: [
+        ...[...ledger, ...streamer(6000, [STOP_MS + 5, 'TERM'], [STOP_MS + 60, 'drained 0'])],
+        entry('streaming.daemon', 40, 6010, 'start'),
+      ],
+    },
+    streaming,
+    /^daemon 40 of streaming was killed without a TERM$/,
+  ],
+  [
+    'a kill of streaming on demand that makes no 137',
+    {
+      ...{ ...killedStreamer(...streamer(6000, [STOP_MS + 5, 'TERM'])), end: exit(0) },
+      output: last({}, 'asked to stop by SIGTERM; streaming had to be killed'),
+    },
+    stubborn,
+    /^exit code 0, expected 137$/,
+  ],
+  [
+    'a kill of streaming on demand that the last line does not tell',
+    { ...killedStreamer(...streamer(6000, [STOP_MS + 5, 'TERM'])), output: last({}, undefined, 137) },
+    stubborn,
+    /^streaming was killed, and the last line says/,
+  ],
 ])('a violation: %s', (_, change, of, pattern) => {
   expect(problems(change, of)).toEqual([expect.stringMatching(pattern)]);
 });
