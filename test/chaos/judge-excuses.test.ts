@@ -94,6 +94,27 @@ test.each<Case>([
     },
     behind('script'),
   ],
+  ...(
+    [
+      ['as its time was over', [done(term, STOP_MS - 1450)], {}],
+      ['after a second INT', [done(interrupt, STOP_MS - 400), done(interrupt, STOP_MS - 20)], {}],
+      ['by the guard', [], grows('save', 'self')],
+    ] as const
+  ).map(([why, before, of]): Case => {
+    const its = { ledger: without(SIDEKIQ, 'TERM', 'drained'), done: [...before, ...(dead.done ?? [])] };
+    return [`a child that the dyno killed ${why}, before it was killed itself`, { ...dead, ...its }, of];
+  }),
+  [
+    'streaming on demand that was told by us as well, and was killed at rest before the supervisor was',
+    {
+      ...{ ...dead, ledger: [...ledger, ...streamer(3000, [4000, 'TERM'], [4500, 'TERM'])] },
+      done: [
+        done({ do: 'tell', signal: 'SIGTERM', whom: 'streaming' }, 4000, [OTHER]),
+        done({ do: 'kill', whom: 'supervisor' }),
+      ],
+    },
+    stubborn,
+  ],
   ['a child that ignores TERM', killedOne, ignoring],
   ['work behind a start script', { ledger: [...ledger, started] }, behind('script')],
   [

@@ -223,6 +223,27 @@ test.each<Broken>([
     /^sidekiq got no TERM from the kernel$/,
   ],
   [
+    'a child that is gone without a word, and nobody but the kernel can have ended it',
+    { ...dead, ledger: without(SIDEKIQ, 'TERM', 'drained') },
+    {},
+    /^sidekiq got no TERM from the kernel$/,
+  ],
+  [
+    'the same some time before the time for children is over',
+    {
+      ...{ ...dead, ledger: without(SIDEKIQ, 'TERM', 'drained'), endedAtMs: STOP_MS + 1201 },
+      done: [done(term), done({ do: 'kill', whom: 'supervisor' }, STOP_MS + 1200)],
+    },
+    {},
+    /^sidekiq got no TERM from the kernel$/,
+  ],
+  [
+    'the same of streaming on demand',
+    { ...dead, ledger: [...ledger, ...streamer(6000)] },
+    streaming,
+    /^streaming got no TERM from the kernel$/,
+  ],
+  [
     'a TERM to one child, which ends, and a dyno that makes nothing of it',
     { ...told, end: exit(0), output: ended(0, 'ended with code 0') },
     {},
