@@ -84,6 +84,12 @@ test.each<Case>([
     { memory: 'save', puma: { ...plain, grows: { what: 'self', inMs: 300 } } },
   ],
   ['a command that is not found', mistaken, { mistake: 'not-found' }],
+  ['the same, and nobody reads it', { ...mistaken, output: '', reader: 'closed' }, { mistake: 'not-found' }],
+  [
+    'the same, and the relay was killed with it',
+    { ...mistaken, output: '', done: [done({ do: 'kill', whom: 'relay' }, 1200, [OTHER])] },
+    { mistake: 'not-found', stdout: 'socket' },
+  ],
   ['a supervisor that is killed', dead],
   [
     'a supervisor that is killed, and work behind a start script',

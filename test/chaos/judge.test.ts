@@ -207,6 +207,13 @@ test.each<Broken>([
     { mistake: 'not-found' },
     /^the last line does not tell/,
   ],
+  ['a mistake and not a word', { ...mistaken, output: '' }, { mistake: 'not-found' }, /^the last line does not tell/],
+  [
+    'a mistake and not a word in a file, which needs no reader',
+    { ...mistaken, output: '', reader: 'closed' },
+    { mistake: 'not-found', stdout: 'file' },
+    /^the last line does not tell/,
+  ],
   [
     'a mistake and a process left',
     { ...mistaken, processesLeft: [{ pid: 7, command: 'x' }] },
