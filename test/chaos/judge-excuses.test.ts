@@ -32,6 +32,7 @@ import {
   plain,
   problems,
   started,
+  startedAt,
   killedStreamer,
   streamer,
   streaming,
@@ -122,6 +123,8 @@ test.each<Case>([
     stubborn,
   ],
   ['a child that ignores TERM', killedOne, ignoring],
+  ['a start that was under way at the stop', startedAt(STOP_MS + 350), { waits: true }],
+  ['a start that was under way on a late machine', { ...startedAt(STOP_MS + 800), lagMs: 150 }, { waits: true }],
   ['work behind a start script', { ledger: [...ledger, started] }, behind('script')],
   [
     'a helper that is ended',

@@ -136,6 +136,11 @@ export const waiting: Partial<TinyRecord> = {
   },
   ...{ ledger: without(SIDEKIQ, 'drained'), output: `${'x'.repeat(99)}\n`.repeat(400) },
 };
+/** Of sidekiq, which has its TERM as soon as it can hear it. */
+export const startedAt = (atMs: number): Partial<TinyRecord> => ({
+  endedAtMs: STOP_MS + 1000,
+  ledger: [...life('puma', PUMA), entry('sidekiq', SIDEKIQ, atMs, 'start'), ...asked(SIDEKIQ, atMs + 1)],
+});
 export const fallsOfStreaming = (...times: number[]): Partial<TinyRecord> => ({
   ...{ end: exit(139), endedAtMs: 9900, done: [], answers: [] },
   output: last({ cause: 'child-exited', child: 'streaming' }, 'streaming was ended by SIGSEGV', 139),

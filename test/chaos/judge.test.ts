@@ -29,6 +29,7 @@ import {
   plain,
   problems,
   started,
+  startedAt,
   killedStreamer,
   streamer,
   streaming,
@@ -119,6 +120,16 @@ test.each<Broken>([
     },
     behind('session'),
     /^worker of sidekiq got its TERM 79 ms late$/,
+  ],
+  ['a start after the stop', startedAt(STOP_MS + 430), { waits: true }, /^sidekiq was started after the stop$/],
+  [
+    'a start of streaming on demand after the stop',
+    {
+      endedAtMs: STOP_MS + 1000,
+      ledger: [...ledger, ...streamer(STOP_MS + 600, [STOP_MS + 620, 'TERM'], [STOP_MS + 680, 'drained 0'])],
+    },
+    streaming,
+    /^streaming was started after the stop$/,
   ],
   ['a kill of who would have ended', killedOne, {}, /^leader 20 of sidekiq was killed, and would have ended in time$/],
   [

@@ -7,6 +7,7 @@ import { judgeLastLine } from './judge-last-line.ts';
 import { judgeLines } from './judge-lines.ts';
 import { expectedOfMistake, judgeMistake } from './judge-mistake.ts';
 import { judgeMemory } from './judge-memory.ts';
+import { judgeStarts } from './judge-starts.ts';
 import { judgeStop } from './judge-stop.ts';
 import { livesOf, type Life } from './lives.ts';
 import { BUDGET_MS, factsIn, type TinyRecord } from './record.ts';
@@ -30,6 +31,7 @@ function judgeLife(story: Story, record: TinyRecord): string[] {
     ...judgeCode(story, record, lives, possible),
     ...judgeBudget(record, first, possible),
     ...judgeStop(story, record, lives, first),
+    ...judgeStarts(record, lives, possible),
     ...judgeLastLine(story, record, lives, possible),
     ...judgeLines(story, record),
     ...judgeAnswers(story, record, first.fromMs),
