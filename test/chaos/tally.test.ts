@@ -41,9 +41,10 @@ test('jobs: done, in Redis, or neither', () => {
 });
 
 test('who ended before the first line, and who was played on a late machine', () => {
-  const said = talliedTiny({}, atBoot, { lagMs: 121 }, { lagMs: 300.4 }, { end: { code: null, signal: 'SIGKILL' } });
+  const late = [121, 300, 300.4, 721].map((lagMs) => ({ lagMs }));
+  const said = talliedTiny({}, atBoot, ...late, { end: { code: null, signal: 'SIGKILL' } });
   expect(said).toContain("before the supervisor's first line, and asked only for what is left: 1\n");
-  expect(said).toMatch(/late by more than 120 ms: 2, the most 300 ms$/);
+  expect(said).toMatch(/late by more than 120 ms: 4, 300 ms: 2, 720 ms: 1; the most 721 ms$/);
 });
 
 test('a play that failed is counted', () => {

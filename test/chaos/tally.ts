@@ -5,8 +5,8 @@ import type { AnyPlayed } from './repertoire.ts';
 import type { TinyRecord } from './record.ts';
 import type { Deed } from './story.ts';
 
-/** How late the machine may be before it is worth a word. */
-const LATE_MS = 120;
+/** So late the machine was worth a word: a little, more, and so much that the judge allows seconds. */
+const LATE_MS = [120, 300, 720];
 
 type Counts = Map<string, number>;
 
@@ -21,7 +21,7 @@ export class Tally {
   #processes = 0;
   #real = 0;
   #atBoot = 0;
-  #late = 0;
+  readonly #late = LATE_MS.map((ms) => ({ ms, stories: 0 }));
   #mostLateMs = 0;
   #roomy = 0;
 
@@ -29,7 +29,7 @@ export class Tally {
     this.#stories += 1;
     for (const what of ingredientsOf(story)) count(this.#ingredients, what);
     if (record === null) return count(this.#ends, 'none, the play itself failed');
-    if (record.lagMs > LATE_MS) this.#late += 1;
+    for (const step of this.#late) if (record.lagMs > step.ms) step.stories += 1;
     this.#mostLateMs = Math.max(this.#mostLateMs, record.lagMs);
     if (record.end.signal !== null && record.end.signal !== 'SIGKILL') this.#atBoot += 1;
     for (const { what } of record.done) count(this.#deeds, inWords(what));
@@ -57,7 +57,7 @@ export class Tally {
       `- done to them: ${listOf(this.#deeds)}`,
       `- exit codes: ${listOf(this.#ends)}`,
       `- ended by a signal other than KILL before the supervisor's first line, and asked only for what is left: ${this.#atBoot}`,
-      `- played while the machine was late by more than ${LATE_MS} ms: ${this.#late}, the most ${Math.round(this.#mostLateMs)} ms`,
+      `- played while the machine was late by more than ${this.#late.map(({ ms, stories }) => `${ms} ms: ${stories}`).join(', ')}; the most ${Math.round(this.#mostLateMs)} ms`,
       ...(this.#roomy > 0 ? [`- a tmp that should be full and could not be mounted: ${this.#roomy}`] : []),
     ].join('\n');
   }
