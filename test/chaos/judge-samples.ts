@@ -103,6 +103,12 @@ export const told: Partial<TinyRecord> = {
   ledger: [...notYetAsked, ...asked(SIDEKIQ, 5001), ...asked(PUMA, 5065)],
 };
 export const half = [entry('puma', PUMA, 1320, 'half'), entry('puma', PUMA, 1400, 'rest')];
+/** What puma floods us with, of five lines. */
+export const flooding: Partial<Story> = { hasPrefix: true, puma: { ...plain, lines: 5 } };
+export const flood = (...numbers: number[]): string =>
+  numbers.map((number) => `puma | puma line ${number} ${'.'.repeat(60)}\n`).join('');
+export const dropped = (count: number): string =>
+  `mstdn-supervise: ${count} log lines were dropped here, because nobody read them\n`;
 export const lateHelper = (endedAtMs: number, ...helpers: Entry[]): Partial<TinyRecord> => ({
   ...{ end: exit(137), endedAtMs: STOP_MS + 1600 },
   output: last({}, 'asked to stop by SIGTERM; perl (pid 77) had to be killed', 137),
