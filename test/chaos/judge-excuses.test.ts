@@ -141,6 +141,24 @@ test.each<Case>([
     grows('relieve', 'helper'),
   ],
   [
+    'a helper that the guard ends, whose child does not come to tell',
+    {
+      ledger: [...ledger, entry('sidekiq', SIDEKIQ, 1600, 'helper 77')],
+      output: `${JSON.stringify({ level: 30, fact: 'ending', process: 'perl (pid 77)', why: 'x' })}\n${last()}`,
+    },
+    grows('relieve', 'helper'),
+  ],
+  [
+    'two helpers, and the guard has its hands full with one',
+    {
+      ledger: [
+        ...[...ledger, entry('sidekiq', SIDEKIQ, 1600, 'helper 77'), entry('puma', PUMA, 1600, 'helper 78')],
+        entry('puma', PUMA, 3000, 'helper-ended'),
+      ],
+    },
+    { ...grows('relieve', 'helper'), puma: grows('relieve', 'helper').sidekiq ?? plain },
+  ],
+  [
     'a helper that just began',
     { ledger: [...ledger, entry('sidekiq', SIDEKIQ, 6000, 'helper 77')] },
     grows('relieve', 'helper'),

@@ -1,5 +1,5 @@
 import { slackOf, type Moment } from './causes.ts';
-import { endsUnasked, livesOf } from './lives.ts';
+import { endsUnasked, livesOf, type Life } from './lives.ts';
 import { factsIn, type Entry, type TinyRecord } from './record.ts';
 import { castOf, natureOf, type ChildName, type Story } from './story.ts';
 
@@ -11,12 +11,12 @@ const DEEDS = ['ending', 'recycling', 'saving'];
 /** A helper that holds more than relieve allows is ended, or something is restarted for it; above save something always is,
  * or the dyno ends for memory. */
 export function judgeMemory(story: Story, record: TinyRecord, cause: Moment): string[] {
-  if (story.memory === 'off' || record.end.code === 75 || hasActed(story, record, cause)) return [];
+  if (story.memory === 'off' || record.end.code === 75) return [];
   const grown = record.ledger.filter((entry) => isDue(story, entry) && !isOfOurs(entry, record));
   const fromMs = judgesFromMs(story, record);
   const untilMs = Math.min(cause.fromMs, record.endedAtMs) - ACTS_WITHIN_MS - slackOf(record);
   return grown
-    .filter(({ atMs }) => Math.max(atMs, fromMs) < untilMs)
+    .filter((entry) => Math.max(entry.atMs, fromMs) < untilMs && !isDealtWith(story, record, cause, entry))
     .map(
       ({ name, atMs }) => `${name} grew ${Math.round(record.endedAtMs - atMs)} ms before the end, and nothing was done`,
     );
@@ -50,17 +50,36 @@ function isOfOurs({ what }: Entry, { done }: TinyRecord): boolean {
   return done.some(({ what: deed, pids }) => deed.do === 'kill' && pids.includes(pid));
 }
 
-function hasActed(story: Story, record: TinyRecord, cause: Moment): boolean {
-  const ours = record.ledger.filter((entry) => isOfOurs(entry, record)).map(({ pid }) => pid);
-  if (record.ledger.some(({ what, pid }) => what === 'helper-ended' && !ours.includes(pid))) return true;
-  if (factsIn(record.output).some(isDeed)) return true;
-  const growing = livesOf(record).filter(({ child }) => natureOf(story, child).grows !== null);
-  // Ended with its child, or of one that cannot tell.
-  return growing.some((life) => {
-    const { termsAtMs, toldAtMs, killedAtMs, frozenAtMs } = life;
-    const isAsked = (termsAtMs[toldAtMs.length] ?? Infinity) < cause.fromMs;
-    return endsUnasked(life) || isAsked || killedAtMs !== null || frozenAtMs.length > 0;
+/** By the guard, or it ended with its child, or is of one that cannot tell. Where more than one grows, the guard may have had its hands
+ * full with another: there any deed will do. */
+function isDealtWith(story: Story, record: TinyRecord, cause: Moment, { name, pid, atMs, what }: Entry): boolean {
+  const grown = record.ledger.filter((entry) => /^(grow$|helper )/.test(entry.what));
+  const isAlone = grown.every((entry) => entry.pid === pid);
+  const isOfIt = (child: string): boolean =>
+    isAlone ? child === name : natureOf(story, child as ChildName).grows !== null;
+  const ours = record.ledger.filter((entry) => isOfOurs(entry, record)).map((entry) => entry.pid);
+  const hasEnded = record.ledger.some((entry) => {
+    const isIts = isAlone ? entry.pid === pid && entry.atMs >= atMs : !ours.includes(entry.pid);
+    return entry.what === 'helper-ended' && isIts;
   });
+  if (hasEnded || livesOf(record).some((life) => isOfIt(life.child) && hasItsOwnEnd(life, cause))) return true;
+  const own = new Set([
+    what.replace('helper ', ''),
+    ...record.ledger.filter((one) => one.name === name).map((one) => `${one.pid}`),
+  ]);
+  return factsIn(record.output).some((fact) => isDeed(fact) && (!isAlone || isAbout(fact, name, own)));
+}
+
+function hasItsOwnEnd(life: Life, cause: Moment): boolean {
+  const { termsAtMs, toldAtMs, killedAtMs, frozenAtMs } = life;
+  const isAsked = (termsAtMs[toldAtMs.length] ?? Infinity) < cause.fromMs;
+  return endsUnasked(life) || isAsked || killedAtMs !== null || frozenAtMs.length > 0;
+}
+
+/** Streaming on demand may have to make room first, whoever grows. */
+function isAbout(fact: { [field: string]: unknown }, child: string, pids: ReadonlySet<string>): boolean {
+  const pid = /\(pid (\d+)\)$/.exec(String(fact.process))?.[1];
+  return fact.child === child || fact.child === 'streaming' || (pid !== undefined && pids.has(pid));
 }
 
 /** Streaming that is put to rest because nobody asks for it says no why. */

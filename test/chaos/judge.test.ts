@@ -15,6 +15,7 @@ import {
   endedLate,
   entry,
   exit,
+  fallen,
   fallsOfStreaming,
   flood,
   flooding,
@@ -404,6 +405,33 @@ test.each<Broken>([
     },
     { puma: ignoring.sidekiq },
     /^daemon 30 of sidekiq was killed without a TERM$/,
+  ],
+  [
+    'a helper that nobody ends, while another child is recycled',
+    {
+      ledger: [...ledger, entry('sidekiq', SIDEKIQ, 1600, 'helper 77')],
+      output: `${JSON.stringify({ level: 30, fact: 'recycling', child: 'puma', why: 'x', quietMs: 0 })}\n${last()}`,
+    },
+    grows('relieve', 'helper'),
+    /^sidekiq grew 5500 ms before the end/,
+  ],
+  [
+    'a helper that nobody ends, while another process is ended',
+    {
+      ledger: [...ledger, entry('sidekiq', SIDEKIQ, 1600, 'helper 77')],
+      output: `${JSON.stringify({ level: 30, fact: 'ending', process: 'perl (pid 78)', why: 'x' })}\n${last()}`,
+    },
+    grows('relieve', 'helper'),
+    /^sidekiq grew 5500 ms before the end/,
+  ],
+  [
+    'a helper that nobody ends, of a child beside one that we killed and that could grow',
+    {
+      ...{ end: exit(137), output: fallen, done: [done({ do: 'kill', whom: 'puma' }, STOP_MS, [PUMA])] },
+      ledger: [...without(PUMA, 'TERM', 'drained'), entry('sidekiq', SIDEKIQ, 1600, 'helper 77')],
+    },
+    { ...grows('relieve', 'helper'), puma: grows('relieve', 'helper').sidekiq ?? plain },
+    /^sidekiq grew 5500 ms before the end/,
   ],
   [
     'growth above save, beside a helper of another that was killed by us',
