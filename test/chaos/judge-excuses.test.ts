@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { dropped, flood, flooding, killedStreamer, startedAt, streamer, stubborn } from './judge-more-samples.ts';
 import {
   OTHER,
   PUMA,
@@ -12,15 +13,12 @@ import {
   daemon,
   dead,
   done,
-  dropped,
   ended,
   endedLate,
   entry,
   exit,
   fall,
   fallen,
-  flood,
-  flooding,
   grows,
   half,
   ignoring,
@@ -35,11 +33,7 @@ import {
   plain,
   problems,
   started,
-  startedAt,
-  killedStreamer,
-  streamer,
   streaming,
-  stubborn,
   tell,
   term,
   told,

@@ -62,17 +62,6 @@ export const atBoot: Partial<TinyRecord> = {
   ...{ end: { code: null, signal: 'SIGTERM' }, done: [done(term, 1100)], ledger: [], output: '', answers: [] },
 };
 export const streaming: Partial<Story> = { streaming: 'on-demand' };
-/** On demand; whats: what it does after it was up. */
-export const streamer = (atMs: number, ...whats: [atMs: number, what: string][]): Entry[] => [
-  ...[entry('streaming', OTHER, atMs, 'start'), entry('streaming', OTHER, atMs + 10, 'up')],
-  ...whats.map(([at, what]) => entry('streaming', OTHER, at, what)),
-];
-/** Streaming that does not end in time is killed by the dyno, which says so. */
-export const killedStreamer = (...its: Entry[]): Partial<TinyRecord> => ({
-  ...{ end: exit(137), endedAtMs: STOP_MS + 1600, ledger: [...ledger, ...its] },
-  output: last({}, 'asked to stop by SIGTERM; streaming had to be killed', 137),
-});
-export const stubborn: Partial<Story> = { ...streaming, streamer: { ...plain, term: { how: 'ignore' } } };
 export const dead: Partial<TinyRecord> = {
   ...{ end: { code: null, signal: 'SIGKILL' }, done: [done({ do: 'kill', whom: 'supervisor' })], output: '' },
 };
@@ -103,12 +92,6 @@ export const told: Partial<TinyRecord> = {
   ledger: [...notYetAsked, ...asked(SIDEKIQ, 5001), ...asked(PUMA, 5065)],
 };
 export const half = [entry('puma', PUMA, 1320, 'half'), entry('puma', PUMA, 1400, 'rest')];
-/** What puma floods us with, of five lines. */
-export const flooding: Partial<Story> = { hasPrefix: true, puma: { ...plain, lines: 5 } };
-export const flood = (...numbers: number[]): string =>
-  numbers.map((number) => `puma | puma line ${number} ${'.'.repeat(60)}\n`).join('');
-export const dropped = (count: number): string =>
-  `mstdn-supervise: ${count} log lines were dropped here, because nobody read them\n`;
 export const lateHelper = (endedAtMs: number, ...helpers: Entry[]): Partial<TinyRecord> => ({
   ...{ end: exit(137), endedAtMs: STOP_MS + 1600 },
   output: last({}, 'asked to stop by SIGTERM; perl (pid 77) had to be killed', 137),
@@ -142,11 +125,6 @@ export const waiting: Partial<TinyRecord> = {
   },
   ...{ ledger: without(SIDEKIQ, 'drained'), output: `${'x'.repeat(99)}\n`.repeat(400) },
 };
-/** Of sidekiq, which has its TERM as soon as it can hear it. */
-export const startedAt = (atMs: number): Partial<TinyRecord> => ({
-  endedAtMs: STOP_MS + 1000,
-  ledger: [...life('puma', PUMA), entry('sidekiq', SIDEKIQ, atMs, 'start'), ...asked(SIDEKIQ, atMs + 1)],
-});
 export const fallsOfStreaming = (...times: number[]): Partial<TinyRecord> => ({
   ...{ end: exit(139), endedAtMs: 9900, done: [], answers: [] },
   output: last({ cause: 'child-exited', child: 'streaming' }, 'streaming was ended by SIGSEGV', 139),

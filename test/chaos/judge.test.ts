@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { dropped, flood, flooding, killedStreamer, startedAt, streamer, stubborn } from './judge-more-samples.ts';
 import {
   OTHER,
   PUMA,
@@ -10,15 +11,12 @@ import {
   daemon,
   dead,
   done,
-  dropped,
   ended,
   endedLate,
   entry,
   exit,
   fallen,
   fallsOfStreaming,
-  flood,
-  flooding,
   grows,
   half,
   ignoring,
@@ -33,11 +31,7 @@ import {
   plain,
   problems,
   started,
-  startedAt,
-  killedStreamer,
-  streamer,
   streaming,
-  stubborn,
   tell,
   term,
   told,
