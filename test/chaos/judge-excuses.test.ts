@@ -82,6 +82,11 @@ test.each<Case>([
     { memory: 'save', puma: { ...plain, grows: { what: 'self', inMs: 300 } } },
   ],
   ['a command that is not found', mistaken, { mistake: 'not-found' }],
+  [
+    'a wrong setting, told on a stderr of its own',
+    { ...mistaken, end: exit(78), output: '', apart: 'NAME=x; exit code 78\n' },
+    { mistake: 'setting', stdout: 'socket' },
+  ],
   ['the same, and nobody reads it', { ...mistaken, output: '', reader: 'closed' }, { mistake: 'not-found' }],
   [
     'the same, and the relay was killed with it',

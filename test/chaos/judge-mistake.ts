@@ -19,8 +19,10 @@ export function expectedOfMistake(story: Story): number | null {
 }
 
 export function judgeMistake(story: Story, record: TinyRecord): string[] {
-  const { end, ledger, output } = record;
+  const { end, ledger } = record;
   const expected = expectedOfMistake(story);
+  // What is wrong with the settings is told on stderr.
+  const output = story.mistake === 'setting' && story.stdout === 'socket' ? record.apart : record.output;
   return [
     ...(end.code === expected ? [] : [`exit code ${end.code ?? end.signal ?? '?'}, expected ${String(expected)}`]),
     ...(ledger.length === 0 ? [] : [`${ledger[0]?.name ?? '?'} was started in spite of a mistake`]),

@@ -44,7 +44,7 @@ export const exit = (code: number): TinyRecord['end'] => ({ code, signal: null }
 /** A dyno that was asked to stop, and did at once. */
 export const good: TinyRecord = {
   ...{ startedAtMs: 1000, endedAtMs: STOP_MS + 100, end: exit(0), done: [done(term)], ledger, output: last() },
-  ...{ warnings: [], reader: 'reads', answers: [ask({ status: 200, isWhole: true, isRight: true })] },
+  ...{ apart: '', warnings: [], reader: 'reads', answers: [ask({ status: 200, isWhole: true, isRight: true })] },
   ...{ processesLeft: [], filesLeft: [], isTmpRoomy: false, lagMs: 0 },
 };
 export const grows = (memory: Story['memory'], what: 'self' | 'helper'): Partial<Story> => {

@@ -216,6 +216,12 @@ test.each<Broken>([
     { mistake: 'not-found' },
     /^the last line does not tell/,
   ],
+  [
+    'a wrong setting and not a word on stderr',
+    { ...mistaken, end: exit(78), output: 'NAME=x; exit code 78\n' },
+    { mistake: 'setting', stdout: 'socket' },
+    /^the last line does not tell/,
+  ],
   ['a mistake and not a word', { ...mistaken, output: '' }, { mistake: 'not-found' }, /^the last line does not tell/],
   [
     'a mistake and not a word in a file, which needs no reader',

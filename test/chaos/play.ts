@@ -75,11 +75,12 @@ async function watch(story: Story, scene: Scene, abort: AbortController): Promis
   const processesLeft = await leftOf(scene, end);
   const reader = scene.reader.is;
   const output = await scene.reader.text(READ_LOOKS);
-  const warnings = warningsIn(output + scene.reader.apart);
+  const { apart } = scene.reader;
+  const warnings = warningsIn(output + apart);
   const patience = setTimeout(() => abort.abort(), ANSWERED_WITHIN_MS);
   const answers = await Promise.all(scene.answers);
   clearTimeout(patience);
-  return { startedAtMs, endedAtMs, end, done, output, warnings, reader, answers, processesLeft };
+  return { startedAtMs, endedAtMs, end, done, output, apart, warnings, reader, answers, processesLeft };
 }
 
 function start(story: Story, stage: Stage, house: string, port: number, giveUp: AbortSignal): Scene {

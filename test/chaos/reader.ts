@@ -14,6 +14,7 @@ export class Reader {
   readonly fd: number | 'pipe';
   readonly #file: string;
   #stream: Readable | null = null;
+  #stderr: Readable | null = null;
   #text = '';
   /** What came on stderr, where that is not the same as stdout. */
   apart = '';
@@ -32,7 +33,7 @@ export class Reader {
   started({ stdout, stderr }: ChildProcess): void {
     if (this.fd !== 'pipe') return closeSync(this.fd);
     if (stdout !== null) this.#listen(stdout);
-    stderr?.setEncoding('utf8').on('data', (text: string) => (this.apart += text));
+    this.#stderr = stderr?.setEncoding('utf8').on('data', (text: string) => (this.apart += text)) ?? null;
   }
 
   /** False where there is nothing to stall or close. */
@@ -50,7 +51,7 @@ export class Reader {
   async text(looks: number): Promise<string> {
     if (this.#stream === null) return readFileSync(this.#file, 'utf8');
     const stream = this.#stream.resume();
-    for (let look = 0; look < looks && !stream.closed; look += 1) {
+    for (let look = 0; look < looks && !(stream.closed && this.#stderr?.closed !== false); look += 1) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     stream.destroy();

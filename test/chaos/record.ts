@@ -15,6 +15,8 @@ export type TinyRecord = {
   ledger: readonly Entry[];
   /** Everything on stdout that somebody read. */
   output: string;
+  /** And on a stderr of its own, which a dyno has where stdout is a socket. */
+  apart: string;
   /** Of the supervisor's Node, in words. */
   warnings: readonly string[];
   reader: 'reads' | 'stalls' | 'closed';
