@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { startDyno, tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
 import { startWeb } from './tiny.ts';
@@ -40,3 +43,15 @@ async function bootTime(node: string): Promise<number> {
   await dyno.exited;
   return bootMs;
 }
+
+test('a child whose boot has swallowed its TERM gets another, and ends', async () => {
+  const deaf =
+    '$SIG{TERM} = sub { print "swallowed\\n"; $SIG{TERM} = "DEFAULT" }; $| = 1; print "deaf\\n"; sleep 1 while 1';
+  const cwd = tempFolder();
+  writeFileSync(join(cwd, 'puma.pl'), deaf);
+  const dyno = startDyno({ cwd, env: { PUMA_COMMAND: 'perl puma.pl' } });
+  await dyno.says(/^deaf/m);
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  expect(dyno.output).toMatch(/^swallowed/m);
+});

@@ -56,7 +56,13 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     atMs: fc.constant(0),
   }),
   fc.record({
-    type: fc.constantFrom('unwanted' as const, 'drained' as const, 'pause-over' as const, 'drain-over' as const),
+    type: fc.constantFrom(
+      'unwanted' as const,
+      'drained' as const,
+      'pause-over' as const,
+      'drain-over' as const,
+      'heard-over' as const,
+    ),
     child: anyChild,
     atMs: fc.constant(0),
   }),
@@ -127,6 +133,7 @@ class World {
   #judgeTerms(before: State, { type }: Event, effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.do !== 'signal' || effect.signal !== 'SIGTERM') continue;
+      if (type === 'heard-over') continue; // once more
       if (this.state.phase !== 'running') this.termsOfTheStop.push(effect.child);
       else if (before.phase === 'running' && before.demands.get(effect.child)?.idleSinceMs === null) {
         if (type !== 'save' && type !== 'boot-over') this.endedThoughWanted.push(`${effect.child} by ${type}`);

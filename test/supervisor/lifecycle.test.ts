@@ -8,6 +8,7 @@ import {
   codeOf,
   exited,
   graceOver,
+  heardOver,
   ready,
   replay,
   signal,
@@ -45,14 +46,22 @@ describe('stop on a signal', () => {
   const stopping = ['grace-over at 38500', 'budget-over at 39700'];
 
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s: TERM to all at the same time, one deadline', (name) => {
-    const { last } = replay(web, ready('puma', 5000), signal(name, 10_000));
+    const { last } = replay(web, ready('puma', 5000), ready('sidekiq', 9000), signal(name, 10_000));
     expect(last).toEqual(['SIGTERM puma', 'SIGTERM sidekiq', ...stopping]);
   });
 
   test('before puma is ready: sidekiq never starts', () => {
     const { did, state } = replay(web, signal('SIGTERM', 10_000), ready('puma', 10_001), startOver('sidekiq', 45_000));
-    expect(did.slice(1)).toEqual([['SIGTERM puma', ...stopping], [], []]);
+    expect(did.slice(1)).toEqual([['SIGTERM puma', 'heard-over at 11000', ...stopping], [], []]);
     expect(state.phase).toBe('stopping');
+  });
+
+  test('who is still starting may have lost its TERM, and gets it once more', () => {
+    const { did } = replay(web, signal('SIGTERM', 10_000), heardOver('puma', 11_000));
+    expect(did.at(-1)).toEqual(['SIGTERM puma']);
+    const ended = replay(web, signal('SIGTERM', 10_000), exited('puma', 'SIGTERM', 10_100), heardOver('puma', 11_000));
+    expect(ended.did.at(-1)).toEqual([]);
+    expect(replay(web, signal('SIGTERM', 10_000)).last).toContain('heard-over at 11000');
   });
 
   test('the sweep comes once the last child has ended, whatever the order; what the others leave behind ends with them', () => {

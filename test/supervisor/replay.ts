@@ -119,6 +119,7 @@ export const wanted = (child: string, atMs: number, shortage: string | null = nu
 });
 export const unwanted = (child: string, atMs: number): Event => ({ type: 'unwanted', child, atMs });
 export const drained = (child: string, atMs: number): Event => ({ type: 'drained', child, atMs });
+export const heardOver = (child: string, atMs: number): Event => ({ type: 'heard-over', child, atMs });
 export const drainOver = (child: string, atMs: number): Event => ({ type: 'drain-over', child, atMs });
 export const save = (child: string | null, atMs: number, atOnce = false): Event => ({
   type: 'save',
