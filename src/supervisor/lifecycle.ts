@@ -13,6 +13,7 @@ import {
   joined,
   kill,
   leave,
+  onceMore,
   settle,
   signalWhileStopping,
   signalWhileSweeping,
@@ -98,6 +99,8 @@ function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan):
     case 'drained':
     case 'drain-over':
       return drained(state, event);
+    case 'heard-over':
+      return onceMore(state, event);
     case 'signal':
       return signalWhileStopping(state, event, plan);
     case 'broadcast-over':
@@ -135,6 +138,7 @@ function whileKilling(state: Phase<'killing'>, event: Event): Step {
     case 'end-process':
     case 'drained':
     case 'drain-over':
+    case 'heard-over':
       return [state];
   }
 }
@@ -160,6 +164,7 @@ function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
     case 'grace-over':
     case 'drained':
     case 'drain-over':
+    case 'heard-over':
       return [state];
   }
 }
@@ -192,6 +197,7 @@ const NOT_WHILE_RUNNING = [
   'swept',
   'killed-all',
   'drain-over',
+  'heard-over',
 ] as const satisfies readonly Event['type'][];
 
 function isOneOf<T extends Event['type']>(types: readonly T[], event: Event): event is EventOf<T> {

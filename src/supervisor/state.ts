@@ -89,6 +89,8 @@ export type Event = { atMs: number } & (
   | { type: 'pause-over'; child: ChildName }
   /** A child's TERM has waited long enough for the router. */
   | { type: 'drain-over'; child: ChildName }
+  /** A child that was starting when it got its TERM should have heard it by now. */
+  | { type: 'heard-over'; child: ChildName }
   | { type: 'grace-over' }
   | { type: 'budget-over' }
   | { type: 'swept'; leftovers: Leftovers }
