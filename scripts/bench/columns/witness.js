@@ -49,7 +49,10 @@ async function watch(run, up, untilMs) {
 }
 
 function children(run, { goneAtMs }, askedMs) {
-  const [terms, ends] = ['term', 'end'].map((what) => new Map(run.noted(what).map(({ pid, atMs }) => [pid, atMs])));
+  // The first of each: who is still starting may get its TERM twice.
+  const [terms, ends] = ['term', 'end'].map(
+    (what) => new Map(run.noted(what).map(({ pid, atMs }) => [pid, atMs]).reverse()),
+  );
   const after = (atMs = null) => (atMs === null ? null : atMs - askedMs);
   return [...goneAtMs].map(([pid, atMs]) => ({
     termMs: after(terms.get(pid)),
