@@ -51,7 +51,13 @@ async function watch(run, up, untilMs) {
 function children(run, { goneAtMs }, askedMs) {
   // The first of each: who is still starting may get its TERM twice.
   const [terms, ends] = ['term', 'end'].map(
-    (what) => new Map(run.noted(what).map(({ pid, atMs }) => [pid, atMs]).reverse()),
+    (what) =>
+      new Map(
+        run
+          .noted(what)
+          .map(({ pid, atMs }) => [pid, atMs])
+          .reverse(),
+      ),
   );
   const after = (atMs = null) => (atMs === null ? null : atMs - askedMs);
   return [...goneAtMs].map(([pid, atMs]) => ({
