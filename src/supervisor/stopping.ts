@@ -45,8 +45,8 @@ export function stop(
   return settle({ phase: 'stopping', children, cause, deadlines, interrupts, ...still }, atMs, effects);
 }
 
-/** Whoever boots may lose a TERM, and would go on to take jobs: a plain `ruby -e 'sleep 4'` (3.1) lost 37 of 1400 that came within 140 ms of
- * its exec, all but one of them from 32 to 51 ms. To puma, sidekiq and streaming a second one makes no difference. */
+/** Whoever boots may lose a TERM, as a plain `ruby -e 'sleep 4'` (3.1) does now and then 30 to 50 ms after its exec, and would go on to take
+ * jobs. To puma and sidekiq a second one makes no difference (test/real). */
 export function onceMore(state: Phase<'stopping'>, { child }: EventOf<'heard-over'>): Step {
   return [state, ...(alive(state.children).includes(child) ? terminate([child]) : [])];
 }
