@@ -1,27 +1,15 @@
 import type { ServePlan } from '../plan/spec.ts';
-import { endOf, handOn, isStop } from './children.ts';
-import { drained } from './draining.ts';
+import { handOn, isStop } from './children.ts';
+import { isOnlyForStopping } from './events.ts';
 import { fall } from './falling.ts';
 import { onDemand } from './on-demand.ts';
 import { endOver, quietOver, recycle, recycleDue } from './recycling.ts';
 import { clear, cleared, returnOver } from './returning.ts';
-import { endHelper, endProcess, save } from './saving.ts';
+import { endProcess, save } from './saving.ts';
 import { bootOver, ready, startAnyway, unwatched } from './starting.ts';
-import {
-  crash,
-  endedWhileStopping,
-  joined,
-  kill,
-  leave,
-  onceMore,
-  settle,
-  signalWhileStopping,
-  signalWhileSweeping,
-  stop,
-  sweepOnceAllEnded,
-  withLeftovers,
-} from './stopping.ts';
+import { crash, stop } from './stopping.ts';
 import type { Event, EventOf, Phase, State, Step } from './state.ts';
+import { whileKilling, whileStopping, whileSweeping } from './while-stopping.ts';
 
 /** What follows from an event: the one place where a dyno's life is decided. No clock, no process, no state of its own. */
 export function next(state: State, event: Event, plan: ServePlan): Step {
@@ -40,7 +28,7 @@ export function next(state: State, event: Event, plan: ServePlan): Step {
 }
 
 function whileRunning(state: Phase<'running'>, event: Event, plan: ServePlan): Step {
-  if (isOneOf(NOT_WHILE_RUNNING, event)) return [state];
+  if (isOnlyForStopping(event)) return [state];
   switch (event.type) {
     case 'child-ready':
       return ready(state, event, plan);
@@ -89,117 +77,4 @@ function endedWhileRunning(state: Phase<'running'>, event: EventOf<'child-exited
   const is = state.children.get(event.child)?.is;
   if (is === 'quiet' || is === 'ending' || is === 'killed') return clear(state, event, plan);
   return state.demands.has(event.child) ? fall(state, event, plan) : crash(state, event, plan);
-}
-
-function whileStopping(state: Phase<'stopping'>, event: Event, plan: ServePlan): Step {
-  if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
-  switch (event.type) {
-    case 'child-exited':
-      return endedWhileStopping(state, event);
-    case 'drained':
-    case 'drain-over':
-      return drained(state, event);
-    case 'heard-over':
-      return onceMore(state, event);
-    case 'signal':
-      return signalWhileStopping(state, event, plan);
-    case 'broadcast-over':
-      return settle(state, event.atMs);
-    case 'cleared':
-    case 'killed-all':
-      return [withLeftovers(state, event)];
-    case 'grace-over':
-      return kill(state);
-    case 'budget-over':
-      return leave(state);
-    case 'end-process':
-      return [state, ...endHelper(event)];
-    case 'swept':
-      return [state];
-  }
-}
-
-function whileKilling(state: Phase<'killing'>, event: Event): Step {
-  if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
-  switch (event.type) {
-    case 'child-exited': {
-      const { children, told } = endOf(state.children, event, true);
-      return sweepOnceAllEnded({ ...state, children }, [told]);
-    }
-    case 'cleared':
-    case 'killed-all':
-      return [withLeftovers(state, event)];
-    case 'budget-over':
-      return leave(state);
-    case 'signal':
-    case 'broadcast-over':
-    case 'grace-over':
-    case 'swept':
-    case 'end-process':
-    case 'drained':
-    case 'drain-over':
-    case 'heard-over':
-      return [state];
-  }
-}
-
-function whileSweeping(state: Phase<'sweeping'>, event: Event): Step {
-  if (isOneOf(ONLY_FOR_RUNNING, event)) return [state];
-  switch (event.type) {
-    case 'swept': {
-      const { children, cause, deadlines } = state;
-      return [{ phase: 'done', children, cause, deadlines, leftovers: joined(state.leftovers, event.leftovers) }];
-    }
-    case 'budget-over':
-      return leave(state);
-    case 'cleared':
-    case 'killed-all':
-      return [withLeftovers(state, event)];
-    case 'signal':
-      return signalWhileSweeping(state, event);
-    case 'end-process':
-      return [state, ...endHelper(event)];
-    case 'child-exited':
-    case 'broadcast-over':
-    case 'grace-over':
-    case 'drained':
-    case 'drain-over':
-    case 'heard-over':
-      return [state];
-  }
-}
-
-/** From these nothing follows once a dyno stops: there is no start and no recycle any more, and a recycle that was under way
- * ends as the others do. */
-const ONLY_FOR_RUNNING = [
-  'child-ready',
-  'start-over',
-  'recycle',
-  'recycle-due',
-  'idle',
-  'quiet-over',
-  'end-over',
-  'return-over',
-  'unwatched',
-  'boot-over',
-  'save',
-  'wanted',
-  'unwanted',
-  'idle-over',
-  'pause-over',
-] as const satisfies readonly Event['type'][];
-
-/** These belong to a stop. */
-const NOT_WHILE_RUNNING = [
-  'broadcast-over',
-  'grace-over',
-  'budget-over',
-  'swept',
-  'killed-all',
-  'drain-over',
-  'heard-over',
-] as const satisfies readonly Event['type'][];
-
-function isOneOf<T extends Event['type']>(types: readonly T[], event: Event): event is EventOf<T> {
-  return (types as readonly string[]).includes(event.type);
 }
