@@ -1,10 +1,12 @@
+import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nodes } from '../harness/nodes.ts';
 import { eventually } from '../harness/eventually.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
-import { binary, startDyno } from '../harness/dyno.ts';
+import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
 
 describe.each(nodes)('on node $major', ({ path: node }) => {
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s: all end by themselves, exit code 0', async (signal) => {
@@ -192,6 +194,29 @@ test('USR2 is not handed on to who would die of it, as a puma that is just start
   const env = { RUN_WORKER: '', PORT: `${port}`, PUMA_COMMAND: `perl -e '${script}'` };
   const dyno = startWeb('', '', { env });
   await dyno.says(/puma is ready/);
+  dyno.signal('SIGUSR2');
+  await dyno.says(/SIGUSR2 is for nobody here|puma was ended by SIGUSR2/);
+  dyno.signal('SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null });
+  expect(dyno.output).toMatch(/SIGUSR2 is for nobody here/);
+});
+
+/** A puma that starts itself anew on USR1, and then shows for good how Ruby begins: no title, and for USR2 a handler that dies of it. */
+const ANEW = `$SIG{USR2} = sub { $SIG{USR2} = 'DEFAULT'; kill 'USR2', $$ };
+  syswrite STDOUT, "anew\n" and sleep 60 if $ENV{ANEW};
+  $SIG{USR1} = sub { $ENV{ANEW} = 1; exec $^X, $script };
+  $0 = 'puma 8.0.0 (tcp://[::]) [app]';
+  while (1) { my $c = $s->accept or next; <$c>; print $c "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" }`;
+
+test('USR2 is not handed on to a puma that has shown a title and shows none now, whatever its handler', async () => {
+  const port = await freePort();
+  const file = join(tempFolder(), 'puma.pl');
+  const listening = `my $s = $ENV{ANEW} ? undef : IO::Socket::INET->new(LocalPort => ${port}, Listen => 5, ReuseAddr => 1);`;
+  writeFileSync(file, `use IO::Socket::INET; my $script = '${file}'; ${listening} ${ANEW}`);
+  const dyno = startWeb('', '', { env: { RUN_WORKER: '', PORT: `${port}`, PUMA_COMMAND: `perl ${file}` } });
+  await dyno.says(/puma is ready/);
+  dyno.signal('SIGUSR1');
+  await dyno.says(/^anew$/m);
   dyno.signal('SIGUSR2');
   await dyno.says(/SIGUSR2 is for nobody here|puma was ended by SIGUSR2/);
   dyno.signal('SIGTERM');
