@@ -8,6 +8,7 @@ import { Copies } from './copies.ts';
 import { send } from './ending.ts';
 import { CHILD_MARKER } from './families.ts';
 import type { Member } from './family-tree.ts';
+import { Hearing } from './hearing.ts';
 import type { Cancel, Child, HandedOnSignal, Host, Leftovers, Process, ProcessId } from './host.ts';
 import { whenTitled } from './idle.ts';
 import { killTree } from './kill-tree.ts';
@@ -15,7 +16,7 @@ import { raiseOomScore } from './oom-score.ts';
 import { startOneShot } from './one-shot.ts';
 import type { Output } from './output.ts';
 import { parentDeathPrefix } from './parent-death.ts';
-import { hearsNot, readProcess } from './processes.ts';
+import { readProcess } from './processes.ts';
 import { prepareWatch } from './readiness.ts';
 import { removeSocket } from './remove-socket.ts';
 import type { Signals } from './signals.ts';
@@ -50,6 +51,7 @@ export class NodeHost implements Host {
   readonly #living = new Map<number, ChildName>();
   /** Kills that are still to come. */
   readonly #kills = new Set<Cancel>();
+  readonly #hearing = new Hearing();
   readonly #copies = new Copies(clock);
   /** What was made to see when each child is ready goes at the end, too. */
   readonly #clears = new Map<ChildName, () => void>();
@@ -77,9 +79,12 @@ export class NodeHost implements Host {
       prefixed === null ? 'inherit' : (child: ChildProcess) => this.#copies.add(spec.name, child, prefixed);
     const env = this.#environment({ ...watch.env, [CHILD_MARKER]: spec.name });
     const started = this.#keep(spawnChild(this.#guarded(spec.command), { env, folder, output }), spec.name);
+    const { pid } = started;
     const { oomScoreAdj } = spec.memory;
-    if (started.pid !== null && oomScoreAdj > 0) raiseOomScore(started.pid, oomScoreAdj);
-    return watch.of(started);
+    if (pid !== null && oomScoreAdj > 0) raiseOomScore(pid, oomScoreAdj);
+    const child = watch.of(started);
+    if (pid !== null) void child.ready.then(() => this.#hearing.up(pid));
+    return child;
   }
 
   async run({ command, env }: Step): Promise<Process> {
@@ -98,7 +103,7 @@ export class NodeHost implements Host {
 
   hears(child: ChildName, signal: HandedOnSignal): boolean {
     const pid = this.#pidOf(child);
-    return pid !== null && !hearsNot(pid, signal);
+    return pid !== null && this.#hearing.hears(pid, signal);
   }
 
   whenIdle({ name, memory }: ChildSpec, idle: () => void): Cancel {
@@ -174,7 +179,10 @@ export class NodeHost implements Host {
     if (pid === null) return started;
     this.#sweeper.add(pid, child);
     this.#living.set(pid, child);
-    void started.exited.then(() => this.#living.delete(pid));
+    void started.exited.then(() => {
+      this.#living.delete(pid);
+      this.#hearing.gone(pid);
+    });
     return started;
   }
 

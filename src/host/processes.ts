@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { readShort } from './short-read.ts';
 
 export type ProcessRow = {
@@ -42,14 +41,6 @@ function childrenOf(pid: number): number[] {
 export function carries(pid: number, ...variables: string[]): boolean {
   const environment = `\0${readShort(`/proc/${pid}/environ`, true)}\0`;
   return variables.every((variable) => environment.includes(`\0${variable}\0`));
-}
-
-/** Whether it surely has no handler for this signal, and does not ignore it; false where that cannot be seen. */
-export function hearsNot(pid: number, signal: NodeJS.Signals): boolean {
-  const status = readShort(`/proc/${pid}/status`);
-  const sets = ['SigCgt', 'SigIgn'].map((name) => status.split(`\n${name}:\t`)[1]?.split('\n')[0]);
-  const bit = 1n << BigInt(constants.signals[signal] - 1);
-  return sets.every((set) => set !== undefined && (BigInt(`0x${set}`) & bit) === 0n);
 }
 
 export function commandLine(pid: number): string[] {
