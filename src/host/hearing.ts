@@ -4,21 +4,24 @@ import { readShort } from './short-read.ts';
 
 /** Who would hear a signal, rather than die of it: as far as /proc shows. */
 export class Hearing {
-  readonly #titled = new Set<number>();
+  /** pid -> whose title it showed when it was up. */
+  readonly #titled = new Map<number, string>();
 
-  /** It is up. Puma and sidekiq show a title by then, written over their command line. */
+  /** Puma and sidekiq show a title by then, written over their command line. */
   up(pid: number): void {
-    if (hasTitle(pid)) this.#titled.add(pid);
+    const title = titledBy(pid);
+    if (title !== null) this.#titled.set(pid, title);
   }
 
   gone(pid: number): void {
     this.#titled.delete(pid);
   }
 
-  /** False for one that has no handler for it, and for one that starts itself anew: after its exec it shows its command line, and what
-   * handler there is may be that of Ruby, which ends a program by the signal. */
+  /** False for one that has no handler for it, and for one that starts itself anew: after its exec it shows its command line, then maybe a
+   * title of Bundler, and what handler there is may be that of Ruby, which ends a program by the signal. */
   hears(pid: number, signal: HandedOnSignal): boolean {
-    return !hasNoHandler(pid, signal) && (!this.#titled.has(pid) || hasTitle(pid));
+    const title = this.#titled.get(pid);
+    return !hasNoHandler(pid, signal) && (title === undefined || title === titledBy(pid));
   }
 }
 
@@ -30,7 +33,8 @@ function hasNoHandler(pid: number, signal: HandedOnSignal): boolean {
   return sets.every((set) => set !== undefined && (BigInt(`0x${set}`) & bit) === 0n);
 }
 
-/** One text, where a command line has a NUL after each word; so has a command of one word. */
-function hasTitle(pid: number): boolean {
-  return /^[^\0]+\0*$/.test(readShort(`/proc/${pid}/cmdline`));
+/** The first word of its title; null where it shows its command line, which has a NUL after each word. (A command of one word cannot be
+ * told from a title.) */
+function titledBy(pid: number): string | null {
+  return /^([^\0 ]+)[^\0]*\0*$/.exec(readShort(`/proc/${pid}/cmdline`))?.[1] ?? null;
 }
