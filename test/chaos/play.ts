@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { End } from '../harness/dyno.ts';
-import { alive, commandLine, justStarted, ofDyno, signalIfAlive } from '../harness/processes.ts';
+import { alive, commandLine, justStarted, ofDyno, processTable, signalIfAlive } from '../harness/processes.ts';
 import { environmentOf, hasSteps } from './dyno-env.ts';
 import { isIn, perform, readLedger, setClock, type Scene } from './deeds.ts';
 import { watchLag } from './lag.ts';
@@ -155,11 +155,16 @@ function ours({ marker, seen, folder }: Scene): number[] {
   return [...new Set([...ofDyno(marker, seen), ...bare])].filter(alive);
 }
 
+function livingIn(folder: string): number[] {
+  return processTable().flatMap(({ pid, zombie }) => (zombie || !isIn(folder, pid) ? [] : [pid]));
+}
+
 async function clear(scene: Scene): Promise<void> {
   await until(now() + 5000, () => {
-    const left = ours(scene);
+    // A daemon without our environment that has not written down its start is known by its command line.
+    const left = new Set([...ours(scene), ...livingIn(scene.folder)]);
     for (const pid of left) signalIfAlive(pid, 'SIGKILL');
-    return left.length === 0;
+    return left.size === 0;
   });
 }
 

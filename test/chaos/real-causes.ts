@@ -5,7 +5,7 @@ import type { Part, StopSignal } from './real-story.ts';
 /** Who is let go later has no time left to drain. */
 const THAW_MOST_MS = CHILDREN_MS - 2000;
 
-/** A puma in cluster mode whose first words find no reader ends by SIGPIPE, whoever starts it; one in single mode goes on. */
+/** A puma in cluster mode or with Rails whose first words find no reader ends by SIGPIPE, whoever starts it; any other goes on. */
 const BROKEN_PIPE = 141;
 
 /** What can have ended a dyno: a signal to the supervisor, or the end of a part. statuses: what it can make of it. */

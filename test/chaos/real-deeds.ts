@@ -93,7 +93,7 @@ function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): Reac
   const supervisor = { parts: [], pid: dyno.pid };
   switch (what.do) {
     case 'stop': {
-      const parts = what.toAll ? (['puma', 'sidekiq'] as const).filter((part) => pidOf(dyno, part) !== null) : [];
+      const parts = what.toAll ? (['puma', 'sidekiq'] as const) : []; // one that is not there yet may be when it is their turn
       if (what.toAll) dyno.signalAll(what.signal);
       else dyno.signal(what.signal);
       return { ...supervisor, parts };

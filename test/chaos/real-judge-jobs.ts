@@ -3,14 +3,16 @@ import { GIVE_BACK_MS, SIDEKIQ_THREADS, type Entry, type RealRecord } from './re
 
 /** Sidekiq gives jobs back some moments after its time is up; a job that ends in them is done and waits again. */
 const AROUND_MS = 1500;
+/** From its TERM to its last word. */
+const REDIS_ENDS_MS = 500;
 
 /**
- * No job is lost, and none is done twice. Sidekiq without Pro promises less in three cases, and nothing more than them is
- * let pass: those in hand when somebody ends it by force, those in hand when it cannot reach Redis to give them back, and
- * one that ends in the moment in which it is given back.
+ * No job is lost, and none is done twice. Sidekiq without Pro promises less in four cases, and nothing more than them is
+ * let pass: those in hand when somebody ends it by force, those in hand when it cannot reach Redis to give them back, those that Redis
+ * took out of the queue as it ended and gave to nobody, and one that ends in the moment in which it is given back.
  */
 export function judgeJobs(record: RealRecord): string[] {
-  const jobs = record.enqueued.map(({ jid }) => ({ jid, ...fateOf(jid, record) }));
+  const jobs = record.enqueued.map(({ jid, atMs }) => ({ jid, enqueuedAtMs: atMs, ...fateOf(jid, record) }));
   const lost = jobs.filter(({ finished, waits }) => finished.length === 0 && waits === 0);
   const twice = jobs.filter(({ finished, waits }) => finished.length + waits > 1);
   return [
@@ -21,9 +23,15 @@ export function judgeJobs(record: RealRecord): string[] {
   ];
 }
 
-type Fate = { jid: string; entries: readonly Entry[]; finished: readonly number[]; waits: number };
+type Fate = {
+  jid: string;
+  enqueuedAtMs: number;
+  entries: readonly Entry[];
+  finished: readonly number[];
+  waits: number;
+};
 
-function fateOf(jid: string, { ledger, waiting }: RealRecord): Omit<Fate, 'jid'> {
+function fateOf(jid: string, { ledger, waiting }: RealRecord): Omit<Fate, 'jid' | 'enqueuedAtMs'> {
   const entries = ledger.filter(({ id }) => id === jid);
   const finished = entries.filter(({ what }) => what === 'finished').map(({ atMs }) => atMs);
   return { entries, finished, waits: waiting.filter((id) => id === jid).length };
@@ -32,7 +40,9 @@ function fateOf(jid: string, { ledger, waiting }: RealRecord): Omit<Fate, 'jid'>
 /** Where jobs may be lost at all, as many as sidekiq has threads: each has one in hand, started or just fetched. */
 function judgeLost(lost: readonly Fate[], record: RealRecord): string[] {
   const hurtAtMs = sidekiqHurtAtMs(record);
-  const excused = lost.filter((job) => isInHandAt(job, hurtAtMs) || isOutOfReach(record));
+  const excused = lost.filter(
+    (job) => isInHandAt(job, hurtAtMs) || isOutOfReach(record) || isGoneWithRedis(job, record),
+  );
   const strict = lost.filter((job) => !excused.includes(job)).map((job) => `job ${job.jid} is lost: ${tell(job)}`);
   if (excused.length <= SIDEKIQ_THREADS) return strict;
   return [...strict, `${excused.length} jobs are lost, and only ${SIDEKIQ_THREADS} could be in hand`];
@@ -52,6 +62,12 @@ function isOutOfReach(record: RealRecord): boolean {
   return downs.some(({ atMs, untilMs }) =>
     stops.some((stopMs) => untilMs >= stopMs && atMs <= stopMs + GIVE_BACK_MS + AROUND_MS),
   );
+}
+
+/** BRPOP takes a job out; a Redis that ends before the reply has left takes it along. */
+function isGoneWithRedis({ entries, enqueuedAtMs }: Fate, { done }: RealRecord): boolean {
+  const ends = done.filter(({ what }) => what.do === 'restart redis').map(({ atMs }) => atMs);
+  return entries.length === 0 && ends.some((atMs) => enqueuedAtMs <= atMs + REDIS_ENDS_MS);
 }
 
 /** When sidekiq alone was told to end. */

@@ -160,6 +160,17 @@ test('a job that is neither done nor in the queue is lost', () => {
   expect(problems({ enqueued, ledger: [job('started', STOP_MS - 100)], waiting: ['a'] })).toEqual([]);
 });
 
+test('a job that never started may be gone with a Redis that is restarted, where it was in the queue by then', () => {
+  const restarted = (atMs: number): Partial<RealRecord> => ({
+    enqueued,
+    done: [done({ do: 'restart redis', downMs: 0 }, atMs), done(term)],
+  });
+  const atMs = 2000;
+  expect(problems(restarted(atMs + 10))).toEqual([]);
+  expect(problems(restarted(atMs - 1000))).toEqual(one(/job a is lost/));
+  expect(problems({ ...restarted(atMs + 10), ledger: [job('started', atMs + 5)] })).toEqual(one(/job a is lost/));
+});
+
 test('only jobs in hand may be lost with a sidekiq that somebody killed, and no more than its threads', () => {
   const killed = {
     done: [done({ do: 'kill', whom: 'sidekiq' }, STOP_MS, ['sidekiq'])],
@@ -216,12 +227,13 @@ test('what is in flight in a stop gets its answer, unless puma is hurt or has no
   expect(problems({ visits, ledger: [ask('begun', STOP_MS - 150)], done: [done(term), kill] })).toEqual([]);
 });
 
-test('puma in cluster mode ends by SIGPIPE when its first words find nobody; its callers are refused then', () => {
+test('puma in cluster mode or with Rails ends by SIGPIPE when its first words find nobody; its callers are refused then', () => {
   const broken = { end: { code: 141, signal: null }, endedAtMs: STOP_MS + 400, reader: 'closed' } as const;
   const refused = visit({ status: 503, isRight: false });
   const closed = { ...broken, done: [done({ do: 'close' })], visits: [refused] };
   const nothing = expect.arrayContaining(one(/nothing that we know of/) as unknown[]) as unknown;
   expect(problems(closed, { ...story, hasCluster: true })).toEqual([]);
+  expect(problems(closed, { ...story, isRails: true })).toEqual([]);
   expect(problems(closed)).toEqual(nothing);
   expect(problems(closed, { ...story, hasCluster: true, hasPrefix: true })).toEqual(nothing);
   expect(problems({ ...broken, done: [done({ do: 'stall' })] }, { ...story, hasCluster: true })).toEqual(nothing);

@@ -39,9 +39,9 @@ function judgeLeft(record: RealRecord): string[] {
   return left.map(({ what }) => `process ${what} was left`);
 }
 
-/** Whether a log that is closed can be the end of puma: only in cluster mode, and where the log is its own stdout. */
-function canBreakPipe({ role, hasCluster, hasPrefix }: RealStory): boolean {
-  return role === 'web' && hasCluster && !hasPrefix;
+/** Whether a log that is closed can be the end of puma: only in cluster mode or with Rails, and where the log is its own stdout. */
+function canBreakPipe({ role, hasCluster, isRails, hasPrefix }: RealStory): boolean {
+  return role === 'web' && (hasCluster || isRails) && !hasPrefix;
 }
 
 function judgeEnd(record: RealRecord): string[] {
