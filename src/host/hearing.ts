@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { HandedOnSignal } from './host.ts';
+import { commandLine } from './processes.ts';
 import { readShort } from './short-read.ts';
 
 /** Who would hear a signal, rather than die of it: as far as /proc shows. */
@@ -33,8 +34,8 @@ function hasNoHandler(pid: number, signal: HandedOnSignal): boolean {
   return sets.every((set) => set !== undefined && (BigInt(`0x${set}`) & bit) === 0n);
 }
 
-/** The first word of its title; null where it shows its command line, which has a NUL after each word. (A command of one word cannot be
- * told from a title.) */
+/** The first word of its title; null where it shows its command line. (A command of one word cannot be told from a title.) */
 function titledBy(pid: number): string | null {
-  return /^([^\0 ]+)[^\0]*\0*$/.exec(readShort(`/proc/${pid}/cmdline`))?.[1] ?? null;
+  const [title = '', ...more] = commandLine(pid);
+  return more.some((word) => word !== '') ? null : title.split(' ', 1)[0] || null;
 }

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Dyno } from '../harness/dyno.ts';
-import { alive, commandLine, processTable, signalIfAlive } from '../harness/processes.ts';
+import { alive, catches, commandLine, processTable, signalIfAlive } from '../harness/processes.ts';
 import { now } from './now.ts';
 import { BUDGET_MS, type Done } from './real-record.ts';
 import type { StoryRedis } from './real-redis.ts';
@@ -99,7 +97,8 @@ function act(what: Exclude<RealDeed, { do: 'restart redis' }>, dyno: Dyno): Reac
       return { ...supervisor, parts };
     }
     case 'tell':
-      if (what.whom === 'supervisor' && !hears(dyno.pid, what.signal)) return null;
+      // Before Node has run our first line these signals are the kernel's, and stop or end a process.
+      if (what.whom === 'supervisor' && !catches(dyno.pid, what.signal)) return null;
       return send(what.signal, what.whom, dyno);
     case 'kill':
     case 'freeze':
@@ -123,10 +122,4 @@ function send(signal: NodeJS.Signals, whom: Part | 'supervisor', dyno: Dyno): Re
   if (pid === null || !alive(pid)) return null;
   signalIfAlive(pid, signal);
   return { parts: whom === 'supervisor' ? [] : [whom], pid };
-}
-
-/** Before Node has run our first line these signals are the kernel's, and stop or end a process. */
-function hears(pid: number, signal: 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2'): boolean {
-  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
-  return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }

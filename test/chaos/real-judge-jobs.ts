@@ -12,7 +12,7 @@ const REDIS_ENDS_MS = 500;
  * took out of the queue as it ended and gave to nobody, and one that ends in the moment in which it is given back.
  */
 export function judgeJobs(record: RealRecord): string[] {
-  const jobs = record.enqueued.map(({ jid, atMs }) => ({ jid, enqueuedAtMs: atMs, ...fateOf(jid, record) }));
+  const jobs = record.enqueued.map((job) => fateOf(job, record));
   const lost = jobs.filter(({ finished, waits }) => finished.length === 0 && waits === 0);
   const twice = jobs.filter(({ finished, waits }) => finished.length + waits > 1);
   return [
@@ -31,10 +31,10 @@ type Fate = {
   waits: number;
 };
 
-function fateOf(jid: string, { ledger, waiting }: RealRecord): Omit<Fate, 'jid' | 'enqueuedAtMs'> {
+function fateOf({ jid, atMs }: RealRecord['enqueued'][number], { ledger, waiting }: RealRecord): Fate {
   const entries = ledger.filter(({ id }) => id === jid);
   const finished = entries.filter(({ what }) => what === 'finished').map(({ atMs }) => atMs);
-  return { entries, finished, waits: waiting.filter((id) => id === jid).length };
+  return { jid, enqueuedAtMs: atMs, entries, finished, waits: waiting.filter((id) => id === jid).length };
 }
 
 /** Where jobs may be lost at all, as many as sidekiq has threads: each has one in hand, started or just fetched. */

@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { constants } from 'node:os';
 
 /** pid -> start time: what a look has seen of a dyno or of a run of tests, so that a process is known again after its parent's death, and a stranger who
  * gets its number is not. */
@@ -69,6 +70,12 @@ export function signalIfAlive(pid: number, name: NodeJS.Signals): boolean {
 
 export function commandLine(pid: number): string {
   return read(pid, 'cmdline').replaceAll('\0', ' ').trim();
+}
+
+/** Whether it has a handler for the signal. */
+export function catches(pid: number, signal: NodeJS.Signals): boolean {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(read(pid, 'status'))?.[1] ?? '0';
+  return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
 export function environment(pid: number): string[] {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
-import { commandLine } from '../harness/processes.ts';
+import { catches, commandLine } from '../harness/processes.ts';
 import { endOf, get, pidOf, ready, startInstance, withExit } from './instance.ts';
 
 test('TTIN makes sidekiq show its threads; USR1 and USR2 make puma restart in place', async () => {
@@ -32,7 +31,7 @@ test('USR2 is not handed on to a puma whose Ruby has its own handler in a new bo
   dyno.signal('SIGUSR1');
   await eventually(() => {
     expect(commandLine(puma)).toMatch(/^\S*ruby\S* \S*puma /);
-    expect(catchesUsr2(puma)).toBe(true);
+    expect(catches(puma, 'SIGUSR2')).toBe(true);
   });
   dyno.signal('SIGUSR2');
   await dyno.says(/SIGUSR2 is for nobody here/);
@@ -40,8 +39,3 @@ test('USR2 is not handed on to a puma whose Ruby has its own handler in a new bo
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));
 });
-
-function catchesUsr2(pid: number): boolean {
-  const caught = /^SigCgt:\s(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return ((BigInt(`0x${caught}`) >> 11n) & 1n) === 1n;
-}
