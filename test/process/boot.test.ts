@@ -30,7 +30,7 @@ async function runLane(instants: readonly number[], whom: 'alone' | 'to all', no
     const end = await dyno.exited;
     await dyno.gone();
     const tooEarly = end.signal === 'SIGTERM' && !dyno.output.includes('"fact"');
-    if (!tooEarly) expect([end, dyno.output]).toEqual([{ code: 0, signal: null }, dyno.output]);
+    if (!tooEarly) expect(end, `after ${instant} ms:\n${dyno.output}`).toEqual({ code: 0, signal: null });
   }
 }
 
