@@ -142,9 +142,9 @@ describe('while it drains', () => {
   });
 
   test('it did not follow: a crash, and puma is still waited for', () => {
-    const crash = [...up, exited('sidekiq', 0, T), broadcastOver(T + 250), exited('streaming', 0, T + 260)];
+    const crash = [...up, exited('sidekiq', 0, T), broadcastOver(T + 1000), exited('streaming', 0, T + 1010)];
     expect(phase(...crash)).toBe('stopping');
-    expect(last(...crash, drained('puma', T + 300))).toEqual(TERM);
+    expect(last(...crash, drained('puma', T + 1100))).toEqual(TERM);
   });
 
   test('drained and drain-over while what escaped is looked for: nothing', () => {

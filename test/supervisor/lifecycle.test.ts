@@ -132,16 +132,16 @@ describe('wait-any', () => {
 
 describe('broadcast: the platform TERMs every process', () => {
   test.each([0, 143, 'SIGTERM'] as const)('a child that ends with %s just before our TERM was asked to', (status) => {
-    const history = [exited('sidekiq', status, 1000), signal('SIGTERM', 1249), swept(1250)];
+    const history = [exited('sidekiq', status, 1000), signal('SIGTERM', 1999), swept(2000)];
     expect(codeOf(worker, ...history)).toBe(0);
   });
 
   test('alone, it waits for our TERM until the window is over, then it was a crash', () => {
     const { did, state } = replay(worker, exited('sidekiq', 0, 1000));
-    expect(did[1]).toEqual(['grace-over at 29500', 'budget-over at 30700', 'broadcast-over at 1250']);
+    expect(did[1]).toEqual(['grace-over at 29500', 'budget-over at 30700', 'broadcast-over at 2000']);
     expect(state.phase).toBe('stopping');
-    expect(codeOf(worker, exited('sidekiq', 0, 1000), broadcastOver(1250), swept(1251))).toBe(1);
-    expect(codeOf(worker, exited('sidekiq', 143, 1000), broadcastOver(1250), swept(1251))).toBe(143);
+    expect(codeOf(worker, exited('sidekiq', 0, 1000), broadcastOver(2000), swept(2001))).toBe(1);
+    expect(codeOf(worker, exited('sidekiq', 143, 1000), broadcastOver(2000), swept(2001))).toBe(143);
   });
 
   test('the others are stopped meanwhile, and the deadline does not move', () => {
@@ -155,12 +155,12 @@ describe('broadcast: the platform TERMs every process', () => {
     const late = [
       ready('puma', 1),
       exited('sidekiq', 0, 1000),
-      signal('SIGTERM', 1251),
-      exited('puma', 0, 1300),
-      swept(1301),
+      signal('SIGTERM', 2001),
+      exited('puma', 0, 2100),
+      swept(2101),
     ];
     expect(codeOf(web, ...late)).toBe(1);
-    const int = [exited('sidekiq', 0, 1000), signal('SIGINT', 1001), broadcastOver(1250), swept(1251)];
+    const int = [exited('sidekiq', 0, 1000), signal('SIGINT', 1001), broadcastOver(2000), swept(2001)];
     expect(codeOf(worker, ...int)).toBe(1);
     expect(codeOf(worker, exited('sidekiq', 1, 1000), signal('SIGTERM', 1001), swept(1002))).toBe(1);
     expect(codeOf(worker, exited('sidekiq', 'SIGKILL', 1000), signal('SIGTERM', 1001), swept(1002))).toBe(137);

@@ -307,7 +307,7 @@ describe('it does not become ready', () => {
         .at(-1)
         ?.slice(0, 2),
     ).toEqual(['SIGTERM puma', 'SIGTERM sidekiq']);
-    const over: Event = { type: 'broadcast-over', atMs: T + 20_260 };
+    const over: Event = { type: 'broadcast-over', atMs: T + 21_010 };
     expect(end(plan, ...others, ...events, ...ends, over, swept(T + 22_000))).toMatchObject({
       code,
       cause: 'child-exited',
