@@ -19,8 +19,10 @@ export type ChildExited = Extract<Cause, { kind: 'child-exited' }>;
 export const FAILURES_AT_MOST = 3;
 export const ONCE_MORE = 'the third time in a row that it did not become ready';
 
-/** A platform that signals every process of the dyno lets a child end before we hear of our own TERM. */
-export const BROADCAST_WINDOW_MS = 250;
+/** A platform that signals every process of the dyno lets a child end before we hear of our own TERM. Even one that was sent first is
+ * heard later where another thread of Node takes it, as while the main one starts a child, and waits for a CPU: on a busy machine by
+ * some tenths of a second. */
+export const BROADCAST_WINDOW_MS = 1000;
 
 /** An end as TERM makes it; it was asked for if our own TERM follows within the window. */
 export function mayBeBroadcast(cause: Cause): cause is ChildExited {
