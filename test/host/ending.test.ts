@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { clock } from '../../src/host/clock.ts';
 import { Ending } from '../../src/host/ending.ts';
 import { readProcess, type ProcessRow } from '../../src/host/processes.ts';
 import { FakeClock } from '../fakes/clock.ts';
@@ -16,4 +17,17 @@ test('a look that takes longer than all the time that is left still ends in the 
   const ending = new Ending(clock, () => false);
   expect(await ending.empty(living, () => 0)).toEqual({ ended: [], killed: [`sleep (pid ${pid})`] });
   await family.gone(pid);
+});
+
+test('an heir that came with our TERM, and that a look missed, gets its own TERM', async () => {
+  const family = new Family();
+  family.start(`exec ${SLEEPER} first`);
+  family.start(`exec ${SLEEPER} heir`);
+  const [first, heir] = [await family.pid('first'), await family.pid('heir')];
+  const looks = [[first], [], [heir]];
+  const living = (): ProcessRow[] => (looks.shift() ?? []).flatMap((pid) => readProcess(pid) ?? []);
+  const ending = new Ending(clock, () => false);
+  const ended = [`sleep (pid ${first})`, `sleep (pid ${heir})`];
+  expect(await ending.empty(living, () => clock.now() + 60_000)).toEqual({ ended, killed: [] });
+  for (const pid of [first, heir]) await family.gone(pid);
 });
