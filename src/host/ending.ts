@@ -32,7 +32,7 @@ export class Ending {
     const seen = new Map<string, ProcessRow>();
     const startedAtMs = this.#clock.now();
     const isOver = (): boolean => this.#clock.now() >= Math.max(killAtMs(), startedAtMs) + KILL_TAKES_MS;
-    for (let left = living(); left.length > 0; left = living()) {
+    for (let left = living(); left.length > 0; left = await this.#lookAgain(living)) {
       this.#endAll(left, killAtMs());
       for (const row of left) seen.set(idOf(row), row);
       if (isOver()) break; // not before: the look may have taken all the time that was left
@@ -49,6 +49,15 @@ export class Ending {
   kill(row: ProcessRow): void {
     this.#killed.add(idOf(row));
     send(row.pid, 'SIGKILL');
+  }
+
+  /** Who ends at our TERM may leave an heir, and a look misses that in the moment of its fork or exec: so nobody is gone before
+   * a later look finds nobody either. */
+  async #lookAgain(living: () => ProcessRow[]): Promise<ProcessRow[]> {
+    const left = living();
+    if (left.length > 0) return left;
+    await new Promise<void>((resolve) => this.#clock.after(POLL_MS, resolve));
+    return living();
   }
 
   #pause(startedAtMs: number, killAtMs: number): Promise<void> {
