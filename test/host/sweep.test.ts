@@ -4,6 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { clock } from '../../src/host/clock.ts';
 import type { Clock } from '../../src/host/host.ts';
 import { Sweeper } from '../../src/host/sweep.ts';
+import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive, environment, processTable } from '../harness/processes.ts';
 import { Family, SLEEPER } from './family.ts';
@@ -116,13 +117,19 @@ test('told again, with less time, it hurries', async () => {
 
 test('one that is killed for its child while the stop waits for it was killed, for the stop as well', async () => {
   const family = new Family();
-  const sweeper = new Sweeper(family.marker, clock);
+  const stopped = new FakeClock();
+  const sweeper = new Sweeper(family.marker, stopped);
   await leave(family, `perl -e '$SIG{TERM} = sub { open F, ">", "deaf.termed" }; ${there('deaf')}' &`, sweeper);
   const deaf = await family.pidOf('deaf');
   const killed = { ended: [], killed: [`perl (pid ${deaf})`] };
-  const cleared = sweeper.clear('', clock.now() + 300);
+  const cleared = sweeper.clear('', 300);
+  await stopped.advance(100);
   await eventually(() => expect(family.has('deaf.termed')).toBe(true));
-  expect(await sweeper.end(later())).toEqual(killed);
+  const ended = sweeper.end(60_000);
+  await stopped.advance(250);
+  await family.gone(deaf);
+  await stopped.advance(1000);
+  expect(await ended).toEqual(killed);
   expect(await cleared).toEqual(killed);
 });
 
