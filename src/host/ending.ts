@@ -56,16 +56,18 @@ export class Ending {
   async #lookAgain(living: () => ProcessRow[]): Promise<ProcessRow[]> {
     const left = living();
     if (left.length > 0) return left;
-    await new Promise<void>((resolve) => this.#clock.after(POLL_MS, resolve));
+    await this.#wait(POLL_MS);
     return living();
   }
 
   #pause(startedAtMs: number, killAtMs: number): Promise<void> {
     const nowMs = this.#clock.now();
     const slowMs = Math.min(SLOW_POLL_MS, Math.max(POLL_MS, killAtMs - nowMs));
-    return new Promise((resolve) => {
-      this.#clock.after(nowMs - startedAtMs < HURRY_MS ? POLL_MS : slowMs, resolve);
-    });
+    return this.#wait(nowMs - startedAtMs < HURRY_MS ? POLL_MS : slowMs);
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(ms, resolve));
   }
 
   #endAll(left: readonly ProcessRow[], killAtMs: number): void {
