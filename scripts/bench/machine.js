@@ -10,17 +10,15 @@ export function machine() {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGb: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
-    node: execFileSync(process.env.NODE ?? process.execPath, ['--version'], { encoding: 'utf8' }).trim(),
-    peersNode: process.version,
+    node: process.version,
     commit: commit(),
   };
 }
 
 /** One line for people. */
-export function describe({ date, cores, cpu, memoryGb, kernel, node, peersNode, commit }) {
-  const nodes = node === peersNode ? `Node ${node}` : `Node ${node}, the other supervisors on Node ${peersNode}`;
+export function describe({ date, cores, cpu, memoryGb, kernel, node, commit }) {
   const of = commit === undefined ? '' : `, commit ${commit}`;
-  return `${date}, ${cores} cores (${cpu}), ${memoryGb} GB, Linux ${kernel}, ${nodes}${of}`;
+  return `${date}, ${cores} cores (${cpu}), ${memoryGb} GB, Linux ${kernel}, Node ${node}${of}`;
 }
 
 /** versions: { name: version }; in one line. */

@@ -2,7 +2,7 @@
 //   npm run bench -- [FIGURE…] [--quick] [--peers NAME,…] [--docs] [--json]
 // --quick takes few rounds, to try it out; --docs writes docs/evidence.md, docs/evidence.json, docs/images and the README, with
 // all rounds and all peers only.
-// `NODE=/path/to/node npm run bench` runs ours on another node.
+// All that run on Node run on the one of the PATH.
 import { parseArgs } from 'node:util';
 import { bootstrap } from '../bootstrap.js';
 import { endAll } from '../memory/ending.js';

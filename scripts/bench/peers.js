@@ -42,7 +42,7 @@ script would have them stop in good order, and runsvdir's own way to be asked is
 
 function ours({ first, other, count }) {
   return {
-    command: [process.env.NODE ?? process.execPath, join(root, 'bin/mstdn-supervise.js'), 'web'],
+    command: [process.execPath, join(root, 'bin/mstdn-supervise.js'), 'web'],
     env: {
       PUMA_COMMAND: first,
       ...(count > 1 ? { RUN_WORKER: 'true', SIDEKIQ_COMMAND: other } : {}),
