@@ -15,6 +15,8 @@ const COLUMNS = {
   'jobs lost': ({ restarts }) => restarts && both(restarts, ({ jobs }) => jobs.lost),
   'requests failed': ({ restarts }) => restarts && both(restarts, ({ requests }) => failed(requests)),
 };
+/** Whose figures are neither here nor in a picture beside it. */
+const NOT_SHOWN = ['relay'];
 
 /** evidence: { [figure]: { place, data: { [name]: … } } }, as many as there are. */
 export function shortTable(evidence) {
@@ -30,6 +32,7 @@ export function shortTable(evidence) {
 function placesOf(evidence) {
   const figures = new Map();
   for (const [figure, { place }] of Object.entries(evidence)) {
+    if (NOT_SHOWN.includes(figure)) continue;
     figures.set(describe(place), [...(figures.get(describe(place)) ?? []), figure]);
   }
   const whose = (names) => (figures.size > 1 ? `${names.join(', ')}: ` : '');
