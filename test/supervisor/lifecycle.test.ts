@@ -144,6 +144,16 @@ describe('broadcast: the platform TERMs every process', () => {
     expect(codeOf(worker, exited('sidekiq', 143, 1000), broadcastOver(2000), swept(2001))).toBe(143);
   });
 
+  test('a short time for children leaves a third of it to what outlived them: nobody is killed who has ended', () => {
+    const stop = { budgetMs: 2000, killAfterMs: 500, leaveAfterMs: 1700 };
+    const short = { ...worker, stop };
+    const crash = exited('sidekiq', 0, 1000);
+    expect(replay(short, crash).last).toContain('broadcast-over at 1333');
+    expect(replay(short, crash, broadcastOver(1333)).last).toEqual(['sweep until 1500']);
+    expect(codeOf(short, crash, broadcastOver(1333), signal('SIGTERM', 1334), swept(1335))).toBe(1);
+    expect(codeOf(short, crash, signal('SIGTERM', 1332), swept(1333))).toBe(0);
+  });
+
   test('the others are stopped meanwhile, and the deadline does not move', () => {
     const history = [ready('puma', 1), exited('sidekiq', 0, 1000), signal('SIGTERM', 1100)];
     const { did, state } = replay(web, ...history);
