@@ -35,7 +35,7 @@ export function stop(
     { do: 'schedule', event: { type: 'grace-over', atMs: deadlines.killAtMs } },
     { do: 'schedule', event: { type: 'budget-over', atMs: deadlines.leaveAtMs } },
     ...(mayBeBroadcast(cause)
-      ? [{ do: 'schedule', event: { type: 'broadcast-over', atMs: atMs + BROADCAST_WINDOW_MS } } as const]
+      ? [{ do: 'schedule', event: { type: 'broadcast-over', atMs: broadcastOverMs(deadlines) } } as const]
       : []),
     ...first,
     ...(cause.kind === 'child-exited' ? clearAfter(cause.child, living, deadlines) : []),
@@ -66,7 +66,7 @@ export function crash(state: Phase<'running'>, event: EventOf<'child-exited'>, p
 export function signalWhileStopping(state: Phase<'stopping'>, event: EventOf<'signal'>, plan: ServePlan): Step {
   switch (event.signal) {
     case 'SIGTERM': {
-      if (!mayBeBroadcast(state.cause) || event.atMs - state.cause.atMs > BROADCAST_WINDOW_MS) return [state];
+      if (!mayBeBroadcast(state.cause) || event.atMs > broadcastOverMs(state.deadlines)) return [state];
       const cause: Cause = { kind: 'signal', signal: 'SIGTERM' };
       return settle({ ...state, cause }, event.atMs, [
         { do: 'tell', fact: { fact: 'broadcast', child: state.cause.child, afterMs: event.atMs - state.cause.atMs } },
@@ -99,8 +99,13 @@ function clearAfter(child: ChildName, living: readonly ChildName[], { killAtMs }
 
 /** On to the sweep once no child lives and the cause can no longer turn out to be the platform's TERM. */
 export function settle(state: Phase<'stopping'>, atMs: number, effects: readonly Effect[] = []): Step {
-  const open = mayBeBroadcast(state.cause) && atMs - state.cause.atMs < BROADCAST_WINDOW_MS;
+  const open = mayBeBroadcast(state.cause) && atMs < broadcastOverMs(state.deadlines);
   return open ? [state, ...effects] : sweepOnceAllEnded(state, effects);
+}
+
+/** A third of the time for children is left, however short that is, for what outlived them. */
+function broadcastOverMs({ stopAtMs, killAtMs }: Deadlines): number {
+  return stopAtMs + Math.min(BROADCAST_WINDOW_MS, Math.floor((2 / 3) * (killAtMs - stopAtMs)));
 }
 
 function reason(cause: Cause): string {
