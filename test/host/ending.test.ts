@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { clock } from '../../src/host/clock.ts';
 import { Ending } from '../../src/host/ending.ts';
 import { readProcess, type ProcessRow } from '../../src/host/processes.ts';
 import { FakeClock } from '../fakes/clock.ts';
@@ -26,8 +25,9 @@ test('an heir that came with our TERM, and that a look missed, gets its own TERM
   const [first, heir] = [await family.pid('first'), await family.pid('heir')];
   const looks = [[first], [], [heir]];
   const living = (): ProcessRow[] => (looks.shift() ?? []).flatMap((pid) => readProcess(pid) ?? []);
-  const ending = new Ending(clock, () => false);
-  const ended = [`sleep (pid ${first})`, `sleep (pid ${heir})`];
-  expect(await ending.empty(living, () => clock.now() + 60_000)).toEqual({ ended, killed: [] });
+  const clock = new FakeClock();
+  const ended = new Ending(clock, () => false).empty(living, () => 60_000);
+  await clock.advance(1000);
+  expect(await ended).toEqual({ ended: [`sleep (pid ${first})`, `sleep (pid ${heir})`], killed: [] });
   for (const pid of [first, heir]) await family.gone(pid);
 });
