@@ -3,6 +3,7 @@
 // named by its seed and path; `--path` plays it alone, and finds the shortest one that fails in the same way. `--keep`
 // writes what was seen of each that fails into a folder, `--docs` what came of all into docs/evidence.md.
 import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.js';
@@ -11,6 +12,8 @@ import { installPackages } from './packages.js';
 import { CannotRun, root } from './quietly.js';
 
 const WRONG_USAGE = 64;
+/** The later the machine is, the less can be asked of a story. */
+const AT_ONCE = Math.min(32, 2 * availableParallelism() + 1);
 /** docs/evidence.md is the record of a long run. */
 const DOCS_LEAST = 10_000;
 const USAGE = `npm run chaos -- [--runs N] [--seed S] [--at-once N] [--keep FOLDER] [--docs]
@@ -19,7 +22,7 @@ npm run chaos -- --seed S --path P
   --runs N       so many stories; 100 unless told
   --seed S       of this seed; another one each time unless told
   --path P       only this one, as a failing run prints it, and the shortest that fails like it
-  --at-once N    so many at the same time; 8 unless told
+  --at-once N    so many at the same time, ${AT_ONCE} on these cores unless told; with real parts always 3
   --keep FOLDER  what was seen of each that fails goes there
   --docs         what came of all goes into docs/evidence.md and the README; from --runs ${DOCS_LEAST} on`;
 
@@ -51,7 +54,7 @@ function read(words) {
       runs: number('--runs', values.runs ?? '100', 1, 1_000_000),
       seed: number('--seed', values.seed ?? `${Date.now() % 1_000_000}`, 0, 1_000_000_000),
       path: path(values.path ?? null),
-      atOnce: number('--at-once', values['at-once'] ?? '8', 1, 32),
+      atOnce: number('--at-once', values['at-once'] ?? `${AT_ONCE}`, 1, 32),
       keep: values.keep ?? null,
     });
   } catch (error) {

@@ -7,9 +7,10 @@ import { parseArgs } from 'node:util';
 import { bootstrap } from '../bootstrap.js';
 import { endAll } from '../memory/ending.js';
 import { markdownTable } from '../memory/figures.js';
+import { installPackages } from '../packages.js';
 import { CannotRun } from '../quietly.js';
 import { versionsOf } from './debian.js';
-import { FIGURES, figureOf } from './figures.js';
+import { FIGURES, figureOf, OF_REAL_PARTS } from './figures.js';
 import { installedPeers } from './installed.js';
 import { describe, describeVersions, machine } from './machine.js';
 
@@ -46,6 +47,7 @@ try {
 
 async function bench(names, { quick: isQuick = false, peers: wanted, docs, json }) {
   await bootstrap();
+  if (names.some((name) => OF_REAL_PARTS.includes(name))) await installPackages();
   const { peers, versions } = await installedPeers(wanted?.split(','));
   const place = { ...machine(), isQuick, versions };
   if (!json) console.log(`${describe(place)}\n${describeVersions(versions)}`);

@@ -6,15 +6,19 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { CannotRun } from '../quietly.js';
 import { atEnd } from './ending.js';
 
-/** Goes with this process, by the kernel's hand if need be. */
+/** Goes with this process, by the kernel's hand if need be. Throws CannotRun where it does not start. */
 export async function startRedis(folder) {
   const path = join(folder, 'redis');
   const command = ['redis-server', '--port', '0', '--unixsocket', path, '--save', '', '--dir', folder];
   const server = spawn('setpriv', ['--pdeathsig=KILL', '--', ...command], { stdio: 'ignore', detached: true });
   atEnd(() => server.kill('SIGKILL'));
-  while (!existsSync(path)) await pause(20);
+  while (!existsSync(path)) {
+    if (server.exitCode !== null || server.signalCode !== null) throw new CannotRun('redis-server did not start');
+    await pause(20);
+  }
   const socket = connect(path);
   await once(socket, 'connect');
   atEnd(() => socket.destroy());

@@ -36,7 +36,7 @@ test('jobs: done, in Redis, or neither', () => {
     { ...finished, id: 'b', what: 'started' as const },
   ];
   expect(talliedReal({ enqueued, ledger, waiting: ['b', 'c'] })).toContain(
-    'jobs: 4, of which 1 were done, 2 were in Redis for the next dyno, and 1 were in hand of a sidekiq',
+    'jobs: 4, of which 1 were done, 2 were in Redis for the next dyno, and 1 were lost: in hand of',
   );
 });
 

@@ -44,7 +44,7 @@ export class Tally {
     const { enqueued, done, lost } = this.#jobs;
     return [
       `- dynos: ${this.#stories}, ${this.#real} of them with real puma, sidekiq and Redis; processes of tiny children: ${this.#processes}`,
-      `- jobs: ${enqueued}, of which ${done} were done, ${enqueued - done - lost} were in Redis for the next dyno, and ${lost} were in hand of a sidekiq that was ended by force or could not reach Redis`,
+      `- jobs: ${enqueued}, of which ${done} were done, ${enqueued - done - lost} were in Redis for the next dyno, and ${lost} were lost: in hand of a sidekiq that was ended by force or could not reach Redis, or taken along by a Redis that was restarted`,
       `- requests: ${asked}, of which ${answered} got their whole answer and ${refused} a refusal; the others a broken connection, or nobody listened`,
     ].join('\n');
   }
