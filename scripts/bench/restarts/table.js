@@ -51,7 +51,7 @@ const NOTES = [
 that is left as soon as the main process has ended, or 30 s later; then the next dyno. Old and new do not overlap.`,
   `The dyno: puma with 3 threads and a small rack app, sidekiq with 5 threads and jobs of 0.5 to 12 s, more in the queue than it can
 take; a Redis of its own. The TERM comes when puma answers and all five threads have a job, and 1 to 3 s later. Chance is the same for all.`,
-  `A job is lost that is, at the end, neither done, nor in the queue, nor to be retried. Of: those in hand at the TERM. None is longer than the 25 s that sidekiq has: that it gives longer ones back is not measured here.`,
+  `A job is lost that is, at the end, neither done, nor in the queue, nor to be retried. Of: those in hand at the TERM; a sidekiq that goes on fetching can lose others. None is longer than the 25 s that sidekiq has: that it gives longer ones back is not measured here.`,
   `Four clients, up to 0.1 s between two requests of one, two of them on kept connections, answers of up to 200 ms. A request has failed whose connection
 stood and that got no whole answer, or a 5xx of puma. A refused connection, while nobody listens, is none. Turned away: asked after the TERM,
 answered with 503 by our router; counted apart, neither answered nor failed. Without the router such a request is refused, or cut.`,
