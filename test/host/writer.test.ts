@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openWriter } from '../../src/host/writer.ts';
@@ -13,15 +13,18 @@ const LINES = Array.from({ length: 300 }, (_, n) => `line ${n} é\n`).join('');
 /** Of the descriptor, not of what it leads to: each process has its own. */
 const O_CLOEXEC = 0o2000000;
 
-/** A relay of that program, once it relays. */
+/** The relay of that program's stdout, once it relays; its stderr has another. */
 async function relayOf(program: Dyno): Promise<number> {
+  const isRelay = (pid: number): boolean => commandLine(pid) === 'cat' && stdoutOf(pid) === stdoutOf(program.pid);
   return eventually(() => {
-    const cat = processTable().find(
-      ({ pid, parent, zombie }) => parent === program.pid && !zombie && commandLine(pid) === 'cat',
-    );
+    const cat = processTable().find(({ pid, parent, zombie }) => parent === program.pid && !zombie && isRelay(pid));
     if (!cat) throw new Error('no relay yet');
     return cat.pid;
   });
+}
+
+function stdoutOf(pid: number): string {
+  return readlinkSync(`/proc/${pid}/fd/1`);
 }
 
 function ourChildren(): number[] {
