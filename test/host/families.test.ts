@@ -47,10 +47,12 @@ test('each process is known with its child, and still is when its parent is gone
   writeFileSync(join(family.folder, 'go'), '');
   await sidekiq.exited;
   for (let look = 0; look < 3; look += 1) {
-    expect(families.glance().map(({ pid, child }) => [pid, child])).toEqual([
-      [p, 'puma'],
-      [daemon, 'sidekiq'],
-    ]);
+    expect(new Map(families.glance().map(({ pid, child }) => [pid, child]))).toEqual(
+      new Map([
+        [p, 'puma'],
+        [daemon, 'sidekiq'],
+      ]),
+    );
     families.living();
   }
   expect(families.livingOf('sidekiq').map(({ pid }) => pid)).toEqual([daemon]);

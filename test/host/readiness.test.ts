@@ -114,10 +114,12 @@ test('a server that takes its time is waited for, not knocked at again; an answe
 test('a unix socket that is not there yet, stale, then served', async () => {
   const at = join(folder, 'puma.sock');
   writeFileSync(at, '');
-  const { child, isReady } = watch({ by: 'http', at: { socket: at }, path: '/' });
-  for (let n = 0; n < 5; n += 1) await new Promise(setImmediate);
-  expect(isReady()).toBe(false);
+  const { child, isReady, clock } = watch({ by: 'http', at: { socket: at }, path: '/' });
+  await eventually(() => expect(clock.started).toBeGreaterThan(1));
   rmSync(at);
+  const asked = clock.started;
+  await eventually(() => expect(clock.started).toBeGreaterThan(asked + 1));
+  expect(isReady()).toBe(false);
   await serve((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\n'), at);
   await child.ready;
 });

@@ -54,7 +54,7 @@ test('one that ignores TERM is killed, and named', async () => {
   const { ended, killed } = await sweeper.end(clock.now() + 200);
   expect(ended).toEqual([]);
   expect([...killed].sort()).toEqual([`sleep (pid ${deaf})`, `sleep (pid ${other})`].sort());
-  expect([deaf, other].filter(alive)).toEqual([]);
+  for (const pid of [deaf, other]) await family.gone(pid);
 });
 
 test('one that has left the session of its child and ignores TERM is killed a second later', async () => {
@@ -97,7 +97,7 @@ test('one that leaves its session late has a second to follow TERM, too', async 
   const family = new Family();
   const sweeper = new Sweeper(family.marker, clock);
   const waits = `open P, ">", "early.pid"; print P $$; close P; sleep 1 until $asked; select undef, undef, undef, 1.3`;
-  const leaves = `exit if fork; setsid; $SIG{TERM} = sub { exit }; ${there('late')}`;
+  const leaves = `$SIG{TERM} = sub { exit }; exit if fork; setsid; ${there('late')}`;
   const late = `use POSIX; $SIG{TERM} = sub { $asked = 1 }; ${waits}; ${leaves}`;
   await leave(family, `perl -e '${late}' &`, sweeper);
   await family.pidOf('early');
@@ -213,7 +213,7 @@ test('when the time is over it kills at once, without TERM', async () => {
   const pid = await family.pid('deaf', `perl -e ${deaf}`);
   expect(await sweeper.end(clock.now())).toEqual({ ended: [], killed: [`perl (pid ${pid})`] });
   expect(family.has('termed')).toBe(false);
-  expect(alive(pid)).toBe(false);
+  await family.gone(pid);
 });
 
 test('kills all at once when told to, the children included', async () => {
