@@ -45,14 +45,17 @@ describe('mstdn-supervise dev on a machine that is against it', () => {
   });
 
   it('kills who left session and environment, and waits for nobody', async () => {
-    const stray = `require('child_process').spawn('sleep', ['60137'], {detached: true, env: {}, stdio: 'inherit'}).unref()`;
+    const seconds = `6${process.pid}`; // of this test alone
+    const stray = `require('child_process').spawn('sleep', ['${seconds}'], {detached: true, env: {}, stdio: 'inherit'}).unref()`;
     const dyno = await startDev(
       app({ Procfile: `web: env -i ${process.execPath} -e "${stray}"; echo strayed; sleep 600\n` }),
     );
     await dyno.says(/web\.1\]: strayed/);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
-    expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toMatch(/^sleep 60137$/m);
+    expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toMatch(
+      new RegExp(`^sleep ${seconds}$`, 'm'),
+    );
   });
 
   it('ends well where its terminal was closed', async () => {

@@ -11,7 +11,7 @@ import { bothUp, facts, startWeb, tiny } from './tiny.ts';
 test('stdout is handed to the children as it is: a pipe stays blocking for them', async () => {
   const folder = tempFolder();
   const flags = join(folder, 'flags');
-  const child = `sh -c 'cat /proc/self/fdinfo/1 > ${flags}; exit 3'`;
+  const child = `sh -c 'cat /proc/$$/fdinfo/1 > ${flags}; exit 3'`;
   const command = `${process.execPath} ${binary} web | cat`;
   const dyno = startDyno({ command: ['bash', '-c', `set -o pipefail; ${command}`], env: { PUMA_COMMAND: child } });
   expect(await dyno.exited).toEqual({ code: 3, signal: null });
@@ -140,7 +140,7 @@ function slowSocket(): Promise<SlowReader> {
   let text = '';
   const begin = ({ child }: Dyno): void => {
     const stdout = child.stdout?.removeAllListeners('data').pause();
-    const reading = setInterval(() => (text += String(stdout?.read(8192) ?? '')), 20);
+    const reading = setInterval(() => (text += String(stdout?.read() ?? '')), 20);
     onTestFinished(() => clearInterval(reading));
     child.once('exit', () => stdout?.on('data', (rest) => (text += String(rest)))); // Node reads it now, heard or not
   };
