@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tempFolder, type Dyno } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { alive, commandLine, processTable } from '../harness/processes.ts';
+import { alive, commandLine, processTable, signalIfAlive } from '../harness/processes.ts';
 import { freePort, takenPort } from './free-port.ts';
 import { get } from './get.ts';
 import { listening, type Part } from './part.ts';
@@ -40,7 +40,7 @@ export function describeCluster(label: string, puma: Part): void {
       if (more < 0) dyno.signalAll('SIGTERM');
       else dyno.signal('SIGTERM');
       await dyno.says(/Gracefully/);
-      for (let count = 0; count < more; count++) dyno.signal('SIGTERM');
+      for (let count = 0; count < more; count++) signalIfAlive(dyno.pid, 'SIGTERM');
       await eventually(() => expect(get(address, '/health')).rejects.toThrow('ECONNREFUSED'));
       expect(await inHand).toMatchObject({ status: 200 });
       expect(await dyno.exited).toEqual(byTerm);

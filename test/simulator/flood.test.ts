@@ -53,7 +53,7 @@ linux('a cluster of puma shares its memory out, and each of its processes takes 
 
 linux('a job of sidekiq starts a program named convert that grows, and is done when that ends', async () => {
   const { dyno, folder } = await startSidekiq();
-  expect(await flood(folder, dyno.pid, `convert ${16 * MIB}`)).toBeNull();
+  expect(await flood(folder, dyno.pid, `convert ${256 * MIB}`)).toBeNull();
   const helper = await helperOf(dyno);
   await eventually(() => expect(privateBytes(helper)).toBeGreaterThan(16 * MIB));
   const [, jid = ''] = await dyno.says(/class=PostProcessMediaWorker jid=(\w+).*INFO: start/);

@@ -5,9 +5,15 @@ import { isFree } from '../../src/simulator/ports.ts';
 /** Below those that the kernel gives to whoever connects: such a one may be gone again a moment later. */
 const [FROM, TO] = [10_000, 32_000];
 
-/** A port of the loopback that nobody used a moment ago. */
+/** By twos, for the successor of each (see `freePair`), from a start of each process's own: what others have drawn and do not
+ * use yet is far from it. */
+const STEP = 2;
+let drawn = Math.floor(Math.random() * (TO - FROM));
+
+/** A port of the loopback that nobody used a moment ago, and that nobody draws soon. */
 export async function freePort(): Promise<number> {
-  const port = FROM + Math.floor(Math.random() * (TO - FROM));
+  drawn = (drawn + STEP) % (TO - FROM);
+  const port = FROM + drawn;
   return (await isFree(port)) ? port : freePort();
 }
 

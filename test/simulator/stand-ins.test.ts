@@ -50,15 +50,18 @@ it('a stand-in refuses a duration that is none', async () => {
 });
 
 it.each([
-  ['no -t', [], /Terminating/],
-  ['a -t of its own', ['-t', '60'], /INFO: done/],
-])('STAND_IN_TIME_SCALE shortens the times of the stand-ins, what is told stays: %s', async (_, args, says) => {
-  // Jobs of 2 s; sidekiq's own 25 s are 0.5 s.
-  const dyno = await standInWorker().startBusy(100, ['-c', '1', ...args], { STAND_IN_TIME_SCALE: '50' });
-  dyno.signal('SIGTERM');
-  expect(await dyno.exited).toEqual({ code: 0, signal: null });
-  expect(dyno.output).toMatch(says);
-});
+  ['no -t', 3000, [], /Terminating/],
+  ['a -t of its own', 100, ['-t', '60'], /INFO: done/],
+])(
+  'STAND_IN_TIME_SCALE shortens the times of the stand-ins, what is told stays: %s',
+  async (_, seconds, args, says) => {
+    // Jobs of 60 s and of 2 s; sidekiq's own 25 s are 0.5 s.
+    const dyno = await standInWorker().startBusy(seconds, ['-c', '1', ...args], { STAND_IN_TIME_SCALE: '50' });
+    dyno.signal('SIGTERM');
+    expect(await dyno.exited).toEqual({ code: 0, signal: null });
+    expect(dyno.output).toMatch(says);
+  },
+);
 
 it.each(['0', '-1', 'fast'])('a stand-in refuses STAND_IN_TIME_SCALE=%s', async (STAND_IN_TIME_SCALE) => {
   const dyno = puma.start([], { STAND_IN_TIME_SCALE });

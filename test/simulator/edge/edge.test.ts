@@ -72,9 +72,12 @@ test('connections to a dyno are kept for the time of the rules, whatever the dyn
   const dyno = await httpDyno((_, response) => void response.setHeader('Keep-Alive', 'timeout=1').end());
   const bed = await openBed(dyno.target, { keepAliveMs: 3000 });
   const address = { host: '127.0.0.1', port: bed.edge.port };
-  for (let count = 0; count < 5; count += 1) await get(address, '/');
+  let from = 0;
+  for (let count = 0; count < 5; count += 1) {
+    from = performance.now();
+    await get(address, '/');
+  }
   expect(dyno.sockets).toHaveLength(1);
-  const from = performance.now();
   await eventually(() => expect(dyno.sockets[0]?.destroyed).toBe(true));
   expect(performance.now() - from).toBeGreaterThan(2500);
 });

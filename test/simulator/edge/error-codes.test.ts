@@ -69,9 +69,9 @@ describe('before anything came from a dyno', () => {
   });
 
   test("H12 after the platform's own time, scaled", async () => {
-    const rules = scaled(PLATFORM, 15);
+    const { firstByteMs } = scaled(PLATFORM, 15);
     const dyno = await httpDyno(() => {});
-    const bed = await openBed(dyno.target, rules);
+    const bed = await openBed(dyno.target, { firstByteMs });
     await expectPage(bed, 'H12', /code=H12 /);
     expect(Number(/service=(\d+)ms/.exec(bed.lines[0] ?? '')?.[1])).toBeGreaterThanOrEqual(1999);
   });
@@ -166,18 +166,18 @@ describe('in the middle of an answer', () => {
     const dyno = await httpDyno((_, response) => {
       const beat = setInterval(() => {
         response.write('.');
-        if ((beats += 1) < 9) return;
+        if ((beats += 1) < 16) return;
         clearInterval(beat);
         response.end(() => (isWhole = true));
       }, 150);
     });
-    const bed = await openBed(dyno.target, { nextByteMs: 1000 });
+    const bed = await openBed(dyno.target, { nextByteMs: 2000 });
     expect(await get({ host: '127.0.0.1', port: bed.edge.port }, '/')).toMatchObject({
       status: 200,
-      body: '.........',
+      body: '.'.repeat(16),
     });
-    expect([await bed.line(), isWhole]).toEqual([expect.stringMatching(/^at=info .* bytes=9 /), true]);
-    expect(Number(/service=(\d+)ms/.exec(bed.lines[0] ?? '')?.[1])).toBeGreaterThan(1000);
+    expect([await bed.line(), isWhole]).toEqual([expect.stringMatching(/^at=info .* bytes=16 /), true]);
+    expect(Number(/service=(\d+)ms/.exec(bed.lines[0] ?? '')?.[1])).toBeGreaterThan(2000);
   });
 
   test.each([BEGINNING, CHUNK])(

@@ -22,7 +22,8 @@ test('a steady load: as many as are due, each answered whole, on few connections
   const bed = await openBed(dyno.target);
   const from = performance.now();
   const started = load({ url: bed.edge.url, headers: { accept: 'text/html' } });
-  await eventually(() => expect(started.answered).toBeGreaterThan(300));
+  // A late tick sends all that it has missed at once, each on a connection of its own.
+  await eventually(() => expect(started.answered).toBeGreaterThan(Math.max(300, 2 * dyno.sockets.length)));
   const report = await started.stop();
   const due = ((performance.now() - from) / 1000) * 200;
   expect(report.sent).toBeGreaterThan(300);
