@@ -17,6 +17,11 @@ const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Ver
 const SWITCHED =
   'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: b\r\n\r\n';
 
+/** When the router has answered that, it has read what others sent before. */
+async function anotherReply(rig: Rig): Promise<void> {
+  expect(statusOf(await replyOn(rig.client().send(request('/metrics', { headers: UPGRADE }))))).toBe(400);
+}
+
 /** A server of WebSockets behind a router. */
 async function startServer(): Promise<{ rig: Rig; server: WebSocketServer; asked: IncomingMessage[] }> {
   const rig = await startRouter();
@@ -159,7 +164,7 @@ test('what a client sends in one packet with its upgrade waits for the 101, and 
   const server = await streaming.wire();
   expect(await server.until('\r\n\r\n')).not.toContain('early');
   client.send(', and more');
-  await eventually(() => expect(client.socket.writableLength).toBe(0));
+  await anotherReply(rig);
   expect(server.received).not.toContain('early');
   server.send(SWITCHED);
   await server.until(/\r\n\r\nearly, and more$/);
@@ -353,9 +358,7 @@ test('one behind a request that is not answered yet does not overtake it', async
   await slow.until('\r\n\r\n');
   const upgraded = streaming.wire().then((wire) => wire.until('\r\n\r\n').then(() => wire.send(`${SWITCHED}frame`)));
   upgraded.catch(() => undefined);
-  await Promise.race([upgraded, eventually(() => expect(client.received).not.toBe('')), client.closed()]).catch(
-    () => undefined,
-  );
+  for (let count = 0; count < 3; count += 1) await anotherReply(rig); // time to overtake
   if (!slow.isClosed) slow.send(plain('slow'));
   await eventually(() => expect(client.received !== '' || client.isClosed).toBe(true));
   // The first reply is that of the first request, or there is none.
