@@ -30,9 +30,9 @@ export function queued(redis: Redis, queue = 'default'): string[] {
   return redis.ask('lrange', `queue:${queue}`, '0', '-1').map((job) => (JSON.parse(job) as { jid: string }).jid);
 }
 
-/** Resolves once that many jobs are in hand. */
+/** Resolves once that many jobs are in hand, or were: some may have ended before we look. */
 export async function inHand(redis: Redis, count: number): Promise<void> {
-  await eventually(() => expect(runs(redis, 'started')).toHaveLength(count));
+  await eventually(() => expect(runs(redis, 'started').length).toBeGreaterThanOrEqual(count));
 }
 
 /** Each job ran to its end once, or waits in the queue: none is lost, none ran twice. */

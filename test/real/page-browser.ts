@@ -59,6 +59,7 @@ export async function show(simulation = new FakeSimulation(), options: BrowserCo
   const opened = await newPage(options);
   await opened.page.goto(url);
   await isLive(opened.page);
+  await reads(opened.page, '#folder', /./); // with the first view, before which no button acts
   onTestFinished(() => expect(opened.complaints).toEqual([]));
   return { ...opened, simulation, url, close };
 }

@@ -112,9 +112,10 @@ test('the plot moves: more memory stands higher, up to now', async () => {
   );
 });
 
-test('the plot has a line for the quota and one for twice as much, and they move with it', async () => {
+test('the plot has a line for the quota and one for twice as much; another quota is told', async () => {
   const { page, simulation } = await show();
   for (let n = 0; n < 20; n++) simulation.later(1000, { dynos: [aDyno({ runs: [bigRun(100)] })] });
+  await reads(page, '#dynos .legend', /puma 100 MB/);
   const [warn, bad] = [await linesOf(page, 'warn'), await linesOf(page, 'bad')];
   expect(warn).not.toBeNull();
   expect(bad).not.toBeNull();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
 import { startDyno, type Dyno, type DynoOptions } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
 import { checkout, endOf, lastLine, withExit } from './instance.ts';
 import { PASSWORD, postgresOfThisFile, type Database } from './services.ts';
 
@@ -31,12 +32,16 @@ test.each([
   expect(lastLine(dyno)).toMatch(new RegExp(`migrate.*exit code ${code}$`));
 });
 
+const IN_QUERY =
+  "select 1 from pg_stat_activity where state = 'active' and query like '%pg_sleep(600)%' and pid <> pg_backend_pid()";
+
 test.each([
   { name: 'that follows', work: 'sleep', env: {}, code: 1 },
   { name: 'deep in a query', work: 'execute "select pg_sleep(600)"', env: { SUPERVISE_STOP_TIMEOUT: '4' }, code: 137 },
 ])('TERM to a migration $name: no new version, nothing after it runs, $code', async ({ name, work, env, code }) => {
   const { dyno, database, cached } = start(name.replaceAll(' ', '_'), `create_table :more; say "asleep"; ${work}`, env);
   await dyno.says(/asleep/);
+  if (work.includes('pg_sleep')) await eventually(() => expect(database.rows(IN_QUERY)).toHaveLength(1));
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(code));
   expect(versions(database)).toEqual([FIRST]);

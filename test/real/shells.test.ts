@@ -2,6 +2,7 @@ import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { binary, tempFolder, type Dyno, type End } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
 import { enqueue, expectNoneLost, inHand } from './jobs.ts';
 import { get, lastLine, ready, startInstance } from './instance.ts';
 
@@ -35,7 +36,7 @@ async function drained(command: [string, ...string[]], stop: (dyno: Dyno) => voi
   await inHand(redis, 5);
   stop(dyno);
   const [end, answer] = await Promise.all([dyno.exited, slow]); // all that wrote to the output have gone
-  expect(dyno.look()).toEqual([]);
+  await eventually(() => expect(dyno.look()).toEqual([]), 2000); // its output ends a moment before a process
   expect(answer).toMatchObject({ status: 200 });
   expect(lastLine(dyno)).toMatch(/asked to stop.*exit code 0$/);
   expectNoneLost(redis, jobs);

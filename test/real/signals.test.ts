@@ -27,6 +27,8 @@ test('TTIN makes sidekiq show its threads; USR1 and USR2 make puma restart in pl
 test('USR2 is not handed on to a puma whose Ruby has its own handler in a new boot, which would end it', async () => {
   const { dyno, port } = await startInstance({});
   await dyno.says(/puma is ready after/);
+  await dyno.says(/Worker 0 \(PID: \d+\) booted/); // puma 5 dies of a signal that it hears while it writes that
+  await get(port, '/pid');
   const puma = await pidOf(dyno, 'puma');
   dyno.signal('SIGUSR1');
   await eventually(() => {

@@ -71,7 +71,9 @@ describe('memory', () => {
     const story = await instance({}, ['--quota', '512M']);
     const before = story.dyno().runs[0]?.id;
     expect((await story.running.act({ do: 'flood', where: 'convert', bytes: 1200 * MEBIBYTE })).ok).toBe(true);
-    await story.says(/ending convert \(pid \d+\)[^]*WARN: RuntimeError: Command failed with SIGTERM: convert/);
+    await story.says(
+      /(ending|killing) convert \(pid \d+\)[^]*WARN: RuntimeError: Command failed with SIG(TERM|KILL): convert/,
+    );
     await eventually(() => expect(story.dyno().runs[0]?.processes.map(({ label }) => label)).not.toContain('convert'));
     expect(story.dyno().runs[0]?.id).toBe(before);
     expect(story.marks('error-code')).not.toContain('R15');

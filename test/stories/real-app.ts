@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { parseDevOptions } from '../../src/simulator/options.ts';
 import { copyProfile } from '../../src/simulator/profile.ts';
 import { startSimulation } from '../../src/simulator/simulate.ts';
-import { checkout, freePort } from '../real/instance.ts';
+import { checkout } from '../real/instance.ts';
 import { startRedis, type Database, type Redis } from '../real/services.ts';
+import { freePort } from '../simulator/free-port.ts';
 import { home, Seen } from './simulation.ts';
 
 /** Ruby needs its seconds to boot: the platform's times no shorter than that allows. */

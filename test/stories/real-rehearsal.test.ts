@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import type { Report } from '../../src/simulator/rehearsal/report.ts';
 import { SCENES } from '../../src/simulator/rehearsal/scene-names.ts';
 import { startDyno } from '../harness/dyno.ts';
-import { freePort } from '../real/instance.ts';
 import { postgresOfThisFile } from '../real/services.ts';
+import { freePort } from '../simulator/free-port.ts';
 import { PATH_WITH_JOB, realApp, SCALE } from './real-app.ts';
 import { home } from './simulation.ts';
 

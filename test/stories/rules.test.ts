@@ -88,7 +88,7 @@ describe('a restart', () => {
   it('gives TERM to all processes of the dyno, and starts the next life at once', async () => {
     const story = await simulate({
       files: {
-        Procfile: `web: setsid node -e "process.on('SIGTERM', () => { console.log('orphan heard'); process.exit() }); console.log('orphan is there'); setInterval(Boolean, 1e6)" & ${listener()}\n`,
+        Procfile: `web: setsid node -e "process.on('SIGTERM', () => { console.log('orphan heard'); process.exit() }); console.log('orphan is there'); setInterval(Boolean, 1e6)" & exec ${listener("process.on('SIGTERM', () => {})")}\n`,
       },
     });
     await story.says(/orphan is there/);
@@ -165,8 +165,10 @@ describe('a deploy', () => {
   };
 
   it('runs the release first, without a port, then starts the new life while the old one gets its TERM', async () => {
-    const slow = `web: ${listener("process.on('SIGTERM', () => setTimeout(process.exit, 1000))")}\nrelease: echo "DYNO=$DYNO PORT=$PORT"\n`;
-    const story = await simulate({ files: { Procfile: slow } });
+    const go = join(tempFolder(), 'go');
+    const drains = `process.on('SIGTERM', () => setInterval(() => require('fs').existsSync('${go}') && process.exit(), 20))`;
+    const Procfile = `web: ${listener(drains)}\nrelease: echo "DYNO=$DYNO PORT=$PORT"\n`;
+    const story = await simulate({ files: { Procfile }, words: ['--time-scale', '1'] });
     await story.is('up');
     await story.says(/app\[release\.1\]: DYNO=release\.1 PORT=$/m);
     expect(await story.running.act({ do: 'deploy' })).toEqual({ ok: true, text: 'v2 is deployed' });
@@ -175,6 +177,7 @@ describe('a deploy', () => {
       const lives = story.dyno().runs.map(({ phase, processes }) => `${phase} ${processes.length > 0}`);
       expect(lives).toEqual(['up true', 'stopping true']);
     });
+    writeFileSync(go, '');
     await eventually(() => expect(story.dyno().runs).toHaveLength(1));
   });
 
@@ -309,7 +312,7 @@ describe('the end', () => {
     await eventually(() => expect(story.dyno().runs[0]?.processes.length).toBeGreaterThan(1));
     const pids = story.dyno().runs.flatMap(({ processes }) => processes.map(({ pid }) => pid));
     await story.running.stop();
-    expect(pids.filter(alive)).toEqual([]);
+    await eventually(() => expect(pids.filter(alive)).toEqual([]), 2000); // its output ends a moment before a process
     await expect(fetch(story.url)).rejects.toThrow();
   });
 
@@ -320,7 +323,7 @@ describe('the end', () => {
     const stopping = story.running.stop();
     await story.running.kill();
     await stopping;
-    expect(pids.filter(alive)).toEqual([]);
+    await eventually(() => expect(pids.filter(alive)).toEqual([]), 2000); // its output ends a moment before a process
   });
 });
 
