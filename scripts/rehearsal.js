@@ -3,12 +3,12 @@
 // --docs writes both tables, side by side, between the marks of docs/simulator.md.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import prettier from 'prettier';
 import { bootstrap } from './bootstrap.js';
+import { freePort } from './free-port.js';
 import { CannotRun, root } from './quietly.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -50,15 +50,6 @@ async function rehearse(name, folder, timeScale) {
   for (const name of SIGNALS) process.off(name, pass);
   if (code !== 0 && code !== 1) throw new CannotRun(`the rehearsal of ${name} ended with ${code}`);
   return JSON.parse(output);
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 async function inEmptyFolder(run) {

@@ -2,10 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { get } from 'node:http';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../free-port.js';
 import { root } from '../quietly.js';
 import { temporaryFolder } from './ending.js';
 import { startRedis } from './redis.js';
@@ -44,14 +44,5 @@ function answers(port) {
     get({ host: '127.0.0.1', port, path: '/health', agent: false }, (reply) => {
       reply.resume().once('close', () => resolve(reply.statusCode === 200));
     }).once('error', () => resolve(false));
-  });
-}
-
-export function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
   });
 }

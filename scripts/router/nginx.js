@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { atEnd, temporaryFolder } from '../memory/ending.js';
-import { freePort, isUp } from '../memory/instance.js';
+import { freePort } from '../free-port.js';
+import { isUp } from '../memory/instance.js';
 import { on } from './cores.js';
 
 /** Resolves when what is behind it answers. `puma`, `streaming`: paths of sockets. */

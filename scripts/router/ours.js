@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { root } from '../quietly.js';
 import { Dyno } from '../memory/dyno.js';
-import { freePort, isUp } from '../memory/instance.js';
+import { freePort } from '../free-port.js';
+import { isUp } from '../memory/instance.js';
 import { on } from './cores.js';
 
 const binary = join(root, 'bin/mstdn-supervise.js');

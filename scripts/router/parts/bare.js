@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, root } from '../../quietly.js';
 import { temporaryFolder } from '../../memory/ending.js';
-import { freePort } from '../../memory/instance.js';
+import { freePort } from '../../free-port.js';
 import { coresOfThisMachine } from '../cores.js';
 import { atLeast, atMost } from '../goals.js';
 import { startNginx } from '../nginx.js';

@@ -2,7 +2,8 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../quietly.js';
-import { freePort, makeInstance } from '../../memory/instance.js';
+import { freePort } from '../../free-port.js';
+import { makeInstance } from '../../memory/instance.js';
 import { atLeast, atMost } from '../goals.js';
 import { startNginx } from '../nginx.js';
 import { startOurs } from '../ours.js';
