@@ -135,11 +135,12 @@ test('close gives up on a stalled reader, and lets go of the timer and the descr
   const { output, clock } = outputTo(pipe.fd);
   fill(output);
   const held = output.pass(Buffer.from(LINE));
+  const open = pipe.descriptors;
   await output.close(20);
   await held;
   expect(clock.pending).toBe(0);
   expect(output.write(LINE)).toBe(false);
-  closeSync(openSync(pipe.path, constants.O_WRONLY | constants.O_NONBLOCK));
+  expect(pipe.descriptors).toBe(open - 1);
 });
 
 test('as the time runs out the lines of children make way for the last of ours, and are counted', async () => {

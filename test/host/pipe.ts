@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/host/host.ts';
@@ -47,6 +47,14 @@ export class Pipe {
       if (!all.includes(what)) throw new Error(`${what} has not come, but ${all.length} characters`);
       return all;
     });
+  }
+
+  /** How many of ours lead to it now. */
+  get descriptors(): number {
+    return readdirSync('/proc/self/fd').filter((fd) => {
+      const link = `/proc/self/fd/${fd}`;
+      return existsSync(link) && readlinkSync(link) === this.path; // that of the folder itself is gone by now
+    }).length;
   }
 
   /** The reader goes. */
