@@ -84,8 +84,10 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
 
   test('requests in flight get their answers, whoever TERM was sent to', async () => {
     for (const toAll of [false, true]) {
-      const { dyno, ask } = await startRouted({ SUPERVISE_ROUTER: 'true' }, { node });
-      const slow = Array.from({ length: 5 }, () => ask('/slow?seconds=0.5'));
+      const { dyno, port } = await startRouted({ SUPERVISE_ROUTER: 'true' }, { node });
+      const keeping = { ...HTTPS, connection: 'keep-alive' };
+      const ask = () => get({ host: '127.0.0.1', port }, '/slow?seconds=2', keeping);
+      const slow = Array.from({ length: 5 }, ask);
       await eventually(() => expect(dyno.output.match(/Started GET "\/slow"/g)).toHaveLength(5));
       if (toAll) dyno.signalAll('SIGTERM');
       else dyno.signal('SIGTERM');
