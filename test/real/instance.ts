@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDyno, tempFolder, type Dyno, type DynoOptions, type End } from '../harness/dyno.ts';
 import { commandLine } from '../harness/processes.ts';
+import { freePort } from '../simulator/free-port.ts';
 import { startRedis, type Redis } from './services.ts';
 
 const app = fileURLToPath(new URL('app', import.meta.url));
@@ -44,14 +44,6 @@ export function environmentOf(redis: Redis): Record<string, string> {
     WEB_CONCURRENCY: '1',
     MAX_THREADS: '3',
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export type Reply = { status: number | undefined; body: string };

@@ -8,8 +8,9 @@ import { commandLine } from '../harness/processes.ts';
 import { sidekiqProcesses } from './jobs.ts';
 import { endOf, get, startInstance } from './instance.ts';
 
-const BUDGET_S = 6;
-const env = { RUN_WORKER: 'true', RAILS_LOG_LEVEL: 'warn', SUPERVISE_STOP_TIMEOUT: `${BUDGET_S}` };
+/** What the platform gives is a second more than the supervisor is told of: what is left must not depend on how busy this machine is. */
+const [PLATFORM_S, SUPERVISE_STOP_TIMEOUT] = [7, '6'];
+const env = { RUN_WORKER: 'true', RAILS_LOG_LEVEL: 'warn', SUPERVISE_STOP_TIMEOUT };
 
 test('a FIFO that nobody reads, full once all is up: TERM ends the dyno inside the budget', async () => {
   const { file, fill } = fifo();
@@ -41,8 +42,7 @@ async function expectEndInBudget(dyno: Dyno): Promise<void> {
   const askedAt = performance.now();
   dyno.signal('SIGTERM');
   const { code, left } = await endOf(dyno);
-  // It leaves 200 ms before the end of the budget: a busy machine may take more than those.
-  expect(performance.now() - askedAt).toBeLessThan((BUDGET_S + 1) * 1000);
+  expect(performance.now() - askedAt).toBeLessThan(PLATFORM_S * 1000);
   expect(left).toEqual([]);
   expect([0, 137]).toContain(code); // a child that waits for its own line to be taken has to be killed
 }

@@ -7,9 +7,9 @@ import { firstWords } from '../../src/simulator/first-words.ts';
 import { JobsInLog } from '../../src/simulator/jobs-in-log.ts';
 import { findDatabase, holders, look } from '../../src/simulator/rehearsal/connections.ts';
 import { eventually } from '../harness/eventually.ts';
-import { freePort } from '../real/instance.ts';
 import { enqueue, expectNoneLost, inHand, queued, runs } from '../real/jobs.ts';
 import { postgresOfThisFile, type Database } from '../real/services.ts';
+import { freePort } from '../simulator/free-port.ts';
 import { PATH_WITH_JOB, realApp, simulateReal, type RealApp } from './real-app.ts';
 import { home, type Seen } from './simulation.ts';
 
