@@ -70,6 +70,11 @@ describe('stop on a signal', () => {
     expect(did.slice(3)).toEqual([['clear-tree sidekiq until 38500'], ['sweep until 38500']]);
   });
 
+  test("while an end may still be the platform's TERM, what the last child leaves behind does not wait for the sweep", () => {
+    const { did } = replay(web, ready('puma', 1), exited('puma', 'SIGTERM', 10_000), exited('sidekiq', 0, 10_100));
+    expect(did.at(-1)).toEqual([expect.stringMatching(/^clear-tree sidekiq until /)]);
+  });
+
   test('a second TERM and HUP change nothing', () => {
     const { did, state } = replay(web, signal('SIGTERM', 0), signal('SIGTERM', 1), signal('SIGHUP', 2));
     expect(did.slice(2)).toEqual([[], []]);
