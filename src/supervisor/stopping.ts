@@ -38,7 +38,7 @@ export function stop(
       ? [{ do: 'schedule', event: { type: 'broadcast-over', atMs: broadcastOverMs(deadlines) } } as const]
       : []),
     ...first,
-    ...(cause.kind === 'child-exited' ? clearAfter(cause.child, living, deadlines) : []),
+    ...(cause.kind === 'child-exited' ? clearAfter(cause.child, { children, cause, deadlines }, atMs) : []),
     { do: 'tell', fact: { fact: 'stopping', because: reason(cause), children: living, atMostMs: killAfterMs } },
   ];
   const still = { draining: [...draining.keys()], leftovers: { ended: [], killed: [] } };
@@ -87,20 +87,26 @@ export function signalWhileStopping(state: Phase<'stopping'>, event: EventOf<'si
 /** One of those that had their TERM has ended. */
 export function endedWhileStopping(state: Phase<'stopping'>, event: EventOf<'child-exited'>): Step {
   const { children, told } = endOf(state.children, event);
-  const clear = clearAfter(event.child, alive(children), state.deadlines);
-  return settle({ ...without(state, event.child), children }, event.atMs, [told, ...clear]);
+  const ended = { ...without(state, event.child), children };
+  return settle(ended, event.atMs, [told, ...clearAfter(event.child, ended, event.atMs)]);
 }
 
+type Ending = Pick<Phase<'stopping'>, 'children' | 'cause' | 'deadlines'>;
+
 /** What a child has left behind may be all its work, behind a start script: it hears of the stop at once, not when the last of
- * the others has ended, which is the time of the sweep. */
-function clearAfter(child: ChildName, living: readonly ChildName[], { killAtMs }: Deadlines): Effect[] {
-  return living.length === 0 ? [] : [{ do: 'clear-tree', child, killAtMs }];
+ * the others has ended and the cause is settled, which is the time of the sweep. */
+function clearAfter(child: ChildName, state: Ending, atMs: number): Effect[] {
+  const isSwept = alive(state.children).length === 0 && !isOpen(state, atMs);
+  return isSwept ? [] : [{ do: 'clear-tree', child, killAtMs: state.deadlines.killAtMs }];
 }
 
 /** On to the sweep once no child lives and the cause can no longer turn out to be the platform's TERM. */
 export function settle(state: Phase<'stopping'>, atMs: number, effects: readonly Effect[] = []): Step {
-  const open = mayBeBroadcast(state.cause) && atMs < broadcastOverMs(state.deadlines);
-  return open ? [state, ...effects] : sweepOnceAllEnded(state, effects);
+  return isOpen(state, atMs) ? [state, ...effects] : sweepOnceAllEnded(state, effects);
+}
+
+function isOpen({ cause, deadlines }: Ending, atMs: number): boolean {
+  return mayBeBroadcast(cause) && atMs < broadcastOverMs(deadlines);
 }
 
 /** A third of the time for children is left, however short that is, for what outlived them. */

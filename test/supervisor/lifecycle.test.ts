@@ -143,7 +143,12 @@ describe('broadcast: the platform TERMs every process', () => {
 
   test('alone, it waits for our TERM until the window is over, then it was a crash', () => {
     const { did, state } = replay(worker, exited('sidekiq', 0, 1000));
-    expect(did[1]).toEqual(['grace-over at 29500', 'budget-over at 30700', 'broadcast-over at 2000']);
+    expect(did[1]).toEqual([
+      'grace-over at 29500',
+      'budget-over at 30700',
+      'broadcast-over at 2000',
+      'clear-tree sidekiq until 29500',
+    ]);
     expect(state.phase).toBe('stopping');
     expect(codeOf(worker, exited('sidekiq', 0, 1000), broadcastOver(2000), swept(2001))).toBe(1);
     expect(codeOf(worker, exited('sidekiq', 143, 1000), broadcastOver(2000), swept(2001))).toBe(143);
