@@ -16,7 +16,7 @@ export type Cause = Moment &
   );
 
 /** An end as TERM makes it counts as asked when our own TERM comes so soon after. */
-const BROADCAST_MS = 1000;
+export const BROADCAST_MS = 1000;
 /** Who is up is asked whether it is so often at least. */
 const SEEN_WITHIN_MS = 1000;
 /** Node, from exec to where it hears signals. */

@@ -53,6 +53,13 @@ test('the code, the budget, the last line and what is left', () => {
   expect(problems({ filesLeft: ['x.ready'] })).toEqual(one(/x.ready was left/));
 });
 
+test('a TERM within a second of the end of a part that was told to end is one to all, and no later one', () => {
+  const stoppedAfterMs = (ms: number): string[] =>
+    problems({ done: [tell('puma', 'SIGTERM', STOP_MS - ms), done(term, STOP_MS)] });
+  expect(stoppedAfterMs(900)).toEqual([]);
+  expect(stoppedAfterMs(1500)).not.toEqual([]);
+});
+
 test('an end that nobody caused, and a KILL of the supervisor that we did not send', () => {
   expect(problems({ done: [] })).toEqual(one(/nothing that we know of/));
   expect(problems({ end: { code: null, signal: 'SIGKILL' } })).toEqual(one(/we did not send it/));

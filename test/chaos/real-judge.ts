@@ -1,3 +1,4 @@
+import { BROADCAST_MS } from './causes.ts';
 import { judgeAnswers } from './real-judge-answers.ts';
 import { judgeJobs } from './real-judge-jobs.ts';
 import { causesOf, frozenAtMs, isSupervisorKilled, secondIntAtMs, type RealCause } from './real-causes.ts';
@@ -52,13 +53,20 @@ function judgeEnd(record: RealRecord): string[] {
   if (first === undefined) return ['it ended, and nothing that we know of was the cause', ...files];
   if (isEndedAtBoot(record, causes)) return files;
   const nearMs = NEAR_MS + record.lagMs;
-  const possible = causes.filter(({ atMs }) => atMs <= first.atMs + nearMs);
+  const possible = causes.filter((cause) => cause.atMs <= first.atMs + nearMs || mayAsk(cause, first, record));
   return [
     ...judgeCode(record, possible, first.atMs),
     ...judgeBudget(record, first.atMs),
     ...judgeLastLine(record, possible),
     ...files,
   ];
+}
+
+/** A TERM of ours soon after the end of a part that was told to end: docs/termination.md takes it for one to all. */
+function mayAsk(cause: RealCause, first: RealCause, { lagMs }: RealRecord): boolean {
+  const isToldToEnd = first.kind === 'child' && first.statuses.length > 1; // code 0, told as 1, or by the signal
+  const isTerm = cause.kind === 'signal' && cause.signal === 'SIGTERM';
+  return isToldToEnd && isTerm && cause.atMs <= first.atMs + BROADCAST_MS + lagMs;
 }
 
 /** A folder of sockets stays then: docs/one-dyno.md, Limits. */
