@@ -8,10 +8,11 @@ const THAW_MOST_MS = CHILDREN_MS - 2000;
 /** A puma in cluster mode or with Rails whose first words find no reader ends by SIGPIPE, whoever starts it; any other goes on. */
 const BROKEN_PIPE = 141;
 
-/** What can have ended a dyno: a signal to the supervisor, or the end of a part. statuses: what it can make of it. */
+/** What can have ended a dyno: a signal to the supervisor, or the end of a part. statuses: what it can make of it. mayBeAsked: it may have
+ * ended as TERM makes it. */
 export type RealCause =
   | { kind: 'signal'; atMs: number; signal: StopSignal }
-  | { kind: 'child'; atMs: number; child: Part; statuses: readonly number[] };
+  | { kind: 'child'; atMs: number; child: Part; statuses: readonly number[]; mayBeAsked: boolean };
 
 type Seen = Pick<RealRecord, 'done' | 'ledger' | 'end'>;
 
@@ -21,10 +22,10 @@ export function causesOf({ done, ledger, end }: Seen): RealCause[] {
     if (what.do === 'stop') return [{ kind: 'signal', atMs, signal: what.signal }, ...endsBy(what.signal, parts, atMs)];
     if (what.do === 'tell') return parts.flatMap((child) => endsAlone(what.signal, child, goneAtMs));
     if (what.do === 'close' && end.code === BROKEN_PIPE) {
-      return [{ kind: 'child', atMs, child: 'puma', statuses: [BROKEN_PIPE] }];
+      return [{ kind: 'child', atMs, child: 'puma', statuses: [BROKEN_PIPE], mayBeAsked: false }];
     }
     if (what.do !== 'kill' || what.whom === 'supervisor') return [];
-    return [{ kind: 'child', atMs, child: what.whom, statuses: [137] }];
+    return [{ kind: 'child', atMs, child: what.whom, statuses: [137], mayBeAsked: false }];
   });
   return [...deeds, ...endsIn(ledger)].sort((one, other) => one.atMs - other.atMs);
 }
@@ -67,20 +68,23 @@ export function secondIntAtMs({ done }: Pick<RealRecord, 'done'>): number {
  * ends with 0 or 1, or dies of them. Where that is heard of before the signal to us, it ended unasked. */
 function endsBy(signal: StopSignal, parts: readonly Part[], atMs: number): RealCause[] {
   if (signal === 'SIGTERM') return [];
-  return parts.map((child) => ({ kind: 'child', atMs, child, statuses: [1, 128 + constants.signals[signal]] }));
+  return parts.map((child) => endOnSignal(child, atMs, signal));
 }
 
 /** A part that was told to end, and no other: unasked when it has ended, and code 0 is told as 1. */
 function endsAlone(signal: NodeJS.Signals, child: Part, goneAtMs: number | null): RealCause[] {
-  return goneAtMs === null
-    ? []
-    : [{ kind: 'child', atMs: goneAtMs, child, statuses: [1, 128 + constants.signals[signal]] }];
+  return goneAtMs === null ? [] : [endOnSignal(child, goneAtMs, signal)];
+}
+
+function endOnSignal(child: Part, atMs: number, signal: NodeJS.Signals): RealCause {
+  return { kind: 'child', atMs, child, statuses: [1, 128 + constants.signals[signal]], mayBeAsked: true };
 }
 
 /** Sidekiq ends with 1 where Redis is away while it boots. Asked, it ends with 0. */
 function endsIn(ledger: RealRecord['ledger']): RealCause[] {
   return ledger.flatMap(({ kind, what, atMs }): RealCause[] => {
     const status = Number(what.slice('code'.length));
-    return kind === 'end' && status !== 0 ? [{ kind: 'child', atMs, child: 'sidekiq', statuses: [status] }] : [];
+    if (kind !== 'end' || status === 0) return [];
+    return [{ kind: 'child', atMs, child: 'sidekiq', statuses: [status], mayBeAsked: false }];
   });
 }

@@ -64,9 +64,8 @@ function judgeEnd(record: RealRecord): string[] {
 
 /** A TERM of ours soon after the end of a part that was told to end: docs/termination.md takes it for one to all. */
 function mayAsk(cause: RealCause, first: RealCause, { lagMs }: RealRecord): boolean {
-  const isToldToEnd = first.kind === 'child' && first.statuses.length > 1; // code 0, told as 1, or by the signal
-  const isTerm = cause.kind === 'signal' && cause.signal === 'SIGTERM';
-  return isToldToEnd && isTerm && cause.atMs <= first.atMs + BROADCAST_MS + lagMs;
+  if (first.kind !== 'child' || cause.kind !== 'signal' || cause.signal !== 'SIGTERM') return false;
+  return first.mayBeAsked && cause.atMs <= first.atMs + BROADCAST_MS + lagMs;
 }
 
 /** A folder of sockets stays then: docs/one-dyno.md, Limits. */
