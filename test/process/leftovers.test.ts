@@ -70,3 +70,14 @@ test.each([
   expect(heard).toBeGreaterThan(0);
   expect(heard).toBeLessThan(pumaEnded ?? 0);
 });
+
+test("while an end may be the platform's TERM, what the last child leaves behind has its own", async () => {
+  const work = '$|=1; $SIG{TERM}=sub{kill "TERM",$ENV{DYNO}; exit}; print "sidekiq up\\n"; sleep 1 while 1';
+  const env = { SIDEKIQ_COMMAND: `sh -c 'DYNO=$PPID perl -e "$WORK"; true'`, WORK: work };
+  const dyno = startWeb('', '', { env });
+  await bothUp(dyno);
+  const [, puma] = await dyno.says(/puma up (\d+)/);
+  process.kill(Number(puma), 'SIGTERM');
+  expect(await dyno.exited).toEqual({ code: 0, signal: null }); // and not 1: its TERM to us came in time
+  expect(lastLine(dyno)).toContain('asked to stop by SIGTERM');
+});
