@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { interruptsIn } from './interrupts.ts';
+import { interruptsIn, secondInterruptMs } from './interrupts.ts';
 import { endsUnasked, isFirst, type Life } from './lives.ts';
 import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
@@ -52,7 +52,8 @@ export function possibleCauses(story: Story, record: TinyRecord, lives: readonly
   const stops = certain.filter((cause) => cause.kind === 'signal' && cause.signal === 'SIGTERM');
   const firstMs = Math.min(...certain.map(({ toMs }) => toMs));
   const first = all.filter(({ fromMs }) => fromMs <= firstMs);
-  const kept = first.filter((cause) => !isAsked(cause, stops));
+  const inTime = stops.filter(({ toMs }) => toMs <= secondInterruptMs(record));
+  const kept = first.filter((cause) => !isAsked(cause, inTime));
   const instead = first.flatMap((cause) =>
     stops.filter((stop) => canAsk(cause, stop)).map((stop) => ({ ...stop, ...earlier(stop, cause) })),
   );

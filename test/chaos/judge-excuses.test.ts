@@ -270,6 +270,13 @@ test.each<Case>([
     { done: [tell(6900), done(term)], ledger: [...notYetAsked, ...asked(SIDEKIQ, 6901), ...asked(PUMA, 6962)] },
   ],
   [
+    'the same where a second INT was first, which waits for nothing',
+    {
+      ...{ ...told, endedAtMs: 5420 },
+      done: [tell(5000), done(interrupt, 5200), done(interrupt, 5400), done(term, 5405)],
+    },
+  ],
+  [
     'a TERM to one child, which ignores it',
     {
       ...killedOne,

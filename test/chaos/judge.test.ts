@@ -83,6 +83,15 @@ test.each<Broken>([
     /sidekiq was killed, and the last line/,
   ],
   [
+    'a crash that a TERM made an end as asked, before a second INT',
+    {
+      ...{ ...told, endedAtMs: 5420, output: last({}, undefined, 1) },
+      done: [tell(5000), done(interrupt, 5200), done(term, 5290), done(interrupt, 5400)],
+    },
+    {},
+    /exit code 1, expected 0/,
+  ],
+  [
     'a TERM too early',
     { ledger: [...without(PUMA, 'TERM'), entry('puma', PUMA, 4000, 'TERM')] },
     {},

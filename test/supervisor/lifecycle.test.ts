@@ -171,6 +171,14 @@ describe('broadcast: the platform TERMs every process', () => {
     expect(state).toMatchObject({ cause: { kind: 'signal' }, deadlines: { stopAtMs: 1000 } });
   });
 
+  test('a second INT waits for no TERM: it was a crash', () => {
+    const interrupts = [signal('SIGINT', 1100), signal('SIGINT', 1200)];
+    const { did, state } = replay(worker, exited('sidekiq', 143, 1000), ...interrupts);
+    expect(did.at(-1)).toContain('sweep until 1000');
+    expect(state.phase).toBe('sweeping');
+    expect(codeOf(worker, exited('sidekiq', 143, 1000), ...interrupts, signal('SIGTERM', 1201), swept(1300))).toBe(143);
+  });
+
   test('too late, another signal, or another status: a crash', () => {
     const late = [
       ready('puma', 1),
