@@ -92,6 +92,15 @@ test.each<Broken>([
     /exit code 1, expected 0/,
   ],
   [
+    'a crash that a TERM makes an end as asked only after a second INT',
+    {
+      ...{ ...told, endedAtMs: 5420, output: last({}, undefined, 1) },
+      done: [tell(5000), done(interrupt, 5150), done(interrupt, 5300), done(term, 5400)],
+    },
+    {},
+    /another cause/,
+  ],
+  [
     'a TERM too early',
     { ledger: [...without(PUMA, 'TERM'), entry('puma', PUMA, 4000, 'TERM')] },
     {},

@@ -9,7 +9,7 @@ import {
 } from './real-judge-samples.ts';
 import { judgeReal } from './real-judge.ts';
 import type { Done, Entry, RealRecord, Visit } from './real-record.ts';
-import type { Part, RealStory, StopSignal } from './real-story.ts';
+import type { Part, RealDeed, RealStory, StopSignal } from './real-story.ts';
 
 function tell(whom: Part, signal: StopSignal, goneAtMs: number | null): Done {
   return { ...done({ do: 'tell', signal, whom }, STOP_MS - 3000, [whom]), goneAtMs };
@@ -56,8 +56,25 @@ test('the code, the budget, the last line and what is left', () => {
 test('a TERM within a second of the end of a part that was told to end is one to all, and no later one', () => {
   const stoppedAfterMs = (ms: number): string[] =>
     problems({ done: [tell('puma', 'SIGTERM', STOP_MS - ms), done(term, STOP_MS)] });
-  expect(stoppedAfterMs(900)).toEqual([]);
+  for (const ms of [900, 1010]) expect(stoppedAfterMs(ms)).toEqual([]);
   expect(stoppedAfterMs(1500)).not.toEqual([]);
+});
+
+test('nor is one after a second INT, or after a HUP to sidekiq, which dies of it', () => {
+  const interrupt: RealDeed = { do: 'stop', signal: 'SIGINT', toAll: false };
+  const interruptedAt = (...times: number[]): string[] =>
+    problems({
+      done: [
+        tell('puma', 'SIGTERM', STOP_MS - 950),
+        ...times.map((ms) => done(interrupt, STOP_MS - ms)),
+        done(term, STOP_MS),
+      ],
+    });
+  expect(interruptedAt(900, 400)).not.toEqual([]);
+  for (const times of [[900], [900, 860], [500, 30]]) expect(interruptedAt(...times)).toEqual([]);
+  const hungUp = (whom: Part): string[] => problems({ done: [tell(whom, 'SIGHUP', STOP_MS - 900), done(term)] });
+  expect(hungUp('puma')).toEqual([]);
+  expect(hungUp('sidekiq')).not.toEqual([]);
 });
 
 test('an end that nobody caused, and a KILL of the supervisor that we did not send', () => {
