@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { interruptsIn, secondInterruptMs } from './interrupts.ts';
+import { interruptsIn, secondInterruptMs, surelySecond } from './interrupts.ts';
 import { endsUnasked, isFirst, type Life } from './lives.ts';
 import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
@@ -53,9 +53,11 @@ export function possibleCauses(story: Story, record: TinyRecord, lives: readonly
   const firstMs = Math.min(...certain.map(({ toMs }) => toMs));
   const first = all.filter(({ fromMs }) => fromMs <= firstMs);
   const inTime = stops.filter(({ toMs }) => toMs <= secondInterruptMs(record));
+  const finalMs = (surelySecond(interruptsIn(record), slackMs)?.untilMs ?? Infinity) + slackMs;
+  const notLate = stops.filter(({ fromMs }) => fromMs <= finalMs);
   const kept = first.filter((cause) => !isAsked(cause, inTime));
   const instead = first.flatMap((cause) =>
-    stops.filter((stop) => canAsk(cause, stop)).map((stop) => ({ ...stop, ...earlier(stop, cause) })),
+    notLate.filter((stop) => canAsk(cause, stop)).map((stop) => ({ ...stop, ...earlier(stop, cause) })),
   );
   return [...kept, ...instead];
 }

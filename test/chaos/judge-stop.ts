@@ -1,5 +1,5 @@
 import { endsWithItsTime, slackOf, type Moment } from './causes.ts';
-import { interruptsIn, secondInterruptMs } from './interrupts.ts';
+import { interruptsIn, secondInterruptMs, surelySecond } from './interrupts.ts';
 import { askedAtMs, endsUnasked, isFirst, wasKilledByDyno, type Life } from './lives.ts';
 import { CHILDREN_MS, isUnread, type TinyRecord } from './record.ts';
 import { whoMayRest } from './resting.ts';
@@ -98,11 +98,11 @@ function killedFromMs(story: Story, record: TinyRecord, life: Life, fromMs: numb
   return Math.min(fromMs + CHILDREN_MS, strayMs, secondInterruptMs(record));
 }
 
-/** Of two that come at almost the same time the kernel makes one. Last lines that nobody reads have the time that is left. */
+/** Last lines that nobody reads have the time that is left. */
 function judgeSecondInterrupt(story: Story, record: TinyRecord, toMs: number): string[] {
   const slackMs = slackOf(record);
-  const [first, ...others] = interruptsIn(record).filter(({ untilMs }) => untilMs > toMs - slackMs - 1);
-  const second = others.find(({ atMs }) => first !== undefined && atMs > first.untilMs + slackMs);
+  const interrupts = interruptsIn(record).filter(({ untilMs }) => untilMs > toMs - slackMs - 1);
+  const second = surelySecond(interrupts, slackMs);
   if (second === undefined) return [];
   const endMs = isUnread(story, record) ? (record.ledger.at(-1)?.atMs ?? 0) : record.endedAtMs;
   const lateMs = Math.round(endMs - Math.max(second.untilMs, toMs) - KILL_TAKES_MS - slackMs);

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { CHILDREN_MS, type RealRecord } from './real-record.ts';
+import { CHILDREN_MS, type Done, type RealRecord } from './real-record.ts';
 import type { Part, StopSignal } from './real-story.ts';
 
 /** Who is let go later has no time left to drain. */
@@ -60,8 +60,11 @@ export function frozenAtMs({ done, ledger, end }: Seen, part: Part): number {
 }
 
 export function secondIntAtMs({ done }: Pick<RealRecord, 'done'>): number {
-  const ints = done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT');
-  return ints[1]?.atMs ?? Infinity;
+  return intsIn({ done })[1]?.atMs ?? Infinity;
+}
+
+export function intsIn({ done }: Pick<RealRecord, 'done'>): Done[] {
+  return done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT');
 }
 
 /** A part that gets TERM itself ends as asked, says docs/termination.md. Of INT and HUP it promises nothing: it drains and
@@ -77,7 +80,8 @@ function endsAlone(signal: NodeJS.Signals, child: Part, goneAtMs: number | null)
 }
 
 function endOnSignal(child: Part, atMs: number, signal: NodeJS.Signals): RealCause {
-  return { kind: 'child', atMs, child, statuses: [1, 128 + constants.signals[signal]], mayBeAsked: true };
+  const mayBeAsked = signal !== 'SIGHUP' || child !== 'sidekiq'; // which does not know it
+  return { kind: 'child', atMs, child, statuses: [1, 128 + constants.signals[signal]], mayBeAsked };
 }
 
 /** Sidekiq ends with 1 where Redis is away while it boots. Asked, it ends with 0. */

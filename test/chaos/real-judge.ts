@@ -1,7 +1,8 @@
-import { BROADCAST_MS } from './causes.ts';
+import { BROADCAST_MS, slackOf } from './causes.ts';
+import { surelySecond } from './interrupts.ts';
 import { judgeAnswers } from './real-judge-answers.ts';
 import { judgeJobs } from './real-judge-jobs.ts';
-import { causesOf, frozenAtMs, isSupervisorKilled, secondIntAtMs, type RealCause } from './real-causes.ts';
+import { causesOf, frozenAtMs, intsIn, isSupervisorKilled, secondIntAtMs, type RealCause } from './real-causes.ts';
 import { BUDGET_MS, CHILDREN_MS, type RealRecord } from './real-record.ts';
 import type { Part, RealStory } from './real-story.ts';
 
@@ -62,10 +63,12 @@ function judgeEnd(record: RealRecord): string[] {
   ];
 }
 
-/** A TERM of ours soon after the end of a part that was told to end: docs/termination.md takes it for one to all. */
-function mayAsk(cause: RealCause, first: RealCause, { lagMs }: RealRecord): boolean {
+/** A TERM of ours soon after the end of a part that was told to end, and before a second INT: docs/termination.md takes it for one to all. */
+function mayAsk(cause: RealCause, first: RealCause, record: RealRecord): boolean {
   if (first.kind !== 'child' || cause.kind !== 'signal' || cause.signal !== 'SIGTERM') return false;
-  return first.mayBeAsked && cause.atMs <= first.atMs + BROADCAST_MS + lagMs;
+  const slackMs = slackOf(record);
+  const finalMs = Math.min(first.atMs + BROADCAST_MS, surelySecond(intsIn(record), slackMs)?.untilMs ?? Infinity);
+  return first.mayBeAsked && cause.atMs <= finalMs + slackMs;
 }
 
 /** A folder of sockets stays then: docs/one-dyno.md, Limits. */
