@@ -4,7 +4,7 @@ export function interruptsIn({ done }: Pick<TinyRecord, 'done'>): TinyRecord['do
   return done.filter(({ what }) => what.do === 'stop' && what.signal === 'SIGINT');
 }
 
-/** Of two that come at almost the same time the kernel makes one: the first that is surely no part of the one before. */
+/** Of two that come at almost the same time the kernel makes one: the first that is surely another than the first of all. */
 export function surelySecond<T extends { atMs: number; untilMs: number }>(
   [first, ...others]: readonly T[],
   nearMs: number,

@@ -63,7 +63,8 @@ function judgeEnd(record: RealRecord): string[] {
   ];
 }
 
-/** A TERM of ours soon after the end of a part that was told to end, and before a second INT: docs/termination.md takes it for one to all. */
+/** A TERM of ours soon after the end of a part that was told to end, and before a second INT: one to all, says
+ * docs/termination.md. */
 function mayAsk(cause: RealCause, first: RealCause, record: RealRecord): boolean {
   if (first.kind !== 'child' || cause.kind !== 'signal' || cause.signal !== 'SIGTERM') return false;
   const slackMs = slackOf(record);
