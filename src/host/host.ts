@@ -90,7 +90,7 @@ export type Host = {
   spawn(spec: ChildSpec): Child;
   /** A one-shot command; output to ours. */
   run(step: Step): Promise<Process>;
-  /** Hears what came before it was called as well. */
+  /** Hears what came before it was called as well, and no copies of the first SIGINT: each SIGINT is a Ctrl-C of its own. */
   onSignal: (listener: (signal: StopSignal | HandedOnSignal) => void) => Cancel;
   /** Remembers every descendant that lives now. */
   look(): void;

@@ -41,7 +41,7 @@ export type NodeHostOptions = {
 export class NodeHost implements Host {
   readonly clock = clock;
   readonly onSignal: Host['onSignal'];
-  /** Resolves with the second SIGINT of all. */
+  /** Resolves with the second SIGINT, copies of the first not counted. */
   readonly secondInterrupt: Promise<void>;
   readonly #options: NodeHostOptions;
   readonly #guard: readonly string[];

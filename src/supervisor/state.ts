@@ -34,8 +34,8 @@ export type Deadlines = { stopAtMs: number; killAtMs: number; leaveAtMs: number 
 export type State =
   /** recycledAtMs: when the last recycle began. demands: one for each child that runs on demand. */
   | { phase: 'running'; children: Children; recycledAtMs: number | null; demands: Demands }
-  /** interrupts: how many SIGINT we have had; the second one kills. draining: whose TERM waits for the router.
-   * leftovers: of a recycle that was under way. */
+  /** interrupts: how many SIGINT we have had, without copies of the first (host/signals.ts); the second one kills.
+   * draining: whose TERM waits for the router. leftovers: of a recycle that was under way. */
   | {
       phase: 'stopping';
       children: Children;

@@ -1,25 +1,42 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { listenToSignals, type Signals } from '../../src/host/signals.ts';
+import { listenToSignals, SAME_CTRL_C_MS, type Signals } from '../../src/host/signals.ts';
+import { FakeClock } from '../fakes/clock.ts';
 import { startProgram } from './program.ts';
 
 const names = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGUSR1', 'SIGUSR2'] as const;
 
-function listen(): Signals {
-  const signals = listenToSignals();
+function listen(clock?: FakeClock): Signals {
+  const signals = listenToSignals(clock);
   onTestFinished(() => signals.close());
   return signals;
 }
 
-test('what comes before somebody listens is given once, in order', () => {
-  const signals = listen();
+test('what comes before somebody listens is given once, in order', async () => {
+  const clock = new FakeClock();
+  const signals = listen(clock);
   for (const name of names) process.emit(name, name);
   signals.post('SIGTERM');
   const heard: string[] = [];
   signals.each((name) => void heard.push(name));
   expect(heard).toEqual([...names, 'SIGTERM']);
+  await clock.advance(SAME_CTRL_C_MS);
   process.emit('SIGINT', 'SIGINT');
   signals.post('SIGHUP');
   expect(heard.slice(names.length + 1)).toEqual(['SIGINT', 'SIGHUP']);
+});
+
+test('copies of the first INT are given to no listener, the other signals as often as they come', async () => {
+  const clock = new FakeClock();
+  const signals = listen(clock);
+  const heard: string[] = [];
+  for (const name of names) process.emit(name, name);
+  signals.each((name) => void heard.push(name));
+  await clock.advance(SAME_CTRL_C_MS - 1);
+  for (const name of names) process.emit(name, name);
+  expect(heard).toEqual([...names, ...names.filter((name) => name !== 'SIGINT')]);
+  await clock.advance(1);
+  for (let count = 0; count < 3; count += 1) process.emit('SIGINT', 'SIGINT');
+  expect(heard.slice(-3)).toEqual(['SIGINT', 'SIGINT', 'SIGINT']);
 });
 
 test('what comes while nobody listens any more is kept for the next one', () => {
@@ -35,13 +52,15 @@ test('what comes while nobody listens any more is kept for the next one', () => 
   expect({ first, second }).toEqual({ first: ['SIGINT'], second: ['SIGTERM', 'SIGHUP'] });
 });
 
-test('the second INT of all is told, whoever listens', async () => {
-  const signals = listen();
-  let isTold = false;
-  void signals.secondInterrupt.then(() => (isTold = true));
-  for (const name of [...names, 'SIGTERM'] as const) process.emit(name, name);
+test('the second INT resolves a promise, with or without a listener; a copy of the first does not', async () => {
+  const clock = new FakeClock();
+  const signals = listen(clock);
+  let isResolved = false;
+  void signals.secondInterrupt.then(() => (isResolved = true));
+  for (const name of [...names, 'SIGTERM', 'SIGINT'] as const) process.emit(name, name);
   await new Promise(setImmediate);
-  expect(isTold).toBe(false);
+  expect(isResolved).toBe(false);
+  await clock.advance(SAME_CTRL_C_MS);
   process.emit('SIGINT', 'SIGINT');
   await signals.secondInterrupt;
 });
