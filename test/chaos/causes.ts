@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { interruptsIn, secondInterruptMs, surelySecond } from './interrupts.ts';
+import { interruptsIn, possiblySecond, secondInterruptMs, surelySecond } from './interrupts.ts';
 import { endsUnasked, isFirst, type Life } from './lives.ts';
 import { CHILDREN_MS, type TinyRecord } from './record.ts';
 import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
@@ -35,9 +35,7 @@ export function endsWithItsTime({ ended, killedAtMs }: Life, stop: Moment, recor
   const timeOver = { fromMs: stop.fromMs + CHILDREN_MS, toMs: stop.toMs + CHILDREN_MS };
   const kills = [
     timeOver,
-    ...interruptsIn(record)
-      .slice(1)
-      .map(({ atMs, untilMs }) => ({ fromMs: atMs, toMs: untilMs })),
+    ...possiblySecond(interruptsIn(record), slackMs).map(({ atMs, untilMs }) => ({ fromMs: atMs, toMs: untilMs })),
   ];
   return kills.some(
     ({ fromMs, toMs }) => endedAtMs !== null && endedAtMs >= fromMs - slackMs - leadMs && endedAtMs <= toMs + slackMs,
@@ -52,7 +50,7 @@ export function possibleCauses(story: Story, record: TinyRecord, lives: readonly
   const stops = certain.filter((cause) => cause.kind === 'signal' && cause.signal === 'SIGTERM');
   const firstMs = Math.min(...certain.map(({ toMs }) => toMs));
   const first = all.filter(({ fromMs }) => fromMs <= firstMs);
-  const inTime = stops.filter(({ toMs }) => toMs <= secondInterruptMs(record));
+  const inTime = stops.filter(({ toMs }) => toMs <= secondInterruptMs(record, slackMs));
   const finalMs = (surelySecond(interruptsIn(record), slackMs)?.untilMs ?? Infinity) + slackMs;
   const notLate = stops.filter(({ fromMs }) => fromMs <= finalMs);
   const kept = first.filter((cause) => !isAsked(cause, inTime));

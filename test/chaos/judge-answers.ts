@@ -1,5 +1,4 @@
 import { slackOf } from './causes.ts';
-import { secondInterruptMs } from './interrupts.ts';
 import { livesOf, type Life } from './lives.ts';
 import type { Answer, TinyRecord } from './record.ts';
 import { isRouted, natureOf, type Story } from './story.ts';
@@ -51,7 +50,7 @@ function isServed(story: Story, record: TinyRecord, answer: Answer, causeMs: num
   // A puma that floods a reader who stalls is blocked by it.
   if (puma?.upAtMs == null || record.done.some(({ what }) => what.do === 'stall')) return false;
   if (askedAtMs <= puma.upAtMs + slackMs || askedAtMs >= causeMs - slackMs) return false;
-  const untilMs = Math.min(hurtAtMs(puma), secondInterruptMs(record)) - slackMs;
+  const untilMs = hurtAtMs(puma) - slackMs;
   if (question !== 'stream') return askedAtMs + LONGEST_MS < untilMs;
   return askedAtMs + streamNeedsMs(story, record, answer) < Math.min(untilMs, causeMs - slackMs);
 }

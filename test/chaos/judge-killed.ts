@@ -24,7 +24,7 @@ export function judgeKilled(story: Story, record: TinyRecord): string[] {
 /** By the dyno before it was killed itself: as the time for children was over, or a second INT came, or since it was at rest. */
 function whoMayBeKilled(story: Story, record: TinyRecord, lives: readonly Life[], killedAtMs: number): Set<Life> {
   const stop = firstOf(possibleCauses(story, record, lives));
-  const overMs = Math.min(stop.fromMs + CHILDREN_MS, secondInterruptMs(record));
+  const overMs = Math.min(stop.fromMs + CHILDREN_MS, secondInterruptMs(record, slackOf(record)));
   if (overMs <= killedAtMs + slackOf(record)) return new Set(lives);
   return whoMayRest(story, record, lives, { fromMs: killedAtMs, toMs: killedAtMs });
 }

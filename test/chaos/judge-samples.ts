@@ -120,7 +120,7 @@ export const waiting: Partial<TinyRecord> = {
   ...{
     end: exit(137),
     endedAtMs: STOP_MS + 2900,
-    done: [done(interrupt), done(interrupt, STOP_MS + 500)],
+    done: [done(interrupt), done(interrupt, STOP_MS + 600)],
     reader: 'stalls',
   },
   ...{ ledger: without(SIDEKIQ, 'drained'), output: `${'x'.repeat(99)}\n`.repeat(400) },

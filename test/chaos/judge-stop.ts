@@ -41,7 +41,8 @@ function judgeAsking(story: Story, record: TinyRecord, life: Life, fromMs: numbe
   if (ended !== null && endsUnasked(life) && ended.atMs <= dueMs) return [];
   const atMs = askedAtMs(life, fromMs);
   const isNeverDue =
-    atMs === null && (secondInterruptMs(record) <= dueMs || hasStoodStill(story, record, life, fromMs));
+    atMs === null &&
+    (secondInterruptMs(record, slackOf(record)) <= dueMs || hasStoodStill(story, record, life, fromMs));
   const lateMs = Math.round((atMs ?? record.endedAtMs) - dueMs);
   if (isNeverDue || (lateMs <= 0 && atMs !== null)) return [];
   return [`${is} of ${child} got its TERM ${atMs === null ? 'never' : `${lateMs} ms late`}`];
@@ -95,7 +96,7 @@ function killedFromMs(story: Story, record: TinyRecord, life: Life, fromMs: numb
   const askedMs = askedAtMs(life, fromMs);
   const isInSession = is === 'leader' || (is === 'worker' && natureOf(story, child).behind === 'script');
   const strayMs = isInSession || askedMs === null ? Infinity : askedMs + LEFTOVER_MS;
-  return Math.min(fromMs + CHILDREN_MS, strayMs, secondInterruptMs(record));
+  return Math.min(fromMs + CHILDREN_MS, strayMs, secondInterruptMs(record, slackOf(record)));
 }
 
 /** Last lines that nobody reads have the time that is left. */

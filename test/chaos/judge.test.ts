@@ -85,8 +85,8 @@ test.each<Broken>([
   [
     'a crash that a TERM made an end as asked, before a second INT',
     {
-      ...{ ...told, endedAtMs: 5420, output: last({}, undefined, 1) },
-      done: [tell(5000), done(interrupt, 5200), done(term, 5290), done(interrupt, 5400)],
+      ...{ ...told, endedAtMs: 5820, output: last({}, undefined, 1) },
+      done: [tell(5000), done(interrupt, 5200), done(term, 5290), done(interrupt, 5800)],
     },
     {},
     /exit code 1, expected 0/,
@@ -94,8 +94,8 @@ test.each<Broken>([
   [
     'a crash that a TERM makes an end as asked only after a second INT',
     {
-      ...{ ...told, endedAtMs: 5420, output: last({}, undefined, 1) },
-      done: [tell(5000), done(interrupt, 5150), done(interrupt, 5300), done(term, 5400)],
+      ...{ ...told, endedAtMs: 5920, output: last({}, undefined, 1) },
+      done: [tell(5000), done(interrupt, 5150), done(interrupt, 5720), done(term, 5790)],
     },
     {},
     /another cause/,
@@ -157,12 +157,18 @@ test.each<Broken>([
     {},
     /would have ended in time$/,
   ],
+  [
+    'the same at a copy of the first INT',
+    { ...killedOne, done: [done(term), done(interrupt, STOP_MS + 10), done(interrupt, STOP_MS + 40)] },
+    {},
+    /would have ended in time$/,
+  ],
   ['the same in a memory story', killedOne, { memory: 'relieve' }, /would have ended in time$/],
   [
     'a second INT that ends nothing',
     {
       ...{
-        done: [done(term), done(interrupt, STOP_MS + 200), done(interrupt, STOP_MS + 400)],
+        done: [done(term), done(interrupt, STOP_MS + 200), done(interrupt, STOP_MS + 800)],
         endedAtMs: STOP_MS + 2000,
       },
     },

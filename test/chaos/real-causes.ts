@@ -1,4 +1,6 @@
 import { constants } from 'node:os';
+import { slackOf } from './causes.ts';
+import { possiblySecond } from './interrupts.ts';
 import { CHILDREN_MS, type Done, type RealRecord } from './real-record.ts';
 import type { Part, StopSignal } from './real-story.ts';
 
@@ -14,7 +16,7 @@ export type RealCause =
   | { kind: 'signal'; atMs: number; signal: StopSignal }
   | { kind: 'child'; atMs: number; child: Part; statuses: readonly number[]; mayBeAsked: boolean };
 
-type Seen = Pick<RealRecord, 'done' | 'ledger' | 'end'>;
+type Seen = Pick<RealRecord, 'done' | 'ledger' | 'end' | 'lagMs'>;
 
 /** In the order of time. */
 export function causesOf({ done, ledger, end }: Seen): RealCause[] {
@@ -36,31 +38,32 @@ export function isSupervisorKilled({ end }: Pick<RealRecord, 'end'>): boolean {
 
 /** When somebody else ended sidekiq so that it could give nothing back: KILL, HUP (which it does not know), a second
  * INT to the supervisor, or STOP after its TERM. Infinity: nobody did. */
-export function sidekiqHurtAtMs({ done, ledger, end }: Seen): number {
+export function sidekiqHurtAtMs({ done, ledger, end, lagMs }: Seen): number {
   const times = done.flatMap(({ atMs, what, parts }): number[] => {
     const isHurt = what.do === 'kill' || ('signal' in what && what.signal === 'SIGHUP');
     return isHurt && parts.includes('sidekiq') ? [atMs] : [];
   });
-  return Math.min(...times, secondIntAtMs({ done }), frozenAtMs({ done, ledger, end }, 'sidekiq'));
+  return Math.min(...times, secondIntAtMs({ done, lagMs }), frozenAtMs({ done, ledger, end, lagMs }, 'sidekiq'));
 }
 
 /** The same for puma, which a HUP or an INT only makes drain. */
-export function pumaHurtAtMs({ done, ledger, end }: Seen): number {
+export function pumaHurtAtMs({ done, ledger, end, lagMs }: Seen): number {
   const kills = done.filter(({ what }) => what.do === 'kill' && what.whom === 'puma').map(({ atMs }) => atMs);
-  return Math.min(...kills, secondIntAtMs({ done }), frozenAtMs({ done, ledger, end }, 'puma'));
+  return Math.min(...kills, secondIntAtMs({ done, lagMs }), frozenAtMs({ done, ledger, end, lagMs }, 'puma'));
 }
 
 /** When a part was stopped by STOP after the CONT that follows its TERM, and for the rest of its time. */
-export function frozenAtMs({ done, ledger, end }: Seen, part: Part): number {
-  const stopMs = causesOf({ done, ledger, end })[0]?.atMs ?? Infinity;
+export function frozenAtMs({ done, ledger, end, lagMs }: Seen, part: Part): number {
+  const stopMs = causesOf({ done, ledger, end, lagMs })[0]?.atMs ?? Infinity;
   const deeds = done.filter(({ what }) => (what.do === 'freeze' || what.do === 'thaw') && what.whom === part);
   const inTime = deeds.filter(({ atMs }) => atMs < stopMs + THAW_MOST_MS);
   const last = inTime.at(-1);
   return last?.what.do === 'freeze' && last.untilMs > stopMs ? last.atMs : Infinity;
 }
 
-export function secondIntAtMs({ done }: Pick<RealRecord, 'done'>): number {
-  return intsIn({ done })[1]?.atMs ?? Infinity;
+/** Infinity: no INT can have been the second, and not a copy of the first. */
+export function secondIntAtMs(record: Pick<RealRecord, 'done' | 'lagMs'>): number {
+  return possiblySecond(intsIn(record), slackOf(record))[0]?.atMs ?? Infinity;
 }
 
 export function intsIn({ done }: Pick<RealRecord, 'done'>): Done[] {

@@ -104,10 +104,10 @@ function codesOf(record: RealRecord, cause: RealCause, sinceMs: number): readonl
 
 /** Somebody hurt a part while it stopped, by a HUP to all too, or a request is too long for the budget. Jobs never are: sidekiq
  * gives up. */
-function mayNeedKill({ done, visits, ledger, end }: RealRecord, sinceMs: number): boolean {
-  if (secondIntAtMs({ done }) < Infinity) return true;
+function mayNeedKill({ done, visits, ledger, end, lagMs }: RealRecord, sinceMs: number): boolean {
+  if (secondIntAtMs({ done, lagMs }) < Infinity) return true;
   if (done.some(({ what }) => what.do === 'stop' && what.signal === 'SIGHUP' && what.toAll)) return true;
-  if (PARTS.some((part) => frozenAtMs({ done, ledger, end }, part) < Infinity)) return true;
+  if (PARTS.some((part) => frozenAtMs({ done, ledger, end, lagMs }, part) < Infinity)) return true;
   if (done.some(({ atMs, what }) => what.do === 'kill' && atMs >= sinceMs - NEAR_MS)) return true;
   const lasts = new Map(visits.map(({ id, lastsMs }) => [id, lastsMs]));
   return ledger.some(
