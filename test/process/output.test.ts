@@ -182,6 +182,38 @@ test('a full disk under stdout does not end the dyno', async () => {
   expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(4);
 });
 
+test.each([
+  ['a full disk', 'a socket', 'exec "$@" > /dev/full'],
+  ['a full disk', 'a pipe', `exec "$@" > /dev/full 2> >(exec cat >&2)`],
+  ['a pipe whose reader has left', 'a socket', 'exec "$@" > >(exec true)'],
+  ['a socket whose reader has left', 'a socket', null],
+])('the last line that cannot go to stdout, %s, goes to stderr, %s', async (_, __, redirect) => {
+  const cwd = tempFolder();
+  const command = [process.execPath, binary, 'web'] as const;
+  // The child exits when the test says so: by then the reader of stdout has left.
+  const env = { PUMA_COMMAND: `sh -c 'until test -e left; do sleep 0.02; done; exit 4'` };
+  const dyno = startDyno({
+    cwd,
+    env,
+    command: redirect === null ? command : ['bash', '-c', redirect, 'bash', ...command],
+  });
+  let stderr = '';
+  dyno.child.stderr?.on('data', (text: string) => (stderr += text));
+  if (redirect === null) dyno.child.stdout?.destroy();
+  await eventually(() => expect(dyno.look().length).toBeGreaterThanOrEqual(2));
+  writeFileSync(join(cwd, 'left'), '');
+  expect(await new Promise((resolve) => dyno.child.once('exit', resolve))).toBe(4);
+  await eventually(() => expect(stderr).toMatch(/^\{.*"fact":"outcome".*exit code 4"\}\n$/), 5000);
+});
+
+test('the last line that goes to stdout does not go to stderr as well', async () => {
+  const dyno = startWeb('exit=4', '', { env: { RUN_WORKER: '' } });
+  let stderr = '';
+  dyno.child.stderr?.on('data', (text: string) => (stderr += text));
+  expect(await dyno.exited).toEqual({ code: 4, signal: null });
+  expect(stderr).toBe('');
+});
+
 test('levels and the pretty format', async () => {
   const quiet = startWeb('exit=3', '', { env: { RUN_WORKER: '', SUPERVISE_LOG_LEVEL: 'error' } });
   await quiet.exited;
