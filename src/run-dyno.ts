@@ -35,7 +35,10 @@ export async function runDyno(plan: Plan, { env, settings, place, parent, signal
   const format = settings.SUPERVISE_LOG_FORMAT ?? (isTerminal(1) ? 'pretty' : 'json');
   const stdout = new Output(1, clock, droppedLine);
   const stderr = new Output(2, clock, droppedLine);
-  const log = createLog({ format, level: settings.SUPERVISE_LOG_LEVEL, write: (line) => stdout.write(line) });
+  for (const output of [stdout, stderr]) output.open();
+  const latest = { line: '' };
+  const write = (line: string): void => void stdout.write((latest.line = line));
+  const log = createLog({ format, level: settings.SUPERVISE_LOG_LEVEL, write });
   const prefixed = settings.SUPERVISE_LOG_PREFIX === 'true' ? { stdout, stderr } : null;
   const host = new NodeHost({ env, folder: place.folder, runId: place.runId, signals, prefixed });
 
@@ -50,9 +53,12 @@ export async function runDyno(plan: Plan, { env, settings, place, parent, signal
   const patience = (): number => Math.max(0, Math.min(LAST_LINES_MS, leaveAtMs + AFTER_LEAVING_MS - clock.now()));
   await host.close(Math.max(0, patience() - OUR_LAST_LINES_MS));
   for (const output of [stdout, stderr]) output.endPassing();
-  log.tell({ fact: 'outcome', ...outcome });
   await log.written();
-  await Promise.all([stdout.close(patience()), stderr.close(patience())]);
+  latest.line = ''; // SUPERVISE_LOG_LEVEL may suppress the outcome
+  log.tell({ fact: 'outcome', ...outcome });
+  const [isWritten] = await Promise.all([stdout.close(patience()), stderr.drain(patience())]);
+  if (!isWritten) stderr.write(latest.line);
+  await stderr.close(patience());
   return outcome.code;
 }
 

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from './host.ts';
 import { countLines, PendingLines } from './pending-lines.ts';
-import { openWriter, type Writer } from './writer.ts';
+import { openWriter, reopen, type Writer } from './writer.ts';
 
 /** What may wait in memory for a reader that stalls; beyond it our own lines are dropped and counted. */
 export const PENDING_BYTES = 131_072;
@@ -23,6 +23,7 @@ export class Output {
   #timer: Cancel | null = null;
   #waiting: { bytes: Buffer; goOn: () => void }[] = [];
   #takes: 'all' | 'ours' | 'nothing' = 'all';
+  #isLastLost = false;
 
   /** notice: the line that stands where lines were dropped. */
   constructor(fd: number, clock: Clock, notice: (dropped: number) => string) {
@@ -31,10 +32,16 @@ export class Output {
     this.#pending = new PendingLines(notice);
   }
 
+  /** Opens the descriptor now, unless that takes a relay: later there may be no free descriptor left (EMFILE). */
+  open(): void {
+    this.#writer ??= reopen(this.#fd);
+  }
+
   /** False when there was no room and the text was dropped. */
   write(text: string | Buffer): boolean {
     const bytes = Buffer.from(text as string);
-    if (!this.#hasRoomFor(bytes)) {
+    this.#isLastLost = !this.#hasRoomFor(bytes);
+    if (this.#isLastLost) {
       this.#pending.miss(1);
       return false;
     }
@@ -74,22 +81,30 @@ export class Output {
     return this.#pending.bytes >= HIGH_WATER_BYTES;
   }
 
-  /** Writes what is pending and lets go of the descriptor; gives up after `atMostMs`. */
-  async close(atMostMs: number): Promise<void> {
+  /** Writes what is pending; stops after `atMostMs`. */
+  async drain(atMostMs: number): Promise<void> {
     const end = this.#clock.now() + atMostMs;
-    const abort = new AbortController();
-    const cancel = this.#clock.after(atMostMs, () => abort.abort());
     if (this.#takes !== 'nothing') this.#pending.noteMissing();
     while (this.#pending.bytes > 0 && this.#clock.now() < end) {
       await new Promise<void>((resolve) => this.#clock.after(RETRY_LEAST_MS, resolve));
       if (this.#clock.now() >= end - OUR_LAST_LINES_MS) this.#pending.dropChildren();
       this.#flush();
     }
+  }
+
+  /** Writes what is pending and closes the descriptor; gives up after `atMostMs`.
+   * @returns whether the text of the last `write` was written. */
+  async close(atMostMs: number): Promise<boolean> {
+    const abort = new AbortController();
+    const cancel = this.#clock.after(atMostMs, () => abort.abort());
+    await this.drain(atMostMs);
+    if (this.#pending.bytes > 0) this.#isLastLost = true;
     this.#discard();
     const writer = this.#writer;
     this.#writer = null;
-    await writer?.finish(abort.signal);
+    const isFinished = (await writer?.finish(abort.signal)) ?? true;
     cancel();
+    return isFinished && !this.#isLastLost;
   }
 
   #flush(): void {
@@ -115,6 +130,7 @@ export class Output {
 
   /** A full disk may get room again, a reader that is gone does not come back. */
   #drop(error: NodeJS.ErrnoException): void {
+    this.#isLastLost = true;
     if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return this.#discard();
     this.#pending.dropAll();
   }

@@ -34,22 +34,30 @@ export class Relay {
   }
 
   write(bytes: Buffer): number {
-    if (hasEnded(this.#cat)) this.#replace();
+    if (hasEnded(this.#cat) && !this.#replace()) return 0;
     if (!ignoresSignals(this.#cat) || this.#isFull) return 0;
     this.#cat.stdin.write(Buffer.from(bytes));
     this.#given += bytes.length;
     return bytes.length;
   }
 
-  finish(abort: AbortSignal): Promise<void> {
+  /** With false when the relay did not write all that it was given. */
+  finish(abort: AbortSignal): Promise<boolean> {
     return endOf(this.#cat, abort);
   }
 
-  #replace(): void {
+  /** False when no relay can be started now, for want of a descriptor or a process. */
+  #replace(): boolean {
     const { signalCode } = this.#cat;
-    if (signalCode === null || signalCode === 'SIGPIPE' || --this.#left === 0) throw new Error('the reader is gone');
-    this.#cat = startCat(this.#fd);
+    if (signalCode === null || signalCode === 'SIGPIPE' || this.#left === 1) throw new Error('the reader is gone');
+    try {
+      this.#cat = startCat(this.#fd);
+    } catch {
+      return false;
+    }
+    this.#left -= 1;
     this.#given = this.#gone = 0;
+    return true;
   }
 
   get #isFull(): boolean {
@@ -59,13 +67,14 @@ export class Relay {
   }
 }
 
-/** It says on a descriptor of its own when it has set its trap. */
+/** It says on a descriptor of its own when it has set its trap. Throws when it cannot be started. */
 function startCat(fd: number): Cat {
   const script = "trap '' TERM INT HUP; echo >&3; exec cat 3>&-";
   const env = { PATH: SYSTEM_PATH };
   const stdio: StdioOptions = ['pipe', fd, 'ignore', 'pipe'];
   const cat = spawn('/bin/sh', ['-c', script], { stdio, detached: true, env }) as Cat;
   cat.on('error', () => {});
+  if (cat.pid === undefined) throw new Error('no relay could be started'); // it has no stdin either
   cat.stdin.on('error', () => {}); // `exit` tells
   saysSo(cat)
     ?.on('error', () => {})
@@ -88,19 +97,18 @@ function ignoresSignals(cat: Cat): boolean {
   return (saysSo(cat)?.bytesRead ?? 0) > 0;
 }
 
-/** Not there when it could not be started. */
 function saysSo(cat: Cat): Socket | undefined {
   return cat.stdio[3] as Socket | undefined;
 }
 
 function hasEnded(cat: Cat): boolean {
-  return cat.pid === undefined || cat.exitCode !== null || cat.signalCode !== null;
+  return cat.exitCode !== null || cat.signalCode !== null;
 }
 
-function endOf(cat: Cat, abort: AbortSignal): Promise<void> {
-  if (hasEnded(cat)) return Promise.resolve();
+function endOf(cat: Cat, abort: AbortSignal): Promise<boolean> {
+  if (hasEnded(cat)) return Promise.resolve(cat.exitCode === 0);
   return new Promise((resolve) => {
-    cat.once('exit', () => resolve());
+    cat.once('exit', (code) => resolve(code === 0));
     cat.ref();
     cat.stdin.end();
     const kill = (): void => void cat.kill('SIGKILL');

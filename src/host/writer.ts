@@ -5,25 +5,36 @@ import { canRelay, Relay } from './relay.ts';
 export type Writer = {
   /** How many bytes were taken now; 0 is "later". Throws when nothing will ever be taken again (EPIPE, ENOSPC). */
   write(bytes: Buffer): number;
-  /** Resolves when all that was taken has gone on, or when `abort` says that there is no time left. */
-  finish(abort: AbortSignal): Promise<void>;
+  /** Resolves when all that was taken has gone on, or when `abort` says that there is no time left: then with false. */
+  finish(abort: AbortSignal): Promise<boolean>;
 };
 
 /** The way that fits what the descriptor is. O_NONBLOCK on the descriptor itself would reach every child: a pipe or a
- * terminal is opened once more, which gives flags of our own; a file never blocks; a socket needs a relay. Where there is no
- * shell to start that we write ourselves, and block when the reader stalls. */
+ * terminal is opened once more, which gives flags of our own; a file never blocks; a socket needs a relay. Where no relay can
+ * be started (no shell, no free descriptor) we write ourselves, and block when the reader stalls. */
 export function openWriter(fd: number): Writer {
+  return reopen(fd) ?? relay(fd) ?? direct(fd);
+}
+
+/** A writer that needs no other process; null where only a relay keeps us from blocking. */
+export function reopen(fd: number): Writer | null {
   const stat = fstatSync(fd);
   if (stat.isFile()) return direct(fd);
-  if (process.platform === 'linux' && !stat.isSocket()) {
-    try {
-      const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
-      return direct(openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY), true);
-    } catch {
-      // not ours to open (EACCES), or no /proc
-    }
+  if (process.platform !== 'linux' || stat.isSocket()) return null;
+  try {
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+    return direct(openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY), true);
+  } catch {
+    return null; // not ours to open (EACCES), no reader (ENXIO), no free descriptor (EMFILE), or no /proc
   }
-  return canRelay() ? new Relay(fd) : direct(fd);
+}
+
+function relay(fd: number): Writer | null {
+  try {
+    return canRelay() ? new Relay(fd) : null;
+  } catch {
+    return null;
+  }
 }
 
 function direct(fd: number, own = false): Writer {
@@ -38,7 +49,7 @@ function direct(fd: number, own = false): Writer {
     },
     finish() {
       if (own) closeSync(fd);
-      return Promise.resolve();
+      return Promise.resolve(true);
     },
   };
 }

@@ -184,6 +184,25 @@ test('a full disk is no end, and nothing to wait for', async () => {
   await output.close(3_600_000);
 });
 
+test('close says whether the last of ours was written', async () => {
+  const [pipe, full, gone] = [new Pipe(), openSync('/dev/full', 'w'), new Pipe()];
+  onTestFinished(() => closeSync(full));
+  const [toPipe, toFull, toGone] = [pipe.fd, full, gone.fd].map((fd) => outputTo(fd).output);
+  gone.hangUp();
+  for (const output of [toPipe, toFull, toGone]) output?.write('last\n');
+  expect(await toPipe?.close(60_000)).toBe(true);
+  expect(await toFull?.close(60_000)).toBe(false);
+  expect(await toGone?.close(60_000)).toBe(false);
+});
+
+test('close says that a stalled reader has not taken the last of ours', async () => {
+  const pipe = new Pipe();
+  const { output } = outputTo(pipe.fd);
+  fill(output);
+  expect(await output.close(20)).toBe(false);
+  expect(await outputTo(pipe.fd).output.close(0)).toBe(true); // nothing was written
+});
+
 test('a disk that was full gets the number of the lines it missed', async () => {
   const file = join(tempFolder(), 'log');
   const fd = openSync(file, 'a');

@@ -32,9 +32,9 @@ export function watchInTerminal(simulation: Simulation, options: TerminalOptions
 function watchPlainly(simulation: Simulation, lines: Output, colours: boolean): Watching {
   const cancel = simulation.onLine((line) => void lines.write(`${lineText(line, colours)}\n`));
   return {
-    close() {
+    async close() {
       cancel();
-      return lines.close(CLOSE_MOST_MS);
+      await lines.close(CLOSE_MOST_MS);
     },
   };
 }
