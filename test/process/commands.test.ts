@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
 import { nodes } from '../harness/nodes.ts';
 import { environment } from '../harness/processes.ts';
@@ -146,5 +146,41 @@ describe('this machine', () => {
     const dyno = startDyno({ args: ['web'], env });
     expect(await dyno.exited).toEqual({ code: 3, signal: null });
     expect(dyno.output).toContain('no setpriv --pdeathsig');
+  });
+
+  test('without /proc and without a quota the boot log says that leftover processes cannot be found', async () => {
+    const unshare = ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c'] as const;
+    const withoutProc = 'mount -t tmpfs none /proc && exec "$@"';
+    const dyno = startDyno({
+      command: [...unshare, withoutProc, 'sh', process.execPath, binary, 'web'],
+      env: { PUMA_COMMAND: `sh -c 'exit 3'` },
+    });
+    expect(await dyno.exited).toEqual({ code: 3, signal: null });
+    expect(dyno.output.match(/no \/proc: leftover processes .* cannot be found or ended; mount it/g)).toHaveLength(1);
+  });
+});
+
+describe('a folder that this user may not enter', () => {
+  /** root enters any folder, unless it lacks these capabilities. */
+  const unprivileged = process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'] : [];
+
+  test.each([
+    ['the folder itself', '.', 'web', '/parent/app'],
+    ['the one above', '..', 'worker', '/parent'],
+    ['the folder itself', '.', 'plan', '/parent/app'],
+  ])('is named before anything starts: %s, chmod 0 %s, %s', async (_, closed, word, named) => {
+    const parent = join(tempFolder(), 'parent');
+    const cwd = join(parent, 'app');
+    mkdirSync(cwd, { recursive: true });
+    onTestFinished(() => [parent, cwd].forEach((folder) => chmodSync(folder, 0o755)));
+    const script = `chmod 0 ${closed} && exec "$@"`;
+    const command = ['env', ...unprivileged, 'sh', '-c', script, 'sh', process.execPath, binary, word] as const;
+    const env = { PUMA_COMMAND: 'sleep 1000', SIDEKIQ_COMMAND: 'sleep 1000', MIGRATE_COMMAND: 'true' };
+    const dyno = startDyno({ cwd, env, command });
+    expect(await dyno.exited).toEqual({ code: 78, signal: null });
+    expect(dyno.output).toMatch(/^mstdn-supervise: .*: user \d+ may not enter \S+; .*chmod o\+x \S+$/m);
+    expect(dyno.output).toMatch(new RegExp(`may not enter \\S*${named};`));
+    expect(dyno.output).toContain('nothing was started; exit code 78');
+    expect(dyno.output.split('\n')).toHaveLength(3);
   });
 });
