@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import type { Place } from '../plan/place.ts';
 
@@ -27,7 +27,7 @@ export function newRunId(): string {
 
 /** Looks at the folder that we were started in, and for jemalloc where it is enabled: in `file`, or in the known places.
  * The quota is somebody else's to find.
- * @throws ConfigError when the folder is gone. */
+ * @throws ConfigError when the folder is gone, or this user may not enter it. */
 export function readPlace(runId: string, jemalloc = NO_JEMALLOC): Place {
   const folder = currentFolder();
   const has = (path: string): boolean => existsSync(join(folder, path));
@@ -63,10 +63,35 @@ function findJemalloc(file: string | null): string | null {
 }
 
 function currentFolder(): string {
+  const folder = workingFolder();
+  const closed = outermostClosed(folder);
+  if (closed === null) return folder;
+  const user = `user ${process.getuid?.() ?? ''} may not enter ${closed}`;
+  throw new ConfigError([`working folder ${folder}: ${user}; run as its owner, or allow it with: chmod o+x ${closed}`]);
+}
+
+function workingFolder(): string {
   try {
     return process.cwd();
   } catch {
     throw new ConfigError(['the folder that we were started in is gone']);
+  }
+}
+
+/** The kernel lets a process stay in a folder that it may not enter, but no child can be started there. Gives that folder, or
+ * the outermost one above it that is closed; null where all are open. */
+function outermostClosed(folder: string): string | null {
+  if (mayEnter(folder)) return null;
+  const parent = dirname(folder);
+  return (parent === folder ? null : outermostClosed(parent)) ?? folder;
+}
+
+function mayEnter(folder: string): boolean {
+  try {
+    accessSync(folder, constants.X_OK);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EACCES';
   }
 }
 
