@@ -332,6 +332,14 @@ describe('a child that is not seen ready', () => {
     expect(did.map(([first]) => first)).toEqual(['spawn sidekiq', undefined, undefined, 'SIGTSTP sidekiq']);
   });
 
+  test('is not expected to become ready after a restart: it counts as up again a minute later', () => {
+    const restarted = [bootOver('sidekiq', 0, 60_000), save('sidekiq', T), ...gone('sidekiq', 0, T + 10)];
+    const late = returnOver('sidekiq', T + 10, T + 10 + RETURN_WITHIN_MS);
+    const { state, last } = replay(unseen, ...restarted, bootOver('sidekiq', T + 10, T + 60_010), late);
+    expect(last).toEqual([]);
+    expect([state.phase, state.children.get('sidekiq')?.is]).toEqual(['running', 'up']);
+  });
+
   test('is told to be ready when it is after all, and what waited for it starts', () => {
     const start = { afterReady: 'puma', atMostMs: 600_000 };
     const waits = servePlan(child('puma'), child('sidekiq', { start }));
