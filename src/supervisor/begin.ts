@@ -14,7 +14,7 @@ export function begin(plan: ServePlan, atMs: number): Step {
     if ('onDemand' in when) return [];
     return [{ do: 'schedule', event: { type: 'start-over', child: name, atMs: atMs + when.atMostMs } }];
   });
-  return [{ phase: 'running', children, recycledAtMs: null, demands }, ...effects];
+  return [{ phase: 'running', children, recycledAtMs: null, demands, seenReady: new Set() }, ...effects];
 }
 
 function firstOf({ start: when }: ChildSpec, atMs: number): ChildState {

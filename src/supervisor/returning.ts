@@ -31,11 +31,19 @@ export function cleared(state: Running, event: EventOf<'cleared'>): Step {
     const down = { ...state, children: new Map(state.children).set(child, { is: 'down' } as const) };
     return [...availableIfWanted(down, event), ...tellLeftovers(leftovers)];
   }
+  return [...startAgain(state, child, atMs), ...tellLeftovers(leftovers)];
+}
+
+/** A child that was seen ready before must become ready again in time. Of one that never was, as with an app that does not
+ * touch its ready file, this cannot be asked: it counts as up after a while, as at its first start. */
+function startAgain(state: Running, child: ChildName, atMs: number): Step {
+  const is = state.seenReady.has(child) ? 'returning' : 'starting';
+  const children = new Map(state.children).set(child, { is, startedAtMs: atMs } as const);
+  const over = { type: 'return-over', child, startedAtMs: atMs, atMs: atMs + RETURN_WITHIN_MS } as const;
   return [
-    { ...state, children: new Map(state.children).set(child, { is: 'returning', startedAtMs: atMs }) },
+    { ...state, children },
     ...start(child, atMs),
-    { do: 'schedule', event: { type: 'return-over', child, startedAtMs: atMs, atMs: atMs + RETURN_WITHIN_MS } },
-    ...tellLeftovers(leftovers),
+    ...(is === 'returning' ? [{ do: 'schedule', event: over } as const] : []),
   ];
 }
 

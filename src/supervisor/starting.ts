@@ -21,8 +21,9 @@ export function ready(state: Running, event: EventOf<'child-ready'>, plan: Serve
       state.children.get(name)?.is === 'waiting',
   );
   for (const { name } of followers) children.set(name, starting(event.atMs));
+  const seenReady = new Set(state.seenReady).add(event.child);
   return [
-    noted({ ...state, children }, event.child, { failures: 0 }),
+    noted({ ...state, children, seenReady }, event.child, { failures: 0 }),
     { do: 'tell', fact: { fact: 'ready', child: event.child, afterMs: event.atMs - child.startedAtMs } },
     ...scheduleRecycle(plan, event.child, child.startedAtMs, event.atMs),
     ...followers.flatMap(({ name }) => start(name, event.atMs)),

@@ -32,8 +32,15 @@ export type Demands = ReadonlyMap<ChildName, Demand>;
 /** When to act after the first reason to stop; computed once, moved never. */
 export type Deadlines = { stopAtMs: number; killAtMs: number; leaveAtMs: number };
 export type State =
-  /** recycledAtMs: when the last recycle began. demands: one for each child that runs on demand. */
-  | { phase: 'running'; children: Children; recycledAtMs: number | null; demands: Demands }
+  /** recycledAtMs: when the last recycle began. demands: one for each child that runs on demand. seenReady: the children whose
+   * readiness was seen in this dyno; only these are expected to become ready after a restart. */
+  | {
+      phase: 'running';
+      children: Children;
+      recycledAtMs: number | null;
+      demands: Demands;
+      seenReady: ReadonlySet<ChildName>;
+    }
   /** interrupts: how many SIGINT we have had, without copies of the first (host/signals.ts); the second one kills.
    * draining: whose TERM waits for the router. leftovers: of a recycle that was under way. */
   | {
