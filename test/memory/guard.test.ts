@@ -11,8 +11,12 @@ import { atRest, limits, use } from './readings.ts';
 
 const quota = { ...limits, source: 'SUPERVISE_MEMORY_QUOTA', killsAtPercent: 200, cgroup: null };
 
-/** A guard over a dyno at rest; its children are up. */
-function guarded(memory: Partial<MemoryPlan> = {}, dyno: ServePlan = web) {
+/** A guard over a dyno at rest; its children are up, or those that are named, and hold more where that is given. */
+function guarded(
+  memory: Partial<MemoryPlan> = {},
+  dyno: ServePlan = web,
+  { ready = ['puma', 'sidekiq'], holds: more = [] }: { ready?: string[]; holds?: ProcessUse[] } = {},
+) {
   const clock = new FakeClock();
   const reader = new FakeReader(clock);
   const [facts, taken, offered, printed]: [Fact[], Relief[], number[], string[]] = [[], [], [], []];
@@ -27,8 +31,8 @@ function guarded(memory: Partial<MemoryPlan> = {}, dyno: ServePlan = web) {
     print: (line) => void printed.push(line),
     dyno: 'run-7',
   });
-  for (const child of ['puma', 'sidekiq']) guard.hear({ fact: 'ready', child, afterMs: 1 });
-  holds(reader);
+  for (const child of ready) guard.hear({ fact: 'ready', child, afterMs: 1 });
+  holds(reader, ...more);
   guard.start();
   return { guard, clock, reader, facts, taken, offered, printed };
 }
@@ -69,6 +73,33 @@ test('nobody is judged by a quick look', async () => {
   };
   await clock.advance(10_000);
   expect(taken).toEqual([]);
+});
+
+describe('before any child is ready', () => {
+  test('the first look comes at the start, and a helper that is too big is killed', async () => {
+    const { clock, taken, offered } = guarded({}, web, { ready: [], holds: [convert(600)] });
+    await clock.advance(0);
+    expect(taken).toMatchObject([{ type: 'end-process', id: { pid: 21 }, killAfterMs: 0 }]);
+    expect(offered).toEqual([21]);
+  });
+
+  test('a helper that takes 450 MB a second is killed before the platform kills', async () => {
+    const { clock, reader, taken } = guarded({}, web, { ready: [] });
+    await clock.advance(1000);
+    for (let held = 0; taken.length === 0; held += 45) {
+      expect(350 + held).toBeLessThan(1024);
+      holds(reader, convert(held + 1));
+      await clock.advance(100);
+    }
+    expect(taken).toMatchObject([{ type: 'end-process', id: { pid: 21 } }]);
+  });
+
+  test('a sidekiq that leaks is restarted at the save threshold', async () => {
+    const { clock, reader, taken } = guarded({}, web, { ready: [] });
+    reader.processes = [use('puma', 'ruby3.1', 100), use('sidekiq', 'ruby3.1', 860)];
+    await clock.advance(1000);
+    expect(taken[0]).toMatchObject({ type: 'save', child: 'sidekiq', lastResort: 'none' });
+  });
 });
 
 test('the kernel says that memory is short: an exact reading at once', async () => {

@@ -40,7 +40,7 @@ function words(verdict: Verdict): string {
     case 'recycle':
       return `recycle ${verdict.child}`;
     case 'save':
-      return `save ${verdict.child ?? 'the dyno'}${verdict.atOnce ? ' at once' : ''}`;
+      return `save ${verdict.child ?? 'the dyno'}${verdict.atOnce ? ' at once' : ''}${verdict.lastResort === 'none' ? ', else nothing' : ''}`;
     case 'end-process':
       return `end ${verdict.name} ${verdict.id.pid} after ${verdict.killAfterMs}`;
   }
@@ -304,14 +304,154 @@ describe('save', () => {
   });
 });
 
+const none = new Set<string>();
+
+/** What a history led to, warnings left out. */
+function done(readings: readonly MemoryReading[], how: How = {}): string[] {
+  return inShort(readings, how)
+    .flat()
+    .filter((text) => !text.includes(': the biggest is'));
+}
+
+/** puma and a sidekiq of a later start, with another pid. */
+function restarted(atMs: number, puma: number, sidekiq: number): MemoryReading {
+  return reading(atMs, use('puma', 'ruby3.1', puma), use('sidekiq', 'ruby3.1', sidekiq, { pid: 40 }));
+}
+
+describe.each<[string, ReadonlySet<string>]>([
+  ['no child is up', none],
+  ['only puma is up', new Set(['puma'])],
+  ['only sidekiq is up', new Set(['sidekiq'])],
+])('%s', (_, up) => {
+  test('relieve: a big helper gets TERM, and KILL 2 s later', () => {
+    expect(done([rest, held(60_000, 200, 150, 430)], { up })).toEqual(['end convert 21 after 2000']);
+  });
+
+  test('save: a helper is killed at once, without a TERM before', () => {
+    expect(done([held(0, 100, 50), held(1000, 200, 150, 600)], { up })).toEqual(['end convert 21 after 0']);
+  });
+
+  test('a helper that would reach the kill before the next looks is killed', () => {
+    const fast = [held(0, 200, 150), held(900, 200, 150, 300), held(1000, 200, 150, 430)];
+    expect(done(fast, { up })).toEqual(['end convert 21 after 0']);
+  });
+
+  test('the very first reading is enough', () => {
+    expect(done([held(0, 200, 150, 600)], { up })).toEqual(['end convert 21 after 0']);
+  });
+
+  test('relieve: no graceful restart and no words about who can be spared', () => {
+    expect(done([rest, held(1000, 200, 600), held(2000, 200, 650)], { up })).toEqual([]);
+  });
+
+  test('save: the whole dyno is not stopped for a puma that grows', () => {
+    expect(done([rest, held(1000, 820, 150), held(2000, 850, 150)], { up })).toEqual([]);
+  });
+});
+
+describe('save, before all children are up', () => {
+  test('a sidekiq that is not up and holds much is restarted; KILL halfway to the kill', () => {
+    const leak = [held(0, 100, 50), held(1000, 200, 760), held(1200, 200, 790), held(1400, 200, 800)];
+    expect(done(leak, { up: none })).toEqual([
+      'save sidekiq, else nothing',
+      'save sidekiq at once, else nothing',
+      'save sidekiq at once, else nothing',
+    ]);
+  });
+
+  test('a helper goes first, and is given the time to end', () => {
+    const both = [held(1000, 200, 400, 400), held(1200, 200, 400, 400), held(4500, 200, 760)];
+    expect(done(both, { up: none })).toEqual(['end convert 21 after 0', 'save sidekiq, else nothing']);
+  });
+
+  test('its next start needs as much: that is said once, and no further restart follows', () => {
+    const again = [held(0, 200, 760), restarted(5000, 200, 300), restarted(9000, 200, 760), restarted(9200, 200, 800)];
+    expect(done(again, { up: none })).toEqual([
+      'save sidekiq, else nothing',
+      '188 %, and sidekiq was restarted for that before: the quota is wrong or too small for this dyno; no restart that would not help, only helpers are ended',
+    ]);
+  });
+
+  test('where all are up after the restart and fit, the sidekiq that grows again is restarted as ever', () => {
+    const after = [restarted(5000, 200, 150), restarted(700_000, 200, 760)];
+    const up = new Map([[5000, everyone]]);
+    let memory = NOTHING_YET;
+    const said = [held(0, 200, 760), ...after].map((one) => {
+      const isUp = up.get(one.atMs) ?? (one.atMs > 5000 ? everyone : none);
+      const [next, ...verdicts] = judge(memory, { view: view(one, null), up: isUp, specs, limits });
+      memory = next;
+      return verdicts.map(words).at(-1);
+    });
+    expect(said).toEqual(['save sidekiq, else nothing', undefined, 'save sidekiq']);
+  });
+
+  test('only one of several that start is restarted, and it alone until it has ended', () => {
+    const three = [child('puma'), child('sidekiq-1'), child('sidekiq-2')];
+    const all = (atMs: number, one: number, other: number): MemoryReading =>
+      reading(
+        atMs,
+        use('puma', 'ruby3.1', 100),
+        use('sidekiq-1', 'ruby3.1', one),
+        use('sidekiq-2', 'ruby3.1', other, { pid: 22 }),
+      );
+    expect(done([all(0, 450, 400), all(200, 400, 460)], { up: none, specs: three })).toEqual([
+      'save sidekiq-1, else nothing',
+      'save sidekiq-1, else nothing',
+    ]);
+  });
+
+  test('a sidekiq that is up and has grown is restarted, or the dyno stops, though puma is not up', () => {
+    expect(done([rest, held(1000, 200, 760)], { up: new Set(['sidekiq']) })).toEqual(['save sidekiq']);
+  });
+
+  test('a sidekiq that is up and was as big at its rest is not restarted', () => {
+    expect(done([held(0, 200, 760), held(1000, 200, 770)], { up: new Set(['sidekiq']) })).toEqual([]);
+  });
+
+  test('a puma behind the router that starts is not restarted, since it needs as much again', () => {
+    const routed = { specs: [routedPuma(), child('sidekiq')], up: none };
+    expect(done([held(0, 800, 150)], routed)).toEqual([]);
+    expect(done([rest, held(1000, 800, 150)], { ...routed, up: new Set(['puma']) })).toEqual(['save puma']);
+  });
+});
+
+describe('a dyno that does not fit its quota', () => {
+  const tight = [held(0, 250, 550), held(60_000, 250, 550)];
+  const verdict = (...more: MemoryReading[]): string[] => done([...tight, ...more]).slice(1);
+
+  test('helpers are ended, and killed', () => {
+    expect(verdict(held(61_000, 250, 550, 140), held(62_000, 250, 550, 160))).toEqual([
+      'end convert 21 after 2000',
+      'end convert 21 after 0',
+    ]);
+  });
+
+  test('relieve: no graceful restart', () => {
+    expect(verdict(held(61_000, 250, 670))).toEqual([]);
+  });
+
+  test('save: a sidekiq is restarted where that brings the dyno back below the mark, and the dyno never stops', () => {
+    expect(verdict(held(61_000, 250, 720))).toEqual(['save sidekiq, else nothing']);
+    expect(verdict(held(61_000, 250, 990))).toEqual(['save sidekiq at once, else nothing']);
+    expect(verdict(held(61_000, 450, 560))).toEqual([]);
+  });
+
+  test('save: no restart that would leave the dyno above the mark', () => {
+    const full = [held(0, 500, 550), held(60_000, 500, 550), held(61_000, 500, 650)];
+    expect(done(full).slice(1)).toEqual([]);
+  });
+});
+
 describe('no wrong end', () => {
-  test('a quota that is smaller than one child: said once, after a minute, and nobody is ended', () => {
+  test('a quota that is smaller than one child: said once, after a minute, and no child is restarted', () => {
     const small = { limits: limitsOf(64) };
-    const history = [atRest(0), held(59_000, 200, 150, 100), atRest(60_000), held(61_000, 200, 350), atRest(90_000)];
+    const history = [atRest(0), held(59_000, 200, 150), atRest(60_000), held(61_000, 200, 350), atRest(90_000)];
     expect(inShort(history, small)).toEqual([
       ['547 %: the biggest is puma with 200 MB'],
       [],
-      ['547 % ever since all were up: the quota is wrong or too small for this dyno; nothing will be ended for memory'],
+      [
+        '547 % ever since all were up: the quota is wrong or too small for this dyno; no restart that would not help, only helpers are ended',
+      ],
       [],
       [],
     ]);
@@ -331,9 +471,10 @@ describe('no wrong end', () => {
     ).toHaveLength(1);
   });
 
-  test('while children start nobody is ended, whatever they need for it', () => {
-    const boot = [held(0, 900, 100), held(1000, 1000, 100, 300)];
+  test('while children start none is restarted where that would not help, whatever they need', () => {
+    const boot = [held(0, 900, 100), held(1000, 1000, 100)];
     expect(inShort(boot, { up: new Set(['puma']) }).flat()).toEqual(['195 %: the biggest is puma with 900 MB']);
+    expect(inShort(boot, { up: none }).flat()).toEqual(['195 %: the biggest is puma with 900 MB']);
   });
 
   test('a child that runs on demand: nobody waits for it to know that the dyno fits, or does not', () => {

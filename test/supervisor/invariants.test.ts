@@ -38,6 +38,7 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     child: fc.constantFrom(...names, null),
     why: fc.constant(''),
     atOnce: fc.boolean(),
+    lastResort: fc.constantFrom('stop-dyno' as const, 'none' as const),
     atMs: fc.constant(0),
   }),
   fc.record({

@@ -286,6 +286,47 @@ describe('saving the dyno', () => {
   });
 });
 
+describe('saving the dyno while a child starts', () => {
+  const booting = [ready('puma', 100), ready('sidekiq-2', 100)];
+  const afterBoot = (...events: Event[]): string[][] => replay(plan, ...booting, ...events).did.slice(3);
+
+  test('a sidekiq that starts gets TERM, and starts again when it has ended', () => {
+    expect(afterBoot(save('sidekiq-1', 500), ...gone('sidekiq-1', 'SIGTERM', 900), ready('sidekiq-1', 4000))).toEqual([
+      ['SIGTERM sidekiq-1', `end-over at ${500 + 28_500}`],
+      clear('sidekiq-1', 900),
+      ['spawn sidekiq-1'],
+      [],
+    ]);
+  });
+
+  test('a TERM that is lost in its boot: KILL when time is up, or at the last moment', () => {
+    expect(afterBoot(save('sidekiq-1', 500), endOver('sidekiq-1', 0, 29_000)).at(-1)).toEqual(['kill-tree sidekiq-1']);
+    expect(afterBoot(save('sidekiq-1', 500), save('sidekiq-1', 700, true)).at(-1)).toEqual(['kill-tree sidekiq-1']);
+  });
+
+  test('a readiness that comes after the TERM changes nothing', () => {
+    expect(afterBoot(save('sidekiq-1', 500), ready('sidekiq-1', 600)).at(-1)).toEqual([]);
+    expect(afterBoot(save('sidekiq-1', 500), ready('sidekiq-1', 600), ...gone('sidekiq-1', 0, 900)).at(-1)).toEqual([
+      'spawn sidekiq-1',
+    ]);
+  });
+
+  test.each(['stop-dyno', 'none'] as const)('restarted before, within ten minutes: %s', (lastResort) => {
+    const again = [save('sidekiq-1', 500), ...gone('sidekiq-1', 0, 900), save('sidekiq-1', 5000, true, lastResort)];
+    const { state, last } = replay(plan, ...booting, ...again);
+    expect(state.phase).toBe(lastResort === 'none' ? 'running' : 'stopping');
+    if (lastResort === 'none') expect(last).toEqual([]);
+  });
+
+  test('no restart is possible, and none is the last resort: streaming on demand is put to rest, else nothing', () => {
+    const routed = servePlan(routedPuma(), child('sidekiq'), onDemand('streaming', 900_000));
+    const nothing = save('sidekiq-9', T, false, 'none');
+    expect(replay(routed, nothing).last).toEqual([]);
+    const streaming = [wanted('streaming', T - 5000), ready('streaming', T - 4000)];
+    expect(replay(routed, ...streaming, nothing).last[0]).toBe('SIGTERM streaming');
+  });
+});
+
 describe('a recycle by time', () => {
   const recycled = { ...child('sidekiq').memory.recycle, everyMs: 3_600_000 } as const;
   const everyHour: ServePlan = servePlan(

@@ -121,11 +121,17 @@ export const unwanted = (child: string, atMs: number): Event => ({ type: 'unwant
 export const drained = (child: string, atMs: number): Event => ({ type: 'drained', child, atMs });
 export const heardOver = (child: string, atMs: number): Event => ({ type: 'heard-over', child, atMs });
 export const drainOver = (child: string, atMs: number): Event => ({ type: 'drain-over', child, atMs });
-export const save = (child: string | null, atMs: number, atOnce = false): Event => ({
+export const save = (
+  child: string | null,
+  atMs: number,
+  atOnce = false,
+  lastResort: 'stop-dyno' | 'none' = 'stop-dyno',
+): Event => ({
   type: 'save',
   child,
   why: 'memory at 190 % of 512 MB',
   atOnce,
+  lastResort,
   atMs,
 });
 export const about = (type: 'idle' | 'quiet-over' | 'end-over' | 'return-over' | 'recycle-due' | 'idle-over') => {
