@@ -8,9 +8,9 @@ export type Measure = Relief | Demand;
 export type Relief =
   /** Stop it when its work is done, start it again. */
   | { type: 'recycle'; child: ChildName; why: string }
-  /** Restart this child without waiting for its work, or, with nobody to restart, stop the dyno. atOnce: the platform is
-   * about to kill; who is being restarted has no time left. */
-  | { type: 'save'; child: ChildName | null; why: string; atOnce: boolean }
+  /** Restart this child without waiting for its work. atOnce: the platform is about to kill; a child that is being restarted
+   * has no time left. lastResort: what to do where no child can be restarted now. */
+  | { type: 'save'; child: ChildName | null; why: string; atOnce: boolean; lastResort: 'stop-dyno' | 'none' }
   /** End one process in the tree of a child; 0: KILL at once; null: never KILL. */
   | { type: 'end-process'; id: ProcessId; name: string; killAfterMs: number | null; why: string };
 

@@ -5,7 +5,19 @@ import type { ChildName, ChildSpec, Thresholds } from '../plan/spec.ts';
 export type Verdict = Relief | { type: 'say'; level: 'info' | 'warn' | 'error'; text: string };
 /** atMs: when it was told. */
 export type Ending = { by: 'TERM' | 'KILL'; atMs: number };
+/** A measure, and what the guard remembers from now on because of it. */
+export type Choice = { verdict: Verdict; changes: Partial<Memory> };
 export type Limits = { bytes: number; thresholds: Thresholds };
+
+/** Whether a restart can help, as far as that is known: helpers are ended in any state. */
+export type Fit =
+  /** Not all children were up yet, or since `aboveSinceMs` they have been up and above `relieve`, helpers not counted.
+   * restarted: the first process of a child that was restarted before it was known what it holds at rest. */
+  | { state: 'unknown'; aboveSinceMs: number | null; restarted: string | null }
+  /** The children alone were below `relieve` with all of them up. */
+  | { state: 'fits' }
+  /** They never were: the quota is wrong, or too small for this dyno. */
+  | { state: 'too-big' };
 
 /** What the guard remembers from one judgement to the next. */
 export type Memory = {
@@ -13,11 +25,7 @@ export type Memory = {
   warned: boolean;
   /** The least that each child held since it was up: what a restart would bring it back to. */
   rest: ReadonlyMap<ChildName, number>;
-  /** Whether the children alone were ever below `relieve` with all of them up. A dyno that never fitted has a wrong quota
-   * or is too small: to end parts of it helps nobody. */
-  fits: 'unknown' | 'yes' | 'no';
-  /** Since when they did not: a backlog right after the boot is no wrong quota. */
-  tooBigSinceMs: number | null;
+  fit: Fit;
   /** The least that each worker of puma held. */
   workers: ReadonlyMap<string, number>;
   /** Helpers that were told to end, how, and when. */
@@ -31,13 +39,15 @@ export type Memory = {
 export const NOTHING_YET: Memory = {
   warned: false,
   rest: new Map(),
-  fits: 'unknown',
-  tooBigSinceMs: null,
+  fit: { state: 'unknown', aboveSinceMs: null, restarted: null },
   workers: new Map(),
   ending: new Map(),
   nextReliefAtMs: 0,
   despaired: false,
 };
+
+export const TOO_BIG =
+  'the quota is wrong or too small for this dyno; no restart that would not help, only helpers are ended';
 
 /** It may well not run at all. */
 export function isOnDemand({ start }: ChildSpec): boolean {

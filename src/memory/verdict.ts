@@ -1,7 +1,9 @@
 import { level } from './amounts.ts';
 import { idOf, workersOf } from './transients.ts';
-import { isOnDemand, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
-import { killGrowing, relieve, savings, type Choice } from './relief.ts';
+import { emergency } from './emergency.ts';
+import { killGrowing } from './end-transient.ts';
+import { isOnDemand, TOO_BIG, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
+import { relieve } from './relief.ts';
 import { biggest, type View } from './view.ts';
 
 /** A helper that would take us to the platform's kill within this time, at the present growth, gets no TERM first: two of
@@ -27,32 +29,31 @@ export function judge(before: Memory, about: Case): readonly [Memory, ...Verdict
   const said = [...warnings, ...fitting];
   if (isCalm(total, limits)) return [{ ...memory, despaired: false }, ...said];
   if (total < thresholds.relieve) return [memory, ...said];
-  if (memory.fits !== 'yes') return [memory, ...said];
   const isClose = total + FORESIGHT_S * view.growth >= thresholds.kill;
   const choice =
     total >= thresholds.save
-      ? savings(memory, about)
+      ? emergency(memory, about)
       : ((isClose ? killGrowing(memory, about) : null) ?? relieve(memory, about));
-  return choice === null ? [memory, ...said] : [after(memory, choice, view.atMs), ...said, choice.verdict];
+  return choice === null ? [memory, ...said] : [{ ...memory, ...choice.changes }, ...said, choice.verdict];
 }
 
 /** What any look tells, a quick one too, since its figures are rather too high: that the dyno fits its quota. */
 export function glimpse(memory: Memory, about: Case): Memory {
   const { view, limits } = about;
-  if (memory.fits === 'yes' || !areUp(about)) return memory;
-  return withoutHelpers(view) < limits.thresholds.relieve ? { ...memory, fits: 'yes', tooBigSinceMs: null } : memory;
+  if (memory.fit.state === 'fits' || !areUp(about)) return memory;
+  return withoutHelpers(view) < limits.thresholds.relieve ? { ...memory, fit: { state: 'fits' } } : memory;
 }
 
 function learn(before: Memory, about: Case): readonly [Memory, ...Verdict[]] {
   const { view, limits } = about;
   const known = { ...glimpse(before, about), ...least(before, about) };
-  if (known.fits !== 'unknown' || !areUp(about)) return [known];
-  const tooBigSinceMs = known.tooBigSinceMs ?? view.atMs;
-  if (view.atMs - tooBigSinceMs < TOO_BIG_FOR_MS) return [{ ...known, tooBigSinceMs }];
-  const now = level(withoutHelpers(view), limits.bytes);
-  const text = `${now} ever since all were up: the quota is wrong or too small for this dyno; nothing will be ended for memory`;
+  const { fit } = known;
+  if (fit.state !== 'unknown' || !areUp(about)) return [known];
+  const aboveSinceMs = fit.aboveSinceMs ?? view.atMs;
+  if (view.atMs - aboveSinceMs < TOO_BIG_FOR_MS) return [{ ...known, fit: { ...fit, aboveSinceMs } }];
+  const text = `${level(withoutHelpers(view), limits.bytes)} ever since all were up: ${TOO_BIG}`;
   return [
-    { ...known, fits: 'no' },
+    { ...known, fit: { state: 'too-big' } },
     { type: 'say', level: 'warn', text },
   ];
 }
@@ -88,13 +89,4 @@ function warn(memory: Memory, view: View, { bytes, thresholds }: Limits): readon
     { ...memory, warned: true },
     { type: 'say', level: 'warn', text },
   ];
-}
-
-function after(memory: Memory, { verdict, ending, waitMs }: Choice, atMs: number): Memory {
-  return {
-    ...memory,
-    ending: ending === null ? memory.ending : new Map(memory.ending).set(ending.id, { by: ending.by, atMs }),
-    nextReliefAtMs: waitMs === null ? memory.nextReliefAtMs : atMs + waitMs,
-    despaired: memory.despaired || verdict.type === 'say',
-  };
 }

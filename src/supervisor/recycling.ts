@@ -87,8 +87,12 @@ export function end(state: Running, event: Incarnation & { atMs: number }, plan:
 }
 
 export function whyNot(state: Running, child: ChildName, atMs: number): string | null {
-  const { children, recycledAtMs } = state;
-  if (children.get(child)?.is !== 'up') return 'it is not up';
+  return state.children.get(child)?.is === 'up' ? whyNoneNow(state, atMs) : 'it is not up';
+}
+
+/** Why no child may be restarted now: one at a time, and not too often. */
+export function whyNoneNow(state: Running, atMs: number): string | null {
+  const { recycledAtMs } = state;
   const under = underWay(state);
   if (under !== null) return `${under} is being recycled`;
   return recycledAtMs !== null && atMs - recycledAtMs < RECYCLE_APART_MS ? 'the last recycle is too fresh' : null;

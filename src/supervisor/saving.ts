@@ -2,14 +2,15 @@ import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { specOf } from './children.ts';
 import { restForMemory } from './falling.ts';
 import { running } from './on-demand.ts';
-import { end, killOne, whyNot } from './recycling.ts';
+import { end, killOne, whyNoneNow } from './recycling.ts';
 import { stop } from './stopping.ts';
 import type { ChildState, Effect, EventOf, Incarnation, Phase, Step } from './state.ts';
 
 type Running = Phase<'running'>;
 
 /** The last measure before the platform's own: who is about to give memory back is hurried; else a child is restarted at once;
- * else one that runs on demand is put to rest, before what serves the web is restarted; else the dyno stops in good order. */
+ * else one that runs on demand is put to rest, before what serves the web is restarted; else the dyno stops in good order,
+ * where that can help. */
 export function save(state: Running, event: EventOf<'save'>, plan: ServePlan): Step {
   const { why, atMs } = event;
   const leaving = [...state.children].find(([, { is }]) => GIVES_BACK.includes(is));
@@ -17,17 +18,20 @@ export function save(state: Running, event: EventOf<'save'>, plan: ServePlan): S
   const child = restartable(state, event, plan);
   const spare = [...state.demands.keys()].map((name) => running(state, name)).find((one) => one !== null);
   if (spare && (child === null || child.isBehindRouter)) return restForMemory(state, { ...spare, why, atMs }, plan);
+  if (child === null && event.lastResort === 'none') return [state];
   if (child === null) return stop(state.children, { kind: 'memory', why }, atMs, plan);
   return end({ ...state, recycledAtMs: atMs }, { ...child, atMs }, plan, [tellSaving(child.child, why)]);
 }
 
 type Restartable = Incarnation & { isBehindRouter: boolean };
 
-/** The child that is named, when it can be started again. */
+/** The child that is named, when it can be started again. One that is still starting can: whether it is ready may not have
+ * been seen, and the time between two recycles keeps it from being restarted in a loop. */
 function restartable(state: Running, { child, atMs }: EventOf<'save'>, plan: ServePlan): Restartable | null {
   const how = child === null ? null : specOf(plan, child)?.memory.recycle;
   const now = child === null ? null : state.children.get(child);
-  if (child === null || !how || now?.is !== 'up' || whyNot(state, child, atMs) !== null) return null;
+  if (child === null || !how || (now?.is !== 'up' && now?.is !== 'starting')) return null;
+  if (whyNoneNow(state, atMs) !== null) return null;
   return { child, startedAtMs: now.startedAtMs, isBehindRouter: how.quiet === null };
 }
 
