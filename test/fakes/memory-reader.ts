@@ -7,13 +7,19 @@ export class FakeReader implements MemoryReader {
   cgroupBytes: number | null = null;
   readonly reads = { quick: 0, exact: 0 };
   readonly #clock: FakeClock;
+  #read: ReadonlySet<number> = new Set();
   #listener: (() => void) | null = null;
 
   constructor(clock: FakeClock) {
     this.#clock = clock;
   }
 
+  hasNewProcess(): boolean {
+    return this.processes.some(({ pid }) => !this.#read.has(pid));
+  }
+
   read(exact: boolean): MemoryReading {
+    this.#read = new Set(this.processes.map(({ pid }) => pid));
     this.reads[exact ? 'exact' : 'quick'] += 1;
     const { processes, cgroupBytes } = this;
     return { atMs: this.#clock.now(), exact, processes, ownBytes: 0, cgroupBytes, costMs: 1 };

@@ -218,3 +218,18 @@ function isMade(folder: string): boolean {
     return false;
   }
 }
+
+test('a pid that was given since the last reading: there may be a new process', () => {
+  let newest: number | null = 100;
+  const family = new Family();
+  const child = family.start('exec sleep 1000');
+  const reader = readerOf({ puma: child.pid }, () => newest);
+  reader.read(false);
+  expect(reader.hasNewProcess()).toBe(false);
+  newest = 101;
+  expect(reader.hasNewProcess()).toBe(true);
+  reader.read(false);
+  expect(reader.hasNewProcess()).toBe(false);
+  newest = null;
+  expect(reader.hasNewProcess()).toBe(false);
+});

@@ -54,7 +54,7 @@ test('a helper is looked at closely, is offered to the kernel once, and ended wh
   await clock.advance(1000);
   holds(reader, convert(100));
   await clock.advance(2000);
-  expect(reader.reads.quick).toBe(2 + 1 + 5);
+  expect(reader.reads.quick).toBe(2 + 10);
   holds(reader, convert(400));
   await clock.advance(1000);
   holds(reader, convert(430));
@@ -62,6 +62,19 @@ test('a helper is looked at closely, is offered to the kernel once, and ended wh
   expect(offered).toEqual([21]);
   expect(taken).toMatchObject([{ type: 'end-process', id: { pid: 21 }, killAfterMs: 2000 }]);
   expect(facts).toMatchObject([{ fact: 'memory', level: 'warn', usedBytes: 750 * 2 ** 20 }]);
+});
+
+test('a new process is looked at within 200 ms, and a helper of 900 MB a second is killed in time', async () => {
+  for (const instantMs of [0, 250, 500, 750, 999]) {
+    const { clock, reader, taken } = guarded({}, web);
+    await clock.advance(5000 + instantMs);
+    for (let held = 1; taken.length === 0; held += 18) {
+      expect(350 + held).toBeLessThan(1024);
+      holds(reader, convert(held));
+      await clock.advance(20);
+    }
+    expect(taken).toMatchObject([{ type: 'end-process', id: { pid: 21 } }]);
+  }
 });
 
 test('nobody is judged by a quick look', async () => {
