@@ -51,6 +51,8 @@ export type MemoryReading = {
 };
 export type MemoryReader = {
   read(exact: boolean): MemoryReading;
+  /** Whether the kernel gave a pid since the last reading: a new process may be ours. Costs 0.01 ms, a reading far more. */
+  hasNewProcess(): boolean;
   /** Calls when the kernel itself says that memory is short; costs nothing until then. Not everywhere. */
   onShortage(listener: () => void): Cancel;
 };

@@ -52,6 +52,11 @@ class ProcReader implements MemoryReader {
     return { atMs, exact, processes, ownBytes: this.#self.bytes, cgroupBytes, costMs };
   }
 
+  hasNewProcess(): boolean {
+    const pid = this.#newestPid();
+    return this.#trustsLastPid && pid !== null && pid !== this.#lastPid;
+  }
+
   onShortage(listener: () => void): Cancel {
     return onShortage(this.#cgroup, listener);
   }

@@ -7,7 +7,7 @@ import { inWords } from './in-words.ts';
 import { idOf } from './transients.ts';
 import { logLine, MemoryLog } from './log-line.ts';
 import { isOnDemand, NOTHING_YET, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
-import { isStill, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
+import { isStill, LOOK_CLOSELY_EVERY_MS, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
 import { glimpse, isCalm, judge } from './verdict.ts';
 import { totalOf, view, type View } from './view.ts';
 
@@ -95,11 +95,10 @@ export class Guard {
   }
 
   #look(isShort: boolean): void {
-    const { clock, reader } = this.#options;
+    const { reader } = this.#options;
     const quick = reader.read(false);
     if (!isShort && this.#isAtRest(quick)) {
-      this.#cancel = clock.after(LOOK_EVERY_MS, () => this.#look(false));
-      return;
+      return this.#wait(LOOK_EVERY_MS);
     }
     const seen = view(quick, this.#last?.reading ?? null);
     this.#offer(seen);
@@ -110,7 +109,17 @@ export class Guard {
     const isWanted = limits !== null && (this.#isNew || wantsExact(look, last, limits, isShort));
     if (isWanted || this.#log.dueInMs <= 0) this.#readExactly();
     else this.#last = { reading: quick, exact: last };
-    this.#cancel = clock.after(limits === null ? this.#log.dueInMs : pauseMs(look, limits), () => this.#look(false));
+    this.#wait(limits === null ? this.#log.dueInMs : pauseMs(look, limits));
+  }
+
+  /** The next look, at the latest after `pauseMs`, and sooner when there is a new process: it may be a helper. */
+  #wait(pauseMs: number): void {
+    const { clock, reader } = this.#options;
+    const stepMs = this.#limits === null ? pauseMs : Math.min(pauseMs, LOOK_CLOSELY_EVERY_MS);
+    this.#cancel = clock.after(stepMs, () => {
+      if (stepMs === pauseMs || reader.hasNewProcess()) this.#look(false);
+      else this.#wait(pauseMs - stepMs);
+    });
   }
 
   /** Nobody new and nothing moved: nothing to think about, which costs more than to look. */

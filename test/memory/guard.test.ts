@@ -178,7 +178,7 @@ describe('SUPERVISE_MEMORY_GUARD', () => {
     expect([taken, offered]).toEqual([[], []]);
     expect(facts.map((fact) => fact.fact === 'memory' && fact.text)).toEqual([
       'memory at 186 % of 512 MB: the biggest is convert in the tree of sidekiq with 600 MB',
-      'memory at 186 % of 512 MB, the platform kills at 200 %, and convert in the tree of sidekiq holds 600 MB and grows by 600 MB a second; would kill convert (pid 21)',
+      'memory at 186 % of 512 MB, the platform kills at 200 %, and convert in the tree of sidekiq holds 600 MB and grows by 3000 MB a second; would kill convert (pid 21)',
     ]);
   });
 
