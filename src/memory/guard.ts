@@ -7,7 +7,7 @@ import { inWords } from './in-words.ts';
 import { idOf } from './transients.ts';
 import { logLine, MemoryLog } from './log-line.ts';
 import { isOnDemand, NOTHING_YET, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
-import { isStill, LOOK_CLOSELY_EVERY_MS, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
+import { ASK_FOR_PROCESSES_EVERY_MS, isStill, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
 import { glimpse, isCalm, judge } from './verdict.ts';
 import { totalOf, view, type View } from './view.ts';
 
@@ -115,7 +115,7 @@ export class Guard {
   /** The next look, at the latest after `pauseMs`, and sooner when there is a new process: it may be a helper. */
   #wait(pauseMs: number): void {
     const { clock, reader } = this.#options;
-    const stepMs = this.#limits === null ? pauseMs : Math.min(pauseMs, LOOK_CLOSELY_EVERY_MS);
+    const stepMs = this.#limits === null ? pauseMs : Math.min(pauseMs, ASK_FOR_PROCESSES_EVERY_MS);
     this.#cancel = clock.after(stepMs, () => {
       if (stepMs === pauseMs || reader.hasNewProcess()) this.#look(false);
       else this.#wait(pauseMs - stepMs);

@@ -6,9 +6,10 @@ export type Exact = { atMs: number; totalBytes: number; costMs: number };
 export type Look = { atMs: number; totalBytes: number; growth: number; helpers: number };
 
 export const LOOK_EVERY_MS = 1000;
-/** 200 ms: a `convert` that takes half a gigabyte a second is seen five times before it has filled a small dyno. So often it is
- * also asked whether there is a new process. */
-export const LOOK_CLOSELY_EVERY_MS = 200;
+/** 200 ms: a `convert` that takes half a gigabyte a second is seen five times before it has filled a small dyno. */
+const LOOK_CLOSELY_EVERY_MS = 200;
+/** How often to ask for new processes. A shorter time costs more CPU at rest than the readings themselves. */
+export const ASK_FOR_PROCESSES_EVERY_MS = 500;
 const EXACT_EVERY_MS = 15_000;
 /** Growth that reaches a threshold within this time is watched closely. */
 const AHEAD_S = 5;
