@@ -7,9 +7,11 @@ export type AppJson = {
   secrets: readonly string[];
   /** Those that somebody has to set. */
   required: readonly string[];
+  /** Names or URLs, in the order in which they run. */
+  buildpacks: readonly string[];
 };
 
-export const NO_APP_JSON: AppJson = { formation: new Map(), env: {}, secrets: [], required: [] };
+export const NO_APP_JSON: AppJson = { formation: new Map(), env: {}, secrets: [], required: [], buildpacks: [] };
 
 /** The text of an app.json, as far as it is about what runs; or every problem of that part. */
 export function parseAppJson(text: string): { app: AppJson; problems: readonly string[] } {
@@ -30,8 +32,19 @@ export function parseAppJson(text: string): { app: AppJson; problems: readonly s
     env: Object.fromEntries(vars.flatMap(({ name, value }) => (value === null ? [] : [[name, value]]))),
     secrets: vars.filter(({ value, isSecret }) => value === null && isSecret).map(({ name }) => name),
     required: vars.filter(({ value, isSecret, isRequired }) => value === null && !isSecret && isRequired).map(nameOf),
+    buildpacks: buildpacksOf(json.buildpacks) ?? [],
   };
+  if (buildpacksOf(json.buildpacks) === null)
+    problems.push('app.json: buildpacks: expected a list like [{"url": "heroku/nodejs"}, {"url": "heroku/ruby"}]');
   return { app, problems };
+}
+
+/** null where this is no list of buildpacks. */
+function buildpacksOf(value: unknown): string[] | null {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) return null;
+  const urls = value.map((buildpack) => asObject(buildpack).url);
+  return urls.every((url) => typeof url === 'string') ? urls : null;
 }
 
 /** More than any small instance has; as many as --formation takes. */

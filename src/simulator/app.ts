@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { NO_APP_JSON, parseAppJson, type AppJson } from './app-json.ts';
+import { findConcurrencyScript, type ConcurrencyScript } from './buildpacks.ts';
 import { configVars, type ConfigVars } from './config-vars.ts';
 import { makeFormation, type DynoSpec } from './formation.ts';
 import type { DevOptions } from './options.ts';
@@ -17,6 +18,8 @@ export type App = {
   dynos: readonly DynoSpec[];
   release: string | null;
   config: ConfigVars;
+  /** The buildpack whose profile script sets WEB_CONCURRENCY; null: none does. */
+  concurrencyScript: ConcurrencyScript | null;
   /** PORT of the shell or of .env: where the edge is wanted. */
   port: number | null;
   /** How many database connections the plan allows. */
@@ -52,10 +55,17 @@ export async function readApp(options: DevOptions, env: NodeJS.ProcessEnv, home:
   if (all.length > 0) throw new ConfigError(all);
   const release = types.get('release') ?? null;
   const { vars } = config;
-  const notes = [...config.notes, ...formation.notes];
+  const concurrencyScript = findConcurrencyScript(options.buildpacks ?? json.app.buildpacks);
+  const notes = [...config.notes, ...formation.notes, ...scriptNotes(concurrencyScript, vars)];
   const port = config.port === null ? null : Number(config.port);
   const connectionsMost = Number(vars.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
-  return { folder, standIns, procfile, dynos: formation.dynos, release, config: vars, port, connectionsMost, notes };
+  const { dynos } = formation;
+  return { folder, standIns, procfile, dynos, release, config: vars, concurrencyScript, port, connectionsMost, notes };
+}
+
+function scriptNotes(script: ConcurrencyScript | null, { WEB_CONCURRENCY }: ConfigVars): string[] {
+  if (script === null || WEB_CONCURRENCY !== undefined) return [];
+  return [`no heroku/ruby comes after ${script}, whose profile script sets WEB_CONCURRENCY in every dyno`];
 }
 
 /** The smallest plan of the platform's PostgreSQL allows so many. [F] */

@@ -5,6 +5,7 @@ checkout the real commands run; anywhere else small stand-ins, which need no Rub
 
   --dir FOLDER             the app; this folder without it
   --procfile FILE          instead of the folder's own
+  --buildpacks heroku/ruby,heroku/nodejs   in this order, instead of those in app.json
   --stand-ins              the stand-ins, in a checkout too
   --only web,worker        these process types alone
   --formation web=1,worker=1   so many dynos of each

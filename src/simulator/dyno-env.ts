@@ -1,3 +1,4 @@
+import { concurrencyVars, type ConcurrencyScript } from './buildpacks.ts';
 import type { ConfigVars } from './config-vars.ts';
 
 export type DynoPlace = {
@@ -12,6 +13,8 @@ export type DynoPlace = {
   folders: readonly string[];
   /** Only the stand-ins': their knobs and their pretend database. */
   standIns: ConfigVars;
+  /** The buildpack whose profile script sets WEB_CONCURRENCY; null: none does. */
+  concurrencyScript: ConcurrencyScript | null;
 };
 
 const STOP_SECONDS = 30;
@@ -21,7 +24,7 @@ const STOP_LEAST_SECONDS = 2;
 /** The environment of one dyno: the config vars, and what the platform adds. The quota, which a real dyno reads from its
  * cgroup, has to be said here; a laptop is no place to listen on every address; and our own lines are for a person. */
 export function dynoEnv(config: ConfigVars, place: DynoPlace): Record<string, string> {
-  const { name, port, quotaBytes, timeScale, scratch, folders, standIns } = place;
+  const { name, port, quotaBytes, timeScale, scratch, folders, standIns, concurrencyScript } = place;
   const path = [...folders, config.PATH ?? '/usr/bin:/bin'].join(':');
   return {
     BIND: '127.0.0.1',
@@ -29,6 +32,7 @@ export function dynoEnv(config: ConfigVars, place: DynoPlace): Record<string, st
     SUPERVISE_LOG_FORMAT: 'pretty',
     ...standIns,
     ...config,
+    ...concurrencyVars(concurrencyScript, config, quotaBytes),
     ...(timeScale === 1 ? {} : shortened(config, timeScale)),
     PATH: path,
     TMPDIR: scratch,

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../errors.ts';
+import { parseBuildpacks } from './buildpacks.ts';
 import { SIZES } from './rules.ts';
 import type { LogPace } from './view.ts';
 
@@ -8,6 +9,8 @@ export type DevOptions = {
   folder: string;
   /** Instead of the folder's own. */
   procfile: string | null;
+  /** In their order, instead of those in app.json. */
+  buildpacks: readonly string[] | null;
   /** Process types; everything else stays down. */
   only: readonly string[] | null;
   /** Process type -> number of dynos. */
@@ -35,6 +38,7 @@ const SCALE_MOST = 15;
 const WORDS = {
   dir: { type: 'string' },
   procfile: { type: 'string' },
+  buildpacks: { type: 'string' },
   only: { type: 'string' },
   formation: { type: 'string' },
   size: { type: 'string' },
@@ -65,6 +69,7 @@ export function parseDevOptions(words: readonly string[], scenes: readonly strin
   const options: DevOptions = {
     folder: read('dir', notEmpty, 'a folder') ?? '.',
     procfile: read('procfile', notEmpty, 'a file'),
+    buildpacks: read('buildpacks', parseBuildpacks, 'buildpacks in their order, like heroku/ruby,heroku/nodejs'),
     only: read('only', names, 'process types, like web,worker'),
     formation: read('formation', formation, 'numbers of dynos, like web=1,worker=1') ?? new Map<string, number>(),
     size: read('size', (text) => (text.toLowerCase() in SIZES ? text.toLowerCase() : undefined), sizes()),

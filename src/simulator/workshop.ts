@@ -51,7 +51,9 @@ export class Workshop {
       mkdirSync(scratch);
       const made = app.standIns ? this.#slug(app, databaseUrl, scratch) : this.#checkout(app);
       const { name, quotaBytes } = order;
-      const env = dynoEnv(made.config, { ...made, name, port, quotaBytes, timeScale: this.#timeScale, scratch });
+      const { concurrencyScript } = app;
+      const place = { ...made, name, port, quotaBytes, timeScale: this.#timeScale, scratch, concurrencyScript };
+      const env = dynoEnv(made.config, place);
       return { folder: made.folder, scratch, env, prefix: parentDeathPrefix(app.config.PATH), port, over };
     } catch (error) {
       over();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseAppJson } from '../../src/simulator/app-json.ts';
+import { concurrencyVars, findConcurrencyScript } from '../../src/simulator/buildpacks.ts';
 import { configVars } from '../../src/simulator/config-vars.ts';
 import { dynoEnv } from '../../src/simulator/dyno-env.ts';
 import { makeFormation } from '../../src/simulator/formation.ts';
@@ -40,7 +41,12 @@ describe('an app.json', () => {
       E: { description: 'not wanted', required: false },
     };
     const { app, problems } = parseAppJson(
-      '\uFEFF' + JSON.stringify({ formation: { web: { quantity: 2, size: 'basic' }, worker: {} }, env }),
+      '\uFEFF' +
+        JSON.stringify({
+          formation: { web: { quantity: 2, size: 'basic' }, worker: {} },
+          env,
+          buildpacks: [{ url: 'heroku/nodejs' }, { url: 'heroku/ruby' }],
+        }),
     );
     expect(problems).toEqual([]);
     expect([...app.formation]).toEqual([
@@ -48,6 +54,7 @@ describe('an app.json', () => {
       ['worker', { quantity: 1, size: null }],
     ]);
     expect(app).toMatchObject({ env: { A: '1', B: '2' }, secrets: ['C'], required: ['D'] });
+    expect(app.buildpacks).toEqual(['heroku/nodejs', 'heroku/ruby']);
   });
 
   it.each([
@@ -58,6 +65,8 @@ describe('an app.json', () => {
     ['{"formation":[]}', 'app.json: formation: expected an object'],
     ['{"formation":{"web":{"quantity":100000}}}', /formation\.web: expected/],
     ['{"formation":{"web":2}}', /formation\.web: expected/],
+    ['{"buildpacks":"heroku/ruby"}', /^app\.json: buildpacks: expected a list like \[\{"url": "heroku\/nodejs"\}/],
+    ['{"buildpacks":["heroku/ruby"]}', /^app\.json: buildpacks: expected a list/],
   ])('says what is wrong with %s', (text, problem) => {
     const { problems } = parseAppJson(text);
     expect(problems).toHaveLength(1);
@@ -143,6 +152,7 @@ describe('the environment of a dyno', () => {
     scratch: '/scratch',
     folders: ['/own'],
     standIns: {},
+    concurrencyScript: null,
   };
 
   it('is the config vars and what the platform sets', () => {
@@ -179,6 +189,48 @@ describe('the environment of a dyno', () => {
   });
 });
 
+describe('the buildpack whose profile script sets WEB_CONCURRENCY', () => {
+  it.each([
+    [[], null],
+    [['heroku/ruby'], null],
+    [['heroku/nodejs'], 'heroku/nodejs'],
+    [['heroku/ruby', 'heroku/nodejs'], 'heroku/nodejs'],
+    [['heroku/nodejs', 'heroku/ruby'], null],
+    [['heroku/ruby', 'heroku/nodejs', 'https://github.com/heroku/heroku-buildpack-apt'], 'heroku/nodejs'],
+    [['https://github.com/heroku/heroku-buildpack-nodejs.git#v363'], 'heroku/nodejs'],
+    [['heroku/nodejs', 'https://github.com/heroku/heroku-buildpack-ruby#v300'], null],
+    [['https://buildpack-registry.s3.amazonaws.com/buildpacks/heroku/nodejs.tgz'], 'heroku/nodejs'],
+    [['urn:buildpack:heroku/nodejs'], 'heroku/nodejs'],
+    [['https://github.com/Scalingo/nodejs-buildpack'], 'scalingo/nodejs'],
+    [['https://github.com/someone/heroku-buildpack-nodejs-memory'], null],
+  ])('after %j is %s', (buildpacks, script) => {
+    expect(findConcurrencyScript(buildpacks)).toBe(script);
+  });
+
+  const GIBIBYTE = 2 ** 30;
+
+  it.each([
+    [512 * MEBIBYTE, {}, { MEMORY_AVAILABLE: '512', WEB_MEMORY: '512', WEB_CONCURRENCY: '1' }],
+    [300 * MEBIBYTE, {}, { MEMORY_AVAILABLE: '300', WEB_MEMORY: '512', WEB_CONCURRENCY: '1' }],
+    [GIBIBYTE, {}, { MEMORY_AVAILABLE: '1024', WEB_MEMORY: '512', WEB_CONCURRENCY: '2' }],
+    [2.5 * GIBIBYTE, {}, { MEMORY_AVAILABLE: '2560', WEB_MEMORY: '512', WEB_CONCURRENCY: '5' }],
+    [14 * GIBIBYTE, {}, { MEMORY_AVAILABLE: '14336', WEB_MEMORY: '512', WEB_CONCURRENCY: '28' }],
+    [30 * GIBIBYTE, {}, { MEMORY_AVAILABLE: '30720', WEB_MEMORY: '2048', WEB_CONCURRENCY: '15' }],
+    [512 * GIBIBYTE, {}, { MEMORY_AVAILABLE: '129024', WEB_MEMORY: '2048', WEB_CONCURRENCY: '63' }],
+    [GIBIBYTE, { WEB_MEMORY: '256' }, { WEB_MEMORY: '256', WEB_CONCURRENCY: '4' }],
+    [GIBIBYTE, { WEB_MEMORY: '1' }, { WEB_MEMORY: '1', WEB_CONCURRENCY: '1' }],
+    [GIBIBYTE, { MEMORY_AVAILABLE: '2048' }, { MEMORY_AVAILABLE: '2048', WEB_CONCURRENCY: '4' }],
+  ])('exports for %i bytes and %j what the real one does', (quotaBytes, config, vars) => {
+    const marked = { ...vars, WEB_CONCURRENCY_SET_BY: 'heroku/nodejs' };
+    expect(concurrencyVars('heroku/nodejs', config, quotaBytes)).toMatchObject(marked);
+  });
+
+  it("leaves the user's value alone, and marks none", () => {
+    const vars = concurrencyVars('heroku/nodejs', { WEB_CONCURRENCY: '3' }, 512 * MEBIBYTE);
+    expect(vars).toEqual({ MEMORY_AVAILABLE: '512', WEB_MEMORY: '512' });
+  });
+});
+
 describe('the options of dev', () => {
   const parse = (line: string): unknown => parseDevOptions(line === '' ? [] : line.split(' '), ['boot', 'load']);
 
@@ -202,11 +254,15 @@ describe('the options of dev', () => {
       quotaBytes: 2 ** 30,
       port: 6000,
       page: false,
+      buildpacks: null,
       timeScale: 10,
       cycleEveryMs: 600_000,
       logReader: 'slow',
       standIns: true,
       procfile: 'old',
+    });
+    expect(parse('--buildpacks heroku/ruby,heroku/nodejs')).toMatchObject({
+      buildpacks: ['heroku/ruby', 'heroku/nodejs'],
     });
     expect(parse('--rehearse --scenes boot --json --path /about')).toMatchObject({
       rehearse: true,
@@ -225,6 +281,7 @@ describe('the options of dev', () => {
     ['--formation web', /expected numbers of dynos, like web=1,worker=1/],
     ['--only web,,', /expected process types/],
     ['--cycle-every soon', /expected a time like/],
+    ['--buildpacks ruby,nodejs', /--buildpacks ruby,nodejs: expected buildpacks in their order, like heroku\/ruby/],
     ['--log-reader fast', /expected full, slow or stalled/],
     ['--rehearse --scenes boot,nap', /expected some of boot,load/],
     ['--scenes boot', /--scenes goes with --rehearse/],
