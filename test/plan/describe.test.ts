@@ -81,6 +81,23 @@ describe('describePlan', () => {
     `);
   });
 
+  test.each([
+    ['web', {}, true],
+    ['web', { RUN_STREAMING: 'inline' }, true],
+    ['web', { RUN_STREAMING: 'true' }, false],
+    ['web', { WEB_CONCURRENCY: '' }, false],
+    ['web', { WEB_CONCURRENCY_SET_BY: 'heroku/ruby' }, false],
+    ['worker', {}, false],
+    ['release', {}, false],
+  ] as const)('%s with %j: says that the value of a buildpack is ignored: %s', (role, more, isSaid) => {
+    const env = { WEB_CONCURRENCY: '1', WEB_CONCURRENCY_SET_BY: 'heroku/nodejs', ...more };
+    const line =
+      '  WEB_CONCURRENCY=1 is ignored: the buildpack heroku/nodejs set it; to choose the value, set the config var\n';
+    const text = told(role, env, checkout({ quota: quota('512M') }));
+    expect(text.includes(line)).toBe(isSaid);
+    expect(text.match(/WEB_CONCURRENCY=1/g) ?? []).toHaveLength(isSaid ? 1 : 0);
+  });
+
   test('streaming on a socket', () => {
     const env = {
       RUN_STREAMING: 'true',

@@ -87,6 +87,45 @@ describe('WEB_CONCURRENCY', () => {
   });
 });
 
+describe('WEB_CONCURRENCY that a buildpack has set', () => {
+  const marked = (WEB_CONCURRENCY: string, WEB_CONCURRENCY_SET_BY: string): Environment => ({
+    WEB_CONCURRENCY,
+    WEB_CONCURRENCY_SET_BY,
+  });
+
+  test.each([
+    ['512M', '1', 'heroku/nodejs', 0],
+    ['512M', '1', 'scalingo/nodejs', 0],
+    ['512M', 'auto', 'heroku/nodejs', 0],
+    ['1G', '5', 'heroku/nodejs', 2],
+    ['512M', '2', 'heroku/ruby', 2],
+    ['512M', '1', 'someone/nodejs', 1],
+    ['512M', '1', '', 1],
+  ] as const)('on %s, %s marked "%s": %i workers', (size, value, marker, workers) => {
+    const plan = serving('web', marked(value, marker), checkout({ quota: quota(size) }));
+    expect(child(plan, 'puma').memory.workers).toBe(workers);
+  });
+
+  test.each(['heroku/nodejs', 'scalingo/nodejs'])('%s: puma gets neither the value nor the marker', (marker) => {
+    const single = child(serving('web', marked('1', marker), small), 'puma');
+    expect(single.env).toMatchObject({ WEB_CONCURRENCY: '0', WEB_CONCURRENCY_SET_BY: null });
+    const large = checkout({ quota: quota('1G') });
+    const cluster = child(serving('web', marked('2', marker), large), 'puma');
+    expect(cluster.env).toMatchObject({ WEB_CONCURRENCY: null, WEB_CONCURRENCY_SET_BY: null });
+  });
+
+  test("leaves the user's own value in the environment of puma", () => {
+    const { env } = child(serving('web', marked('1', 'heroku/ruby'), small), 'puma');
+    expect(env).not.toHaveProperty('WEB_CONCURRENCY');
+    expect(env).not.toHaveProperty('WEB_CONCURRENCY_SET_BY');
+  });
+
+  test('counts in no budget', () => {
+    const { budget } = serving('web', marked('5', 'heroku/nodejs'), small);
+    expect(budget.database.most).toBe(5);
+  });
+});
+
 describe('images', () => {
   test.each<['256M' | '512M' | '1G' | '2.5G', string[]]>([
     [
