@@ -10,7 +10,7 @@ import prettier from 'prettier';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Set by the platform, not by an admin. */
-const OF_THE_PLATFORM = ['PORT', 'BIND', 'SOCKET'];
+const OF_THE_PLATFORM = ['PORT', 'BIND', 'SOCKET', 'WEB_CONCURRENCY_SET_BY'];
 /** What a new instance on one small dyno starts with. */
 const FIRST_VALUES = { RUN_WORKER: 'true', WEB_CONCURRENCY: '0', MAX_THREADS: '3', SIDEKIQ_THREADS: '2' };
 

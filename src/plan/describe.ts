@@ -43,8 +43,9 @@ function body(plan: Plan): string[] {
   }
 }
 
-function serveBody({ children, stop, memory, router, budget }: ServePlan): string[] {
+function serveBody({ children, stop, memory, router, budget, notes }: ServePlan): string[] {
   return [
+    ...notes.map((note) => `  ${note}`),
     ...(router === null ? [] : describeRoutes(router)),
     ...children.flatMap(describeChild),
     `  ${stopsHow(children, stop)}`,

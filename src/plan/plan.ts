@@ -9,6 +9,7 @@ import { allocator, allocatorWarnings } from './allocator.ts';
 import { budgetOf } from './budget.ts';
 import { poolWarnings } from './connections.ts';
 import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
+import { concurrencyNotes } from './puma-workers.ts';
 import { idleWarnings, routerPlan, routerProblems } from './router-plan.ts';
 import { serverSpecs } from './servers.ts';
 import { readSettings, type Environment, type Settings } from './settings.ts';
@@ -59,6 +60,7 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
     memory: memoryPlan(role, settings, env, place.quota),
     router,
     budget,
+    notes: concurrencyNotes(children, settings, env),
     warnings,
   };
 }

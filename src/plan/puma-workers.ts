@@ -1,6 +1,7 @@
 import type { Quota } from './place.ts';
-import type { Settings } from './settings.ts';
-import type { Thrift } from './spec.ts';
+import { redact } from './redact.ts';
+import type { Environment, Settings } from './settings.ts';
+import type { ChildSpec, EnvironmentChange, Thrift } from './spec.ts';
 
 /** What upstream's config/puma.rb takes when WEB_CONCURRENCY is unset. */
 const UPSTREAM = 2;
@@ -21,6 +22,23 @@ export function singleMode(settings: Settings, quota: Quota | null): Thrift[] {
   if (settings.WEB_CONCURRENCY !== null || !isSmall(quota)) return [];
   return [
     { variable: 'WEB_CONCURRENCY', value: '0', why: 'one process serves a small dyno: a cluster is two or three' },
+  ];
+}
+
+/** Takes the value that a buildpack has set away from puma, and the marker with it: what puma starts must not read the
+ * value that we set as the buildpack's. */
+export function withoutBuildpackValue({ WEB_CONCURRENCY_SET_BY: buildpack }: Settings): EnvironmentChange {
+  return buildpack === null ? {} : { WEB_CONCURRENCY: null, WEB_CONCURRENCY_SET_BY: null };
+}
+
+/** Says that the value of a buildpack is ignored. */
+export function concurrencyNotes(children: readonly ChildSpec[], settings: Settings, env: Environment): string[] {
+  const { WEB_CONCURRENCY_SET_BY: buildpack } = settings;
+  const hasPuma = children.some(({ kind }) => kind === 'puma');
+  if (!hasPuma || buildpack === null || !env.WEB_CONCURRENCY) return [];
+  const value = redact(env.WEB_CONCURRENCY);
+  return [
+    `WEB_CONCURRENCY=${value} is ignored: the buildpack ${buildpack} set it; to choose the value, set the config var`,
   ];
 }
 

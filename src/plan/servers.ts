@@ -2,6 +2,7 @@ import { pumaMemory, streamingMemory } from './child-memory.ts';
 import { databaseConnections, ownPool, pumaThreads, redisConnections } from './connections.ts';
 import { listening } from './listening.ts';
 import type { Place } from './place.ts';
+import { withoutBuildpackValue } from './puma-workers.ts';
 import type { Settings } from './settings.ts';
 import type { ChildSpec, RouterPlan, StopTimes } from './spec.ts';
 import { environmentOf, thriftOf } from './thrift.ts';
@@ -48,7 +49,7 @@ function pumaSpec(settings: Settings, place: Place, socket: string | null): Chil
     name: 'puma',
     kind: 'puma',
     command: settings.PUMA_COMMAND,
-    env: { ...env, ...ownPool('puma', settings), ...environmentOf(thrift) },
+    env: { ...env, ...ownPool('puma', settings), ...withoutBuildpackValue(settings), ...environmentOf(thrift) },
     thrift,
     start: 'at-once',
     ready,

@@ -45,6 +45,11 @@ export const SETTINGS = {
     "0 where the quota is 512M or less, else puma's: 2",
     'worker processes of puma; 0 is a single process',
   ),
+  WEB_CONCURRENCY_SET_BY: setting(
+    exactlyOneOf(['heroku/nodejs', 'scalingo/nodejs']),
+    '',
+    'set by buildpacks beside WEB_CONCURRENCY. With `heroku/nodejs` or `scalingo/nodejs` that value counts as unset, and puma gets neither variable',
+  ),
   MAX_THREADS: setting(wholeNumber(1, 999, null), "puma's: 5", 'threads of a puma process'),
   PORT: setting(
     wholeNumber(1, 65535, null),
@@ -135,15 +140,20 @@ export type Settings = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[
 /** The settings that an environment gives; empty is unset. `problems` names every wrong variable, its value and what was
  * expected; a wrong variable has its default in `settings`, so that the rest can be looked at as well. */
 export function readSettings(env: Environment): { settings: Settings; problems: string[] } {
-  const problems: string[] = [];
+  const problems = new Map<SettingName, string>();
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
     const { parse } = SETTINGS[name];
     const parsed = parse(env[name] || null);
     if ('expected' in parsed) {
-      problems.push(`${name}=${JSON.stringify(redact(env[name] ?? ''))}: expected ${parsed.expected}`);
+      problems.set(name, `${name}=${JSON.stringify(redact(env[name] ?? ''))}: expected ${parsed.expected}`);
     }
     values[name] = 'value' in parsed ? parsed.value : (parse(null) as { value: unknown }).value;
   }
-  return { settings: values as Settings, problems };
+  // Only these markers prove that the value is not the user's: under SENSIBLE_DEFAULTS heroku/ruby adds its own to one.
+  if (values.WEB_CONCURRENCY_SET_BY !== null) {
+    values.WEB_CONCURRENCY = null;
+    problems.delete('WEB_CONCURRENCY');
+  }
+  return { settings: values as Settings, problems: [...problems.values()] };
 }

@@ -127,5 +127,9 @@ export type ReleasePlan = {
   warnings: readonly string[];
 };
 export type NothingToDo = { kind: 'nothing'; role: Role; reason: string; warnings: readonly string[] };
-/** With what is only told: nothing that runs asks for it. thrift: what stands in the env of each step too. */
-export type Plan = (ServePlan & { budget: Budget }) | (ReleasePlan & { thrift: readonly Thrift[] }) | NothingToDo;
+/** With what is only told: nothing that runs asks for it. thrift: what stands in the env of each step too. notes: what `plan`
+ * says of settings, one line each, where nothing is wrong. */
+export type Plan =
+  | (ServePlan & { budget: Budget; notes: readonly string[] })
+  | (ReleasePlan & { thrift: readonly Thrift[] })
+  | NothingToDo;

@@ -46,7 +46,8 @@ describe.each(['docs/settings.md', 'README.md'])('%s', (name) => {
 describe('app.json', () => {
   test('describes every variable that an admin may set', () => {
     const { env } = appJson();
-    expect(Object.keys(env)).toEqual(NAMES.filter((name) => !['PORT', 'BIND', 'SOCKET'].includes(name)));
+    const platforms = ['PORT', 'BIND', 'SOCKET', 'WEB_CONCURRENCY_SET_BY'];
+    expect(Object.keys(env)).toEqual(NAMES.filter((name) => !platforms.includes(name)));
     const short = Object.values(env).filter(({ description, required }) => !/^.{15,}$/.test(description) || required);
     expect(short).toEqual([]);
   });

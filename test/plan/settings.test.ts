@@ -114,6 +114,16 @@ const TABLE: Record<SettingName, Row> = {
     bad: ['-1', '1000', 'auto', '2 workers', '1.0'],
     expected: 'a whole number from 0 to 999',
   },
+  WEB_CONCURRENCY_SET_BY: {
+    byDefault: null,
+    good: [
+      ['heroku/nodejs', 'heroku/nodejs'],
+      ['scalingo/nodejs', 'scalingo/nodejs'],
+      ['heroku/ruby', null],
+      ['Heroku/nodejs', null],
+    ],
+    bad: [],
+  },
   MAX_THREADS: POOL,
   PORT: {
     byDefault: null,
