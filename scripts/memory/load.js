@@ -9,20 +9,41 @@ const AT_ONCE = 5;
 
 export class Load {
   #timer;
+  #port;
+  #path;
   #pending = new Set();
   sent = 0;
   answered = 0;
   slowestMs = 0;
+  /** Milliseconds from each request to the end of its answer. */
+  answersMs = [];
   /** When each failure was noticed. */
   failuresMs = [];
 
+  /** perSecond: 0 for no requests but those of `inTurn`. */
   constructor(port, perSecond, path = '/timeline') {
+    this.#port = port;
+    this.#path = path;
+    if (perSecond === 0) return;
     this.#timer = setInterval(
       () => {
-        for (let index = 0; index < AT_ONCE; index += 1) this.#send(port, path);
+        for (let index = 0; index < AT_ONCE; index += 1) this.#send();
       },
       (1000 * AT_ONCE) / perSecond,
     );
+  }
+
+  /** Sends `count` requests, from several clients of which each waits for its answer before the next request. Resolves when
+   * all have an answer or have failed. A slow machine gets no more requests at once than a fast one. */
+  async inTurn(count) {
+    let left = count;
+    const clients = Array.from({ length: AT_ONCE }, async () => {
+      while (left > 0) {
+        left -= 1;
+        await this.#send();
+      }
+    });
+    await Promise.all(clients);
   }
 
   /** Resolves when the last request has its answer or has failed. */
@@ -31,17 +52,19 @@ export class Load {
     await Promise.all(this.#pending);
   }
 
-  #send(port, path) {
+  #send() {
     this.sent += 1;
     const fromMs = performance.now();
-    const request = ask(port, path).then((isAnswered) => {
+    const request = ask(this.#port, this.#path).then((isAnswered) => {
       const nowMs = performance.now();
       this.#pending.delete(request);
       if (!isAnswered) return void this.failuresMs.push(nowMs);
       this.answered += 1;
+      this.answersMs.push(nowMs - fromMs);
       this.slowestMs = Math.max(this.slowestMs, nowMs - fromMs);
     });
     this.#pending.add(request);
+    return request;
   }
 }
 

@@ -3,6 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 /** What carries this variable with the dyno's own value was started by it. */
 export const MARKER = 'MEMORY_DYNO';
+/** USER_HZ, in which /proc counts CPU time: 100 on every Linux of today. */
+const TICKS_PER_SECOND = 100;
 
 /** The living processes of the dyno whose first process is `root`: by marker, session, descent, or seen before as such.
  * `known` (pid -> start and whether it is of the dyno) is kept from look to look. */
@@ -23,6 +25,14 @@ export function memoryOf(pid) {
   const text = read(pid, 'smaps_rollup');
   const field = (name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
   return { pss: field('Pss') + field('SwapPss'), rss: field('Rss') };
+}
+
+/** Milliseconds of CPU, user and system, of a process and of the children that it has reaped. */
+export function cpuMsOf(pid) {
+  const stat = read(pid, 'stat');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return (1000 * ticks) / TICKS_PER_SECOND;
 }
 
 /** puma, sidekiq, streaming, supervisor, shell, or the name of the program that a job runs. */

@@ -1,18 +1,12 @@
 // What the whole dyno takes, puma and sidekiq at work: under the shell line, under us, and what each saving is worth.
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
-import { setTimeout as pause } from 'node:timers/promises';
 import { atWork } from '../at-work.js';
+import { isAllDone, lastThirdOf, workInBursts } from '../bursts.js';
 import { shellLine, supervised } from '../dyno.js';
 import { temporaryFolder } from '../ending.js';
-import { mb, median, times } from '../figures.js';
+import { mb, times } from '../figures.js';
 
-/** In each burst one job for each thread, so that all allocate at the same time; the next when all are done. */
-const BURST = [5, 'AllocatingWorker', 20];
-const BURSTS = 24;
-const LAST_BURSTS = 8;
-const BURST_MS = 1250;
 const SAMPLES_MS = 250;
 const GOAL = 0.6;
 const QUOTA = { SUPERVISE_MEMORY_QUOTA: '512M' };
@@ -20,8 +14,8 @@ const QUOTA = { SUPERVISE_MEMORY_QUOTA: '512M' };
 export async function whole(say) {
   const results = [];
   for (const { name, what, env } of runs()) {
-    const run = await atWork({ what, env, samplesMs: SAMPLES_MS }, work);
-    results.push({ ...run, name, ...lastPartOf(run) });
+    const run = await atWork({ what, env, samplesMs: SAMPLES_MS }, workInBursts);
+    results.push({ ...run, name, ...lastThirdOf(run) });
     say(`${name}: ${mb(results.at(-1).pss)}`);
   }
   const [shell, ours, withJemalloc] = results;
@@ -52,28 +46,10 @@ function runs() {
     { name: 'the shell line', what: shellLine, env: {} },
     { name: 'mstdn-supervise', what, env: QUOTA },
     { name: 'with JEMALLOC_ENABLED=true', what, env: { ...QUOTA, JEMALLOC_ENABLED: 'true' } },
+    { name: 'with SUPERVISE_RUBY_GC=default', what, env: { ...QUOTA, SUPERVISE_RUBY_GC: 'default' } },
     { name: 'without MALLOC_ARENA_MAX=2', what, env: { ...QUOTA, MALLOC_ARENA_MAX: '0' } },
     { name: 'without WEB_CONCURRENCY=0', what, env: { ...QUOTA, WEB_CONCURRENCY: '2' } },
   ];
-}
-
-/** The same number of jobs, however busy the machine is. */
-async function work({ ledger }) {
-  let fromMs;
-  for (let burst = 0; burst < BURSTS; burst += 1) {
-    if (burst === BURSTS - LAST_BURSTS) fromMs = performance.now();
-    await ledger.enqueue(...BURST);
-    await pause(BURST_MS);
-    while ((await ledger.count()).done < ledger.enqueued) await pause(50);
-  }
-  return { fromMs, toMs: performance.now() };
-}
-
-function lastPartOf({ samples, seen: { fromMs, toMs } }) {
-  const last = samples.filter(({ atMs }) => atMs > fromMs && atMs < toMs);
-  const part = (kind) => median(last.map(({ kinds }) => kinds[kind] ?? 0));
-  const own = part('shell') + part('supervisor');
-  return { pss: median(last.map(({ pss }) => pss)), puma: part('puma'), sidekiq: part('sidekiq'), own };
 }
 
 function rowsOf(results, shell) {
@@ -97,8 +73,4 @@ function rowsOf(results, shell) {
 function dataOf({ name, pss, puma, sidekiq, own, jobs, load }) {
   const bytes = { pssBytes: pss, pumaBytes: puma, sidekiqBytes: sidekiq, ownBytes: own };
   return [name, { ...bytes, jobsDone: jobs.done, requestsAnswered: load.answered }];
-}
-
-function isAllDone({ jobs, load, ends }) {
-  return jobs.done === jobs.enqueued && load.failed === 0 && ends.length === 0;
 }
