@@ -1,4 +1,4 @@
-import { anyText, duration, magickSize, oneOf, seconds, setting, size, wholeNumber } from './parsers.ts';
+import { anyText, duration, magickSize, oneOf, ratio, seconds, setting, size, wholeNumber } from './parsers.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -69,6 +69,26 @@ export const MEMORY_SETTINGS = {
     "glibc's arenas; `0` is as many as glibc likes. Not set by us where an allocator is preloaded",
   ),
   MALLOC_CONF: setting(anyText, '`narenas:2,dirty_decay_ms:1000` with JEMALLOC_ENABLED', "jemalloc's options"),
+  SUPERVISE_RUBY_GC: setting(
+    oneOf(['small', 'default'], 'small'),
+    '`small`',
+    "`small`: puma and sidekiq get three RUBY_GC_HEAP_FREE_SLOTS ratios, unless you set one of the three; `default`: Ruby's own ratios",
+  ),
+  RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO: setting(
+    ratio,
+    "0.08 for puma and sidekiq; Ruby's own is 0.20",
+    'Ruby grows its heap when a smaller part of it is free after a garbage collection; set all three ratios or none',
+  ),
+  RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO: setting(
+    ratio,
+    "0.15 for puma and sidekiq; Ruby's own is 0.40",
+    'the free part of the heap after it has grown; more than MIN_RATIO, at most MAX_RATIO',
+  ),
+  RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO: setting(
+    ratio,
+    "0.30 for puma and sidekiq; Ruby's own is 0.65",
+    'Ruby may return memory of its heap to the system when a larger part of it is free',
+  ),
   MAGICK_MEMORY_LIMIT: setting(
     magickSize,
     'half the quota',

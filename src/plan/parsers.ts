@@ -21,6 +21,13 @@ export function wholeNumber<D extends number | null>(least: number, most: number
   };
 }
 
+/** A part of a whole: `0.15`. */
+export const ratio: Parser<number | null> = (text) => {
+  if (text === null) return { value: null };
+  const value = /^(\d{1,9}(\.\d{0,9})?|\.\d{1,9})$/.test(text) ? Number(text) : NaN;
+  return value <= 1 ? { value } : { expected: 'a number from 0 to 1, such as 0.15' };
+};
+
 /** Seconds in the variable and in `fallback`, milliseconds in the settings. */
 export function seconds<D extends number | null>(least: number, most: number, fallback: D): Parser<number | D> {
   return (text) => {

@@ -11,6 +11,7 @@ import { poolWarnings } from './connections.ts';
 import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
 import { concurrencyNotes } from './puma-workers.ts';
 import { idleWarnings, routerPlan, routerProblems } from './router-plan.ts';
+import { rubyGcWarnings } from './ruby-gc.ts';
 import { serverSpecs } from './servers.ts';
 import { readSettings, type Environment, type Settings } from './settings.ts';
 import type { ChildSpec, Plan, RouterPlan, StopTimes } from './spec.ts';
@@ -48,7 +49,9 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
     ...poolWarnings(children, settings),
     ...queueWarnings(children, settings, place),
     ...stopWarnings(children, stop),
-    ...(children.some(({ kind }) => kind !== 'streaming') ? allocatorWarnings(settings, place) : []),
+    ...(children.some(({ kind }) => kind !== 'streaming')
+      ? [...allocatorWarnings(settings, place), ...rubyGcWarnings(settings)]
+      : []),
     ...memoryWarnings(env, place.quota),
     ...(role === 'web' ? idleWarnings(settings, env) : []),
   ];

@@ -2,6 +2,7 @@ import { allocator } from './allocator.ts';
 import { imageLimits } from './image-limits.ts';
 import type { Place, Quota } from './place.ts';
 import { singleMode } from './puma-workers.ts';
+import { rubyGc } from './ruby-gc.ts';
 import type { Settings } from './settings.ts';
 import type { ChildKind, EnvironmentChange, Thrift } from './spec.ts';
 
@@ -11,11 +12,12 @@ export function thriftOf(kind: ChildKind, settings: Settings, place: Place, isAl
     case 'puma':
       return [
         ...allocator(settings, place),
+        ...rubyGc(settings),
         ...singleMode(settings, place.quota),
         ...imageLimits(settings, place.quota),
       ];
     case 'sidekiq':
-      return [...allocator(settings, place), ...imageLimits(settings, place.quota)];
+      return [...allocator(settings, place), ...rubyGc(settings), ...imageLimits(settings, place.quota)];
     case 'streaming':
       return heapLimit(settings, place.quota, isAlone);
   }

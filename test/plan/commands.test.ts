@@ -6,7 +6,7 @@ import { checkout, child, serving, warningsOf } from './checkout.ts';
 
 /** A dyno in which we set nothing: where memory is not known, and the allocator is chosen. */
 const place = checkout({ quota: null });
-const CHOSEN = { MALLOC_ARENA_MAX: '4' };
+const CHOSEN = { MALLOC_ARENA_MAX: '4', SUPERVISE_RUBY_GC: 'default' };
 const puma = (env: Environment): ChildSpec => child(serving('web', { ...CHOSEN, ...env }, place), 'puma');
 const streaming = (env: Environment): ChildSpec =>
   child(serving('web', { RUN_STREAMING: 'true', ...env }, place), 'streaming');

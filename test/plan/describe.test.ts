@@ -21,6 +21,9 @@ describe('describePlan', () => {
         puma: bundle exec puma -C config/puma.rb
           environment: BIND=0.0.0.0
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08 unless you do: Ruby grows its heap only when less than 8 % of it is free, not 20 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15 unless you do: Ruby grows its heap until 15 % of it is free, not 40 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30 unless you do: Ruby may return pages when more than 30 % of its heap is free, not 65 %
           sets WEB_CONCURRENCY=0 unless you do: one process serves a small dyno: a cluster is two or three
           sets MAGICK_MEMORY_LIMIT=256MiB unless you do: half the quota for one image, the rest of it on disk
           sets MAGICK_MAP_LIMIT=256MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
@@ -55,6 +58,9 @@ describe('describePlan', () => {
         puma: bundle exec puma -C config/puma.rb
           environment: DB_POOL=1
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08 unless you do: Ruby grows its heap only when less than 8 % of it is free, not 20 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15 unless you do: Ruby grows its heap until 15 % of it is free, not 40 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30 unless you do: Ruby may return pages when more than 30 % of its heap is free, not 65 %
           sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
           sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
           sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
@@ -64,6 +70,9 @@ describe('describePlan', () => {
         sidekiq: bundle exec sidekiq -c 1 -t 25 -g sidekiq
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq.ready
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08 unless you do: Ruby grows its heap only when less than 8 % of it is free, not 20 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15 unless you do: Ruby grows its heap until 15 % of it is free, not 40 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30 unless you do: Ruby may return pages when more than 30 % of its heap is free, not 65 %
           sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
           sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
           sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
@@ -130,7 +139,8 @@ describe('describePlan', () => {
       PORT: '5006',
     };
     const pools = { STREAMING_DB_POOL: '2', MALLOC_ARENA_MAX: '2', MAGICK_MEMORY_LIMIT: '0', MAGICK_MAP_LIMIT: '0' };
-    const rest = { VIPS_CONCURRENCY: '1', VIPS_DISC_THRESHOLD: '50m', WEB_CONCURRENCY: '0' };
+    const images = { VIPS_CONCURRENCY: '1', VIPS_DISC_THRESHOLD: '50m' };
+    const rest = { ...images, WEB_CONCURRENCY: '0', SUPERVISE_RUBY_GC: 'default' };
     const place = checkout({ quota: quota('512M') });
     expect(told('web', { ...env, ...pools, ...rest }, place)).toMatchInlineSnapshot(`
       "web:
@@ -173,6 +183,9 @@ describe('describePlan', () => {
           /api/v1/streaming -> streaming (unix:/tmp/run/streaming.sock), everything else -> puma (unix:/tmp/run/puma.sock)
         puma: bundle exec puma -C config/puma.rb
           environment: SOCKET=/tmp/run/puma.sock no PORT no BIND
+          sets RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08 unless you do: Ruby grows its heap only when less than 8 % of it is free, not 20 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15 unless you do: Ruby grows its heap until 15 % of it is free, not 40 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30 unless you do: Ruby may return pages when more than 30 % of its heap is free, not 65 %
           starts at once
           ready when unix:/tmp/run/puma.sock/health answers
           5 threads, 10 database connections, 30 Redis connections, 362 MB
@@ -257,6 +270,9 @@ describe('describePlan', () => {
         sidekiq-1: bundle exec sidekiq -c 10 -t 55 -g sidekiq-1
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-1.ready
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08 unless you do: Ruby grows its heap only when less than 8 % of it is free, not 20 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15 unless you do: Ruby grows its heap until 15 % of it is free, not 40 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30 unless you do: Ruby may return pages when more than 30 % of its heap is free, not 65 %
           sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
           sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
           sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
@@ -267,6 +283,9 @@ describe('describePlan', () => {
         sidekiq-2: bundle exec sidekiq -c 5 -t 55 -g sidekiq-2 -q default,8 -q push,6
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq-2.ready
           sets MALLOC_ARENA_MAX=2 unless you do: ruby's threads leave half as much memory unused
+          sets RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08 unless you do: Ruby grows its heap only when less than 8 % of it is free, not 20 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15 unless you do: Ruby grows its heap until 15 % of it is free, not 40 %
+          sets RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30 unless you do: Ruby may return pages when more than 30 % of its heap is free, not 65 %
           sets MAGICK_MEMORY_LIMIT=1280MiB unless you do: half the quota for one image, the rest of it on disk
           sets MAGICK_MAP_LIMIT=1280MiB unless you do: half the quota, as MAGICK_MEMORY_LIMIT
           sets VIPS_CONCURRENCY=1 unless you do: each thread of libvips has buffers of its own
@@ -309,7 +328,8 @@ describe('describePlan', () => {
   });
 
   test('what is switched off is not told, and what is done about memory is', () => {
-    const env = { MALLOC_ARENA_MAX: '2', MAGICK_MEMORY_LIMIT: '64MiB', VIPS_CONCURRENCY: '2' };
+    const chosen = { MALLOC_ARENA_MAX: '2', SUPERVISE_RUBY_GC: 'default' };
+    const env = { ...chosen, MAGICK_MEMORY_LIMIT: '64MiB', VIPS_CONCURRENCY: '2' };
     const text = told('worker', env, checkout({ quota: quota('512M') }));
     expect(text.match(/sets \S+/g)).toEqual(['sets MAGICK_MAP_LIMIT=256MiB', 'sets VIPS_DISC_THRESHOLD=51m']);
     const guard = (value: string): string | undefined =>

@@ -121,7 +121,7 @@ describe('behind it', () => {
 
   test.each(servers)('%s has a socket of its own, and no way to take the port', (name) => {
     for (const env of [INLINE, WANTED]) {
-      const set = { PORT: '5006', BIND: '[::]', MALLOC_ARENA_MAX: '2' };
+      const set = { PORT: '5006', BIND: '[::]', MALLOC_ARENA_MAX: '2', SUPERVISE_RUBY_GC: 'default' };
       const spec = child(serving('web', { ...env, ...set }, checkout({ quota: null })), name);
       const socket = `/tmp/run/${name}.sock`;
       expect(spec.env).toEqual({ SOCKET: socket, PORT: null, BIND: null });

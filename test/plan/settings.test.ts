@@ -49,6 +49,18 @@ const MAGICK: Row = {
   bad: ['256 MiB', '256mib', '-1', 'MiB', '256MiBs', '1.GiB', '.5GiB', 'half', '1,5GiB', '256MiB '],
   expected: 'a number of bytes, or a size like 256MiB',
 };
+const RATIO: Row = {
+  byDefault: null,
+  good: [
+    ['0', 0],
+    ['0.15', 0.15],
+    ['.3', 0.3],
+    ['1', 1],
+    ['1.0', 1],
+  ],
+  bad: ['-0.1', '1.1', '15%', '0,15', '1e-1', ' 0.3', '0.3 ', '.', 'low'],
+  expected: 'a number from 0 to 1, such as 0.15',
+};
 const TEXT: Row = { byDefault: null, good: [['any text', 'any text']], bad: [] };
 const BY_SHELL = ['"unclosed', "it's", 'ends with \\'];
 
@@ -271,6 +283,15 @@ const TABLE: Record<SettingName, Row> = {
   LD_PRELOAD: TEXT,
   MALLOC_ARENA_MAX: TEXT,
   MALLOC_CONF: TEXT,
+  SUPERVISE_RUBY_GC: {
+    byDefault: 'small',
+    good: ['small', 'default'].map((word) => [word, word]),
+    bad: ['Small', 'off', 'true', 'default '],
+    expected: 'small or default',
+  },
+  RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO: RATIO,
+  RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO: RATIO,
+  RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO: RATIO,
   MAGICK_MEMORY_LIMIT: MAGICK,
   MAGICK_MAP_LIMIT: MAGICK,
   VIPS_CONCURRENCY: {

@@ -22,24 +22,29 @@ const IMAGES = [
   'VIPS_CONCURRENCY=1',
   'VIPS_DISC_THRESHOLD=51m',
 ];
+const HEAP = [
+  'RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08',
+  'RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15',
+  'RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30',
+];
 const TUNED = 'MALLOC_CONF=narenas:2,dirty_decay_ms:1000';
 
 test('of a small dyno', () => {
-  expect(set('web', 'puma', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', 'WEB_CONCURRENCY=0', ...IMAGES]);
-  expect(set('worker', 'sidekiq', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...IMAGES]);
+  expect(set('web', 'puma', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP, 'WEB_CONCURRENCY=0', ...IMAGES]);
+  expect(set('worker', 'sidekiq', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP, ...IMAGES]);
   expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, small)).toEqual(['NODE_OPTIONS=--max-old-space-size=256']);
 });
 
 test('of a dyno whose quota nobody knows: what needs none', () => {
-  expect(set('web', 'puma', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2']);
-  expect(set('worker', 'sidekiq', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2']);
+  expect(set('web', 'puma', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP]);
+  expect(set('worker', 'sidekiq', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP]);
   expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
 });
 
 test('every sidekiq process of several', () => {
   const { children } = serving('worker', { SIDEKIQ_PROCESSES: '5 1:default' }, small);
   expect(children.map(({ thrift }) => thrift.map(({ variable }) => variable))).toEqual(
-    [0, 1].map(() => ['MALLOC_ARENA_MAX', ...IMAGES.map((text) => text.split('=')[0])]),
+    [0, 1].map(() => ['MALLOC_ARENA_MAX', ...[...HEAP, ...IMAGES].map((text) => text.split('=')[0])]),
   );
 });
 
@@ -48,7 +53,7 @@ test('each has a reason', () => {
   const all = [env, { RUN_STREAMING: 'true' }, {}].flatMap((one) =>
     serving('web', one, small).children.flatMap(({ thrift }) => thrift),
   );
-  expect(new Set(all.map(({ variable }) => variable)).size).toBe(9);
+  expect(new Set(all.map(({ variable }) => variable)).size).toBe(12);
   expect(all.filter(({ why }) => !/^.{15,}[^.]$/.test(why))).toEqual([]);
 });
 
@@ -137,7 +142,7 @@ describe('images', () => {
     ['2.5G', ['MAGICK_MEMORY_LIMIT=1280MiB', 'MAGICK_MAP_LIMIT=1280MiB', 'VIPS_CONCURRENCY=1']],
   ])('with a quota of %s', (size, expected) => {
     const place = checkout({ quota: quota(size) });
-    expect(set('worker', 'sidekiq', { MALLOC_ARENA_MAX: '2' }, place)).toEqual(expected);
+    expect(set('worker', 'sidekiq', { MALLOC_ARENA_MAX: '2' }, place)).toEqual([...HEAP, ...expected]);
   });
 });
 
@@ -160,8 +165,9 @@ describe('allocator', () => {
     ],
   ])('%s', (_, env, jemalloc, expected) => {
     const place = checkout({ quota: null, jemalloc });
-    expect(set('web', 'puma', env, place)).toEqual(expected);
-    expect(set('worker', 'sidekiq', env, place)).toEqual(expected);
+    const withHeap = [...expected, ...HEAP];
+    expect(set('web', 'puma', env, place)).toEqual(withHeap);
+    expect(set('worker', 'sidekiq', env, place)).toEqual(withHeap);
     expect(set('web', 'streaming', { RUN_STREAMING: 'true', ...env }, place)).toEqual([]);
     expect(makePlan('release', env, place)).toMatchObject({
       thrift: expected.map((text) => ({ variable: text.split('=')[0] })),
@@ -188,6 +194,51 @@ describe('allocator', () => {
   function fromText(assignments: readonly string[]): Record<string, string | undefined> {
     return Object.fromEntries(assignments.map((text) => text.split(/=(.*)/).slice(0, 2)) as [string, string][]);
   }
+});
+
+describe("ratios of free slots in Ruby's heap", () => {
+  const ratiosOf = (name: 'puma' | 'sidekiq', env: Environment): string[] =>
+    set('web', name, { RUN_WORKER: 'true', ...env }, unknown).filter((text) => text.startsWith('RUBY_GC_'));
+
+  test.each<[string, Environment, string[]]>([
+    ['by default', {}, HEAP],
+    ['asked for', { SUPERVISE_RUBY_GC: 'small' }, HEAP],
+    ['beside another variable of the garbage collector', { RUBY_GC_HEAP_GROWTH_FACTOR: '1.03' }, HEAP],
+    ['empty values', { RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO: '', SUPERVISE_RUBY_GC: '' }, HEAP],
+    ['switched off', { SUPERVISE_RUBY_GC: 'default' }, []],
+    ['only the minimum set', { RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO: '0.1' }, []],
+    ['only the goal set', { RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO: '0.3' }, []],
+    ['only the maximum set', { RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO: '0.5', SUPERVISE_RUBY_GC: 'small' }, []],
+  ])('%s', (_, env, expected) => {
+    expect(ratiosOf('puma', env)).toEqual(expected);
+    expect(ratiosOf('sidekiq', env)).toEqual(expected);
+  });
+
+  test('neither streaming nor release steps get them', () => {
+    expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
+    expect(JSON.stringify(makePlan('release', {}, unknown))).not.toContain('RUBY_GC_');
+  });
+
+  test.each<[string, Environment, string[]]>([
+    ['all three fit', { MIN: '0.1', GOAL: '0.2', MAX: '0.2' }, []],
+    ["a minimum that fits Ruby's own goal", { MIN: '0.3' }, []],
+    ['a goal of 0, which means no goal', { GOAL: '0' }, []],
+    ['a goal that is the minimum', { GOAL: '0.2' }, ['GOAL_RATIO=0.2: more than 0.2 and at most 0.65']],
+    ['a goal above the maximum', { GOAL: '0.5', MAX: '0.4' }, ['GOAL_RATIO=0.5: more than 0.2 and at most 0.4']],
+    ['a maximum under the minimum', { MIN: '0.5', MAX: '0.3' }, ['MAX_RATIO=0.3: more than 0.5 and at most 1']],
+    ['a minimum of 0', { MIN: '0' }, ['MIN_RATIO=0: more than 0 and at most 1']],
+  ])('%s', (_, ratios, expected) => {
+    const env = Object.fromEntries(
+      Object.entries(ratios).map(([name, value]) => [`RUBY_GC_HEAP_FREE_SLOTS_${name}_RATIO`, value]),
+    );
+    const warnings = expected.map(
+      (text) => `RUBY_GC_HEAP_FREE_SLOTS_${text.replace(': ', ' is ignored by Ruby: expected ')}`,
+    );
+    expect(warningsOf('web', env)).toEqual(warnings);
+    expect(warningsOf('worker', env)).toEqual(warnings);
+    expect(warningsOf('web', { ...env, RUN_STREAMING: 'true' })).toEqual([]);
+    expect(warningsOf('release', env)).toEqual([]);
+  });
 });
 
 describe('the heap of streaming', () => {
