@@ -1,0 +1,73 @@
+#!/bin/sh
+# debian-chroot.sh SUITE [vitest arguments]: makes or reuses the chroot in .cache/debian/SUITE and runs npm test of a new clone in
+# it. scripts/debian.js runs this as process 1 of a PID namespace, in a mount namespace of its own: nothing is unmounted here.
+set -eu
+suite=$1
+shift
+root=$(cd "$(dirname "$0")/.." && pwd)
+chroot=$root/.cache/debian/$suite
+repository=/srv/mstdn-supervise # inside the chroot
+packages='ca-certificates git nodejs npm'
+export DEBIAN_FRONTEND=noninteractive
+
+make_chroot() {
+  echo "Making a chroot of Debian $suite in $chroot" >&2
+  mkdir -p "$root/.cache/debian"
+  rm -rf "$chroot.incoming"
+  debootstrap --variant=minbase "$suite" "$chroot.incoming" "$DEBIAN_MIRROR" >&2
+  mv "$chroot.incoming" "$chroot"
+}
+
+mount_kernel_filesystems() {
+  mount -t proc proc "$chroot/proc"
+  mount --rbind /sys "$chroot/sys"
+  mount --rbind /dev "$chroot/dev"
+  mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$chroot/dev/pts"
+  mount --bind "$chroot/dev/pts/ptmx" "$chroot/dev/ptmx"
+  mount -t tmpfs -o mode=1777 tmpfs "$chroot/dev/shm"
+}
+
+# The host's way to the network: name servers, npm's settings, and a certificate that a proxy may need.
+copy_network_settings() {
+  cp --dereference /etc/resolv.conf "$chroot/etc/resolv.conf"
+  if [ -e "$HOME/.npmrc" ]; then cp "$HOME/.npmrc" "$chroot/root/.npmrc"; fi
+  if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then cp "$NODE_EXTRA_CA_CERTS" "$chroot/etc/extra-ca-certificates.crt"; fi
+}
+
+# The Nodes of an earlier clone stay: they are large, and npm test checks their versions.
+clone() {
+  rm -rf "$chroot$repository.old"
+  if [ -e "$chroot$repository" ]; then mv "$chroot$repository" "$chroot$repository.old"; fi
+  git clone --quiet "$root" "$chroot$repository"
+  if [ -e "$chroot$repository.old/.cache" ]; then mv "$chroot$repository.old/.cache" "$chroot$repository/.cache"; fi
+  rm -rf "$chroot$repository.old"
+  echo "Testing $(git -C "$chroot$repository" log -1 --format='%h %s')" >&2
+}
+
+in_chroot() {
+  chroot "$chroot" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive ${TERM:+"TERM=$TERM"} ${CI:+"CI=$CI"} \
+    ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} ${no_proxy:+"no_proxy=$no_proxy"} \
+    ${npm_config_registry:+"npm_config_registry=$npm_config_registry"} \
+    ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/etc/extra-ca-certificates.crt} "$@"
+}
+
+install_node() {
+  # shellcheck disable=SC2086 # a list of names
+  if in_chroot dpkg-query -W $packages >/dev/null 2>&1; then return; fi
+  echo "Installing Debian's packages: $packages" >&2
+  # shellcheck disable=SC2086
+  in_chroot sh -c 'apt-get -q update && apt-get -qy --no-install-recommends install "$@"' sh $packages >&2
+}
+
+[ -e "$chroot" ] || make_chroot
+mount_kernel_filesystems
+copy_network_settings
+install_node
+rm -rf "$chroot/tmp/"* # what a run left that was killed
+clone
+status=0
+in_chroot sh -c 'cd "$1" && shift && npm test -- "$@"' sh "$repository" "$@" || status=$?
+in_chroot dpkg-query -W -f '${Package} ${Version}\n' \
+  nodejs ruby puma ruby-sidekiq ruby-rails redis-server postgresql >&2 || true
+exit "$status"
