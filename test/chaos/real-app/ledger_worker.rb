@@ -28,7 +28,7 @@ at_exit { Ledger.note('end', 'sidekiq', "code#{$!.status}") if $!.is_a?(SystemEx
 
 # What Mastodon's initializer does.
 unless defined?(Rails)
-  Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)
+  Redis.silence_deprecations = true if defined?(Redis) && Redis.respond_to?(:silence_deprecations=)
   Sidekiq.configure_server do |config|
     file = File.join('tmp', ENV.fetch('MASTODON_SIDEKIQ_READY_FILENAME'))
     config.on(:startup) { FileUtils.touch(file) }

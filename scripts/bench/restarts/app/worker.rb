@@ -1,6 +1,6 @@
 # Leaves its start and its end in Redis.
 require 'sidekiq'
-Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)
+Redis.silence_deprecations = true if defined?(Redis) && Redis.respond_to?(:silence_deprecations=)
 
 class RecordedWorker
   include Sidekiq::Worker

@@ -5,6 +5,6 @@ require 'sidekiq'
 
 # As few frameworks as a dyno of Mastodon's shape needs, so that it boots fast.
 class Instance < Rails::Application
-  config.load_defaults 6.1
+  config.load_defaults Rails.gem_version.segments.first(2).join('.')
   config.api_only = true
 end

@@ -1,4 +1,5 @@
-Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=) # Sidekiq 6 on redis 4.8: a line per call
+# Sidekiq 6 uses the gem redis, which warns on each call. Sidekiq 7 uses redis-client, and does not load the constant Redis.
+Redis.silence_deprecations = true if defined?(Redis) && Redis.respond_to?(:silence_deprecations=)
 
 ready = ENV['MASTODON_SIDEKIQ_READY_FILENAME']
 raise "#{ready} is not a bare file name" if ready && File.basename(ready) != ready
