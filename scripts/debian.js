@@ -30,7 +30,7 @@ async function main([suite, ...vitestArguments]) {
     return 0;
   }
   if (!/^[a-z]+$/.test(suite ?? '')) {
-    console.error(`SUITE ${suite ?? 'is missing'}: expected the code name of a Debian release, such as trixie`);
+    console.error(`SUITE ${suite || 'is missing'}: expected the code name of a Debian release, such as trixie`);
     return 64;
   }
   if (process.getuid() !== 0) throw new CannotRun('making a chroot needs root; run it with sudo');

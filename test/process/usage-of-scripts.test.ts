@@ -12,6 +12,7 @@ function run(script: string, ...words: string[]): { status: number | null; said:
 test.each([
   ['scripts/chaos.js', /--seed S --path P[^]*--docs/],
   ['scripts/bench/main.js', /FIGURE +start, rest,[^]*--docs/],
+  ['scripts/debian.js', /SUITE \[vitest arguments\][^]*DEBIAN_MIRROR/],
 ])('%s --help tells all options, and does nothing', (script, told) => {
   const { status, said } = run(script, '--help');
   expect([status, said]).toEqual([0, expect.stringMatching(told)]);
@@ -25,6 +26,8 @@ test.each([
   ['scripts/chaos.js', '--fast', "'--fast'"],
   ['scripts/bench/main.js', 'speed', 'no figure speed; there are start,'],
   ['scripts/bench/main.js', '--docs --quick', '--docs takes all rounds'],
+  ['scripts/debian.js', '', 'SUITE is missing: expected the code name of a Debian release, such as trixie'],
+  ['scripts/debian.js', '../etc', 'SUITE ../etc: expected the code name of a Debian release'],
 ])('%s %s: one line that says what was expected, 64, and nothing is done', (script, words, expected) => {
   const { status, said } = run(script, ...words.split(' '));
   expect([status, said.trim().split('\n')]).toEqual([64, [expect.stringContaining(expected)]]);
