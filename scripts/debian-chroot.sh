@@ -12,7 +12,6 @@ export DEBIAN_FRONTEND=noninteractive
 
 make_chroot() {
   echo "Making a chroot of Debian $suite in $chroot" >&2
-  mkdir -p "$root/.cache/debian"
   rm -rf "$chroot.incoming"
   debootstrap --variant=minbase "$suite" "$chroot.incoming" "$DEBIAN_MIRROR" >&2
   mv "$chroot.incoming" "$chroot"
@@ -60,7 +59,11 @@ install_node() {
   in_chroot sh -c 'apt-get -q update && apt-get -qy --no-install-recommends install "$@"' sh $packages >&2
 }
 
+mkdir -p "$root/.cache/debian"
+exec 9>"$chroot.lock"
+flock --nonblock 9 || { echo "another run uses $chroot: wait for its end" >&2; exit 1; }
 [ -e "$chroot" ] || make_chroot
+echo force-unsafe-io >"$chroot/etc/dpkg/dpkg.cfg.d/unsafe-io" # a chroot that a crash damages is made anew
 mount_kernel_filesystems
 copy_network_settings
 install_node
