@@ -70,7 +70,7 @@ install_node
 rm -rf "$chroot/tmp/"* # what a run left that was killed
 clone
 status=0
-in_chroot sh -c 'cd "$1" && shift && npm test -- "$@"' sh "$repository" "$@" || status=$?
+in_chroot sh -c 'cd "$1" && shift && exec npm test -- "$@"' sh "$repository" "$@" || status=$?
 in_chroot dpkg-query -W -f '${Package} ${Version}\n' \
   nodejs ruby puma ruby-sidekiq ruby-rails redis-server postgresql >&2 || true
 exit "$status"
