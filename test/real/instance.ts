@@ -25,6 +25,14 @@ export function checkout(): string {
   return folder;
 }
 
+/** The major version of a gem of this machine, as Bundler chose it for the app. */
+export function majorVersionOf(gem: string): number {
+  if (lock === undefined) checkout();
+  const major = new RegExp(`^ {4}${gem} \\((\\d+)\\.`, 'm').exec(lock ?? '')?.[1];
+  if (major === undefined) throw new Error(`the gem ${gem} is not in Gemfile.lock:\n${lock ?? ''}`);
+  return Number(major);
+}
+
 export type Instance = { dyno: Dyno; redis: Redis; folder: string; port: number };
 
 /** A dyno in a checkout of its own, with a Redis of its own and a port of its own. */
