@@ -3,8 +3,9 @@ import { join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { NO_APP_JSON, parseAppJson, type AppJson } from './app-json.ts';
 import { findConcurrencyScript, type ConcurrencyScript } from './buildpacks.ts';
-import { configVars, type ConfigVars } from './config-vars.ts';
+import { configVars, readByMastodon, type ConfigVars } from './config-vars.ts';
 import { makeFormation, type DynoSpec } from './formation.ts';
+import { remoteData } from './local-data.ts';
 import type { DevOptions } from './options.ts';
 import { parseProcfile } from './procfile.ts';
 
@@ -44,23 +45,34 @@ export async function readApp(options: DevOptions, env: NodeJS.ProcessEnv, home:
   const { types, problems } = parseProcfile(read(procfile));
   const json = appJson(existing(join(folder, 'app.json')) ?? (standIns ? join(home, 'app.json') : null));
   const config = await configVars(env, json.app, existing(join(folder, '.env')));
+  const remote = standIns ? [] : remoteData([...config.sources, ...(await readByMastodon(folder, config.vars))]);
   const formation = makeFormation(types, json.app, options);
   const all = [
     ...problems,
     ...json.problems,
     ...portProblems(config.port),
     ...connectionProblems(config.vars),
+    ...(options.allowRemoteData ? [] : remoteProblems(remote)),
     ...(problems.length > 0 ? [] : formation.problems),
   ];
   if (all.length > 0) throw new ConfigError(all);
   const release = types.get('release') ?? null;
   const { vars } = config;
   const concurrencyScript = findConcurrencyScript(options.buildpacks ?? json.app.buildpacks);
-  const notes = [...config.notes, ...formation.notes, ...scriptNotes(concurrencyScript, vars)];
+  const notes = [...config.notes, ...formation.notes, ...scriptNotes(concurrencyScript, vars), ...remote];
   const port = config.port === null ? null : Number(config.port);
   const connectionsMost = Number(vars.SUPERVISE_DB_CONNECTIONS ?? CONNECTIONS_MOST);
   const { dynos } = formation;
   return { folder, standIns, procfile, dynos, release, config: vars, concurrencyScript, port, connectionsMost, notes };
+}
+
+function remoteProblems(remote: readonly string[]): string[] {
+  if (remote.length === 0) return [];
+  return [
+    'dev runs migrations and sidekiq on the data of this checkout, and that is not known to be on this machine:',
+    ...remote.map((line) => `  ${line}`),
+    'point these variables at this machine, for example in .env, or use --stand-ins; --allow-remote-data skips this check',
+  ];
 }
 
 function scriptNotes(script: ConcurrencyScript | null, { WEB_CONCURRENCY }: ConfigVars): string[] {

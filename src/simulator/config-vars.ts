@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { withEnvFile } from '../host/env-file.ts';
 import type { AppJson } from './app-json.ts';
+import type { Source } from './local-data.ts';
 
 export type ConfigVars = Readonly<Record<string, string>>;
 
@@ -26,14 +29,38 @@ export async function configVars(
   env: NodeJS.ProcessEnv,
   app: AppJson,
   envFile: string | null,
-): Promise<{ vars: ConfigVars; port: string | null; notes: readonly string[] }> {
+): Promise<{ vars: ConfigVars; sources: readonly Source[]; port: string | null; notes: readonly string[] }> {
   const all = envFile === null ? env : await withFile(env, envFile);
   const given = defined(all);
   const generated = Object.fromEntries(app.secrets.map((name) => [name, secret(name)]));
   const vars = { ...OF_BUILDPACKS, ...app.env, ...generated, ...given };
   const missing = app.required.filter((name) => !vars[name]);
   const notes = missing.map((name) => `app.json requires the config var ${name}, which nobody has set`);
-  return { vars, port: all.PORT || null, notes };
+  return { vars, sources: sourcesOf(vars, env, all), port: all.PORT || null, notes };
+}
+
+/** Where each config var comes from. all: the environment with what .env adds. */
+function sourcesOf(vars: ConfigVars, env: NodeJS.ProcessEnv, all: NodeJS.ProcessEnv): Source[] {
+  const sourceOf = (name: string): string => (env[name] ? 'environment' : all[name] ? '.env' : 'app.json');
+  const entries = Object.entries(vars);
+  return ['environment', '.env', 'app.json'].map((name) => ({
+    name,
+    vars: Object.fromEntries(entries.filter(([variable]) => sourceOf(variable) === name)),
+  }));
+}
+
+/** What Rails and streaming add to the config vars by themselves, through dotenv: variables of these files that are not set.
+ * @throws ConfigError when a file cannot be read */
+export function readByMastodon(folder: string, vars: ConfigVars): Promise<Source[]> {
+  const environments = new Set([vars.RAILS_ENV ?? 'development', vars.NODE_ENV ?? 'development']);
+  const names = [...environments].flatMap((name) => [`.env.${name}.local`, `.env.${name}`]);
+  const files = ['.env', '.env.local', ...names].filter((name) => existsSync(join(folder, name)));
+  return Promise.all(
+    files.map(async (name) => {
+      const added = Object.entries(await withFile({}, join(folder, name)));
+      return { name, vars: Object.fromEntries(added.filter(([variable]) => !(variable in vars))) };
+    }),
+  );
 }
 
 async function withFile(env: NodeJS.ProcessEnv, file: string): Promise<NodeJS.ProcessEnv> {

@@ -7,6 +7,7 @@ checkout the real commands run; anywhere else small stand-ins, which need no Rub
   --procfile FILE          instead of the folder's own
   --buildpacks heroku/ruby,heroku/nodejs   in this order, instead of those in app.json
   --stand-ins              the stand-ins, in a checkout too
+  --allow-remote-data      run a checkout on a database or Redis of another machine: migrations and jobs run there
   --only web,worker        these process types alone
   --formation web=1,worker=1   so many dynos of each
   --size standard-2x       the dynos' type: eco, basic, standard-1x, standard-2x, performance-m, performance-l

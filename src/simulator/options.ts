@@ -20,6 +20,8 @@ export type DevOptions = {
   port: number | null;
   /** The stand-ins even in a checkout. */
   standIns: boolean;
+  /** A checkout may use a database and a Redis of another machine. */
+  allowRemoteData: boolean;
   page: boolean;
   timeScale: number;
   cycleEveryMs: number | null;
@@ -45,6 +47,7 @@ const WORDS = {
   quota: { type: 'string' },
   port: { type: 'string' },
   'stand-ins': { type: 'boolean' },
+  'allow-remote-data': { type: 'boolean' },
   'no-page': { type: 'boolean' },
   'time-scale': { type: 'string' },
   'cycle-every': { type: 'string' },
@@ -76,6 +79,7 @@ export function parseDevOptions(words: readonly string[], scenes: readonly strin
     quotaBytes: read('quota', bytes, 'an amount of memory like 512M or 1G, at least 16M'),
     port: read('port', port, 'a port from 1 to 65000'),
     standIns: values['stand-ins'] === true,
+    allowRemoteData: values['allow-remote-data'] === true,
     page: values['no-page'] !== true,
     timeScale: read('time-scale', scale, `a number from 1 to ${SCALE_MOST}`) ?? 1,
     cycleEveryMs: read('cycle-every', duration, 'a time like 90s, 30m or 24h, from 1s to 24d'),

@@ -7,6 +7,7 @@ import type { App } from './app.ts';
 import type { ConfigVars } from './config-vars.ts';
 import { dynoEnv } from './dyno-env.ts';
 import type { Birth } from './lives.ts';
+import { namesData } from './local-data.ts';
 import type { Ports } from './ports.ts';
 import { copyProfile } from './profile.ts';
 import { makeCommands, makeSlug } from './slug.ts';
@@ -71,8 +72,10 @@ export class Workshop {
     mkdirSync(folder);
     makeSlug(this.#home, folder);
     copyProfile(app.folder, folder);
+    // No command of a stand-in's dyno learns where the real data is.
+    const others = Object.fromEntries(Object.entries(app.config).filter(([name]) => !namesData(name)));
     const PATH = `${app.config.PATH ?? '/usr/bin:/bin'}:${dirname(process.execPath)}`;
-    const config = { ...app.config, ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }), PATH };
+    const config = { ...others, ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }), PATH };
     const standIns = { ...STAND_INS, STAND_IN_CONTROL: this.control };
     return { folder, folders: [join(this.#folder, 'commands')], config, standIns };
   }
