@@ -1,4 +1,4 @@
-// What the whole dyno takes, by the memory story of that name: the shell line, us, and what each saving is worth. Takes 4 minutes.
+// What the whole dyno takes, by the memory story of that name: the shell line, us, and what each saving is worth. Takes 5 minutes.
 import { STORIES } from '../../memory/stories.js';
 import { REAL_PARTS, REAL_RAILS } from '../debian.js';
 import { wholeDyno } from '../pictures.js';
@@ -17,4 +17,4 @@ export async function whole({ say }) {
 }
 
 const ABOUT = `\`npm run memory -- whole\`: a Rails app on real puma and sidekiq, the same jobs and 20 requests a second for each; PSS of all
-processes of the dyno, swap included. The last two rows are ours without one of its savings.`;
+processes of the dyno, swap included. The last three rows are ours without one of its savings.`;
