@@ -9,13 +9,9 @@ import { MB, mostBuffered, Producer } from './flow.ts';
 import { readReplies, statusOf, valueOf } from './messages.ts';
 import { replyOn } from './replies.ts';
 import { request, startRouter, type Rig } from './rig.ts';
+import { API, asking, SWITCHED, switched, UPGRADE } from './switching.ts';
 import { plain, Upstream } from './upstream.ts';
-import { wireTo, type Wire } from './wire.ts';
-
-const API = '/api/v1/streaming';
-const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a'];
-const SWITCHED =
-  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: b\r\n\r\n';
+import { wireTo } from './wire.ts';
 
 /** When the router has answered that, it has read what others sent before. */
 async function anotherReply(rig: Rig): Promise<void> {
@@ -57,22 +53,6 @@ async function pair(
   await once(client, 'open');
   const [other] = (await connected) as [WebSocket];
   return { client, server: other, asked: asked[0], rig };
-}
-
-/** Both ends of an upgrade, byte by byte: the upstream has the request and has not answered. */
-async function asking(clock?: FakeClock): Promise<{ client: Wire; server: Wire; streaming: Upstream; rig: Rig }> {
-  const rig = await startRouter({ streaming: 'on-demand', ...(clock ? { clock } : {}) });
-  const streaming = new Upstream(rig.streamingSocket);
-  const client = rig.client().send(request(API, { headers: UPGRADE }));
-  const server = await streaming.asked();
-  return { client, server, streaming, rig };
-}
-
-async function switched(clock?: FakeClock): ReturnType<typeof asking> {
-  const both = await asking(clock);
-  both.server.send(SWITCHED);
-  await both.client.until('\r\n\r\n');
-  return both;
 }
 
 test('messages go both ways, text and bytes, small and large', async () => {
