@@ -6,7 +6,7 @@ import { LINGER_MS, RETRY_AFTER_S } from './limits.ts';
 
 /** What we answer ourselves. */
 export type Answer = {
-  status: 200 | 400 | 408 | 501 | 502 | 503 | 505;
+  status: 200 | 400 | 408 | 501 | 502 | 503 | 504 | 505;
   text: string;
   headers?: Readonly<Record<string, string>>;
 };
@@ -18,6 +18,7 @@ const REASONS = {
   501: 'Not Implemented',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
+  504: 'Gateway Timeout',
   505: 'HTTP Version Not Supported',
 } as const;
 const TYPE = { 'Content-Type': 'text/plain; charset=utf-8' };

@@ -33,6 +33,12 @@ export const BUSY_RETRY_MS = 50;
 export const REPLY_HEAD_AT_MOST = 256 * 1024;
 /** The body of an answer that refuses an upgrade. */
 export const REFUSAL_AT_MOST = 64 * 1024;
+/** From a request for an upgrade to the end of the upstream's answer: as long as a request waits for an upstream that starts, and below
+ * the 30 s of the platform's edge. */
+export const UPGRADE_AT_MOST_MS = HOLD_AT_MOST_MS;
+/** From the FIN of one end of a WebSocket to the end of both. An end that has sent FIN can answer neither a ping nor a Close frame
+ * (RFC 6455, 5.5 and 7.1), so it is of no more use; a server or client that is alive closes at once. */
+export const HALF_CLOSED_AT_MOST_MS = 10_000;
 /** What a client may send behind its wish for an upgrade before that is granted. */
 export const EARLY_AT_MOST = 64 * 1024;
 /** From our last word on a connection to its end. */

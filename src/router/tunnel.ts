@@ -1,64 +1,131 @@
 import type { Socket } from 'node:net';
-import type { Gate } from './gate.ts';
+import type { Cancel } from '../host/host.ts';
+import { HALF_CLOSED_AT_MOST_MS } from './limits.ts';
+import type { Watched } from './slow-clients.ts';
+import type { Way } from './way.ts';
 
-const PEER = Symbol('peer');
-const GATE = Symbol('gate');
-/** One end of a WebSocket that we carry. What belongs to it stands on it, and all share the same few functions: there may be
- * thousands, at rest for hours, in a small dyno. */
-type End = Socket & { [PEER]?: End; [GATE]?: Gate | undefined };
-/** Whoever is inside a gate leaves it without a name. */
-const SOMEBODY = { enter(): void {}, refuse(): void {} };
+const TUNNEL = Symbol('tunnel');
+/** One end of a WebSocket that we carry. */
+type End = Socket & { [TUNNEL]?: Tunnel };
+/** A gate only counts what is inside, so the tunnel need not keep its Upgrade to leave. */
+const INSIDE = { enter(): void {}, refuse(): void {} };
 
-/** Carries bytes both ways, unread, until one end closes. */
-export function join(client: Socket, upstream: Socket, gate: Gate): void {
-  const [near, far]: [End, End] = [client, upstream];
-  near[PEER] = far;
-  far[PEER] = near;
-  near[GATE] = gate;
-  for (const end of [client, upstream]) {
+/** Carries bytes both ways, unread, until one end closes. All tunnels share the same few listeners: there may be thousands, idle for
+ * hours, in a small dyno. */
+export function join(client: Socket, upstream: Socket, way: Way): void {
+  const tunnel = new Tunnel(client, upstream, way);
+  for (const end of [client, upstream] as End[]) {
+    end[TUNNEL] = tunnel;
     end.setTimeout(0).setNoDelay();
-    end.on('data', carry).on('drain', drained).on('end', ended).on('error', failed);
+    end.on('data', onData).on('drain', onDrain).on('end', onEnd).on('error', onError);
   }
-  upstream.once('close', farClosed);
-  client.once('close', nearClosed);
+  upstream.once('close', onUpstreamClose);
+  client.once('close', onClientClose);
   client.resume();
 }
 
 export function isJoined(client: End): boolean {
-  return client[PEER] !== undefined;
+  return client[TUNNEL] !== undefined;
 }
 
-function carry(this: End, data: Buffer): void {
-  if (this[PEER]?.write(data) === false) this.pause();
+/** The two ends, and what limits their time. It is watched as a slow client while one end does not take what the other sends: the
+ * sender is paused then, and its FIN or its close cannot be seen. */
+class Tunnel implements Watched {
+  readonly #client: Socket;
+  readonly #upstream: Socket;
+  readonly #way: Way;
+  #isInside = true;
+  #cancelHalfClosed: Cancel | null = null;
+
+  constructor(client: Socket, upstream: Socket, way: Way) {
+    [this.#client, this.#upstream, this.#way] = [client, upstream, way];
+  }
+
+  get received(): number {
+    return 0;
+  }
+
+  get isReceiving(): boolean {
+    return false;
+  }
+
+  get stalledAt(): number | null {
+    const stalled = [this.#client, this.#upstream].filter(isStalled);
+    if (stalled.length === 0) return null;
+    return stalled.reduce((sum, { bytesWritten, writableLength }) => sum + bytesWritten - writableLength, 0);
+  }
+
+  giveUp(): void {
+    this.#upstream.destroy();
+    this.#client.destroy();
+  }
+
+  peerOf(end: Socket): Socket {
+    return end === this.#client ? this.#upstream : this.#client;
+  }
+
+  carry(from: Socket, data: Buffer): void {
+    if (this.peerOf(from).write(data)) return;
+    from.pause();
+    this.#way.slow.watch(this);
+  }
+
+  resume(taker: Socket): void {
+    this.peerOf(taker).resume();
+    if (this.stalledAt === null) this.#way.slow.forget(this);
+  }
+
+  /** One end has sent FIN: the other gets it too, and has some time to close. */
+  halfClose(end: Socket): void {
+    this.peerOf(end).end();
+    this.#cancelHalfClosed ??= this.#way.clock.after(HALF_CLOSED_AT_MOST_MS, () => this.#upstream.destroy());
+  }
+
+  /** Leaves the gate now: no stop waits for a client to take the last bytes. */
+  upstreamClosed(): void {
+    this.#cancelHalfClosed?.();
+    this.#leave();
+    this.#client.destroySoon();
+    if (isStalled(this.#client)) this.#way.slow.watch(this);
+  }
+
+  clientClosed(): void {
+    this.#upstream.destroy();
+    this.#way.slow.forget(this);
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#isInside) this.#way.gate.leave(INSIDE);
+    this.#isInside = false;
+  }
 }
 
-function drained(this: End): void {
-  this[PEER]?.resume();
+/** It has bytes to take before the other end may send more, or before it closes. */
+function isStalled({ destroyed, writableNeedDrain, writableEnded, writableLength }: Socket): boolean {
+  return !destroyed && (writableNeedDrain || (writableEnded && writableLength > 0));
 }
 
-function ended(this: End): void {
-  this[PEER]?.end();
+function onData(this: End, data: Buffer): void {
+  this[TUNNEL]?.carry(this, data);
 }
 
-function failed(this: End): void {
+function onDrain(this: End): void {
+  this[TUNNEL]?.resume(this);
+}
+
+function onEnd(this: End): void {
+  this[TUNNEL]?.halfClose(this);
+}
+
+function onError(this: End): void {
   this.destroy();
 }
 
-/** Nobody is with the upstream any more, however long its last words take to the client: no stop waits for those. */
-function farClosed(this: End): void {
-  const client = this[PEER];
-  if (client !== undefined) leave(client);
-  client?.destroySoon();
+function onUpstreamClose(this: End): void {
+  this[TUNNEL]?.upstreamClosed();
 }
 
-function nearClosed(this: End): void {
-  this[PEER]?.destroy();
-  leave(this);
-}
-
-/** Once, whichever end closes first. */
-function leave(client: End): void {
-  const gate = client[GATE];
-  client[GATE] = undefined;
-  gate?.leave(SOMEBODY);
+function onClientClose(this: End): void {
+  this[TUNNEL]?.clientClosed();
 }

@@ -4,7 +4,7 @@ import type { Cancel } from '../host/host.ts';
 import { answerRaw, hangUp, unavailable } from './answers.ts';
 import { pairs } from './body.ts';
 import type { Visitor } from './gate.ts';
-import { BUSY_RETRY_MS, EARLY_AT_MOST, HOLD_AT_MOST_MS, REFUSAL_AT_MOST } from './limits.ts';
+import { BUSY_RETRY_MS, EARLY_AT_MOST, REFUSAL_AT_MOST, UPGRADE_AT_MOST_MS } from './limits.ts';
 import type { ReplyHead } from './reply-head.ts';
 import { ReplyReader, type ReplyListener } from './reply-reader.ts';
 import { join } from './tunnel.ts';
@@ -23,8 +23,9 @@ export class Upgrade implements Visitor, ReplyListener {
   /** What the client has sent behind its request. */
   #early: Buffer;
   #why = '';
-  #tries = 0;
   #cancelRetry: Cancel = () => {};
+  /** null: no connection was tried yet. */
+  #cancelLimit: Cancel | null = null;
   /** Nothing is waited for any more. */
   #isOver = false;
 
@@ -35,6 +36,7 @@ export class Upgrade implements Visitor, ReplyListener {
   }
 
   enter(): void {
+    this.#cancelLimit ??= this.#way.clock.after(UPGRADE_AT_MOST_MS, this.#tooLate);
     const upstream = connect(this.#way.socket);
     this.#upstream = upstream;
     upstream.on('error', this.#failed).on('data', this.#read).once('close', this.#closed);
@@ -82,12 +84,13 @@ export class Upgrade implements Visitor, ReplyListener {
     const [client, upstream] = [this.#client, this.#upstream];
     if (upstream === null || this.#isOver) return;
     this.#isOver = true;
+    this.#cancelLimit?.();
     client.off('error', destroy).off('data', this.#hold).off('end', destroy).off('close', this.#left);
     upstream.off('error', this.#failed).off('data', this.#read).off('close', this.#closed);
     client.write(`${head(reply)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
     if (first.length > 0) client.write(first);
     if (this.#early.length > 0) upstream.write(this.#early);
-    join(client, upstream, this.#way.gate);
+    join(client, upstream, this.#way);
   }
 
   /** Read, so that we hear of it when the client leaves; and kept, not too much of it. */
@@ -103,7 +106,7 @@ export class Upgrade implements Visitor, ReplyListener {
 
   /** The upstream closed: that may be the end of a no. */
   readonly #closed = (): void => {
-    if (this.#why === 'EAGAIN' && !this.#isOver && this.#tries * BUSY_RETRY_MS < HOLD_AT_MOST_MS) return this.#retry();
+    if (this.#why === 'EAGAIN' && !this.#isOver) return this.#retry();
     if (this.#isOver || (this.#why === '' && this.#reader.closed())) return;
     this.#way.trouble.report(this.#why || 'it closed the connection');
     this.#leave();
@@ -112,9 +115,15 @@ export class Upgrade implements Visitor, ReplyListener {
 
   #retry(): void {
     this.#why = '';
-    this.#tries += 1;
     this.#cancelRetry = this.#way.clock.after(BUSY_RETRY_MS, () => this.enter());
   }
+
+  /** A stopped upstream (SIGSTOP) still accepts connections, and its requests wait without an end. */
+  readonly #tooLate = (): void => {
+    this.#way.trouble.report(`no answer to an upgrade in ${UPGRADE_AT_MOST_MS / 1000} s`);
+    this.#leave();
+    answerRaw(this.#client, { status: 504, text: `${this.#way.child} does not answer in time\n` }, this.#way.clock);
+  };
 
   /** The client went, whether it had its answer or not. */
   readonly #left = (): void => {
@@ -124,6 +133,7 @@ export class Upgrade implements Visitor, ReplyListener {
   #leave(): void {
     this.#isOver = true;
     this.#cancelRetry();
+    this.#cancelLimit?.();
     this.#client.off('data', this.#hold).off('end', destroy);
     this.#upstream?.destroy();
     this.#way.gate.leave(this);
