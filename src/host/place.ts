@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import type { Place } from '../plan/place.ts';
+import { readOpenFiles } from './open-files.ts';
 
 type Jemalloc = { enabled: boolean; file: string | null };
 const NO_JEMALLOC: Jemalloc = { enabled: false, file: null };
@@ -38,6 +39,7 @@ export function readPlace(runId: string, jemalloc = NO_JEMALLOC): Place {
     jitter: Math.random(),
     jemalloc: jemalloc.enabled ? findJemalloc(jemalloc.file) : null,
     quota: null,
+    openFiles: readOpenFiles(),
     has: {
       'config/puma.rb': has('config/puma.rb'),
       'config/environment.rb': has('config/environment.rb'),

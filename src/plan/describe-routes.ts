@@ -3,11 +3,15 @@ import { redact } from './redact.ts';
 import type { ChildSpec, RouterPlan, StopTimes, Upstream } from './spec.ts';
 
 /** Who listens where, and who gets what. */
-export function describeRoutes({ port, bind, puma, streaming }: RouterPlan): string[] {
+export function describeRoutes({ port, bind, puma, streaming, mostConnections }: RouterPlan): string[] {
   const at = bind === null ? `port ${port} of every address` : redact(address(bind, port));
   const toStreaming = streaming === null ? '' : `/api/v1/streaming -> ${upstream(streaming)}, `;
   const toPuma = `${streaming === null ? 'everything' : 'everything else'} -> ${upstream(puma)}`;
-  return [`  the router listens on ${at}`, `    ${toStreaming}${toPuma}`];
+  return [
+    `  the router listens on ${at}`,
+    `    ${toStreaming}${toPuma}`,
+    `    takes up to ${mostConnections} client connections at the same time`,
+  ];
 }
 
 /** `127.0.0.1:3000`, `[::1]:3000`. */

@@ -15,7 +15,12 @@ export type Place = {
   jemalloc: string | null;
   /** The memory that this dyno may use; null where nobody says so. */
   quota: Quota | null;
+  /** null where the limit is not known. */
+  openFiles: OpenFiles | null;
 };
+
+/** limit: how many file descriptors this process may have (`ulimit -n`). open: how many it has already. */
+export type OpenFiles = { limit: number; open: number };
 
 export type Quota = {
   bytes: number;

@@ -9,41 +9,50 @@ import { allocator, allocatorWarnings } from './allocator.ts';
 import { budgetOf } from './budget.ts';
 import { poolWarnings } from './connections.ts';
 import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
+import { filesPlan, filesProblems, filesWarnings, type FilesPlan } from './open-files.ts';
 import { concurrencyNotes } from './puma-workers.ts';
-import { idleWarnings, routerPlan, routerProblems } from './router-plan.ts';
+import { idleWarnings, routerPlan, routerProblems, type Routes } from './router-plan.ts';
 import { rubyGcWarnings } from './ruby-gc.ts';
 import { serverSpecs } from './servers.ts';
 import { readSettings, type Environment, type Settings } from './settings.ts';
-import type { ChildSpec, Plan, RouterPlan, StopTimes } from './spec.ts';
+import type { ChildSpec, Plan, StopTimes } from './spec.ts';
 
 /** What this process type runs with these variables in this place.
  * @throws ConfigError with everything that is wrong, before anything is started. */
 export function makePlan(role: Role, env: Environment, place: Place): Plan {
   const { settings, problems } = readSettings(env);
-  const plan = outline(role, settings, env, place);
+  const { plan, files } = outline(role, settings, env, place);
   if (role === 'web') problems.push(...routerProblems(settings));
   problems.push(...placeProblems(plan, settings, env, place));
+  if (files !== null) problems.push(...filesProblems(files));
   if (plan.kind === 'serve') problems.push(...queueProblems(plan, settings, place), ...memoryProblems(settings, place));
   if (problems.length > 0) throw new ConfigError(problems);
   return plan;
 }
 
-function outline(role: Role, settings: Settings, env: Environment, place: Place): Plan {
+/** files: what it needs of the limit of open files; null where nothing runs. */
+type Outline = { plan: Plan; files: FilesPlan | null };
+
+function outline(role: Role, settings: Settings, env: Environment, place: Place): Outline {
   const stop = stopTimes(settings.SUPERVISE_STOP_TIMEOUT);
   if (role !== 'release') return servePlan(role, settings, env, place, stop);
   const misses = nearMisses(env);
   if (settings.RUN_STREAMING === 'true')
-    return { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses };
+    return { plan: { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses }, files: null };
+  const files = filesPlan(place.openFiles, { children: [], isPrefixed: false }, null);
   const thrift = allocator(settings, place);
-  const warnings = [...misses, ...allocatorWarnings(settings, place)];
-  return { kind: 'release', role, steps: releaseSteps(settings, thrift), stop, thrift, warnings };
+  const warnings = [...misses, ...allocatorWarnings(settings, place), ...filesWarnings(files)];
+  return { plan: { kind: 'release', role, steps: releaseSteps(settings, thrift), stop, thrift, warnings }, files };
 }
 
-function servePlan(role: Role, settings: Settings, env: Environment, place: Place, stop: StopTimes): Plan {
-  const router = role === 'web' ? routerPlan(settings, place) : null;
+function servePlan(role: Role, settings: Settings, env: Environment, place: Place, stop: StopTimes): Outline {
+  const routes = role === 'web' ? routerPlan(settings, place) : null;
   const children =
-    role === 'web' ? webChildren(settings, place, stop, router) : sidekiqSpecs(settings, place, stop, 'at-once');
-  const budget = budgetOf(children, settings, place.quota, router !== null);
+    role === 'web' ? webChildren(settings, place, stop, routes) : sidekiqSpecs(settings, place, stop, 'at-once');
+  const budget = budgetOf(children, settings, place.quota, routes !== null);
+  const isPrefixed = settings.SUPERVISE_LOG_PREFIX === 'true';
+  const files = filesPlan(place.openFiles, { children, isPrefixed }, routes);
+  const router = routes === null ? null : { ...routes, mostConnections: files.mostConnections ?? 0 };
   const warnings = [
     ...nearMisses(env),
     ...poolWarnings(children, settings),
@@ -53,22 +62,15 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
       ? [...allocatorWarnings(settings, place), ...rubyGcWarnings(settings)]
       : []),
     ...memoryWarnings(env, place.quota),
+    ...filesWarnings(files),
     ...(role === 'web' ? idleWarnings(settings, env) : []),
   ];
-  return {
-    kind: 'serve',
-    role,
-    children,
-    stop,
-    memory: memoryPlan(role, settings, env, place.quota),
-    router,
-    budget,
-    notes: concurrencyNotes(children, settings, env),
-    warnings,
-  };
+  const memory = memoryPlan(role, settings, env, place.quota);
+  const notes = concurrencyNotes(children, settings, env);
+  return { plan: { kind: 'serve', role, children, stop, memory, router, budget, notes, warnings }, files };
 }
 
-function webChildren(settings: Settings, place: Place, stop: StopTimes, router: RouterPlan | null): ChildSpec[] {
+function webChildren(settings: Settings, place: Place, stop: StopTimes, router: Routes | null): ChildSpec[] {
   const servers = serverSpecs(settings, place, stop, router);
   if (!settings.RUN_WORKER) return servers;
   const atMostMs = settings.SUPERVISE_START_TIMEOUT;

@@ -5,8 +5,11 @@ import { pumaProcesses } from './puma-workers.ts';
 import type { Environment, Settings } from './settings.ts';
 import type { RouterPlan, Upstream } from './spec.ts';
 
+/** Without what is known only once the children are. */
+export type Routes = Omit<RouterPlan, 'mostConnections'>;
+
 /** The router of a web dyno; null where puma or streaming listens on the dyno's port itself. */
-export function routerPlan(settings: Settings, { socketFolder: folder, quota }: Place): RouterPlan | null {
+export function routerPlan(settings: Settings, { socketFolder: folder, quota }: Place): Routes | null {
   if (!hasRouter(settings)) return null;
   const { PORT, BIND, RUN_STREAMING } = settings;
   const upstream = (child: 'puma' | 'streaming', onDemand: boolean, keeps: number): Upstream => {

@@ -3,8 +3,9 @@ import { databaseConnections, ownPool, pumaThreads, redisConnections } from './c
 import { listening } from './listening.ts';
 import type { Place } from './place.ts';
 import { withoutBuildpackValue } from './puma-workers.ts';
+import type { Routes } from './router-plan.ts';
 import type { Settings } from './settings.ts';
-import type { ChildSpec, RouterPlan, StopTimes } from './spec.ts';
+import type { ChildSpec, StopTimes } from './spec.ts';
 import { environmentOf, thriftOf } from './thrift.ts';
 
 /** Milliseconds: a request that takes longer, such as an upload, is left to puma's own drain. */
@@ -13,14 +14,14 @@ const DRAIN_AT_MOST_MS = 10_000;
 type Servers = [first: ChildSpec, ...more: ChildSpec[]];
 
 /** What answers requests in a web dyno; sidekiq waits for the first. */
-export function serverSpecs(settings: Settings, place: Place, stop: StopTimes, router: RouterPlan | null): Servers {
+export function serverSpecs(settings: Settings, place: Place, stop: StopTimes, router: Routes | null): Servers {
   if (router !== null) return behind(router, settings, place, stop);
   if (settings.RUN_STREAMING === 'true') return [streamingSpec(settings, place, null, !settings.RUN_WORKER)];
   return [pumaSpec(settings, place, null)];
 }
 
 /** `inline` starts streaming beside puma, not after it: it takes a second of CPU, and does not need Rails to answer. */
-function behind({ puma, streaming }: RouterPlan, settings: Settings, place: Place, stop: StopTimes): Servers {
+function behind({ puma, streaming }: Routes, settings: Settings, place: Place, stop: StopTimes): Servers {
   const first = routedPuma(pumaSpec(settings, place, puma.socket), stop);
   if (streaming === null) return [first];
   const second = streamingSpec(settings, place, streaming.socket, false);

@@ -102,6 +102,8 @@ export type RouterPlan = {
   folder: string;
   puma: Upstream;
   streaming: Upstream | null;
+  /** How many clients may be connected at the same time; more are closed at once. */
+  mostConnections: number;
 };
 /** Who is behind the router, and on which unix socket. keeps: how many connections may be kept for the next request, each of
  * which may hold one of its threads. */

@@ -11,6 +11,4 @@ export type RouterOptions = {
   ask: (demand: Demand) => void;
   /** Why there is no memory to start another child now; null when there is. */
   shortage: () => string | null;
-  /** Connections at the same time; more are closed at once. */
-  mostConnections: number;
 };

@@ -47,7 +47,8 @@ export class Router {
   #left = (): void => {};
 
   constructor(options: RouterOptions) {
-    const { plan, clock, tell, mostConnections } = options;
+    const { plan, clock, tell } = options;
+    const { mostConnections } = plan;
     this.#plan = plan;
     this.#clock = clock;
     this.#slow = new SlowClients(clock);

@@ -10,6 +10,7 @@ const REST = {
   jitter: expect.any(Number) as number,
   jemalloc: null,
   quota: null,
+  openFiles: { limit: expect.any(Number) as number, open: expect.any(Number) as number },
 };
 
 function enter(place: string): void {

@@ -1,7 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { mostOpenFiles } from '../../src/host/open-files.ts';
 import { makePrivateFolder, removePrivateFolder } from '../../src/host/private-folder.ts';
 import { removeSocket } from '../../src/host/remove-socket.ts';
 import { tempFolder } from '../harness/dyno.ts';
@@ -41,9 +40,4 @@ test('a socket goes, one that is not there hurts nobody, and a folder in its pla
   removeSocket(socket);
   removeSocket(folder);
   expect([existsSync(socket), existsSync(folder)]).toEqual([false, true]);
-});
-
-test('how many files we may have open', () => {
-  const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-  expect(mostOpenFiles()).toBe(Number(soft));
 });

@@ -42,10 +42,20 @@ export function quota(size: keyof typeof SIZES, killsAtPercent = 200): Quota {
 
 const ENOUGH = { SUPERVISE_DB_CONNECTIONS: '1000', SUPERVISE_REDIS_CONNECTIONS: '1000' } as const;
 
+/** As Docker has it. */
+const OPEN_FILES = { limit: 1_048_576, open: 20 };
+
 /** A Mastodon checkout at /app, in a dyno with room for anything. */
 export function checkout(changes: Partial<Place> = {}): Place {
   const has = { 'config/puma.rb': true, 'config/environment.rb': true, streaming: true };
-  const rest = { runId: 'run', socketFolder: '/tmp/run', jitter: 0.5, jemalloc: null, quota: quota('2.5G') };
+  const rest = {
+    runId: 'run',
+    socketFolder: '/tmp/run',
+    jitter: 0.5,
+    jemalloc: null,
+    quota: quota('2.5G'),
+    openFiles: OPEN_FILES,
+  };
   return { folder: '/app', has, sidekiqYml: SIDEKIQ_YML, ...rest, ...changes };
 }
 

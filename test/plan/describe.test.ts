@@ -146,6 +146,7 @@ describe('describePlan', () => {
       "web:
         the router listens on port 5006 of every address
           /api/v1/streaming -> streaming (unix:/tmp/run/streaming.sock), everything else -> puma (unix:/tmp/run/puma.sock)
+          takes up to 10000 client connections at the same time
         puma: bundle exec puma -C config/puma.rb
           environment: SOCKET=/tmp/run/puma.sock no PORT no BIND
           starts at once
@@ -181,6 +182,7 @@ describe('describePlan', () => {
       "web:
         the router listens on [::1]:3000
           /api/v1/streaming -> streaming (unix:/tmp/run/streaming.sock), everything else -> puma (unix:/tmp/run/puma.sock)
+          takes up to 10000 client connections at the same time
         puma: bundle exec puma -C config/puma.rb
           environment: SOCKET=/tmp/run/puma.sock no PORT no BIND
           sets RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO=0.08 unless you do: Ruby grows its heap only when less than 8 % of it is free, not 20 %

@@ -43,7 +43,9 @@ describe('who has a router', () => {
       { puma: PUMA, streaming: ON_DEMAND },
     ],
   ])('web with %o', (env, expected) => {
-    expect(router(env)).toEqual(expected && { port: 3000, bind: null, folder: '/tmp/run', ...expected });
+    expect(router(env)).toEqual(
+      expected && { port: 3000, bind: null, folder: '/tmp/run', mostConnections: 10_000, ...expected },
+    );
   });
 
   test.each(WITH_A_ROUTER)('a worker never, with %o: its plan is the same', (env) => {

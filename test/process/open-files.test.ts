@@ -57,7 +57,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
       await Promise.race([dyno.says(/puma is ready/), dyno.exited]);
       const [, refusedAt, needed] = REFUSED.exec(dyno.output) ?? [];
       if (refusedAt === undefined) {
-        expect(limit).toBeGreaterThanOrEqual(40);
+        expect(limit).toBeGreaterThanOrEqual(36);
         expect(LIMIT.exec(dyno.output)?.[1]).toBe(String(limit));
         expect(await get({ host: '127.0.0.1', port }, '/')).toMatchObject({ status: 200 });
         return stopped(dyno);

@@ -38,12 +38,12 @@ export class Rig {
           streaming === null
             ? null
             : { child: 'streaming', socket: this.streamingSocket, onDemand: streaming === 'on-demand', keeps: 0 },
+        mostConnections,
       },
       clock,
       tell: (fact) => this.facts.push(fact),
       ask: (demand) => this.demands.push(demand),
       shortage: () => this.shortage,
-      mostConnections,
     });
   }
 
