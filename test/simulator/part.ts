@@ -33,7 +33,7 @@ export function standIn(
     start: (args = [], env = {}, cwd = workFolder()) =>
       startDyno({
         command: [node, file, ...args],
-        env: { STAND_IN_BOOT_MS: '0', STAND_IN_JOB_MS: '0', ...env },
+        env: { STAND_IN_BOOT_MS: '0', STAND_IN_JOB_MS: '0', STAND_IN_REDIS_MS: '0', ...env },
         cwd,
       }),
     slowBoot: { STAND_IN_BOOT_MS: '600000' },

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
+import { echoes, openWebSocket } from '../harness/web-socket.ts';
 import { describeCluster } from './cluster-behaviour.ts';
 import { freePort } from './free-port.ts';
 import { get } from './get.ts';
@@ -67,6 +69,24 @@ it.each(['0', '-1', 'fast'])('a stand-in refuses STAND_IN_TIME_SCALE=%s', async 
   const dyno = puma.start([], { STAND_IN_TIME_SCALE });
   expect(await dyno.exited).toEqual({ code: 1, signal: null });
   expect(dyno.output).toContain(`STAND_IN_TIME_SCALE: expected a number above 0, got ${STAND_IN_TIME_SCALE}`);
+});
+
+it('the stand-in for streaming loses a subscription that is made before its Redis is ready', async () => {
+  const port = await freePort();
+  const dyno = standIn('streaming', /^/).start([], { PORT: `${port}`, STAND_IN_REDIS_MS: '2000' });
+  await listening(dyno);
+  const early = await openWebSocket(port, 'early');
+  expect(await echoes(early)).toBe(false);
+  expect(dyno.output).toContain('Error subscribing');
+  const open = { count: 0 };
+  await eventually(async () => expect(await echoes(await openWebSocket(port, `late-${open.count++}`))).toBe(true));
+  const second = await openWebSocket(port, 'early');
+  expect(await Promise.all([echoes(early), echoes(second)])).toEqual([false, false]);
+  for (const client of [early, second]) {
+    client.close();
+    await once(client, 'close');
+  }
+  expect(await echoes(await openWebSocket(port, 'early'))).toBe(true);
 });
 
 it('the stand-in for streaming pings its clients now and then, as the real one does every 30 s', async () => {

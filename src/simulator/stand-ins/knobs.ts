@@ -7,6 +7,8 @@ export const knobs = {
   scaledMs: (ms: number): number => ms / timeScale,
   /** Until it listens, is ready or does its task: the real ones load Rails meanwhile. */
   bootMs: milliseconds('STAND_IN_BOOT_MS', 1500),
+  /** From the moment streaming listens until its Redis connection is ready: some 10 to 100 ms for the real one behind TLS. */
+  redisMs: milliseconds('STAND_IN_REDIS_MS', 100),
   /** How long a pretend job of sidekiq takes. */
   jobMs: milliseconds('STAND_IN_JOB_MS', 400),
   /** Time between two pretend jobs; the first comes when sidekiq is ready. */

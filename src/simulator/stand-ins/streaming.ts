@@ -9,11 +9,13 @@ import { knobs } from './knobs.ts';
 import { listen } from './listen.ts';
 import { openPool, poolSize } from './pool.ts';
 import { say } from './say.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { takeWebSockets } from './web-sockets.ts';
 
 const api = '/api/v1/streaming';
 const server = createServer(answer);
-const dropWebSockets = takeWebSockets(server);
+const subscriptions = new Subscriptions();
+const dropWebSockets = takeWebSockets(server, subscriptions);
 
 await new Ballast().take(knobs.streamingBytes, knobs.bootMs);
 // A socket or port in use is no special case: it ends here, with exit code 0, and the stale socket stays.
@@ -24,6 +26,7 @@ process.on('uncaughtException', (error) => {
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, leave);
 listen(server, 4000, (address) => {
   if (process.env.SOCKET) chmodSync(process.env.SOCKET, 0o666);
+  subscriptions.connect();
   takeCommands();
   openPool(poolSize(10));
   say(`INFO: Streaming API (stand-in) now listening on ${address}`);

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { askedFor } from './asked-for.ts';
 import { knobs } from './knobs.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 /** So that nobody on the way takes a quiet connection for a dead one. */
 const PING_EVERY_MS = 30_000;
@@ -12,13 +13,19 @@ const WRONG_TOKEN = 'wrong';
 
 /**
  * Takes upgrades on any path, as the real one does. What a client sends comes back, but for
- * `{"type":"count","from":1,"to":9,"everyMs":5}`: it gets `{"count":1}` and on, one each 5 ms. Gives what drops them all.
+ * `{"type":"count","from":1,"to":9,"everyMs":5}`: it gets `{"count":1}` and on, one each 5 ms. A client whose subscription was
+ * lost receives nothing. Gives what drops them all.
  */
-export function takeWebSockets(server: Server): () => void {
+export function takeWebSockets(server: Server, subscriptions: Subscriptions): () => void {
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (isRefused(request)) refuse(socket);
-    else sockets.handleUpgrade(request, socket, head, talk);
+    const token = accessToken(request);
+    if (token === WRONG_TOKEN) return refuse(socket);
+    sockets.handleUpgrade(request, socket, head, (client) => {
+      const subscription = subscriptions.subscribe(token);
+      client.once('close', () => subscription.leave());
+      talk(client, subscription.isLive);
+    });
   });
   const pings = setInterval(() => sockets.clients.forEach((client) => client.ping()), knobs.scaledMs(PING_EVERY_MS));
   pings.unref();
@@ -27,9 +34,9 @@ export function takeWebSockets(server: Server): () => void {
   };
 }
 
-function isRefused(request: IncomingMessage): boolean {
-  const token = askedFor(request).query.get('access_token');
-  return (token ?? request.headers['sec-websocket-protocol']) === WRONG_TOKEN;
+function accessToken(request: IncomingMessage): string {
+  const inQuery = askedFor(request).query.get('access_token');
+  return inQuery ?? request.headers['sec-websocket-protocol'] ?? '';
 }
 
 function refuse(socket: Duplex): void {
@@ -38,9 +45,10 @@ function refuse(socket: Duplex): void {
   socket.end(`${head.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 }
 
-function talk(client: WebSocket): void {
+function talk(client: WebSocket, isLive: boolean): void {
   client.on('error', () => client.terminate());
   client.on('message', (data: RawData, isBinary: boolean) => {
+    if (!isLive) return;
     const wish = isBinary ? null : countWish((data as Buffer).toString());
     if (wish === null) client.send(data, { binary: isBinary });
     else count(client, wish);
