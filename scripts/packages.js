@@ -5,11 +5,13 @@ import { delimiter, join } from 'node:path';
 import { CannotRun, quietly, root } from './quietly.js';
 
 const packages = [
-  ...'ruby puma ruby-sidekiq redis-server ruby-rails ruby-pg bundler postgresql util-linux procps'.split(' '),
+  ...'ruby puma ruby-sidekiq redis-server ruby-rails ruby-pg bundler postgresql openssl util-linux procps'.split(' '),
   ...'imagemagick libvips-tools libjemalloc2 libfaketime nginx-light wrk chromium ruby-foreman'.split(' '),
 ];
 const programs =
-  'ruby puma sidekiq redis-server rails bundle postgres setpriv ps convert vips nginx wrk chromium foreman'.split(' ');
+  'ruby puma sidekiq redis-server rails bundle postgres openssl setpriv ps convert vips nginx wrk chromium foreman'.split(
+    ' ',
+  );
 
 /** Throws CannotRun, naming what is missing, where it may not install. */
 export async function installPackages(wanted = packages) {

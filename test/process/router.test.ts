@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { binary, startDyno, tempFolder, type Dyno, type DynoOptions } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
+import { echoes, openWebSocket } from '../harness/web-socket.ts';
 import { freePort, takenPort } from '../simulator/free-port.ts';
 import { get, type Answer } from '../simulator/get.ts';
 import { facts, lastLine, tiny } from './tiny.ts';
@@ -126,6 +127,20 @@ test('a second INT waits for no client that still takes its answer', async () =>
   taken = 0;
   expect(await dyno.exited).toEqual({ code: 137, signal: null });
   expect(taken, 'what the router and the kernel still had for it is more').toBeLessThan(100_000);
+});
+
+describe('streaming answers its health check before its Redis connection is ready', () => {
+  test.each(['inline', 'on-demand'])(
+    'with %s, a client that waited for it receives its events',
+    async (RUN_STREAMING) => {
+      const { dyno, port } = await startRouted({ RUN_STREAMING, STAND_IN_REDIS_MS: '400' });
+      const waited = await openWebSocket(port, 'account');
+      expect(await echoes(waited)).toBe(true);
+      expect(await echoes(await openWebSocket(port, 'account'))).toBe(true);
+      expect(dyno.output).not.toContain('Error subscribing');
+      await stopped(dyno);
+    },
+  );
 });
 
 describe('without a router', () => {

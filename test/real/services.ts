@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { tempFolder } from '../harness/dyno.ts';
+import { freePort } from '../simulator/free-port.ts';
 
 export type Redis = {
   url: string;
@@ -26,6 +27,30 @@ export async function startRedis(): Promise<Redis> {
     if (ask('ping')[0] !== 'PONG') throw new Error('redis does not answer');
   });
   return { url: `unix://${socket}`, ask };
+}
+
+export type TlsRedis = {
+  port: number;
+  /** Of its self-signed certificate for `localhost`. */
+  certificateFile: string;
+};
+
+/** A Redis of this test's own that speaks TLS only, on a port of the loopback. */
+export async function startTlsRedis(): Promise<TlsRedis> {
+  const [folder, port] = [tempFolder(), await freePort()];
+  const [certificateFile, keyFile] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'];
+  const files = ['-keyout', keyFile, '-out', certificateFile];
+  capture('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, ...files]);
+  const tls = ['--tls-port', `${port}`, '--tls-cert-file', certificateFile, '--tls-key-file', keyFile];
+  const options = ['--tls-auth-clients', 'no', '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  const server = spawnServer([], ['redis-server', '--port', '0', ...tls, ...options]);
+  onTestFinished(() => stop(server, 'SIGKILL'));
+  const ping = ['-p', `${port}`, '--tls', '--cacert', certificateFile, 'ping'];
+  await eventually(() => {
+    if (lines(capture('redis-cli', ping))[0] !== 'PONG') throw new Error('redis does not answer');
+  });
+  return { port, certificateFile };
 }
 
 export const PASSWORD = 'correct-horse';
