@@ -6,8 +6,13 @@ import type { Cancel, Child, Clock, Process } from './host.ts';
 
 const ASK_AT_LEAST_AFTER_MS = 50;
 const ASK_AT_MOST_EVERY_MS = 1000;
+/** The settling time is split into this many pauses between checks, so that a stalled process cannot settle meanwhile. */
+const SETTLING_CHECKS = 5;
 /** A server that accepts before it can answer, as puma does while it preloads, is given this long. */
 const ANSWER_WITHIN_MS = 30_000;
+
+/** Bytes up to the end of the status: `HTTP/1.1 200`. */
+const STATUS_END = 12;
 
 /** clear: takes away what is there for the watch; work behind a start script may bring it back after the child's end. */
 type Watch = { env: EnvironmentChange; of(started: Process): Child; clear: () => void };
@@ -86,22 +91,50 @@ function remove(file: string): void {
 /** Calls back once, when it is ready. */
 function whenReady(how: Readiness, folder: string, clock: Clock, ready: () => void): Cancel {
   return how.by === 'file'
-    ? poll(clock, ready, (answer) => answer(isTouched(join(folder, 'tmp', how.name))))
-    : poll(clock, ready, (answer) => knock(how, answer));
+    ? poll(clock, 0, ready, (answer) => answer(isTouched(join(folder, 'tmp', how.name))))
+    : poll(clock, how.settleMs, ready, (answer) => knock(how, answer));
 }
 
-/** Asks until the answer is yes, after a fifth of the time that has passed each time: often enough to be told in time, and
- * not so often that it is work while puma boots. `ask` may give back how to take the question back. */
-function poll(clock: Clock, ready: () => void, ask: (answer: (yes: boolean) => void) => Cancel | void): Cancel {
+type Progress = {
+  /** Checks in a row that have passed, up to now. */
+  passed: number;
+  /** Since the start of the child. */
+  elapsedMs: number;
+  settleMs: number;
+};
+
+/**
+ * The time until the next check; null: the child is ready. While the child boots, a check comes after a fifth of the time that has
+ * passed: often enough to see it in time, and not so often that it costs CPU time while puma boots. Once a check has passed, the
+ * checks of the settling time must pass too; `passed` starts again at 0 when one fails.
+ */
+export function pauseBeforeCheck({ passed, elapsedMs, settleMs }: Progress): number | null {
+  if (passed === 0) return Math.min(ASK_AT_MOST_EVERY_MS, Math.max(ASK_AT_LEAST_AFTER_MS, elapsedMs / 5));
+  return settleMs === 0 || passed > SETTLING_CHECKS ? null : settleMs / SETTLING_CHECKS;
+}
+
+/** Checks until the child is ready. `check` may return a function that cancels the check. */
+function poll(
+  clock: Clock,
+  settleMs: number,
+  ready: () => void,
+  check: (result: (hasPassed: boolean) => void) => Cancel | void,
+): Cancel {
   const startedAtMs = clock.now();
+  let passed = 0;
   let cancel: Cancel = () => {};
-  const again = (): void => {
-    const pauseMs = Math.min(ASK_AT_MOST_EVERY_MS, Math.max(ASK_AT_LEAST_AFTER_MS, (clock.now() - startedAtMs) / 5));
+  const checkAgain = (): void => {
+    const pauseMs = pauseBeforeCheck({ passed, elapsedMs: clock.now() - startedAtMs, settleMs });
+    if (pauseMs === null) return ready();
     cancel = clock.after(pauseMs, () => {
-      cancel = ask((yes) => (yes ? ready() : again())) ?? cancel;
+      const result = (hasPassed: boolean): void => {
+        passed = hasPassed ? passed + 1 : 0;
+        checkAgain();
+      };
+      cancel = check(result) ?? cancel;
     });
   };
-  again();
+  checkAgain();
   return () => cancel();
 }
 
@@ -113,7 +146,8 @@ function isTouched(file: string): boolean {
   }
 }
 
-/** Any HTTP answer is a yes: Rails may well refuse our host name or ask for https. */
+/** Without a settling time any HTTP answer passes: Rails may well refuse our host name or ask for https. A server that has to
+ * settle must also not report an error of its own. */
 function knock(how: Readiness & { by: 'http' }, answer: (yes: boolean) => void): Cancel {
   const socket: Socket = 'socket' in how.at ? connect(how.at.socket) : connect(how.at.port, how.at.host);
   let reply = '';
@@ -125,9 +159,9 @@ function knock(how: Readiness & { by: 'http' }, answer: (yes: boolean) => void):
   });
   socket.on('data', (text: string) => {
     reply += text;
-    if (reply.length >= 5) socket.destroy();
+    if (reply.length >= STATUS_END) socket.destroy();
   });
   socket.on('error', () => {}); // refused: not there yet; `close` follows
-  socket.once('close', () => answer(reply.startsWith('HTTP/')));
+  socket.once('close', () => answer(reply.startsWith('HTTP/') && (how.settleMs === 0 || !/^\S+ 5/.test(reply))));
   return () => socket.removeAllListeners('close').destroy();
 }

@@ -1,3 +1,4 @@
+import { describeDuration } from '../duration.ts';
 import { budgetWarnings } from './budget.ts';
 import { describeBudget, needs } from './describe-budget.ts';
 import { address, describeRoutes, startsWhen, stopsHow } from './describe-routes.ts';
@@ -100,7 +101,9 @@ function hidden(value: string): string {
 function readyWhen({ ready }: ChildSpec): string {
   if (ready.by === 'file') return `it touches tmp/${ready.name}`;
   const where = 'socket' in ready.at ? `unix:${ready.at.socket}` : `http://${address(ready.at.host, ready.at.port)}`;
-  return `${redact(where)}${ready.path} answers`;
+  const answers =
+    ready.settleMs === 0 ? 'answers' : `has answered without a 5xx status for ${describeDuration(ready.settleMs)}`;
+  return `${redact(where)}${ready.path} ${answers}`;
 }
 
 function describeQueue({ name, weight }: Queue): string {

@@ -51,16 +51,18 @@ export function size(leastBytes: number, fallback: number | null): Parser<number
   };
 }
 
-const MS: Readonly<Record<string, number>> = { '': 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const MINUTE_MS = 60_000;
+const MS: Readonly<Record<string, number>> = { '': 1000, ms: 1, s: 1000, m: MINUTE_MS, h: 3_600_000, d: 86_400_000 };
 
-/** `6h`, `90m`, `3600`; milliseconds in the settings. */
+/** `6h`, `90m`, `500ms`, `3600`; milliseconds in the settings. */
 export function duration<D extends number | null>(leastMs: number, mostMs: number, fallback: D): Parser<number | D> {
   return (text) => {
     if (text === null) return { value: fallback };
-    const [, number, unit] = /^(\d{1,9}(?:\.\d{1,3})?)([smhd]?)$/.exec(text) ?? [];
+    const [, number, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|[smhd]?)$/.exec(text) ?? [];
     const ms = number === undefined ? NaN : Math.round(Number(number) * (MS[unit ?? ''] ?? NaN));
     if (ms >= leastMs && ms <= mostMs) return { value: ms };
-    return { expected: `a time like 90s, 30m or 6h, from ${inWords(leastMs)} to ${inWords(mostMs)}` };
+    const examples = mostMs < MINUTE_MS ? '500ms or 2s' : '90s, 30m or 6h';
+    return { expected: `a time like ${examples}, from ${inWords(leastMs)} to ${inWords(mostMs)}` };
   };
 }
 

@@ -45,7 +45,7 @@ function drainMs({ killAfterMs }: StopTimes): number {
 
 function pumaSpec(settings: Settings, place: Place, socket: string | null): ChildSpec {
   const thrift = thriftOf('puma', settings, place, false);
-  const { env, ready } = listening(settings, { socket, port: 3000, path: '/health' });
+  const { env, ready } = listening(settings, { socket, port: 3000, path: '/health', settleMs: 0 });
   return {
     name: 'puma',
     kind: 'puma',
@@ -68,7 +68,8 @@ function pumaSpec(settings: Settings, place: Place, socket: string | null): Chil
 /** isAlone: nothing else runs in this dyno. */
 function streamingSpec(settings: Settings, place: Place, socket: string | null, isAlone: boolean): ChildSpec {
   const thrift = thriftOf('streaming', settings, place, isAlone);
-  const { env, ready } = listening(settings, { socket, port: 4000, path: '/api/v1/streaming/health' });
+  const settleMs = settings.SUPERVISE_STREAMING_SETTLE;
+  const { env, ready } = listening(settings, { socket, port: 4000, path: '/api/v1/streaming/health', settleMs });
   return {
     name: 'streaming',
     kind: 'streaming',

@@ -20,6 +20,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const DAY_MS = 86_400_000;
 /** With less, nobody's page could be loaded again before streaming is stopped. */
 const LEAST_IDLE_MS = 1000;
+/** Well below the 25 s for which the router holds a request (src/router/limits.ts): streaming's boot is part of them. */
+const LONGEST_SETTLE_MS = 10_000;
 
 /** Every variable that we read, in the order of the documentation. */
 export const SETTINGS = {
@@ -114,6 +116,11 @@ export const SETTINGS = {
     duration(LEAST_IDLE_MS, 7 * DAY_MS, 15 * 60_000),
     '`15m`',
     'with RUN_STREAMING=on-demand: the time without an open connection after which streaming is stopped, from `1s` to `7d`',
+  ),
+  SUPERVISE_STREAMING_SETTLE: setting(
+    duration(0, LONGEST_SETTLE_MS, 500),
+    '`500ms`',
+    'how long the health check of streaming must have answered before streaming counts as ready, from `0s` to `10s`. Streaming answers it before its Redis connection is ready: set it higher where Redis is far away',
   ),
   ...MEMORY_SETTINGS,
   SUPERVISE_LOG_FORMAT: setting(

@@ -10,8 +10,9 @@ export type ChildName = string;
 export type EnvironmentChange = Readonly<Record<string, string | null>>;
 
 export type Readiness =
-  /** Answers HTTP there, with any status. */
-  | { by: 'http'; at: { host: string; port: number } | { socket: string }; path: string }
+  /** Answers HTTP there. settleMs: for how long it must keep answering without a 5xx status; 0: its first answer counts,
+   * whatever the status. */
+  | { by: 'http'; at: { host: string; port: number } | { socket: string }; path: string; settleMs: number }
   /** Touches tmp/NAME, NAME being told in this variable. */
   | { by: 'file'; variable: string; name: string };
 

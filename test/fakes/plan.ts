@@ -13,7 +13,7 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
     env: {},
     thrift: [],
     start: 'at-once',
-    ready: { by: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/' },
+    ready: { by: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/', settleMs: 0 },
     forwards: kind === 'sidekiq' ? ['SIGTTIN'] : ['SIGUSR1', 'SIGUSR2'],
     threads: 5,
     queues: null,

@@ -11,11 +11,12 @@ import {
 } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { ExitStatus } from '../../src/exit-status.ts';
 import type { Child } from '../../src/host/host.ts';
-import { prepareWatch } from '../../src/host/readiness.ts';
+import { pauseBeforeCheck, prepareWatch } from '../../src/host/readiness.ts';
 import type { Readiness } from '../../src/plan/spec.ts';
+import { FakeClock } from '../fakes/clock.ts';
 import { child as spec } from '../fakes/plan.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -68,7 +69,7 @@ async function serve(
   });
   await new Promise<void>((resolve) => (at ? server.listen(at, resolve) : server.listen(0, '127.0.0.1', resolve)));
   const place = at ? { socket: at } : { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
-  return { ready: { by: 'http', at: place, path: '/health' }, server, visits: () => visits };
+  return { ready: { by: 'http', at: place, path: '/health', settleMs: 0 }, server, visits: () => visits };
 }
 
 test.each(['200 OK', '301 Moved', '403 Forbidden', '500 Oops', '503 Later'])('%s is an answer', async (status) => {
@@ -114,7 +115,7 @@ test('a server that takes its time is waited for, not knocked at again; an answe
 test('a unix socket that is not there yet, stale, then served', async () => {
   const at = join(folder, 'puma.sock');
   writeFileSync(at, '');
-  const { child, isReady, clock } = watch({ by: 'http', at: { socket: at }, path: '/' });
+  const { child, isReady, clock } = watch({ by: 'http', at: { socket: at }, path: '/', settleMs: 0 });
   await eventually(() => expect(clock.started).toBeGreaterThan(1));
   rmSync(at);
   const asked = clock.started;
@@ -135,7 +136,7 @@ test('an end while it knocks, or is heard, leaves no socket and no timer', async
   const connections = (): Promise<number> =>
     new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count))));
   await eventually(async () => expect(await connections()).toBe(0));
-  const refused = watch({ by: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/' });
+  const refused = watch({ by: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/', settleMs: 0 });
   await refused.end();
   await eventually(() => expect(sockets()).toHaveLength(before));
   expect([heard.isReady(), refused.isReady(), heard.clock.pending, refused.clock.pending]).toEqual([
@@ -144,6 +145,90 @@ test('an end while it knocks, or is heard, leaves no socket and no timer', async
     0,
     0,
   ]);
+});
+
+describe('settling', () => {
+  /** A server that answers its checks so, in turn, and the last one from then on; the clock moves by hand. */
+  async function settling(settleMs: number, answers: readonly string[]) {
+    const { ready, visits } = await serve((socket, _, nth) => {
+      const status = answers[Math.min(nth, answers.length) - 1];
+      if (status === 'reset') socket.resetAndDestroy();
+      else socket.end(`HTTP/1.1 ${String(status)}\r\n\r\n`);
+    });
+    const clock = new FakeClock();
+    let exit: () => void = () => {};
+    const exited = new Promise<ExitStatus>((resolve) => (exit = () => resolve({ kind: 'exited', code: 0 })));
+    const watched = prepareWatch(spec('streaming', { ready: { ...ready, settleMs } as Readiness }), folder, clock);
+    let readyAtMs: number | null = null;
+    void watched.of({ pid: 1, exited, signal: () => {} }).ready.then(() => (readyAtMs = clock.now()));
+    /** Lets the pending timer run, and its check end. */
+    const check = async (): Promise<void> => {
+      const before = visits();
+      while (clock.left > 0 && visits() === before) {
+        await clock.advance(1);
+        if (clock.left === 0) await eventually(() => expect(clock.left === 1 || readyAtMs !== null).toBe(true));
+      }
+    };
+    onTestFinished(async () => {
+      exit();
+      await exited;
+      await new Promise(setImmediate);
+      expect(clock.left).toBe(0);
+    });
+    return { clock, check, visits, readyAtMs: () => readyAtMs };
+  }
+
+  test('ready once every check of the settling time has passed', async () => {
+    const server = await settling(500, ['200 OK']);
+    await server.check();
+    const firstAtMs = server.clock.now();
+    for (let count = 1; count <= 5; count++) {
+      expect(server.readyAtMs()).toBeNull();
+      await server.check();
+    }
+    expect(server.readyAtMs()).toBe(firstAtMs + 500);
+    expect(server.visits()).toBe(6);
+  });
+
+  test.each(['reset', '503 Service Unavailable', '500 Oops'])(
+    'starts again after a check that gives %s',
+    async (bad) => {
+      const server = await settling(500, ['200 OK', '200 OK', '200 OK', bad, '200 OK']);
+      for (let count = 1; count <= 5; count++) await server.check();
+      const againAtMs = server.clock.now();
+      for (let count = 1; count <= 5; count++) {
+        expect(server.readyAtMs()).toBeNull();
+        await server.check();
+      }
+      expect(server.readyAtMs()).toBe(againAtMs + 500);
+    },
+  );
+
+  test.each(['404 Not Found', '301 Moved'])('%s is an answer, as before', async (status) => {
+    const server = await settling(500, [status]);
+    for (let count = 1; count <= 6; count++) await server.check();
+    expect(server.readyAtMs()).not.toBeNull();
+  });
+
+  test('an exit while it settles leaves no timer', async () => {
+    const server = await settling(10_000, ['200 OK']);
+    await server.check();
+    await server.check();
+    expect(server.readyAtMs()).toBeNull();
+    expect(server.clock.left).toBe(1);
+  });
+
+  test.each([
+    ['while it boots, after a fifth of the time', { passed: 0, elapsedMs: 2000, settleMs: 500 }, 400],
+    ['at the least 50 ms', { passed: 0, elapsedMs: 0, settleMs: 0 }, 50],
+    ['at the most 1 s', { passed: 0, elapsedMs: 60_000, settleMs: 500 }, 1000],
+    ['while it settles, a fifth of the settling time', { passed: 1, elapsedMs: 60_000, settleMs: 500 }, 100],
+    ['the last check of the settling time', { passed: 5, elapsedMs: 3000, settleMs: 10_000 }, 2000],
+    ['none once it has settled', { passed: 6, elapsedMs: 3000, settleMs: 500 }, null],
+    ['none after the first answer without a settling time', { passed: 1, elapsedMs: 3000, settleMs: 0 }, null],
+  ])('the next check: %s', (_, progress, pauseMs) => {
+    expect(pauseBeforeCheck(progress)).toBe(pauseMs);
+  });
 });
 
 const byFile: Readiness = { by: 'file', variable: 'READY', name: 'ready-1' };

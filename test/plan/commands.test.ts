@@ -24,7 +24,7 @@ describe('puma', () => {
       command: ['bundle', 'exec', 'puma', '-C', 'config/puma.rb'],
       env: { BIND: '0.0.0.0' },
       start: 'at-once',
-      ready: { by: 'http', at: { host: '127.0.0.1', port: 3000 }, path: '/health' },
+      ready: { by: 'http', at: { host: '127.0.0.1', port: 3000 }, path: '/health', settleMs: 0 },
       forwards: ['SIGUSR1', 'SIGUSR2'],
       thrift: [],
       threads: 5,
@@ -59,7 +59,7 @@ describe('streaming', () => {
       command: ['node', './streaming'],
       env: { BIND: '0.0.0.0' },
       start: 'at-once',
-      ready: { by: 'http', at: { host: '127.0.0.1', port: 4000 }, path: '/api/v1/streaming/health' },
+      ready: { by: 'http', at: { host: '127.0.0.1', port: 4000 }, path: '/api/v1/streaming/health', settleMs: 500 },
       forwards: [],
       thrift: [],
       threads: null,
@@ -105,8 +105,8 @@ describe('where to knock', () => {
     [{ PORT: '5006', SOCKET: '/tmp/puma.sock' }, { socket: '/tmp/puma.sock' }],
     [{ SOCKET: 'tmp/puma.sock', BIND: '::' }, { socket: 'tmp/puma.sock' }],
   ])('%o', (env, at) => {
-    expect(puma(env).ready).toEqual({ by: 'http', at, path: '/health' });
-    expect(streaming(env).ready).toEqual({ by: 'http', at, path: '/api/v1/streaming/health' });
+    expect(puma(env).ready).toEqual({ by: 'http', at, path: '/health', settleMs: 0 });
+    expect(streaming(env).ready).toEqual({ by: 'http', at, path: '/api/v1/streaming/health', settleMs: 500 });
   });
 });
 

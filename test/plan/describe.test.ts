@@ -118,7 +118,7 @@ describe('describePlan', () => {
         streaming: node '--title=my streaming' .
           environment: BIND=0.0.0.0
           starts at once
-          ready when unix:/tmp/streaming.sock/api/v1/streaming/health answers
+          ready when unix:/tmp/streaming.sock/api/v1/streaming/health has answered without a 5xx status for 500 ms
           10 database connections, 2 Redis connections, 123 MB
         stops within 30 s: TERM to all at the same time, KILL after 28.5 s
         memory: 133 MB expected (streaming 123 MB, ourselves 10 MB), no quota known
@@ -156,7 +156,7 @@ describe('describePlan', () => {
           environment: SOCKET=/tmp/run/streaming.sock no PORT no BIND DB_POOL=2
           sets NODE_OPTIONS=--max-old-space-size=128 unless you do: a quarter of the quota for its heap
           starts with the first request for it, stops when no connection to it was open for 15 min
-          ready when unix:/tmp/run/streaming.sock/api/v1/streaming/health answers
+          ready when unix:/tmp/run/streaming.sock/api/v1/streaming/health has answered without a 5xx status for 500 ms
           2 database connections, 2 Redis connections, 123 MB
         sidekiq: bundle exec sidekiq -c 2 -t 25 -g sidekiq
           environment: MASTODON_SIDEKIQ_READY_FILENAME=run-sidekiq.ready
@@ -194,7 +194,7 @@ describe('describePlan', () => {
         streaming: node ./streaming
           environment: SOCKET=/tmp/run/streaming.sock no PORT no BIND
           starts at once
-          ready when unix:/tmp/run/streaming.sock/api/v1/streaming/health answers
+          ready when unix:/tmp/run/streaming.sock/api/v1/streaming/health has answered without a 5xx status for 500 ms
           10 database connections, 2 Redis connections, 123 MB
         stops within 60 s: TERM to all at the same time, to puma when its requests in flight are answered, after 10 s at the latest; KILL after 58.5 s
         memory: 499 MB expected (puma 362 MB, streaming 123 MB, ourselves 14 MB), no quota known
@@ -249,6 +249,16 @@ describe('describePlan', () => {
       expect(line(env, /starts with .*/)).toBe(
         `starts with the first request for it, stops when no connection to it was open for ${text}`,
       );
+    });
+
+    test.each([
+      ['', 'streaming/health has answered without a 5xx status for 500 ms'],
+      ['2.5s', 'streaming/health has answered without a 5xx status for 2.5 s'],
+      ['0', 'streaming/health answers'],
+    ])('a settling time of "%s"', (SUPERVISE_STREAMING_SETTLE, text) => {
+      for (const RUN_STREAMING of ['true', 'inline', 'on-demand']) {
+        expect(line({ RUN_STREAMING, SUPERVISE_STREAMING_SETTLE }, /streaming\/health .*/)).toBe(text);
+      }
     });
 
     test.each([

@@ -119,7 +119,10 @@ describe('behind it', () => {
   });
 
   const servers = ['puma', 'streaming'] as const;
-  const health = { puma: '/health', streaming: '/api/v1/streaming/health' };
+  const health = {
+    puma: { path: '/health', settleMs: 0 },
+    streaming: { path: '/api/v1/streaming/health', settleMs: 500 },
+  };
 
   test.each(servers)('%s has a socket of its own, and no way to take the port', (name) => {
     for (const env of [INLINE, WANTED]) {
@@ -128,7 +131,7 @@ describe('behind it', () => {
       const socket = `/tmp/run/${name}.sock`;
       expect(spec.env).toEqual({ SOCKET: socket, PORT: null, BIND: null });
       expect(spec.socket).toBe(socket);
-      expect(spec.ready).toEqual({ by: 'http', at: { socket }, path: health[name] });
+      expect(spec.ready).toEqual({ by: 'http', at: { socket }, ...health[name] });
     }
   });
 

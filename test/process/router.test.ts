@@ -130,17 +130,19 @@ test('a second INT waits for no client that still takes its answer', async () =>
 });
 
 describe('streaming answers its health check before its Redis connection is ready', () => {
-  test.each(['inline', 'on-demand'])(
-    'with %s, a client that waited for it receives its events',
-    async (RUN_STREAMING) => {
-      const { dyno, port } = await startRouted({ RUN_STREAMING, STAND_IN_REDIS_MS: '400' });
-      const waited = await openWebSocket(port, 'account');
-      expect(await echoes(waited)).toBe(true);
-      expect(await echoes(await openWebSocket(port, 'account'))).toBe(true);
-      expect(dyno.output).not.toContain('Error subscribing');
-      await stopped(dyno);
-    },
-  );
+  test.each([
+    ['inline', '', '400'],
+    ['on-demand', '', '400'],
+    ['on-demand', '2s', '1500'],
+  ])('%s, settling time "%s": a client that waited receives its events', async (RUN_STREAMING, settle, redisMs) => {
+    const env = { RUN_STREAMING, SUPERVISE_STREAMING_SETTLE: settle, STAND_IN_REDIS_MS: redisMs };
+    const { dyno, port } = await startRouted(env);
+    const waited = await openWebSocket(port, 'account');
+    expect(await echoes(waited)).toBe(true);
+    expect(await echoes(await openWebSocket(port, 'account'))).toBe(true);
+    expect(dyno.output).not.toContain('Error subscribing');
+    await stopped(dyno);
+  });
 });
 
 describe('without a router', () => {
