@@ -16,6 +16,8 @@ const WAKES = Number(process.env.STREAMING_WAKES ?? 6);
 const BOOTS = Number(process.env.STREAMING_BOOTS ?? 3);
 /** Milliseconds to Redis and back. Without a settling time, the share of silent streams grows with it. */
 const ROUND_TRIP_MS = Number(process.env.STREAMING_ROUND_TRIP ?? 60);
+/** Empty: the default. */
+const SETTLE = process.env.STREAMING_SETTLE ?? '';
 /** A live stream receives its event after one round trip. */
 const SILENT_AFTER_MS = 10_000;
 const AT_MOST_MS = 60_000;
@@ -43,6 +45,7 @@ async function startRouted({ env }: Service, RUN_STREAMING: string): Promise<{ d
       STREAMING_COMMAND: program('streaming-server.js'),
       STAND_IN_BOOT_MS: '0',
       RUN_STREAMING,
+      SUPERVISE_STREAMING_SETTLE: SETTLE,
       ...env,
     },
   });
