@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,20 +16,20 @@ export function checkout(): string {
   const folder = tempFolder();
   cpSync(app, folder, { recursive: true });
   mkdirSync(join(folder, 'tmp'));
-  const file = join(folder, 'Gemfile.lock');
-  if (lock === undefined) {
-    execFileSync('bundle', ['lock', '--local', `--lockfile=${file}`], { cwd: folder, stdio: 'pipe' });
-    lock = readFileSync(file, 'utf8');
-  }
-  writeFileSync(file, lock);
+  writeFileSync(join(folder, 'Gemfile.lock'), gemfileLock());
   return folder;
 }
 
-/** The major version of a gem of this machine, as Bundler chose it for the app. */
+/** Which of this machine's gems Bundler chooses for the app. */
+function gemfileLock(): string {
+  lock ??= execFileSync('bundle', ['lock', '--local', '--print'], { cwd: app, encoding: 'utf8', stdio: 'pipe' });
+  return lock;
+}
+
+/** The major version of a gem of this machine, as Bundler chooses it for the app. */
 export function majorVersionOf(gem: string): number {
-  if (lock === undefined) checkout();
-  const major = new RegExp(`^ {4}${gem} \\((\\d+)\\.`, 'm').exec(lock ?? '')?.[1];
-  if (major === undefined) throw new Error(`the gem ${gem} is not in Gemfile.lock:\n${lock ?? ''}`);
+  const major = new RegExp(`^ {4}${gem} \\((\\d+)\\.`, 'm').exec(gemfileLock())?.[1];
+  if (major === undefined) throw new Error(`the gem ${gem} is not in Gemfile.lock:\n${gemfileLock()}`);
   return Number(major);
 }
 
