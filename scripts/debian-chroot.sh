@@ -33,13 +33,18 @@ copy_network_settings() {
   if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then cp "$NODE_EXTRA_CA_CERTS" "$chroot/etc/extra-ca-certificates.crt"; fi
 }
 
-# The Nodes of an earlier clone stay: they are large, and npm test checks their versions.
+# The downloads of an earlier clone stay. npm test checks their versions.
 clone() {
-  rm -rf "$chroot$repository.old"
-  if [ -e "$chroot$repository" ]; then mv "$chroot$repository" "$chroot$repository.old"; fi
+  old=$chroot$repository.old
+  if [ -e "$chroot$repository" ]; then
+    rm -rf "$old"
+    mv "$chroot$repository" "$old"
+  fi
   git clone --quiet "$root" "$chroot$repository"
-  if [ -e "$chroot$repository.old/.cache" ]; then mv "$chroot$repository.old/.cache" "$chroot$repository/.cache"; fi
-  rm -rf "$chroot$repository.old"
+  for downloads in node_modules .cache; do
+    if [ -e "$old/$downloads" ]; then mv "$old/$downloads" "$chroot$repository/"; fi
+  done
+  rm -rf "$old"
   echo "Testing $(git -C "$chroot$repository" log -1 --format='%h %s')" >&2
 }
 
