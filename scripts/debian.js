@@ -34,7 +34,7 @@ async function main([suite, ...vitestArguments]) {
     return 64;
   }
   if (process.getuid() !== 0) throw new CannotRun('making a chroot needs root; run it with sudo');
-  await installPackages(['debootstrap', 'git', 'util-linux']);
+  await installPackages(['debootstrap', 'debian-archive-keyring', 'git', 'util-linux']);
   return runInChroot(suite, vitestArguments);
 }
 
