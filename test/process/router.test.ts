@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -143,6 +143,48 @@ describe('streaming answers its health check before its Redis connection is read
     expect(dyno.output).not.toContain('Error subscribing');
     await stopped(dyno);
   });
+});
+
+/** A streaming server whose first process hangs for good once it has granted an upgrade: it hears no TERM. */
+const HANGS = `const { existsSync, writeFileSync } = require('node:fs');
+process.on('SIGTERM', () => process.exit(0));
+const hang = () => existsSync('hung') || (writeFileSync('hung', ''), Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+const granted = 'HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n';
+require('node:http').createServer((asked, reply) => reply.end('OK'))
+  .on('upgrade', (asked, socket) => socket.write(granted, () => setTimeout(hang, 200)))
+  .listen(process.env.SOCKET);`;
+
+/** A client that has asked for a WebSocket and has been granted it. */
+async function openTunnel(port: number): Promise<Socket> {
+  const client = connect(port, '127.0.0.1').on('error', () => {});
+  onTestFinished(() => void client.destroy());
+  const headers = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ';
+  client.write(`GET ${API} HTTP/1.1\r\nHost: a\r\n${headers}${btoa('x'.repeat(16))}\r\n\r\n`);
+  let received = '';
+  client.on('data', (data: Buffer) => (received += data.toString('latin1')));
+  await eventually(() => expect(received).toMatch(/^HTTP\/1\.1 101 /));
+  return client;
+}
+
+test.each([
+  ['is stopped by SIGSTOP', 'streaming ended with code 0'],
+  ['hangs and hears no TERM', 'streaming was killed by us'],
+])('streaming that %s is put to rest after the FIN of its last client, and serves the next one', async (how, end) => {
+  const cwd = tempFolder();
+  writeFileSync(join(cwd, 'streaming.cjs'), HANGS);
+  const command = end.includes('killed') ? { STREAMING_COMMAND: `${process.execPath} streaming.cjs` } : {};
+  const idle = { RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1s' };
+  const { dyno, port } = await startRouted({ ...idle, ...command }, { cwd });
+  const client = await openTunnel(port);
+  const started = facts(dyno).find(({ fact, child }) => fact === 'started' && child === 'streaming');
+  if (how.includes('SIGSTOP')) process.kill(Number(started?.pid), 'SIGSTOP');
+  else await eventually(() => expect(readdirSync(cwd)).toContain('hung'));
+  client.end();
+  await dyno.says(/nobody has wanted streaming for 1\.0 s/);
+  await dyno.says(new RegExp(end));
+  await openTunnel(port);
+  expect(facts(dyno).filter(({ fact, child }) => fact === 'started' && child === 'streaming')).toHaveLength(2);
+  await stopped(dyno);
 });
 
 describe('without a router', () => {

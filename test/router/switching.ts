@@ -1,4 +1,4 @@
-import { FakeClock } from '../fakes/clock.ts';
+import type { FakeClock } from '../fakes/clock.ts';
 import { request, startRouter, type Rig } from './rig.ts';
 import { Upstream } from './upstream.ts';
 import type { Wire } from './wire.ts';
