@@ -1,0 +1,84 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { readExact } from '../../src/host/process-memory.ts';
+import type { Dyno } from '../harness/dyno.ts';
+import { eventually } from '../harness/eventually.ts';
+import { alive } from '../harness/processes.ts';
+import { checkout, pidOf, startInstance, type Instance } from './instance.ts';
+import { enqueue, runs } from './jobs.ts';
+import { startRedis } from './services.ts';
+
+/** Milliseconds from the start of the dyno to the moment from which on memory grows: while nothing has booted, while puma or
+ * sidekiq has, and after the minute from which on a child that was not seen ready counts as up. */
+const INSTANTS = [
+  0, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 7000, 8000, 10_000, 12_000, 15_000, 20_000, 30_000,
+  45_000, 65_000,
+];
+/** All of them take 15 minutes: `MEMORY_INSTANTS=all npm test -- test/real/memory-early.test.ts`. */
+const instants = process.env.MEMORY_INSTANTS === 'all' ? INSTANTS : [0, 3000];
+const AT_MOST_MS = 90_000;
+
+const KILL_BYTES = 500 * 2 ** 20;
+const ENVIRONMENT = {
+  RUN_WORKER: 'true',
+  WEB_CONCURRENCY: '0',
+  SUPERVISE_START_TIMEOUT: '0',
+  SUPERVISE_MEMORY_QUOTA: '250M',
+  SUPERVISE_MEMORY_KILLS_AT: '200',
+  CONVERT: fileURLToPath(new URL('../fixtures/convert', import.meta.url)),
+};
+
+const title = 'an app that never touches the ready file, %d ms after the start of the dyno';
+describe.each(instants)(title, { timeout: 300_000 }, (instantMs) => {
+  test('a convert that takes 900 MB in 2 s is killed before the platform kills the dyno', async () => {
+    const { instance, peak, order } = await startUnready('convert', instantMs);
+    const { dyno } = instance;
+    await eventually(() => expect(dyno.output).toMatch(/; (ending|killing) convert/), instantMs + AT_MOST_MS);
+    const sidekiq = await pidOf(dyno, 'sidekiq');
+    await eventually(() => expect(instance.redis.ask('zrange', 'retry', '0', '-1').join()).toContain(order));
+    expect(alive(sidekiq)).toBe(true);
+    expect(dyno.output).not.toMatch(/(restarting|recycling) sidekiq/);
+    expect(peak()).toBeLessThan(KILL_BYTES);
+  });
+
+  test('a leaking sidekiq is restarted before the platform kills the dyno, and every job is done', async () => {
+    const { instance, peak } = await startUnready('leak', instantMs);
+    const { dyno, redis } = instance;
+    const restart = /; (restarting sidekiq at once|recycling sidekiq)/;
+    await eventually(() => expect(dyno.output).toMatch(restart), instantMs + AT_MOST_MS);
+    await dyno.says(/(sidekiq started[^]*){2}/);
+    await eventually(() => expect(new Set(runs(redis, 'finished')).size).toBe(111), AT_MOST_MS);
+    expect(runs(redis, 'finished')).toHaveLength(111);
+    expect(peak()).toBeLessThan(KILL_BYTES);
+  });
+});
+
+/** A dyno whose sidekiq has an order that begins at this instant. peak: the most that the dyno has held so far, in bytes. */
+async function startUnready(
+  what: 'convert' | 'leak',
+  instantMs: number,
+): Promise<{ instance: Instance; peak: () => number; order: string }> {
+  const folder = checkout();
+  const initializer = join(folder, 'config/initializers/sidekiq.rb');
+  writeFileSync(initializer, 'Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)\n');
+  const redis = await startRedis();
+  const [order = ''] = enqueue(redis, 1, 'InstantWorker', `${what} ${(Date.now() + instantMs) / 1000}`);
+  const instance = await startInstance({ redis, cwd: folder, env: ENVIRONMENT });
+  return { instance, peak: measure(instance.dyno), order };
+}
+
+/** Adds up what the processes of a dyno hold, page by page, ten times a second, as a platform would. */
+function measure(dyno: Dyno): () => number {
+  let peak = 0;
+  const measuring = setInterval(() => {
+    const held = dyno.look().map((pid) => readExact(pid) ?? 0);
+    peak = Math.max(
+      peak,
+      held.reduce((sum, bytes) => sum + bytes, 0),
+    );
+  }, 100);
+  onTestFinished(() => clearInterval(measuring));
+  return () => peak;
+}
