@@ -22,8 +22,9 @@ export function judgeMemory(story: Story, record: TinyRecord, cause: Moment): st
     );
 }
 
-/** The guard ends nobody before all are up, helpers apart, and fit into the quota: it knows what is up by the ready file,
- * and has to look before something of theirs grows. Infinity: it may never come to know. */
+/** Judged only from when all children are up and fit the quota, helpers apart: the guard knows what is up by the ready file, and has
+ * to look before a child grows. Before that it acts as well, but what it does depends on more than is recorded here. Infinity: it
+ * may never come to know. */
 function judgesFromMs(story: Story, record: TinyRecord): number {
   const cast = castOf(story).filter((child) => child !== 'streaming' || story.streaming === 'inline');
   if (story.tmp !== 'there' && cast.includes('sidekiq')) return Infinity;

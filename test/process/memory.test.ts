@@ -162,12 +162,45 @@ test('warn: told what would be done, and nothing is done', async () => {
   await dyno.exited;
 });
 
-test('a quota smaller than one child: the dyno lives, helpers and all', async () => {
+test('a quota smaller than one child: helpers are killed, and no child is restarted', async () => {
   const { dyno, sidekiq } = await startGuarded('', 'helper=20', { SUPERVISE_MEMORY_QUOTA: '16M' });
   process.kill(sidekiq, 'SIGUSR2');
-  await dyno.says(/helper up[^]*(memory_total[^]*){4}/);
-  expect(dyno.output).not.toMatch(/helper ended|SIGT/);
+  await dyno.says(/helper ended SIGKILL[^]*(memory_total[^]*){4}/);
+  expect(dyno.output).not.toMatch(/SIGT/);
   await stopped(dyno);
+});
+
+describe('a sidekiq that is never seen ready', () => {
+  /** sidekiq up, and no readiness of it; puma is ready or starts. */
+  async function startUnready(puma: string, sidekiq: string): Promise<{ dyno: Dyno; sidekiq: number }> {
+    const dyno = startWeb(puma, sidekiq, { env: { ...SAVE, PORT: `${await freePort()}`, SUPERVISE_MEMORY_LOG: '1' } });
+    await dyno.says(/sidekiq up[^]*memory_sidekiq=[1-9]/);
+    return { dyno, sidekiq: await pidOf(dyno, 'sidekiq') };
+  }
+
+  test('its helper is killed at the save threshold', async () => {
+    const { dyno, sidekiq } = await startUnready('', 'helper=300');
+    await growUnseen(dyno, sidekiq, 'helper up');
+    await dyno.says(/helper ended SIGKILL/);
+    expect(dyno.output).not.toMatch(/is ready|SIGTERM/);
+    await stopped(dyno);
+  });
+
+  test('it is restarted once at the save threshold; above it again, the dyno counts as too big and lives', async () => {
+    const { dyno, sidekiq } = await startUnready('', 'grow=300');
+    await growUnseen(dyno, sidekiq, 'sidekiq grown');
+    await dyno.says(/restarting sidekiq at once[^]*sidekiq up/);
+    const second = await eventually(() => {
+      const pids = [...dyno.output.matchAll(/sidekiq up (\d+)/g)].map(([, pid]) => Number(pid));
+      expect(pids).toHaveLength(2);
+      return pids[1] ?? 0;
+    });
+    process.kill(second, 'SIGUSR2');
+    await dyno.says(/sidekiq was restarted for that before: the quota is wrong or too small[^]*(memory_total[^]*){3}/);
+    expect(dyno.output.match(/sidekiq SIGTERM/g)).toHaveLength(1);
+    expect(alive(second)).toBe(true);
+    await stopped(dyno);
+  });
 });
 
 test('a sidekiq behind a wrapper that ends before it: TERM for it too, and the next one starts when it has ended', async () => {
