@@ -87,6 +87,6 @@ function restart(child: Held | null, { view, limits }: Case, lastResort: 'stop-d
 }
 
 function sayTooBig({ name }: Held, { view, limits }: Case): Choice {
-  const text = `${level(view.totalBytes, limits.bytes)}, and ${name} was restarted for that before: ${TOO_BIG}`;
+  const text = `${level(view.totalBytes, limits.bytes)}, and ${name} was restarted for that already: ${TOO_BIG}`;
   return { verdict: { type: 'say', level: 'warn', text }, changes: { fit: { state: 'too-big' } } };
 }

@@ -47,7 +47,7 @@ export const NOTHING_YET: Memory = {
 };
 
 export const TOO_BIG =
-  'the quota is wrong or too small for this dyno; no restart that would not help, only helpers are ended';
+  'the quota is wrong or too small for this dyno; helpers are still ended, children restarted only where that helps';
 
 /** It may well not run at all. */
 export function isOnDemand({ start }: ChildSpec): boolean {

@@ -368,7 +368,7 @@ describe('save, before all children are up', () => {
     const again = [held(0, 200, 760), restarted(5000, 200, 300), restarted(9000, 200, 760), restarted(9200, 200, 800)];
     expect(done(again, { up: none })).toEqual([
       'save sidekiq, else nothing',
-      '188 %, and sidekiq was restarted for that before: the quota is wrong or too small for this dyno; no restart that would not help, only helpers are ended',
+      '188 %, and sidekiq was restarted for that already: the quota is wrong or too small for this dyno; helpers are still ended, children restarted only where that helps',
     ]);
   });
 
@@ -450,7 +450,7 @@ describe('no wrong end', () => {
       ['547 %: the biggest is puma with 200 MB'],
       [],
       [
-        '547 % ever since all were up: the quota is wrong or too small for this dyno; no restart that would not help, only helpers are ended',
+        '547 % ever since all were up: the quota is wrong or too small for this dyno; helpers are still ended, children restarted only where that helps',
       ],
       [],
       [],

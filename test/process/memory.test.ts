@@ -196,7 +196,7 @@ describe('a sidekiq that is never seen ready', () => {
       return pids[1] ?? 0;
     });
     process.kill(second, 'SIGUSR2');
-    await dyno.says(/sidekiq was restarted for that before: the quota is wrong or too small[^]*(memory_total[^]*){3}/);
+    await dyno.says(/sidekiq was restarted for that already: the quota is wrong or too small[^]*(memory_total[^]*){3}/);
     expect(dyno.output.match(/sidekiq SIGTERM/g)).toHaveLength(1);
     expect(alive(second)).toBe(true);
     await stopped(dyno);
