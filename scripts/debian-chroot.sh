@@ -1,14 +1,13 @@
 #!/bin/sh
 # debian-chroot.sh SUITE [vitest arguments]: makes or reuses the chroot in .cache/debian/SUITE and runs npm test of a new clone in
-# it. scripts/debian.js runs this as process 1 of a PID namespace, in a mount namespace of its own: nothing is unmounted here.
+# it. scripts/debian.js runs this as process 1 of a PID namespace, in a mount namespace of its own, which ends with it.
 set -eu
 suite=$1
 shift
 root=$(cd "$(dirname "$0")/.." && pwd)
 chroot=$root/.cache/debian/$suite
-repository=/srv/mstdn-supervise # inside the chroot
+repository=/srv/mstdn-supervise # in the new system
 packages='ca-certificates git nodejs npm'
-export DEBIAN_FRONTEND=noninteractive
 
 make_chroot() {
   echo "Making a chroot of Debian $suite in $chroot" >&2
@@ -17,13 +16,22 @@ make_chroot() {
   mv "$chroot.incoming" "$chroot"
 }
 
-mount_kernel_filesystems() {
+mount_filesystems() {
+  mount --bind "$chroot" "$chroot" # a root has to be a mount
   mount -t proc proc "$chroot/proc"
   mount --rbind /sys "$chroot/sys"
   mount --rbind /dev "$chroot/dev"
   mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$chroot/dev/pts"
   mount --bind "$chroot/dev/pts/ptmx" "$chroot/dev/ptmx"
   mount -t tmpfs -o mode=1777 tmpfs "$chroot/dev/shm"
+}
+
+# The kernel refuses user namespaces, which some tests make, to a process that chroot(2) has moved. So this changes the root of
+# the mount namespace. From here on every path is one of the new system.
+enter() {
+  cd "$chroot"
+  pivot_root . mnt
+  umount --lazy /mnt
 }
 
 # The host's way to the network: name servers, npm's settings, and a certificate that a proxy may need.
@@ -48,8 +56,8 @@ clone() {
   echo "Testing $(git -C "$chroot$repository" log -1 --format='%h %s')" >&2
 }
 
-in_chroot() {
-  chroot "$chroot" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+run() {
+  env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive ${TERM:+"TERM=$TERM"} ${CI:+"CI=$CI"} \
     ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} ${no_proxy:+"no_proxy=$no_proxy"} \
     ${npm_config_registry:+"npm_config_registry=$npm_config_registry"} \
@@ -58,10 +66,10 @@ in_chroot() {
 
 install_node() {
   # shellcheck disable=SC2086 # a list of names
-  if in_chroot dpkg-query -W $packages >/dev/null 2>&1; then return; fi
+  if run dpkg-query -W $packages >/dev/null 2>&1; then return; fi
   echo "Installing Debian's packages: $packages" >&2
   # shellcheck disable=SC2086
-  in_chroot sh -c 'apt-get -q update && apt-get -qy --no-install-recommends install "$@"' sh $packages >&2
+  run sh -c 'apt-get -q update && apt-get -qy --no-install-recommends install "$@"' sh $packages >&2
 }
 
 mkdir -p "$root/.cache/debian"
@@ -69,13 +77,15 @@ exec 9>"$chroot.lock"
 flock --nonblock 9 || { echo "another run uses $chroot: wait for its end" >&2; exit 1; }
 [ -e "$chroot" ] || make_chroot
 echo force-unsafe-io >"$chroot/etc/dpkg/dpkg.cfg.d/unsafe-io" # a chroot that a crash damages is made anew
-mount_kernel_filesystems
+mount_filesystems
 copy_network_settings
-install_node
 rm -rf "$chroot/tmp/"* # what a run left that was killed
 clone
+enter
+install_node
+cd "$repository"
 status=0
-in_chroot sh -c 'cd "$1" && shift && exec npm test -- "$@"' sh "$repository" "$@" || status=$?
-in_chroot dpkg-query -W -f '${Package} ${Version}\n' \
+run npm test -- "$@" || status=$?
+run dpkg-query -W -f '${Package} ${Version}\n' \
   nodejs ruby puma ruby-sidekiq ruby-rails redis-server postgresql >&2 || true
 exit "$status"
