@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
 import { startDyno, type Dyno, type DynoOptions } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { checkout, endOf, lastLine, withExit } from './instance.ts';
+import { checkout, endOf, lastLine, majorVersionOf, withExit } from './instance.ts';
 import { PASSWORD, postgresOfThisFile, type Database } from './services.ts';
 
 const postgres = postgresOfThisFile();
@@ -35,9 +35,17 @@ test.each([
 const IN_QUERY =
   "select 1 from pg_stat_activity where state = 'active' and query like '%pg_sleep(600)%' and pid <> pg_backend_pid()";
 
+/** Rails 6.1 ends only after the query, so it is killed. Rails 7.2 stops waiting for the query, as in other code. */
+const IN_QUERY_CODE = majorVersionOf('railties') >= 7 ? 1 : 137;
+
 test.each([
   { name: 'that follows', work: 'sleep', env: {}, code: 1 },
-  { name: 'deep in a query', work: 'execute "select pg_sleep(600)"', env: { SUPERVISE_STOP_TIMEOUT: '4' }, code: 137 },
+  {
+    name: 'deep in a query',
+    work: 'execute "select pg_sleep(600)"',
+    env: { SUPERVISE_STOP_TIMEOUT: '4' },
+    code: IN_QUERY_CODE,
+  },
 ])('TERM to a migration $name: no new version, nothing after it runs, $code', async ({ name, work, env, code }) => {
   const { dyno, database, cached } = start(name.replaceAll(' ', '_'), `create_table :more; say "asleep"; ${work}`, env);
   await dyno.says(/asleep/);
