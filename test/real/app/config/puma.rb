@@ -12,13 +12,14 @@ socket = ENV['SOCKET']
 bind socket ? "unix://#{socket}" : "tcp://#{ENV.fetch('BIND', '127.0.0.1')}:#{ENV.fetch('PORT', 3000)}"
 
 # Ruby 3.3.8 with puma 6.6: a signal handler that writes to the pipe which puma's server thread closes can leave that thread in
-# IO#close for ever (puma/server.rb, handle_servers). A write from a thread instead of the handler ends it.
+# IO#close for ever (puma/server.rb, handle_servers). A write from another thread than the handler's avoids it.
 if RUBY_VERSION.start_with?('3.3.')
   require 'puma/server'
   Puma::Server.prepend(Module.new do
-    def stop(sync = false)
-      stopping = Thread.new { super(sync) }
-      stopping.join if sync
+    private
+
+    def notify_safely(message)
+      Thread.new { super(message) }
     end
   end)
 end
