@@ -25,7 +25,7 @@ async function startGuarded(puma: string, sidekiq: string, env: Record<string, s
 }
 
 async function pidOf(dyno: Dyno, child: string): Promise<number> {
-  return Number((await dyno.says(new RegExp(`${child} up (\\d+)`)))[1]);
+  return Number((await dyno.says(new RegExp(`[^]*${child} up (\\d+)`)))[1]); // of its last start
 }
 
 function told(dyno: Dyno, fact: string): Record<string, unknown>[] {
@@ -162,11 +162,12 @@ test('warn: told what would be done, and nothing is done', async () => {
   await dyno.exited;
 });
 
-test('a quota smaller than one child: helpers are killed, and no child is restarted', async () => {
+test('a quota smaller than one child: helpers are killed, and no child is restarted for them', async () => {
   const { dyno, sidekiq } = await startGuarded('', 'helper=20', { SUPERVISE_MEMORY_QUOTA: '16M' });
+  const outputBeforeHelper = dyno.output.length; // a child that grows through the limit while it starts may be restarted
   process.kill(sidekiq, 'SIGUSR2');
   await dyno.says(/helper ended SIGKILL[^]*(memory_total[^]*){4}/);
-  expect(dyno.output).not.toMatch(/SIGT/);
+  expect(dyno.output.slice(outputBeforeHelper)).not.toMatch(/SIGT/);
   await stopped(dyno);
 });
 
