@@ -74,7 +74,10 @@ async function startUnready(
 ): Promise<{ instance: Instance; peak: () => number; order: string }> {
   const folder = checkout();
   const initializer = join(folder, 'config/initializers/sidekiq.rb');
-  writeFileSync(initializer, 'Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)\n');
+  writeFileSync(
+    initializer,
+    'Redis.silence_deprecations = true if defined?(Redis) && Redis.respond_to?(:silence_deprecations=)\n',
+  );
   const redis = await startRedis();
   const [order = ''] = enqueue(redis, 1, 'InstantWorker', `${what} ${(Date.now() + instantMs) / 1000}`);
   const instance = await startInstance({ redis, cwd: folder, env: ENVIRONMENT });
