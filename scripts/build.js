@@ -4,6 +4,7 @@ import { build } from 'esbuild';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -18,9 +19,12 @@ import { spawnSync } from 'node:child_process';
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
-// Built beside its place and put there at once, so that nobody ever runs half a build.
+// Built beside its place and moved there when it is complete: no process ever runs half a build.
 const incoming = mkdtempSync('dist-');
-process.once('exit', () => rmSync(incoming, { recursive: true, force: true }));
+const outgoing = `${incoming}-old`;
+process.once('exit', () => {
+  for (const folder of [incoming, outgoing]) rmSync(folder, { recursive: true, force: true });
+});
 const common = {
   bundle: true,
   platform: 'node',
@@ -72,8 +76,8 @@ writeFileSync(join(incoming, 'LICENSES.txt'), licences(metafiles));
 const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json', '--outDir', join(incoming, 'types')];
 const types = spawnSync(process.execPath, tsc, { stdio: 'inherit' });
 if (types.status === 0) {
-  rmSync('dist', { recursive: true, force: true });
   chmodSync(incoming, 0o755);
+  if (existsSync('dist')) renameSync('dist', outgoing); // at once: npm 9 runs `prepare` even with --ignore-scripts, beside tests
   renameSync(incoming, 'dist');
 } else process.exitCode = 1;
 
