@@ -1,6 +1,5 @@
 import { clock } from './host/clock.ts';
-import type { RouterOptions } from './router/router-options.ts';
-import { Router } from './router/router.ts';
+import { Router, type RouterOptions } from './router/router.ts';
 
 /** A router that takes connections, and where. A file of its own, loaded only where there is something to route.
  * Rejects with the error of the port. */

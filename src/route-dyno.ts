@@ -25,10 +25,10 @@ export async function routeDyno(plan: RouterPlan, { tell, measures, shortage }: 
     return `${plan.folder} for the sockets of puma and streaming cannot be made: ${(error as Error).message}`;
   }
   try {
-    const [router, at] = await openRouter({ plan, tell, ask: (demand) => take(demand), shortage });
+    const [router, at] = await openRouter({ plan, log: tell, sendCommand: (demand) => take(demand), shortage });
     tell({ fact: 'listening', at });
     return {
-      tell: both(tell, (fact) => router.hear(fact)),
+      tell: both(tell, (fact) => router.onEvent(fact)),
       measures: joined(measures, (taker) => {
         take = taker;
         for (const demand of waiting.splice(0)) taker(demand);

@@ -1,52 +1,59 @@
-/** Bounds of the router. Times in milliseconds, sizes in bytes. */
+/** Limits of the router. Times are in milliseconds and sizes in bytes, unless the name says otherwise. */
 
-/** How long a request waits for an upstream that starts; the platform's edge gives up at 30 s (H12,
+/** How long a request waits for an upstream that starts. The platform's edge gives up at 30 s (H12,
  * https://devcenter.heroku.com/articles/request-timeout). */
-export const HOLD_AT_MOST_MS = 25_000;
-/** How many wait at the same time, for each upstream. */
-export const HOLD_AT_MOST = 100;
-/** What a client that was not served is told to wait, in seconds. */
+export const QUEUE_TIMEOUT_MS = 25_000;
+/** Queued requests for each upstream. */
+export const MAX_QUEUED = 100;
+/** Retry-After of each 503. */
 export const RETRY_AFTER_S = 5;
-/** A refusal for want of memory holds for so long, so that a crowd does not ask each time. */
-export const REFUSED_FOR_MS = 5000;
+/** After the start of an upstream was denied, new requests are rejected for this long: each would ask for the same start. */
+export const REJECT_FOR_MS = 5000;
 
-/** Longer than the platform's edge keeps an idle connection to the dyno, 90 s: it must not be us who close under it. */
+/** Longer than the 90 s for which the platform's edge keeps an idle connection to the dyno: if the router closed first, it could
+ * close under a request that is on its way. */
 export const KEEP_ALIVE_MS = 95_000;
 /** From the first byte of a request to the end of its headers. */
-export const HEADERS_WITHIN_MS = 20_000;
-/** Of all headers of a request together. */
-export const HEADERS_AT_MOST = 32 * 1024;
-/** A body of which less than this comes in, or a reply of which nothing goes out, within this time is nobody's honest
- * connection: the slowest mobile networks carry ten times as much. */
-export const SLOWEST_BYTES = 1024;
-export const SLOWEST_MS = 30_000;
-export const STALLED_REPLY_MS = 120_000;
+export const HEADERS_TIMEOUT_MS = 20_000;
+/** All headers of a request together. */
+export const MAX_HEADER_BYTES = 32 * 1024;
+/** Slowest upload allowed: this many bytes in this time. The slowest mobile networks are ten times as fast. */
+export const MIN_UPLOAD_BYTES = 1024;
+export const UPLOAD_WINDOW_MS = 30_000;
+/** A client that reads nothing of its response for this long is disconnected. */
+export const STALL_TIMEOUT_MS = 120_000;
+/** The same while the dyno stops: its shutdown waits for such a client. */
+export const STOPPING_STALL_TIMEOUT_MS = 5000;
+/** How often stalled clients are looked for while the dyno stops. */
+export const STOPPING_CHECK_MS = 1000;
+/** Requests that wait on one client connection behind the one in progress. */
+export const MAX_PIPELINED = 250;
 
-/** Requests that a client sends behind one another without a reply. */
-export const BEHIND_AT_MOST = 250;
-
-/** Less than the 5 s after which Node, and the 20 s after which puma, closes an idle connection. */
+/** Shorter than the 5 s after which Node, and the 20 s after which puma, closes an idle connection. */
 export const UPSTREAM_IDLE_MS = 4000;
-/** A unix socket whose queue is full refuses at once, where TCP would wait (EAGAIN, connect(2)): then this much later again. */
-export const BUSY_RETRY_MS = 50;
-/** Of the head of a reply. */
-export const REPLY_HEAD_AT_MOST = 256 * 1024;
-/** The body of an answer that refuses an upgrade. */
-export const REFUSAL_AT_MOST = 64 * 1024;
-/** From a request for an upgrade to the end of the upstream's answer: as long as a request waits for an upstream that starts, and below
- * the 30 s of the platform's edge. */
-export const UPGRADE_AT_MOST_MS = HOLD_AT_MOST_MS;
-/** From the FIN of one end of a WebSocket to the end of both. An end that has sent FIN can answer neither a ping nor a Close frame
- * (RFC 6455, 5.5 and 7.1), so it is of no more use; a server or client that is alive closes at once. */
-export const HALF_CLOSED_AT_MOST_MS = 10_000;
-/** What a client may send behind its wish for an upgrade before that is granted. */
-export const EARLY_AT_MOST = 64 * 1024;
-/** From our last word on a connection to its end. */
+/** A unix socket whose accept queue is full refuses at once with EAGAIN, where TCP would wait (connect(2)). The connection is then
+ * tried again after this time. */
+export const BACKPRESSURE_RETRY_MS = 50;
+/** The status line and headers of a response. */
+export const MAX_RESPONSE_HEAD_BYTES = 256 * 1024;
+/** One size line or trailer of a chunked response. */
+export const MAX_CHUNK_LINE_BYTES = 16 * 1024;
+
+/** The body of a response that rejects a WebSocket upgrade. */
+export const MAX_UPGRADE_BODY_BYTES = 64 * 1024;
+/** From an upgrade request to the end of the upstream's response: as long as a request may be queued, and below the 30 s of the
+ * platform's edge. */
+export const UPGRADE_TIMEOUT_MS = QUEUE_TIMEOUT_MS;
+/** What a client may send behind its upgrade request before the upstream has accepted the upgrade. */
+export const MAX_EARLY_BYTES = 64 * 1024;
+/** From the FIN of one end of a WebSocket to the close of both ends. An end that has sent FIN can answer neither a ping nor a Close
+ * frame (RFC 6455, 5.5 and 7.1), so the connection is of no more use. A live server or client closes at once. */
+export const HALF_CLOSE_TIMEOUT_MS = 10_000;
+
+/** How long a connection stays open, and is read, after the router has sent its last bytes on it. */
 export const LINGER_MS = 2000;
-/** From a stop to the closing of the port, and from there to the end of idle connections: who sends meanwhile is served, and
- * told to send no more here. */
+/** From the start of a shutdown to the closing of the port, and from there to the closing of idle connections. Requests that arrive
+ * in between are served with `Connection: close`. */
 export const DRAIN_GRACE_MS = 100;
-/** While stopping, a client that takes nothing of its reply for so long holds nobody up any more. */
-export const STALLED_AT_A_STOP_MS = 5000;
-/** One line of the log about the same upstream in this time. */
-export const TROUBLE_EVERY_MS = 1000;
+/** At most one warning per upstream in this time. */
+export const WARNING_INTERVAL_MS = 1000;

@@ -1,68 +1,63 @@
 import type { IncomingMessage } from 'node:http';
-import { isPrivate, peerOf } from './peer.ts';
+import type { Socket } from 'node:net';
+import { declaredHopByHop, isHopByHop } from './headers.ts';
 
-/** The end of one connection's business: not for the next. `Trailer` announces what follows a chunked body and stays. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-]);
-/** A client may not have these taken away by naming them in its Connection header. */
-const KEPT = /^(host|cookie|authorization|expect|content-|x-forwarded-|x-request-|forwarded)/;
+/** Addresses that Rails takes for proxies: loopback, private and unique local
+ * (https://api.rubyonrails.org/classes/ActionDispatch/RemoteIp.html). */
+const PRIVATE_ADDRESS = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:)/i;
 
-/** How a request goes on: the text of its head and what follows it. */
+/** A request head for an upstream, without its final empty line, and how the body behind it is framed. */
 export type RequestHead = { text: string; body: 'none' | 'length' | 'chunked' };
-/** What is wrong with a request, and its status. */
-export type BadRequest = { status: 400 | 501 | 505; why: string };
+/** A request that is not forwarded. */
+export type BadRequest = { status: 400 | 501 | 505; reason: string };
 
-/** The head as the upstream gets it, all but the empty line at its end. isUpgrade: it asks to become a WebSocket. */
+/** isUpgrade: the client asks for a WebSocket. */
 export function requestHead(request: IncomingMessage, isUpgrade: boolean): RequestHead | BadRequest {
   const { method = 'GET', url = '/', rawHeaders, headers } = request;
-  if (request.httpVersionMajor !== 1) return { status: 505, why: 'HTTP/1.0 and 1.1 are spoken here' };
+  if (request.httpVersionMajor !== 1) return { status: 505, reason: 'only HTTP/1.0 and HTTP/1.1 are supported' };
   const coding = headers['transfer-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return { status: 501, why: 'Transfer-Encoding' };
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    return { status: 501, reason: 'unsupported Transfer-Encoding' };
+  }
   const length = headers['content-length'] ?? '0';
-  if (!/^\d{1,15}$/.test(length)) return { status: 400, why: 'Content-Length' };
-  const dropped = namedIn(headers.connection);
+  if (!/^\d{1,15}$/.test(length)) return { status: 400, reason: 'invalid Content-Length' };
+  const declared = declaredHopByHop(headers.connection);
   let text = `${method} ${url} HTTP/1.1\r\n`;
-  let [hosts, forwarded] = [0, ''];
+  let [hosts, forwardedFor] = [0, ''];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || dropped?.has(lower) === true) continue;
-    if (lower === 'host') hosts += 1;
-    if (lower === 'x-forwarded-for') forwarded += forwarded === '' ? value : `, ${value}`;
+    const lowerCaseName = name.toLowerCase();
+    if (isHopByHop(lowerCaseName) || declared?.has(lowerCaseName) === true) continue;
+    if (lowerCaseName === 'host') hosts += 1;
+    if (lowerCaseName === 'x-forwarded-for') forwardedFor += forwardedFor === '' ? value : `, ${value}`;
     else text += `${name}: ${value}\r\n`;
   }
-  if (hosts > 1) return { status: 400, why: 'more than one Host' };
-  if (hosts === 0) text += 'Host: localhost\r\n'; // HTTP/1.0, as puma takes it by itself
-  text += forwardedFor(forwarded, peerOf(request.socket));
+  if (hosts > 1) return { status: 400, reason: 'more than one Host header' };
+  if (hosts === 0) text += 'Host: localhost\r\n'; // HTTP/1.0; puma does the same
+  text += forwardedForLine(forwardedFor, addressOf(request.socket));
   if (isUpgrade) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   if (coding !== undefined) return { text: `${text}Transfer-Encoding: chunked\r\n`, body: 'chunked' };
   return { text, body: Number(length) === 0 ? 'none' : 'length' };
 }
 
-/** What Rails takes for the client's address stays what it was when puma saw the peer itself: the last in this header that is
- * no proxy (a private address, or what TRUSTED_PROXY_IP lists), else the peer. So the peer stands in it where there is none
- * else. An edge that were added might count as the client of everybody. */
-function forwardedFor(so: string, peer: string): string {
-  const isNeeded = so === '' || (!isPrivate(peer) && so.split(',').every((one) => isPrivate(one.trim())));
-  const all = !isNeeded || peer === '' ? so : so === '' ? peer : `${so}, ${peer}`;
-  return all === '' ? '' : `X-Forwarded-For: ${all}\r\n`;
+/** Keeps the client address that Rails sees. Rails takes the last address in X-Forwarded-For that is no proxy (neither a private
+ * address nor in TRUSTED_PROXY_IP), else the peer. Behind the router the peer of puma is a unix socket, so the peer of the
+ * router is added where the header has no such address. It is not added otherwise: Rails might take an edge with a public
+ * address for the client of every request. */
+function forwardedForLine(received: string, peer: string): string {
+  const addresses = received === '' ? [] : [received];
+  const isPeerNeeded =
+    received === '' || (!isPrivate(peer) && received.split(',').every((part) => isPrivate(part.trim())));
+  if (isPeerNeeded && peer !== '') addresses.push(peer);
+  return addresses.length === 0 ? '' : `X-Forwarded-For: ${addresses.join(', ')}\r\n`;
 }
 
-/** The names in a Connection header that go no further; null for the usual ones. */
-export function namedIn(connection: string | undefined): ReadonlySet<string> | null {
-  if (connection === undefined || /^(keep-alive|close|upgrade)$/i.test(connection)) return null;
-  const names = connection.toLowerCase().split(',');
-  return new Set(names.map((name) => name.trim()).filter((name) => !KEPT.test(name)));
+/** '' once the client is gone. An IPv4 address is written as such on an IPv6 socket too. */
+function addressOf(client: Socket): string {
+  const address = client.remoteAddress ?? '';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
-export function isHopByHop(lower: string): boolean {
-  return HOP_BY_HOP.has(lower);
+function isPrivate(address: string): boolean {
+  return PRIVATE_ADDRESS.test(address);
 }

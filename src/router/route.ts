@@ -1,28 +1,29 @@
-/** Where a request goes. */
-export type Route = 'puma' | 'streaming' | 'refused';
+/** The upstream of a request. `rejected` is only for upgrades. */
+export type Route = 'puma' | 'streaming' | 'rejected';
 
-const PREFIX = '/api/v1/streaming';
-/** What two servers may read differently: dots as segments, anything encoded twice, slashes and backslashes in disguise. */
-const AMBIGUOUS = /(^|\/)\.{1,2}(\/|$)|\/\/|%|[\\#;]|[^\x21-\x7e]/;
+const STREAMING_PATH = '/api/v1/streaming';
+/** What two servers may read differently: dot segments, percent-encoding, doubled slashes, and characters that some servers take
+ * for a slash or for the end of the path. */
+const AMBIGUOUS_PATH = /(^|\/)\.{1,2}(\/|$)|\/\/|%|[\\#;]|[^\x21-\x7e]/;
 
-/** The upstream for a request target as it stands in the request line. Streaming sees nothing but its prefix, literally,
- * and below it plain paths only: its `/metrics` has no password. An upgrade is for streaming or for nobody.
- * upgrade: the value of the Upgrade header, null for a request that asks for none. */
+/** Chooses the upstream by the literal request target. Streaming gets its own prefix only, and plain paths below it, because
+ * its `/metrics` needs no password. Puma gets all other requests, but no upgrade.
+ * upgrade: the value of the Upgrade header; null for a request that is no upgrade. */
 export function route(method: string, target: string, upgrade: string | null): Route {
-  const isForStreaming = isBelow(pathOf(target));
-  if (upgrade === null) return isForStreaming ? 'streaming' : 'puma';
-  return isForStreaming && method === 'GET' && upgrade.toLowerCase() === 'websocket' ? 'streaming' : 'refused';
+  const isStreaming = isStreamingPath(pathOf(target));
+  if (upgrade === null) return isStreaming ? 'streaming' : 'puma';
+  return isStreaming && method === 'GET' && upgrade.toLowerCase() === 'websocket' ? 'streaming' : 'rejected';
 }
 
-/** Asks only whether streaming is well. */
+/** A health check of streaming. It does not start a stopped streaming, nor keep an idle one running. */
 export function isHealthCheck(method: string, target: string): boolean {
-  return pathOf(target) === `${PREFIX}/health` && (method === 'GET' || method === 'HEAD');
+  return pathOf(target) === `${STREAMING_PATH}/health` && (method === 'GET' || method === 'HEAD');
 }
 
-function isBelow(path: string): boolean {
-  if (!path.startsWith(PREFIX)) return false;
-  const rest = path.slice(PREFIX.length);
-  return rest === '' || (rest.startsWith('/') && !AMBIGUOUS.test(rest));
+function isStreamingPath(path: string): boolean {
+  if (!path.startsWith(STREAMING_PATH)) return false;
+  const rest = path.slice(STREAMING_PATH.length);
+  return rest === '' || (rest.startsWith('/') && !AMBIGUOUS_PATH.test(rest));
 }
 
 function pathOf(target: string): string {

@@ -1,93 +1,142 @@
 import { connect, type Socket } from 'node:net';
-import { ReplyReader, type ReplyListener } from './reply-reader.ts';
+import { toLines, toPairs, type RawHeaders } from './headers.ts';
+import type { RequestHead } from './request-head.ts';
+import { ResponseParser, type ResponseHandler } from './response-parser.ts';
 
-/** Who carries a request to an upstream. */
-export type Carrier = ReplyListener & {
-  /** The upstream has taken the connection, or will: what follows the head may be sent. */
-  connected(): void;
-  /** All that has come in so far was told. */
-  heard(): void;
-  /** The upstream takes more of the body. */
-  drained(): void;
-  /** It cannot be reached, breaks off or says what is no HTTP. stale: not a byte of a reply has come, on a connection that
-   * had served before. */
-  failed(why: string, stale: boolean): void;
-  /** It has too many connections waiting at this moment; nothing was sent. */
-  busy(): void;
+/** Gets everything that happens to a request on an upstream connection. */
+export type UpstreamHandler = ResponseHandler & {
+  /** The connection is established: the request body may be sent. */
+  onConnected(): void;
+  /** All bytes received so far have been handled. */
+  onFlush(): void;
+  /** The upstream takes more of the request body. */
+  onDrain(): void;
+  onFailed(failure: UpstreamFailure): void;
+  /** The accept queue of the upstream is full, and nothing was sent. */
+  onBackpressure(): void;
 };
+/** isUnreachable: no connection could be made. isStale: a connection that had served before ended before the first byte of a
+ * response; the upstream may have closed it before it got the request. */
+export type UpstreamFailure = { reason: string; isUnreachable: boolean; isStale: boolean };
 
-/** One connection to an upstream, for one request at a time. */
+/** One connection to an upstream. It carries one request at a time. */
 export class UpstreamConnection {
-  readonly socket: Socket;
-  /** Whether it may serve another request afterwards. */
-  readonly isKept: boolean;
-  #carrier: Carrier | null = null;
-  #reader: ReplyReader | null = null;
-  #why = '';
+  readonly #socket: Socket;
+  /** The upstream is asked to keep the connection for the next request. */
+  readonly #isKeptAlive: boolean;
+  #handler: UpstreamHandler | null = null;
+  #parser: ResponseParser | null = null;
+  #isChunkedRequest = false;
+  #errorCode = '';
+  #failure = '';
   #served = 0;
   idleSinceMs = 0;
 
-  constructor(path: string, isKept: boolean) {
-    this.isKept = isKept;
-    this.socket = connect(path);
-    this.socket.once('connect', () => this.#carrier?.connected());
-    this.socket.on('data', (piece: Buffer) => this.#read(piece));
-    this.socket.on('drain', () => this.#carrier?.drained());
-    this.socket.on('error', (error: NodeJS.ErrnoException) => (this.#why = error.code ?? error.message));
-    this.socket.on('close', () => this.#closed());
+  constructor(path: string, isKeptAlive: boolean) {
+    this.#isKeptAlive = isKeptAlive;
+    this.#socket = connect(path)
+      .once('connect', () => this.#handler?.onConnected())
+      .on('data', (data: Buffer) => this.#parse(data))
+      .on('drain', () => this.#handler?.onDrain())
+      .on('error', (error: NodeJS.ErrnoException) => (this.#errorCode = error.code ?? error.message))
+      .on('close', () => this.#onClose());
   }
 
+  /** It is idle, and can carry a request. */
   get isUsable(): boolean {
-    return this.#carrier === null && !this.socket.destroyed && this.socket.readable && this.socket.writable;
+    return this.#handler === null && !this.#socket.destroyed && this.#socket.readable && this.#socket.writable;
   }
 
-  /** head: without its empty last line. */
-  carry(head: string, method: string, carrier: Carrier): void {
-    this.#carrier = carrier;
-    this.#reader = new ReplyReader(method, carrier);
-    this.socket.write(this.isKept ? `${head}\r\n` : `${head}Connection: close\r\n\r\n`, 'latin1');
-    if (!this.socket.connecting) carrier.connected();
+  send(head: RequestHead, method: string, handler: UpstreamHandler): void {
+    this.#handler = handler;
+    this.#parser = new ResponseParser(method, handler);
+    this.#isChunkedRequest = head.body === 'chunked';
+    this.#socket.write(this.#isKeptAlive ? `${head.text}\r\n` : `${head.text}Connection: close\r\n\r\n`, 'latin1');
+    if (!this.#socket.connecting) handler.onConnected();
   }
 
-  /** Its request is over, one way or the other. True where it can take another. */
+  /** False when the upstream takes no more for now: onDrain follows. */
+  sendBody(data: Buffer): boolean {
+    const socket = this.#socket;
+    if (!this.#isChunkedRequest) return socket.write(data);
+    socket.cork();
+    socket.write(`${data.length.toString(16)}\r\n`, 'latin1');
+    socket.write(data);
+    const takesMore = socket.write('\r\n', 'latin1');
+    socket.uncork();
+    return takesMore;
+  }
+
+  endBody(trailers: RawHeaders): void {
+    if (this.#isChunkedRequest) this.#socket.write(`0\r\n${toLines(toPairs(trailers))}\r\n`, 'latin1');
+  }
+
+  /** Stops reading the response. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Ends the current request.
+   * @returns whether the connection can carry another one. */
   release(): boolean {
-    const isReusable = this.#reader?.isReusable === true;
-    this.#carrier = this.#reader = null;
+    const isReusable = this.#parser?.isReusable === true;
+    this.#handler = this.#parser = null;
     this.#served += 1;
-    return this.isKept && isReusable && this.isUsable;
+    return this.#isKeptAlive && isReusable && this.isUsable;
   }
 
-  /** Nobody wants the reply any more. */
+  /** Ends the current request too, without a call of its handler. */
   destroy(): void {
-    this.#carrier = this.#reader = null;
-    this.socket.destroy();
+    this.#handler = this.#parser = null;
+    this.#socket.destroy();
   }
 
-  #read(piece: Buffer): void {
-    const reader = this.#reader;
-    // Something that nobody asked for: whose answer would it be?
-    if (reader === null || reader.isOver) return this.#break('more than one reply');
+  #parse(data: Buffer): void {
+    const [handler, parser] = [this.#handler, this.#parser];
+    // Without a request, or after its response: such bytes could be taken for the response to the next request.
+    if (parser === null || parser.isComplete) return this.#fail('sent more than one response');
     try {
-      const carrier = this.#carrier;
-      if (reader.read(piece).length > 0) this.#break('more than one reply');
-      else carrier?.heard();
+      if (parser.parse(data).length > 0) this.#fail('sent more than one response');
+      else handler?.onFlush();
     } catch (error) {
-      this.#break((error as Error).message);
+      this.#fail((error as Error).message);
     }
   }
 
-  #break(why: string): void {
-    this.#why = why;
-    this.socket.destroy();
-    this.#closed();
+  #fail(reason: string): void {
+    this.#failure = reason;
+    this.#socket.destroy();
+    this.#onClose();
   }
 
-  #closed(): void {
-    const [carrier, reader] = [this.#carrier, this.#reader];
-    if (carrier === null || reader === null) return;
-    if (this.#why === '' && reader.closed()) return;
-    this.#carrier = this.#reader = null;
-    if (this.#why === 'EAGAIN') carrier.busy();
-    else carrier.failed(this.#why || 'it closed the connection', this.#served > 0 && !reader.hasBegun);
+  #onClose(): void {
+    const [handler, parser] = [this.#handler, this.#parser];
+    if (handler === null || parser === null) return;
+    const reason = this.#failure === '' ? connectionError(this.#errorCode) : this.#failure;
+    if (reason === '' && parser.onClose()) return;
+    this.#handler = this.#parser = null;
+    if (this.#failure === '' && this.#errorCode === 'EAGAIN') return handler.onBackpressure();
+    handler.onFailed({
+      reason: reason === '' ? CLOSED_EARLY : reason,
+      isUnreachable: isUnreachable(this.#errorCode),
+      isStale: this.#served > 0 && !parser.hasBegun,
+    });
   }
+}
+
+/** The end of a connection without an error, in the middle of a response or before it. */
+export const CLOSED_EARLY = 'closed the connection before its response was complete';
+
+/** '' without an error. */
+export function connectionError(code: string): string {
+  if (code === '') return '';
+  return `${isUnreachable(code) ? 'cannot connect' : 'connection failed'}: ${code}`;
+}
+
+function isUnreachable(code: string): boolean {
+  return code === 'ENOENT' || code === 'ECONNREFUSED';
 }

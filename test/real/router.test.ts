@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
-import { readReplies, statusOf } from '../router/messages.ts';
-import { brokenOn, repliesOn } from '../router/replies.ts';
-import { request } from '../router/rig.ts';
-import { wireTo, type Wire } from '../router/wire.ts';
+import { parseResponses, statusOf } from '../router/messages.ts';
+import { awaitBrokenResponse, awaitResponses } from '../router/responses.ts';
+import { request } from '../router/router-fixture.ts';
+import { rawClient, type RawConnection } from '../router/raw-client.ts';
 import { endOf, majorVersionOf, withExit } from './instance.ts';
 import { routedCheckout, startRouted } from './router-app.ts';
 
@@ -13,7 +13,7 @@ const HTTPS = ['X-Forwarded-Proto: https'];
 const CLUSTER = { 'one process': '0', 'a master and a worker': '1' };
 
 /** What puma does where the app fails in the middle of a reply; with chunks it sends its error page first. */
-const BROKEN_OFF = /it closed the connection|not the size of a chunk: .*HTTP\/1\.1 500/;
+const BROKEN_OFF = /closed the connection before its response|invalid chunk size: .*HTTP\/1\.1 500/;
 
 describe.each(Object.entries(CLUSTER))('puma as %s', (_, WEB_CONCURRENCY) => {
   test('the conformance table', async () => {
@@ -36,7 +36,7 @@ describe.each(Object.entries(CLUSTER))('puma as %s', (_, WEB_CONCURRENCY) => {
 const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
   async 'force_ssl: http is sent to https, https is served'(port) {
     const client = at(port).send(request('/seen') + request('/seen', { headers: HTTPS }));
-    const [plain, secure] = await repliesOn(client, 2);
+    const [plain, secure] = await awaitResponses(client, 2);
     expect(plain).toMatchObject({ start: 'HTTP/1.1 301 Moved Permanently' });
     // The router passes names on as puma writes them. Rack 3 has them in lower case.
     const location = majorVersionOf('rack') >= 3 ? 'location' : 'Location';
@@ -51,7 +51,7 @@ const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
       'X-Request-Start: 1767225600000',
     ];
     const client = at(port).send(request('/seen?a=b', { headers: [...HTTPS, ...edge] }));
-    const [reply] = await repliesOn(client, 1);
+    const [reply] = await awaitResponses(client, 1);
     expect(JSON.parse(reply?.body ?? '')).toMatchObject({
       ip: '203.0.113.9',
       id: '6f1c-7',
@@ -65,12 +65,12 @@ const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
   },
   async 'a client that takes headers away does not get another address'(port) {
     const lies = ['X-Forwarded-For: 203.0.113.9', 'Connection: x-forwarded-for, x-forwarded-proto, close'];
-    const [reply] = await repliesOn(at(port).send(request('/seen', { headers: [...HTTPS, ...lies] })), 1);
+    const [reply] = await awaitResponses(at(port).send(request('/seen', { headers: [...HTTPS, ...lies] })), 1);
     expect(JSON.parse(reply?.body ?? '')).toMatchObject({ ip: '203.0.113.9', ssl: true });
   },
   async HEAD(port) {
     const client = at(port).send(request('/health', { method: 'HEAD' }) + request('/health'));
-    const [bare, whole] = await repliesOn(client, 2, ['HEAD', 'GET']);
+    const [bare, whole] = await awaitResponses(client, 2, ['HEAD', 'GET']);
     expect(bare).toMatchObject({ start: 'HTTP/1.1 200 OK', body: '' });
     expect(whole).toMatchObject({ start: 'HTTP/1.1 200 OK', body: 'OK' });
   },
@@ -78,12 +78,12 @@ const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
     const client = at(port).send(
       ['/nothing', '/same', '/health'].map((target) => request(target, { headers: HTTPS })).join(''),
     );
-    const replies = await repliesOn(client, 3);
+    const replies = await awaitResponses(client, 3);
     expect(replies.map(statusOf)).toEqual([204, 304, 200]);
     expect(replies.map(({ body }) => body)).toEqual(['', '', 'OK']);
   },
   async 'two cookies stay two'(port) {
-    const [reply] = await repliesOn(at(port).send(request('/cookies', { headers: HTTPS })), 1);
+    const [reply] = await awaitResponses(at(port).send(request('/cookies', { headers: HTTPS })), 1);
     const cookies = reply?.headers.filter(([name]) => name.toLowerCase() === 'set-cookie').map(([, value]) => value);
     expect(cookies?.map((value) => value.split(';')[0])).toEqual(['a=1', 'b=2']);
   },
@@ -105,15 +105,15 @@ const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
     const client = at(port).send(request('/digest', { method: 'POST', headers }));
     await client.until('HTTP/1.1 100 Continue\r\n\r\n');
     client.send('hi');
-    const [reply] = await repliesOn(client, 1);
+    const [reply] = await awaitResponses(client, 1);
     expect(JSON.parse(reply?.body ?? '')).toMatchObject({ bytes: 2 });
-    expect(readReplies(client.received).map(statusOf)).toEqual([100, 200]);
+    expect(parseResponses(client.received).map(statusOf)).toEqual([100, 200]);
   },
   async 'early hints'(port) {
     const client = at(port).send(request('/hints', { headers: HTTPS }));
-    const [reply] = await repliesOn(client, 1);
+    const [reply] = await awaitResponses(client, 1);
     expect(reply?.body).toBe('hinted');
-    expect(readReplies(client.received)[0]).toMatchObject({ start: 'HTTP/1.1 103 Early Hints' });
+    expect(parseResponses(client.received)[0]).toMatchObject({ start: 'HTTP/1.1 103 Early Hints' });
     expect(client.received).toContain('</a.css>; rel=preload; as=style');
   },
   async 'a download with a length, and one in chunks'(port) {
@@ -126,19 +126,19 @@ const TABLE: Readonly<Record<string, (port: number) => Promise<void>>> = {
   },
   async 'a download that breaks off is not presented as whole'(port) {
     for (const target of ['/pieces?count=9&fail=5', '/pieces?count=9&length=1&fail=5']) {
-      await brokenOn(at(port).send(request(target, { headers: HTTPS })));
+      await awaitBrokenResponse(at(port).send(request(target, { headers: HTTPS })));
     }
   },
   async 'pipelining: replies in order, the slow one first'(port) {
     const targets = ['/slow?seconds=0.2', '/health', '/seen'];
     const client = at(port).send(targets.map((target) => request(target, { headers: HTTPS })).join(''));
-    const replies = await repliesOn(client, 3);
+    const replies = await awaitResponses(client, 3);
     expect(replies.map(({ body }) => body.slice(0, 4))).toEqual(['slow', 'OK', '{"me']);
   },
 };
 
-function at(port: number): Wire {
-  return wireTo({ host: '127.0.0.1', port });
+function at(port: number): RawConnection {
+  return rawClient({ host: '127.0.0.1', port });
 }
 
 function ask(port: number, path: string): Promise<IncomingMessage> {
@@ -181,7 +181,7 @@ function digested(pieces: number): unknown {
 
 test('requests from the first moment of a dyno whose puma needs 5 s all get the answer of puma', async () => {
   const { dyno, port } = await startRouted({}, routedCheckout(5));
-  const clients: Wire[] = [];
+  const clients: RawConnection[] = [];
   // The first as soon as the port takes connections, and from then on one after the other until puma is there.
   await eventually(async () => {
     const client = at(port);
@@ -195,6 +195,6 @@ test('requests from the first moment of a dyno whose puma needs 5 s all get the 
     80,
   );
   await dyno.says(/puma is ready after/).finally(() => clearInterval(more));
-  for (const client of clients) expect((await repliesOn(client, 1)).map(statusOf)).toEqual([200]);
+  for (const client of clients) expect((await awaitResponses(client, 1)).map(statusOf)).toEqual([200]);
   expect(clients.length).toBeGreaterThan(30);
 });

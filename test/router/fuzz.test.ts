@@ -3,9 +3,9 @@
 //   FUZZ_SEED=7 FUZZ_PATH=123:0:1 npx vitest run --project pure test/router/fuzz.test.ts
 import fc from 'fast-check';
 import { onTestFinished, test } from 'vitest';
-import { Bed, type FuzzCase } from './fuzz-bed.ts';
+import { Bed, type FuzzCase } from './fuzz-runner.ts';
 import { fuzzClient } from './fuzz-clients.ts';
-import { scripts } from './fuzz-replies.ts';
+import { scripts } from './fuzz-responses.ts';
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 400);
 const SEED = Number(process.env.FUZZ_SEED ?? 4);

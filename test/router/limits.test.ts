@@ -1,30 +1,35 @@
 import type { EventEmitter } from 'node:events';
 import { Server } from 'node:http';
 import { expect, test } from 'vitest';
-import { SLOWEST_BYTES, SLOWEST_MS, STALLED_REPLY_MS } from '../../src/router/limits.ts';
+import { MIN_UPLOAD_BYTES, UPLOAD_WINDOW_MS, STALL_TIMEOUT_MS } from '../../src/router/limits.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
-import { MB, Producer } from './flow.ts';
-import { statusOf, valueOf } from './messages.ts';
-import { brokenOn, replyOn } from './replies.ts';
-import { request, startRouter, type Rig } from './rig.ts';
-import { answering, plain, requestsOf, Upstream } from './upstream.ts';
-import type { Wire } from './wire.ts';
+import { MB, Producer } from './streams.ts';
+import { statusOf, headerOf } from './messages.ts';
+import { awaitBrokenResponse, awaitResponse } from './responses.ts';
+import { request, startRouter, type RouterFixture } from './router-fixture.ts';
+import { respondingUpstream, plainResponse, awaitRequests, FakeUpstream } from './fake-upstream.ts';
+import type { RawConnection } from './raw-client.ts';
 
 const HUGE = 'Content-Length: 1000000';
 
 /** An upload of which only the head has come. */
-async function upload(): Promise<{ clock: FakeClock; client: Wire; server: Wire; rig: Rig }> {
+async function upload(): Promise<{
+  clock: FakeClock;
+  client: RawConnection;
+  server: RawConnection;
+  fixture: RouterFixture;
+}> {
   const clock = new FakeClock();
-  const rig = await startRouter({ clock });
-  const puma = new Upstream(rig.pumaSocket);
-  const client = rig.client().send(request('/', { method: 'POST', headers: [HUGE] }));
-  const server = await puma.asked();
-  return { clock, client, server, rig };
+  const fixture = await startRouter({ clock });
+  const puma = new FakeUpstream(fixture.pumaSocket);
+  const client = fixture.client().send(request('/', { method: 'POST', headers: [HUGE] }));
+  const server = await puma.awaitRequest();
+  return { clock, client, server, fixture };
 }
 
 /** Sends so much of the body, and waits until it has arrived. */
-async function give(client: Wire, server: Wire, bytes: number): Promise<void> {
+async function give(client: RawConnection, server: RawConnection, bytes: number): Promise<void> {
   const before = server.received.length;
   client.send('x'.repeat(bytes));
   await eventually(() => expect(server.received.length).toBe(before + bytes));
@@ -32,14 +37,14 @@ async function give(client: Wire, server: Wire, bytes: number): Promise<void> {
 
 test('an upload that stands still is given up: 408, and the upstream gets to know', async () => {
   const { clock, client, server } = await upload();
-  await give(client, server, SLOWEST_BYTES);
-  await clock.advance(SLOWEST_MS);
+  await give(client, server, MIN_UPLOAD_BYTES);
+  await clock.advance(UPLOAD_WINDOW_MS);
   expect(client.received).toBe('');
-  await give(client, server, SLOWEST_BYTES - 1);
-  await clock.advance(SLOWEST_MS);
-  const reply = await replyOn(client);
-  expect(statusOf(reply)).toBe(408);
-  expect(valueOf(reply, 'connection')).toBe('close');
+  await give(client, server, MIN_UPLOAD_BYTES - 1);
+  await clock.advance(UPLOAD_WINDOW_MS);
+  const response = await awaitResponse(client);
+  expect(statusOf(response)).toBe(408);
+  expect(headerOf(response, 'connection')).toBe('close');
   await client.closed();
   await server.closed();
 });
@@ -47,19 +52,19 @@ test('an upload that stands still is given up: 408, and the upstream gets to kno
 test('an upload that is slow, and honest, takes as long as it takes', async () => {
   const { clock, client, server } = await upload();
   for (let time = 0; time < 20; time += 1) {
-    await give(client, server, SLOWEST_BYTES);
-    await clock.advance(SLOWEST_MS);
+    await give(client, server, MIN_UPLOAD_BYTES);
+    await clock.advance(UPLOAD_WINDOW_MS);
   }
   expect(client.received).toBe('');
   expect(client.isClosed).toBe(false);
 });
 
-test('an upload that stands still after its reply has begun is broken off', async () => {
+test('an upload that stands still after its response has begun is broken off', async () => {
   const { clock, client, server } = await upload();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
   await client.until('half');
-  for (let time = 0; time < 2; time += 1) await clock.advance(SLOWEST_MS);
-  await brokenOn(client);
+  for (let time = 0; time < 2; time += 1) await clock.advance(UPLOAD_WINDOW_MS);
+  await awaitBrokenResponse(client);
   await server.closed();
 });
 
@@ -68,85 +73,86 @@ test('an upload that waits for its upstream is not slow', async () => {
   server.socket.pause();
   const producer = new Producer(client.socket, 900_000);
   await producer.stalled();
-  for (let time = 0; time < 5; time += 1) await clock.advance(SLOWEST_MS);
+  for (let time = 0; time < 5; time += 1) await clock.advance(UPLOAD_WINDOW_MS);
   expect(client.isClosed).toBe(false);
   server.socket.resume();
   await producer.done;
 });
 
-test('a request that waits for its reply may wait', async () => {
+test('a request that waits for its response may wait', async () => {
   const clock = new FakeClock();
-  const rig = await startRouter({ clock });
-  const puma = new Upstream(rig.pumaSocket);
-  const client = rig.client().send(request('/', { method: 'POST', headers: ['Content-Length: 2'], body: 'hi' }));
-  await requestsOf(puma, 1);
-  for (let time = 0; time < 10; time += 1) await clock.advance(SLOWEST_MS);
-  (await puma.wire()).send(plain('at last'));
-  expect((await replyOn(client)).body).toBe('at last');
+  const fixture = await startRouter({ clock });
+  const puma = new FakeUpstream(fixture.pumaSocket);
+  const client = fixture.client().send(request('/', { method: 'POST', headers: ['Content-Length: 2'], body: 'hi' }));
+  await awaitRequests(puma, 1);
+  for (let time = 0; time < 10; time += 1) await clock.advance(UPLOAD_WINDOW_MS);
+  (await puma.awaitConnection()).send(plainResponse('at last'));
+  expect((await awaitResponse(client)).body).toBe('at last');
 });
 
 test('a stream of events may be silent', async () => {
   const clock = new FakeClock();
-  const rig = await startRouter({ clock });
-  const streaming = new Upstream(rig.streamingSocket);
-  const client = rig.client().send(request('/api/v1/streaming/user'));
-  const server = await streaming.asked();
+  const fixture = await startRouter({ clock });
+  const streaming = new FakeUpstream(fixture.streamingSocket);
+  const client = fixture.client().send(request('/api/v1/streaming/user'));
+  const server = await streaming.awaitRequest();
   server.send('HTTP/1.1 200 OK\r\n\r\n:)\n');
   await client.until(':)');
-  for (let time = 0; time < 10; time += 1) await clock.advance(STALLED_REPLY_MS);
+  for (let time = 0; time < 10; time += 1) await clock.advance(STALL_TIMEOUT_MS);
   server.send(':thump\n');
   await client.until(':thump');
 });
 
-test('a client that takes nothing of its reply is given up after a while', async () => {
+test('a client that takes nothing of its response is given up after a while', async () => {
   const clock = new FakeClock();
-  const rig = await startRouter({ clock });
-  const puma = new Upstream(rig.pumaSocket);
-  const client = rig.client();
+  const fixture = await startRouter({ clock });
+  const puma = new FakeUpstream(fixture.pumaSocket);
+  const client = fixture.client();
   client.socket.pause();
   client.send(request('/'));
-  const server = await puma.asked();
+  const server = await puma.awaitRequest();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
   await new Producer(server.socket, 99 * MB).stalled();
-  await clock.advance(STALLED_REPLY_MS);
+  await clock.advance(STALL_TIMEOUT_MS);
   expect(server.isClosed).toBe(false);
-  await clock.advance(2 * SLOWEST_MS);
+  await clock.advance(2 * UPLOAD_WINDOW_MS);
   await server.closed();
   client.socket.resume();
-  await brokenOn(client);
+  await awaitBrokenResponse(client);
 });
 
-test('a client that takes its reply slowly is not given up', async () => {
+test('a client that takes its response slowly is not given up', async () => {
   const clock = new FakeClock();
-  const rig = await startRouter({ clock });
-  const puma = new Upstream(rig.pumaSocket);
-  const client = rig.client();
+  const fixture = await startRouter({ clock });
+  const puma = new FakeUpstream(fixture.pumaSocket);
+  const client = fixture.client();
   let taken = 0;
   client.socket.removeAllListeners('data').on('data', (data: Buffer) => (taken += data.length));
   client.socket.pause();
   client.send(request('/'));
-  const server = await puma.asked();
+  const server = await puma.awaitRequest();
   server.send('HTTP/1.1 200 OK\r\n\r\n');
   const producer = new Producer(server.socket, 9999 * MB);
   for (let time = 0; time < 6; time += 1) {
     await producer.stalled();
-    await clock.advance(SLOWEST_MS);
+    await clock.advance(UPLOAD_WINDOW_MS);
     const before = taken;
     client.socket.resume();
     await eventually(() => expect(taken > before + 10 * MB || client.isClosed).toBe(true));
     client.socket.pause();
-    expect(client.isClosed, `given up after ${time + 1} times ${SLOWEST_MS} ms, though it took ${taken} bytes`).toBe(
-      false,
-    );
+    expect(
+      client.isClosed,
+      `given up after ${time + 1} times ${UPLOAD_WINDOW_MS} ms, though it took ${taken} bytes`,
+    ).toBe(false);
   }
 });
 
 test('the kernel cannot accept a connection: that is a line in the log, and the next one is served', async () => {
-  const rig = await startRouter();
-  answering(rig.pumaSocket, () => plain('ok'));
-  serverAt(rig.port).emit('error', new Error('accept ENFILE'));
-  expect(rig.told('router-trouble')).toMatchObject([{ child: 'router', why: 'accept ENFILE' }]);
-  expect((await replyOn(rig.client().send(request('/')))).body).toBe('ok');
+  const fixture = await startRouter();
+  respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
+  serverAt(fixture.port).emit('error', new Error('accept ENFILE'));
+  expect(fixture.warnings).toMatchObject([{ child: 'router', why: 'lost a new connection: accept ENFILE' }]);
+  expect((await awaitResponse(fixture.client().send(request('/')))).body).toBe('ok');
 });
 
 /** The one of this process that listens there. */

@@ -1,4 +1,4 @@
-/** One HTTP/1.1 message as it stood on a wire. isComplete: null where only the end of the connection could tell. */
+/** One HTTP/1.1 message as it stood on a connection. isComplete: null where only the end of the connection could tell. */
 export type Message = {
   start: string;
   headers: readonly Header[];
@@ -9,34 +9,34 @@ export type Message = {
 export type Header = readonly [name: string, value: string];
 
 /** Thrown for bytes that are no message to the letter of RFC 9112: two servers could read them differently. */
-export class Malformed extends Error {}
+export class MalformedMessage extends Error {}
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const FIELD = new RegExp(`^(${TOKEN}):[ \\t]*((?:[\\x21-\\x7e\\x80-\\xff][ \\t\\x21-\\x7e\\x80-\\xff]*)?)$`);
 const START = {
   request: new RegExp(`^${TOKEN} [\\x21-\\x7e\\x80-\\xff]+ HTTP/1\\.[01]$`),
-  reply: /^HTTP\/1\.[01] [1-5]\d\d [\t\x20-\x7e\x80-\xff]*$/,
+  response: /^HTTP\/1\.[01] [1-5]\d\d [\t\x20-\x7e\x80-\xff]*$/,
 };
 
 /** Every request in these bytes; the last may be incomplete. What follows a request for an upgrade is its body. */
-export function readRequests(bytes: string): Message[] {
+export function parseRequests(bytes: string): Message[] {
   const found: Message[] = [];
   for (let rest = bytes; rest !== '';) {
     const head = readHead(rest, 'request');
     if (head === null) return [...found, incomplete(rest)];
-    const body = valueOf(head, 'upgrade') === null ? framed(head, head.rest, () => '') : toTheEnd(head.rest);
+    const body = headerOf(head, 'upgrade') === null ? framed(head, head.rest, () => '') : toTheEnd(head.rest);
     found.push({ ...head, ...body });
     rest = body.rest;
   }
   return found;
 }
 
-/** Every reply in these bytes. methods: of the requests that they answer, since HEAD gets no body. */
-export function readReplies(bytes: string, methods: readonly string[] = []): Message[] {
+/** Every response in these bytes. methods: of the requests that they answer, since HEAD gets no body. */
+export function parseResponses(bytes: string, methods: readonly string[] = []): Message[] {
   const found: Message[] = [];
   let final = 0;
   for (let rest = bytes; rest !== '';) {
-    const head = readHead(rest, 'reply');
+    const head = readHead(rest, 'response');
     if (head === null) return [...found, incomplete(rest)];
     const status = statusOf(head);
     const method = methods[status < 200 && status !== 101 ? -1 : final++];
@@ -57,7 +57,7 @@ export function targetOf({ start }: Pick<Message, 'start'>): string {
 }
 
 /** null without one; several are joined. */
-export function valueOf({ headers }: Pick<Message, 'headers'>, name: string): string | null {
+export function headerOf({ headers }: Pick<Message, 'headers'>, name: string): string | null {
   const values = headers.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value);
   return values.length === 0 ? null : values.join(', ');
 }
@@ -70,31 +70,31 @@ function readHead(bytes: string, kind: keyof typeof START): Head | null {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return null;
   const [start = '', ...lines] = bytes.slice(0, end).split('\r\n');
-  if (!START[kind].test(start)) throw new Malformed(`${kind} line ${JSON.stringify(start)}`);
+  if (!START[kind].test(start)) throw new MalformedMessage(`${kind} line ${JSON.stringify(start)}`);
   return { start, headers: lines.map(field), rest: bytes.slice(end + 4) };
 }
 
 function field(line: string): Header {
   const [, name, value] = FIELD.exec(line) ?? [];
-  if (name === undefined || value === undefined) throw new Malformed(`header ${JSON.stringify(line)}`);
+  if (name === undefined || value === undefined) throw new MalformedMessage(`header ${JSON.stringify(line)}`);
   return [name, value];
 }
 
 function framed(head: Head, rest: string, unframed: (rest: string) => string): Body {
-  const [length, coding] = [valueOf(head, 'content-length'), valueOf(head, 'transfer-encoding')];
-  if (length !== null && coding !== null) throw new Malformed('Content-Length and Transfer-Encoding');
+  const [length, coding] = [headerOf(head, 'content-length'), headerOf(head, 'transfer-encoding')];
+  if (length !== null && coding !== null) throw new MalformedMessage('Content-Length and Transfer-Encoding');
   if (coding !== null) return chunked(coding, rest);
   if (length === null) {
     const body = unframed(rest);
     return { body, trailers: [], isComplete: unframed === all ? null : true, rest: rest.slice(body.length) };
   }
-  if (!/^\d{1,15}$/.test(length)) throw new Malformed(`Content-Length ${JSON.stringify(length)}`);
+  if (!/^\d{1,15}$/.test(length)) throw new MalformedMessage(`Content-Length ${JSON.stringify(length)}`);
   const body = rest.slice(0, Number(length));
   return { body, trailers: [], isComplete: body.length === Number(length), rest: rest.slice(body.length) };
 }
 
 function chunked(coding: string, bytes: string): Body {
-  if (coding !== 'chunked') throw new Malformed(`Transfer-Encoding ${JSON.stringify(coding)}`);
+  if (coding !== 'chunked') throw new MalformedMessage(`Transfer-Encoding ${JSON.stringify(coding)}`);
   let [body, rest] = ['', bytes];
   for (;;) {
     const [line, digits] = /^([0-9a-f]{1,8})\r\n/i.exec(rest) ?? [];
@@ -119,7 +119,7 @@ function trailed(body: string, rest: string): Body {
 
 /** It stops there: in order where more may come. */
 function broken(body: string, rest: string, beginning: RegExp): Body {
-  if (!beginning.test(rest)) throw new Malformed(`chunk ${JSON.stringify(rest.slice(0, 60))}`);
+  if (!beginning.test(rest)) throw new MalformedMessage(`chunk ${JSON.stringify(rest.slice(0, 60))}`);
   return { body, trailers: [], isComplete: false, rest: '' };
 }
 

@@ -1,79 +1,81 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { HOLD_AT_MOST_MS, REFUSED_FOR_MS } from '../../src/router/limits.ts';
+import { QUEUE_TIMEOUT_MS, REJECT_FOR_MS } from '../../src/router/limits.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
-import { statusOf, targetOf, valueOf } from './messages.ts';
-import { repliesOn, replyOn } from './replies.ts';
-import { request, startRouter, type Rig } from './rig.ts';
-import { answering, plain, Upstream } from './upstream.ts';
+import { statusOf, targetOf, headerOf } from './messages.ts';
+import { awaitResponses, awaitResponse } from './responses.ts';
+import { request, startRouter, type RouterFixture } from './router-fixture.ts';
+import { respondingUpstream, plainResponse, FakeUpstream } from './fake-upstream.ts';
 
 const API = '/api/v1/streaming';
 const wanted = (shortage: string | null = null) => ({ type: 'wanted', child: 'streaming', shortage });
 const unwanted = { type: 'unwanted', child: 'streaming' };
-const echoing = (path: string): Upstream => answering(path, (asked) => plain(targetOf(asked)));
+const echoing = (path: string): FakeUpstream => respondingUpstream(path, (asked) => plainResponse(targetOf(asked)));
 
-let rig: Rig;
+let fixture: RouterFixture;
 let clock: FakeClock;
 beforeEach(() => {
   clock = new FakeClock();
 });
 
 async function start(up: readonly ('puma' | 'streaming')[] = ['puma']): Promise<void> {
-  rig = await startRouter({ clock, streaming: 'on-demand', up });
+  fixture = await startRouter({ clock, streaming: 'on-demand', ready: up });
 }
 
-async function asks(...demands: readonly object[]): Promise<void> {
-  await eventually(() => expect(rig.demands).toEqual(demands));
+async function asks(...commands: readonly object[]): Promise<void> {
+  await eventually(() => expect(fixture.commands).toEqual(commands));
 }
 
 test('the first request wants it, those that follow do not, and each is answered once it is up', async () => {
   await start();
-  const first = rig.client().send(request(`${API}/user`));
+  const first = fixture.client().send(request(`${API}/user`));
   await asks(wanted());
-  const second = rig.client().send(request(`${API}/public`));
+  const second = fixture.client().send(request(`${API}/public`));
   await eventually(() => expect(clock.left).toBe(2));
-  const streaming = new Upstream(rig.streamingSocket);
-  rig.started('streaming');
-  rig.ready('streaming');
+  const streaming = new FakeUpstream(fixture.streamingSocket);
+  fixture.started('streaming');
+  fixture.ready('streaming');
   await eventually(() => expect(streaming.requests.map(targetOf).sort()).toEqual([`${API}/public`, `${API}/user`]));
-  for (const wire of streaming.wires) wire.send(plain('ok'));
-  for (const client of [first, second]) await replyOn(client);
+  for (const connection of streaming.connections) connection.send(plainResponse('ok'));
+  for (const client of [first, second]) await awaitResponse(client);
   await asks(wanted(), unwanted);
 });
 
 test('nobody else wants it: not puma, not a refused upgrade, not what looks like its paths', async () => {
   await start();
-  echoing(rig.pumaSocket);
-  const client = rig.client();
+  echoing(fixture.pumaSocket);
+  const client = fixture.client();
   const targets = ['/', '/metrics', `${API}x`, `${API}/../metrics`, `${API}//`, `${API}/%2e`, `http://a.example${API}`];
   client.send(targets.map((target) => request(target)).join(''));
-  await repliesOn(client, targets.length);
-  const upgrade = rig.client().send(request('/metrics', { headers: ['Connection: Upgrade', 'Upgrade: websocket'] }));
+  await awaitResponses(client, targets.length);
+  const upgrade = fixture
+    .client()
+    .send(request('/metrics', { headers: ['Connection: Upgrade', 'Upgrade: websocket'] }));
   await upgrade.closed();
-  expect(rig.demands).toEqual([]);
+  expect(fixture.commands).toEqual([]);
 });
 
 test('it is unwanted when the last has left, and wanted again by the next', async () => {
   await start(['puma', 'streaming']);
-  const streaming = new Upstream(rig.streamingSocket);
-  const clients = ['/a', '/b'].map((path) => rig.client().send(request(API + path)));
+  const streaming = new FakeUpstream(fixture.streamingSocket);
+  const clients = ['/a', '/b'].map((path) => fixture.client().send(request(API + path)));
   await eventually(() => expect(streaming.requests).toHaveLength(2));
-  expect(rig.demands).toEqual([wanted()]);
+  expect(fixture.commands).toEqual([wanted()]);
   clients[0]?.socket.destroy();
-  await eventually(() => expect(streaming.open).toBe(1));
-  expect(rig.demands).toEqual([wanted()]);
+  await eventually(() => expect(streaming.openConnections).toBe(1));
+  expect(fixture.commands).toEqual([wanted()]);
   clients[1]?.socket.destroy();
   await asks(wanted(), unwanted);
-  rig.client().send(request(`${API}/c`));
+  fixture.client().send(request(`${API}/c`));
   await asks(wanted(), unwanted, wanted());
 });
 
 test('a request that waits wants it even when it ends before it was up', async () => {
   await start();
-  const client = rig.client().send(request(API));
+  const client = fixture.client().send(request(API));
   await asks(wanted());
-  rig.started('streaming');
-  rig.ended('streaming');
+  fixture.started('streaming');
+  fixture.exited('streaming');
   await asks(wanted(), wanted());
   client.socket.destroy();
   await asks(wanted(), wanted(), unwanted);
@@ -81,113 +83,115 @@ test('a request that waits wants it even when it ends before it was up', async (
 
 test.each(['leaves', 'has waited in vain'])('it is unwanted when the only one %s', async (how) => {
   await start();
-  const client = rig.client().send(request(API));
+  const client = fixture.client().send(request(API));
   await asks(wanted());
   if (how === 'leaves') client.socket.destroy();
-  else await clock.advance(HOLD_AT_MOST_MS);
+  else await clock.advance(QUEUE_TIMEOUT_MS);
   await asks(wanted(), unwanted);
   expect(clock.left).toBe(0);
 });
 
 test('a request while it stops waits for the next start', async () => {
   await start(['puma', 'streaming']);
-  rig.router.hear({ fact: 'resting', child: 'streaming', idleMs: 900_000 });
-  const client = rig.client().send(request(API));
+  fixture.router.onEvent({ fact: 'resting', child: 'streaming', idleMs: 900_000 });
+  const client = fixture.client().send(request(API));
   await asks(wanted());
-  rig.ended('streaming');
+  fixture.exited('streaming');
   await asks(wanted(), wanted());
-  echoing(rig.streamingSocket);
-  rig.started('streaming');
-  rig.ready('streaming');
-  expect(statusOf(await replyOn(client))).toBe(200);
+  echoing(fixture.streamingSocket);
+  fixture.started('streaming');
+  fixture.ready('streaming');
+  expect(statusOf(await awaitResponse(client))).toBe(200);
 });
 
 test('a want says why there is no memory for it', async () => {
   await start();
-  rig.shortage = '480 MB of 512 MB are in use';
-  rig.client().send(request(API));
+  fixture.shortage = '480 MB of 512 MB are in use';
+  fixture.client().send(request(API));
   await asks(wanted('480 MB of 512 MB are in use'));
 });
 
 test('one that is not started: who waits is turned away, who comes soon as well, who comes later waits', async () => {
   await start();
-  const waiting = rig.client().send(request(API));
+  const waiting = fixture.client().send(request(API));
   await asks(wanted());
-  rig.router.hear({ fact: 'not-woken', child: 'streaming', why: 'memory is short' });
-  const soon = rig.client().send(request(API));
+  fixture.router.onEvent({ fact: 'not-woken', child: 'streaming', why: 'memory is short' });
+  const soon = fixture.client().send(request(API));
   for (const client of [waiting, soon]) {
-    const reply = await replyOn(client);
-    expect(statusOf(reply)).toBe(503);
-    expect(Number(valueOf(reply, 'retry-after'))).toBeGreaterThan(0);
+    const response = await awaitResponse(client);
+    expect(statusOf(response)).toBe(503);
+    expect(Number(headerOf(response, 'retry-after'))).toBeGreaterThan(0);
   }
-  await clock.advance(REFUSED_FOR_MS);
-  const later = rig.client().send(request(API));
+  await clock.advance(REJECT_FOR_MS);
+  const later = fixture.client().send(request(API));
   await eventually(() => expect(clock.left).toBe(1));
-  echoing(rig.streamingSocket);
-  rig.started('streaming');
-  rig.ready('streaming');
-  expect(statusOf(await replyOn(later))).toBe(200);
+  echoing(fixture.streamingSocket);
+  fixture.started('streaming');
+  fixture.ready('streaming');
+  expect(statusOf(await awaitResponse(later))).toBe(200);
 });
 
 describe('a monitor', () => {
   test.each(['GET', 'HEAD'])('gets its OK from us while it is down, with %s, and wakes nobody', async (method) => {
     await start();
-    const reply = await replyOn(rig.client().send(request(`${API}/health`, { method })), method);
-    expect(reply.start).toBe('HTTP/1.1 200 OK');
-    expect(reply.headers).toContainEqual(['X-Mstdn-Supervise', 'streaming is asleep']);
-    expect(reply.headers).toContainEqual(['Content-Length', '2']);
-    expect(reply.body).toBe(method === 'HEAD' ? '' : 'OK');
-    expect(rig.demands).toEqual([]);
+    const response = await awaitResponse(fixture.client().send(request(`${API}/health`, { method })), method);
+    expect(response.start).toBe('HTTP/1.1 200 OK');
+    expect(response.headers).toContainEqual(['X-Mstdn-Supervise', 'streaming starts on demand']);
+    expect(response.headers).toContainEqual(['Content-Length', '2']);
+    expect(response.body).toBe(method === 'HEAD' ? '' : 'OK');
+    expect(fixture.commands).toEqual([]);
   });
 
   test('gets it with a query too, and while it starts or stops', async () => {
     await start();
-    rig.started('streaming');
-    const client = rig.client().send(request(`${API}/health?a=b`));
-    expect((await replyOn(client)).body).toBe('OK');
-    expect(rig.demands).toEqual([]);
+    fixture.started('streaming');
+    const client = fixture.client().send(request(`${API}/health?a=b`));
+    expect((await awaitResponse(client)).body).toBe('OK');
+    expect(fixture.commands).toEqual([]);
   });
 
   test.each(['GET', 'HEAD'])(
     'gets its answer from streaming while it is up, with %s, and does not count',
     async (method) => {
       await start(['puma', 'streaming']);
-      answering(rig.streamingSocket, () => (method === 'HEAD' ? plain('').replace('0', '7') : plain('its own')));
-      const client = rig.client().send(request(`${API}/health`, { method }));
-      const reply = await replyOn(client, method);
-      expect(reply.body).toBe(method === 'HEAD' ? '' : 'its own');
-      expect(reply.headers.map(([name]) => name)).not.toContain('X-Mstdn-Supervise');
+      respondingUpstream(fixture.streamingSocket, () =>
+        method === 'HEAD' ? plainResponse('').replace('0', '7') : plainResponse('its own'),
+      );
+      const client = fixture.client().send(request(`${API}/health`, { method }));
+      const response = await awaitResponse(client, method);
+      expect(response.body).toBe(method === 'HEAD' ? '' : 'its own');
+      expect(response.headers.map(([name]) => name)).not.toContain('X-Mstdn-Supervise');
       client.socket.destroy();
       await clock.advance(10_000);
-      expect(rig.demands).toEqual([]);
+      expect(fixture.commands).toEqual([]);
     },
   );
 
   test.each([`${API}/health/`, `${API}/healthy`, `${API}/health/x`, API])('is not who asks for %s', async (target) => {
     await start();
-    rig.client().send(request(target));
+    fixture.client().send(request(target));
     await asks(wanted());
   });
 
   test('is not who posts', async () => {
     await start();
-    rig.client().send(request(`${API}/health`, { method: 'POST' }));
+    fixture.client().send(request(`${API}/health`, { method: 'POST' }));
     await asks(wanted());
   });
 
   test('of a streaming that is always there is nothing special', async () => {
-    rig = await startRouter({ clock, streaming: 'inline', up: ['puma'] });
-    const client = rig.client().send(request(`${API}/health`));
+    fixture = await startRouter({ clock, streaming: 'inline', ready: ['puma'] });
+    const client = fixture.client().send(request(`${API}/health`));
     await eventually(() => expect(clock.left).toBe(1));
-    echoing(rig.streamingSocket);
-    rig.ready('streaming');
-    expect((await replyOn(client)).body).toBe(`${API}/health`);
-    expect(rig.demands).toEqual([]);
+    echoing(fixture.streamingSocket);
+    fixture.ready('streaming');
+    expect((await awaitResponse(client)).body).toBe(`${API}/health`);
+    expect(fixture.commands).toEqual([]);
   });
 });
 
 test('without streaming everything is for puma', async () => {
-  rig = await startRouter({ clock, streaming: null, up: ['puma'] });
-  echoing(rig.pumaSocket);
-  expect((await replyOn(rig.client().send(request(API)))).body).toBe(API);
+  fixture = await startRouter({ clock, streaming: null, ready: ['puma'] });
+  echoing(fixture.pumaSocket);
+  expect((await awaitResponse(fixture.client().send(request(API)))).body).toBe(API);
 });

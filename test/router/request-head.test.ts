@@ -15,7 +15,7 @@ function request(rawHeaders: string[], { peer = '203.0.113.9', method = 'GET' } 
 
 function lines(rawHeaders: string[], options?: Parameters<typeof request>[1], isUpgrade = false): string[] {
   const head = requestHead(request(rawHeaders, options), isUpgrade);
-  if ('status' in head) return [`${head.status} ${head.why}`];
+  if ('status' in head) return [`${head.status} ${head.reason}`];
   expect(head.text.endsWith('\r\n')).toBe(true);
   return [...head.text.trimEnd().split('\r\n'), head.body];
 }
@@ -111,8 +111,8 @@ describe('the body', () => {
 });
 
 test.each([
-  [['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], '501 Transfer-Encoding'],
-  [['Host', 'a', 'Host', 'b'], '400 more than one Host'],
+  [['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], '501 unsupported Transfer-Encoding'],
+  [['Host', 'a', 'Host', 'b'], '400 more than one Host header'],
 ])('%j is answered %s', (raw, expected) => {
   expect(lines(raw)).toEqual([expected]);
 });

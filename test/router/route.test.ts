@@ -63,7 +63,7 @@ describe('all else goes to puma, and no upgrade does', () => {
     'api/v1/streaming',
   ])('%j', (target) => {
     expect(route('GET', target, null)).toBe('puma');
-    expect(route('GET', target, 'websocket')).toBe('refused');
+    expect(route('GET', target, 'websocket')).toBe('rejected');
   });
 });
 
@@ -71,11 +71,11 @@ describe('an upgrade to streaming', () => {
   test.each([
     ['GET', 'websocket', 'streaming'],
     ['GET', 'WebSocket', 'streaming'],
-    ['POST', 'websocket', 'refused'],
-    ['OPTIONS', 'websocket', 'refused'],
-    ['GET', 'h2c', 'refused'],
-    ['GET', 'websocket, h2c', 'refused'],
-    ['GET', '', 'refused'],
+    ['POST', 'websocket', 'rejected'],
+    ['OPTIONS', 'websocket', 'rejected'],
+    ['GET', 'h2c', 'rejected'],
+    ['GET', 'websocket, h2c', 'rejected'],
+    ['GET', '', 'rejected'],
   ])('%s with Upgrade: %j: %s', (method, upgrade, to) => {
     expect(route(method, '/api/v1/streaming', upgrade)).toBe(to);
   });

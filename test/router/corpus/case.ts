@@ -3,17 +3,17 @@ export type Case = {
   name: string;
   bytes: string;
   /**
-   * refused: nobody behind the router gets to see anything of it; answered with 4xx or 501, or with nothing, and the
+   * rejected: nobody behind the router gets to see anything of it; answered with 4xx or 501, or with nothing, and the
    * connection is closed. passed: what stands below is asked, all of it, and answered. either: as much of what stands below
    * as the router lets through, from the first on, or the beginning of it on a connection that then breaks. broken: at most
    * such a beginning.
    */
-  outcome: 'refused' | 'passed' | 'either' | 'broken';
+  outcome: 'rejected' | 'passed' | 'either' | 'broken';
   /** What puma may be asked, in this order, and nothing else: `GET /about`, a body after another space. */
   puma?: readonly string[];
   streaming?: readonly string[];
   /** It may be that more has to come: the client leaves without an answer. */
-  hangs?: boolean;
+  isIncomplete?: boolean;
 };
 
 export const HOST = 'Host: social.example\r\n';

@@ -14,7 +14,7 @@ const BAD: Readonly<Record<string, string>> = {
   'a bare CR in the size line': `1\rx\r\n0\r\n\r\n`,
   'a NUL in the size line': `1\0\r\nx\r\n0\r\n\r\n`,
 };
-/** What some take and some do not: it may pass, read in the one way that is right, or be refused. */
+/** What some take and some do not: it may pass, read in the one way that is right, or be rejected. */
 const DOUBTFUL: Readonly<Record<string, string>> = {
   'bare LF behind the size': `1\nx\r\n0\r\n\r\n`,
   'bare LF everywhere': `1\nx\n0\n\n`,
@@ -59,7 +59,7 @@ export const CHUNKS: readonly Case[] = [
     ...chunked('a size of sixteen digits', `fffffffffffffff1\r\n${WHATEVER}`),
     outcome: 'either',
     puma: [`POST /a ${WHATEVER}`],
-    hangs: true,
+    isIncomplete: true,
   },
 ];
 

@@ -5,7 +5,7 @@ const END = '0\r\n\r\n';
 
 /** Two opinions on where a body ends: nobody gets to have the second one. */
 export const FRAMING: readonly Case[] = [
-  ...refused([
+  ...rejected([
     ['CL.TE', post('/a', `${END}${HIDDEN}`, `Content-Length: ${END.length + HIDDEN.length}`, CHUNKED)],
     ['TE.CL', post('/a', `${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n${END}`, CHUNKED, 'Content-Length: 4')],
     ['TE.CL, the length in order', post('/a', END, CHUNKED, `Content-Length: ${END.length}`)],
@@ -46,9 +46,9 @@ export const FRAMING: readonly Case[] = [
     '',
   ].map((coding): Case => {
     const bytes = post('/a', `${END}${HIDDEN}`, `Transfer-Encoding: ${coding}`);
-    return { name: `Transfer-Encoding: ${JSON.stringify(coding)}`, bytes, outcome: 'refused' };
+    return { name: `Transfer-Encoding: ${JSON.stringify(coding)}`, bytes, outcome: 'rejected' };
   }),
-  ...refused([
+  ...rejected([
     ['two codings the other way round', post('/a', `${END}${HIDDEN}`, 'Transfer-Encoding: x', CHUNKED)],
     ['two codings', post('/a', `${END}${HIDDEN}`, CHUNKED, 'Transfer-Encoding: identity')],
     ['chunked twice', post('/a', END, CHUNKED, CHUNKED)],
@@ -114,6 +114,6 @@ export const FRAMING: readonly Case[] = [
   },
 ];
 
-function refused(cases: readonly (readonly [name: string, bytes: string])[]): Case[] {
-  return cases.map(([name, bytes]) => ({ name, bytes, outcome: 'refused' }));
+function rejected(cases: readonly (readonly [name: string, bytes: string])[]): Case[] {
+  return cases.map(([name, bytes]) => ({ name, bytes, outcome: 'rejected' }));
 }

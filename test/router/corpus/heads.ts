@@ -2,7 +2,7 @@ import { get, HIDDEN, HOST, SMUGGLED, type Case } from './case.ts';
 
 /** Heads that are not to the letter. */
 export const HEADS: readonly Case[] = [
-  ...refused({
+  ...rejected({
     'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0',
     'HTTP/1.2': `GET /a HTTP/1.2\r\n${HOST}\r\n`,
     'HTTP/1.10': `GET /a HTTP/1.10\r\n${HOST}\r\n`,
@@ -45,7 +45,7 @@ export const HEADS: readonly Case[] = [
     CONNECT: `CONNECT social.example:443 HTTP/1.1\r\n${HOST}\r\n${SMUGGLED}`,
     'CONNECT with a path': `CONNECT /api/v1/streaming HTTP/1.1\r\n${HOST}\r\n${SMUGGLED}`,
   }),
-  { name: 'HTTP/0.9', bytes: 'GET /a\r\n', outcome: 'refused', hangs: true },
+  { name: 'HTTP/0.9', bytes: 'GET /a\r\n', outcome: 'rejected', isIncomplete: true },
   ...either({
     'HTTP/0.9 with headers': [`GET /a\r\n${HOST}\r\n`, ['GET /a']],
     'HTTP/0.9 with a version': [`GET /a HTTP/0.9\r\n${HOST}\r\n`, ['GET /a']],
@@ -72,8 +72,8 @@ export const HEADS: readonly Case[] = [
   }),
 ];
 
-function refused(cases: Readonly<Record<string, string>>): Case[] {
-  return Object.entries(cases).map(([name, bytes]) => ({ name, bytes, outcome: 'refused' }));
+function rejected(cases: Readonly<Record<string, string>>): Case[] {
+  return Object.entries(cases).map(([name, bytes]) => ({ name, bytes, outcome: 'rejected' }));
 }
 
 function either(cases: Readonly<Record<string, readonly [bytes: string, puma: readonly string[]]>>): Case[] {

@@ -20,12 +20,12 @@ export const UPGRADES: readonly Case[] = [
   ].map((target): Case => ({
     name: `an upgrade of ${target}`,
     bytes: get(target, ...GOOD) + SMUGGLED,
-    outcome: 'refused',
+    outcome: 'rejected',
   })),
   ...['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'].map((method): Case => ({
     name: `an upgrade with ${method}`,
     bytes: ask(method, API, '', ...GOOD) + SMUGGLED,
-    outcome: 'refused',
+    outcome: 'rejected',
   })),
   ...[
     'h2c',
@@ -48,7 +48,7 @@ export const UPGRADES: readonly Case[] = [
         KEY,
         VERSION,
       ) + SMUGGLED,
-    outcome: 'refused',
+    outcome: 'rejected',
   })),
   ...(
     [
@@ -60,7 +60,7 @@ export const UPGRADES: readonly Case[] = [
       ['an upgrade with two Hosts', get(API, 'Host: other.example', ...GOOD)],
       ['an upgrade in HTTP/1.0 of something else', `GET /metrics HTTP/1.0\r\n${HOST}${GOOD.join('\r\n')}\r\n\r\n`],
     ] as const
-  ).map(([name, bytes]): Case => ({ name, bytes: bytes + SMUGGLED, outcome: 'refused' })),
+  ).map(([name, bytes]): Case => ({ name, bytes: bytes + SMUGGLED, outcome: 'rejected' })),
   // The upstream of these tests says 426 to them, keeps its connection open and would answer what comes next.
   ...(
     [

@@ -6,14 +6,14 @@ import type { EdgeOptions, Target } from '../../../src/simulator/edge/edge-optio
 import { openEdge, type Edge } from '../../../src/simulator/edge/edge.ts';
 import { PLATFORM, scaled, type Rules } from '../../../src/simulator/rules.ts';
 import { eventually } from '../../harness/eventually.ts';
-import { wireTo, type Wire } from '../../router/wire.ts';
+import { rawClient, type RawConnection } from '../../router/raw-client.ts';
 
 /** An edge, what it says, and where it sends requests at the time. */
 export type Bed = {
   edge: Edge;
   lines: string[];
   happenings: Parameters<NonNullable<EdgeOptions['happen']>>[0][];
-  client(): Wire;
+  client(): RawConnection;
   /** As an owner does it: dynos are others now. */
   move(target: Target): void;
   /** The n-th line, once it is there. */
@@ -34,7 +34,7 @@ export async function openBed(target: Target | (() => Target), rules: Partial<Ru
   onTestFinished(() => edge.close());
   return {
     ...{ edge, lines, happenings },
-    client: () => wireTo({ host: '127.0.0.1', port: edge.port }),
+    client: () => rawClient({ host: '127.0.0.1', port: edge.port }),
     move: (next) => {
       current = () => next;
       edge.changed();

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { openEdge } from '../../../src/simulator/edge/edge.ts';
 import { PLATFORM } from '../../../src/simulator/rules.ts';
 import { eventually } from '../../harness/eventually.ts';
-import { wireTo } from '../../router/wire.ts';
+import { rawClient } from '../../router/raw-client.ts';
 import { takenPort } from '../free-port.ts';
 import { get } from '../get.ts';
 import { httpDyno, openBed, rawDyno } from './bed.ts';
@@ -57,7 +57,7 @@ test('close drops held requests, answers, WebSockets and kept connections, and s
   const kept = ask('/kept');
   await kept.until('200 OK');
   bed.move({ kind: 'booting' });
-  clients.push(kept, ask('/held'), wireTo({ host: '127.0.0.1', port: bed.edge.port }));
+  clients.push(kept, ask('/held'), rawClient({ host: '127.0.0.1', port: bed.edge.port }));
   await eventually(() => expect([bed.edge.openRequests, bed.edge.openStreams]).toEqual([3, 1]));
   bed.lines.splice(0);
   await bed.edge.close();

@@ -5,7 +5,7 @@ import { freePort } from '../free-port.ts';
 import { get } from '../get.ts';
 import { startDyno } from '../../harness/dyno.ts';
 import { eventually } from '../../harness/eventually.ts';
-import { wireTo } from '../../router/wire.ts';
+import { rawClient } from '../../router/raw-client.ts';
 import { httpDyno, openBed, rawDyno, web, type Bed } from './bed.ts';
 
 const HELD = { kind: 'booting' } as const;
@@ -133,7 +133,7 @@ test('H19: a dyno that takes no connection', async () => {
   const port = Number((await stopped.says(/at (\d+)/))[1]);
   stopped.signal('SIGSTOP');
   // Its backlog is full after a few.
-  for (let count = 0; count < 4; count += 1) wireTo({ host: '127.0.0.1', port });
+  for (let count = 0; count < 4; count += 1) rawClient({ host: '127.0.0.1', port });
   const bed = await openBed(web(port), { connectMs: 40 });
   await eventually(() => expectCode(bed, 'H19'));
   expect(bed.lines.at(-1)).toMatch(

@@ -1,0 +1,55 @@
+/** Headers as node:http has them: names and values in turns. */
+export type RawHeaders = readonly string[];
+
+/** These concern one connection and are not forwarded. `Trailer` announces what follows a chunked body, so it is. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** A client cannot have these removed by naming them in its Connection header. */
+const PROTECTED = /^(host|cookie|authorization|expect|content-|x-forwarded-|x-request-|forwarded)/;
+
+/** A header name (RFC 9110, 5.6.2). */
+export const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+/** A character that is not allowed in any header line. */
+export const INVALID_CHARACTER = /[^\t\x20-\x7e\x80-\xff]/;
+
+export function isHopByHop(lowerCaseName: string): boolean {
+  return HOP_BY_HOP.has(lowerCaseName);
+}
+
+/** The headers that a Connection header declares hop-by-hop; null for its usual values, which declare none. */
+export function declaredHopByHop(connection: string | undefined): ReadonlySet<string> | null {
+  if (connection === undefined || /^(keep-alive|close|upgrade)$/i.test(connection)) return null;
+  const names = connection.toLowerCase().split(',');
+  return new Set(names.map((name) => name.trim()).filter((name) => !PROTECTED.test(name)));
+}
+
+/** The value of a header line. Only space and tab are trimmed: String.trim() would also remove the latin1 byte 0xA0. */
+export function headerValue(line: string, colon: number): string {
+  return line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
+}
+
+export function toPairs(headers: RawHeaders): [name: string, value: string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) pairs.push([headers[at] ?? '', headers[at + 1] ?? '']);
+  return pairs;
+}
+
+/** The header lines of a message, each with its CRLF. */
+export function toLines(pairs: readonly (readonly [name: string, value: string])[]): string {
+  return pairs.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+}
+
+/** For a response that cannot have trailers. Most responses announce none, and are returned as they are. */
+export function withoutTrailerHeader(headers: string[]): string[] {
+  const pairs = toPairs(headers);
+  const isTrailer = (name: string): boolean => name.length === 7 && name.toLowerCase() === 'trailer';
+  return pairs.some(([name]) => isTrailer(name)) ? pairs.filter(([name]) => !isTrailer(name)).flat() : headers;
+}

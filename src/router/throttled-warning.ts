@@ -1,0 +1,39 @@
+import type { Tell } from '../facts.ts';
+import type { Clock } from '../host/host.ts';
+import type { ChildName } from '../plan/spec.ts';
+import { WARNING_INTERVAL_MS } from './limits.ts';
+
+/** Logs warnings about one upstream, or about the router itself. The first is logged at once. Those that follow within
+ * WARNING_INTERVAL_MS become one line with their number and the last reason. */
+export class ThrottledWarning {
+  readonly #subject: ChildName;
+  readonly #clock: Clock;
+  readonly #log: Tell;
+  #count = 0;
+  #reason = '';
+  #isThrottled = false;
+
+  constructor(subject: ChildName, clock: Clock, log: Tell) {
+    this.#subject = subject;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** reason: continues a line that starts with the subject. */
+  warn(reason: string): void {
+    this.#reason = reason;
+    this.#count += 1;
+    if (this.#isThrottled) return;
+    this.#write();
+    this.#isThrottled = true;
+    this.#clock.after(WARNING_INTERVAL_MS, () => {
+      this.#isThrottled = false;
+      if (this.#count > 0) this.#write();
+    });
+  }
+
+  #write(): void {
+    this.#log({ fact: 'router-trouble', child: this.#subject, why: this.#reason, count: this.#count });
+    this.#count = 0;
+  }
+}
