@@ -1,4 +1,4 @@
-// Moments in which an upstream is there and cannot answer: its queue is full, or it was just told to go.
+// An upstream that cannot respond for a moment: its accept queue is full, or it was just told to stop.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
@@ -10,25 +10,25 @@ import { FakeUpstream } from './fake-upstream.ts';
 
 const API = '/api/v1/streaming';
 
-test('an upstream that is busy for a moment: all who come meanwhile wait for it', async () => {
+test('requests wait while the accept queue of their upstream is full', async () => {
   const fixture = await startRouter();
   const server =
-    "require('http').createServer((_, response) => response.end('ok')).listen(process.argv[1], () => console.log('up'))";
-  const busy = spawn(process.execPath, ['-e', server, fixture.pumaSocket], { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(() => void busy.kill('SIGKILL'));
-  await once(busy.stdout, 'data');
-  busy.kill('SIGSTOP');
+    "require('http').createServer((_, response) => response.end('ok')).listen(process.argv[1], () => console.log('listening'))";
+  const stopped = spawn(process.execPath, ['-e', server, fixture.pumaSocket], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void stopped.kill('SIGKILL'));
+  await once(stopped.stdout, 'data');
+  stopped.kill('SIGSTOP');
   const clients = Array.from({ length: 700 }, () => fixture.client().send(request('/')));
   await eventually(() =>
     expect(clients.every(({ socket }) => socket.writableLength === 0 && !socket.connecting)).toBe(true),
   );
   await awaitResponse(fixture.client().send(request(`${API}/health`))).catch(() => undefined);
-  busy.kill('SIGCONT');
+  stopped.kill('SIGCONT');
   const statuses = await Promise.all(clients.map(async (client) => statusOf(await awaitResponse(client))));
   expect(new Set(statuses)).toEqual(new Set([200]));
 });
 
-test('a monitor that asks just as streaming goes to rest is answered by us', async () => {
+test('a health check that arrives as an idle streaming is stopped gets its OK from the router', async () => {
   const fixture = await startRouter({ streaming: 'on-demand' });
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const client = fixture.client().send(request(`${API}/health`));

@@ -6,45 +6,45 @@ import { awaitBrokenResponse, awaitResponse } from './responses.ts';
 import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { httpUpstream, awaitRequests, FakeUpstream } from './fake-upstream.ts';
 
-/** What Mastodon lets a video weigh. */
+/** The maximum size of a video in Mastodon. */
 const UPLOAD = 99 * MB;
-/** What sockets and streams of both sides may hold when nobody reads: kernel buffers grow to some MB each. */
-const ON_THE_WAY = 24 * MB;
-/** What the router, the client and the upstream, one process here, may hold of it in buffers of their own. */
-const HELD_MB = 16;
+/** What sockets and streams on both sides may hold while the receiver does not read. Kernel buffers grow to some MB each. */
+const MAX_IN_FLIGHT = 24 * MB;
+/** What router, client and upstream, all in this process, may buffer. */
+const MAX_BUFFERED_MB = 16;
 
-test.each(['Content-Length', 'chunks'])('an upload of 99 MB with %s, in constant memory', async (framing) => {
+test.each(['Content-Length', 'chunks'])('an upload of 99 MB with %s needs constant memory', async (framing) => {
   const fixture = await startRouter();
   await httpUpstream(
     fixture.pumaSocket,
-    (asked, response) => void digest(asked).then((got) => response.end(JSON.stringify(got))),
+    (incoming, response) => void digest(incoming).then((received) => response.end(JSON.stringify(received))),
   );
   const headers = framing === 'chunks' ? {} : { 'Content-Length': UPLOAD };
-  const { asked, answered } = ask(fixture, headers);
-  const producer = new Producer(asked, UPLOAD);
+  const { outgoing, incoming } = openRequest(fixture, headers);
+  const producer = new Producer(outgoing, UPLOAD);
   const most = await peakBuffered(producer.done);
-  asked.end();
-  expect(JSON.parse(await textOf(await answered))).toEqual({ bytes: UPLOAD, digest: digestOf(UPLOAD) });
-  expect(most).toBeLessThan(HELD_MB);
+  outgoing.end();
+  expect(JSON.parse(await textOf(await incoming))).toEqual({ bytes: UPLOAD, digest: digestOf(UPLOAD) });
+  expect(most).toBeLessThan(MAX_BUFFERED_MB);
 });
 
-test('an upload waits for an upstream that does not read', async () => {
+test('an upload waits while its upstream does not read', async () => {
   const fixture = await startRouter();
   let read = (): void => undefined;
-  await httpUpstream(fixture.pumaSocket, (asked, response) => {
-    read = () => void digest(asked).then((got) => response.end(JSON.stringify(got)));
+  await httpUpstream(fixture.pumaSocket, (incoming, response) => {
+    read = () => void digest(incoming).then((received) => response.end(JSON.stringify(received)));
   });
-  const { asked, answered } = ask(fixture, { 'Content-Length': UPLOAD });
-  const producer = new Producer(asked, UPLOAD);
-  expect(await producer.stalled()).toBeLessThan(ON_THE_WAY);
+  const { outgoing, incoming } = openRequest(fixture, { 'Content-Length': UPLOAD });
+  const producer = new Producer(outgoing, UPLOAD);
+  expect(await producer.stalled()).toBeLessThan(MAX_IN_FLIGHT);
   read();
   await producer.done;
-  asked.end();
-  expect(JSON.parse(await textOf(await answered))).toEqual({ bytes: UPLOAD, digest: digestOf(UPLOAD) });
+  outgoing.end();
+  expect(JSON.parse(await textOf(await incoming))).toEqual({ bytes: UPLOAD, digest: digestOf(UPLOAD) });
 });
 
 test.each(['Content-Length', 'chunks', 'the end of the connection'])(
-  'a download of 99 MB with %s waits for its client, in constant memory',
+  'a download of 99 MB with %s waits for its client in constant memory',
   async (framing) => {
     const fixture = await startRouter();
     let producer: Producer | undefined;
@@ -54,17 +54,17 @@ test.each(['Content-Length', 'chunks', 'the end of the connection'])(
       producer = new Producer(response, UPLOAD);
       void producer.done.then(() => response.end());
     });
-    const { asked, answered } = ask(fixture, {}, 'GET');
-    asked.end();
-    const response = await answered;
+    const { outgoing, incoming } = openRequest(fixture, {}, 'GET');
+    outgoing.end();
+    const response = await incoming;
     const most = await peakBuffered(Promise.resolve(producer?.stalled()));
-    expect(producer?.written).toBeLessThan(ON_THE_WAY);
-    expect(most).toBeLessThan(HELD_MB);
+    expect(producer?.written).toBeLessThan(MAX_IN_FLIGHT);
+    expect(most).toBeLessThan(MAX_BUFFERED_MB);
     expect(await digest(response)).toEqual({ bytes: UPLOAD, digest: digestOf(UPLOAD) });
   },
 );
 
-test('many small chunks at once wait together', async () => {
+test('100 000 small chunks in one packet are forwarded', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/many'));
@@ -75,7 +75,7 @@ test('many small chunks at once wait together', async () => {
   expect(client.received.split('~').length - 1).toBe(100_000);
 });
 
-test('each event of a stream arrives before the next is made', async () => {
+test('each event of a stream arrives before the next one is sent', async () => {
   const fixture = await startRouter();
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const client = fixture.client().send(request('/api/v1/streaming/public'));
@@ -87,7 +87,7 @@ test('each event of a stream arrives before the next is made', async () => {
   }
 });
 
-test('the head of a response does not wait for its body', async () => {
+test('a response head is forwarded before its body arrives', async () => {
   const fixture = await startRouter();
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const client = fixture.client().send(request('/api/v1/streaming/public'));
@@ -96,7 +96,7 @@ test('the head of a response does not wait for its body', async () => {
   await client.until('\r\n\r\n');
 });
 
-test('each piece of an upload arrives before the next is sent', async () => {
+test('each piece of an upload arrives before the next one is sent', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/upload', { method: 'POST', headers: ['Transfer-Encoding: chunked'] }));
@@ -109,16 +109,16 @@ test('each piece of an upload arrives before the next is sent', async () => {
   expect(await awaitRequests(puma, 1)).toMatchObject([{ body: 'onetwothree', isComplete: true }]);
 });
 
-test('trailers go both ways', async () => {
+test('trailers are forwarded both ways', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const headers = ['Transfer-Encoding: chunked', 'Trailer: A-Checksum'];
   const client = fixture
     .client()
     .send(request('/', { method: 'POST', headers, body: '1\r\nx\r\n0\r\nA-Checksum: 7\r\n\r\n' }));
-  const [asked] = await awaitRequests(puma, 1);
-  expect(asked).toMatchObject({ body: 'x', trailers: [['A-Checksum', '7']] });
-  expect(asked?.headers).toContainEqual(['Trailer', 'A-Checksum']);
+  const [forwarded] = await awaitRequests(puma, 1);
+  expect(forwarded).toMatchObject({ body: 'x', trailers: [['A-Checksum', '7']] });
+  expect(forwarded?.headers).toContainEqual(['Trailer', 'A-Checksum']);
   (await puma.awaitConnection()).send(
     'HTTP/1.1 200 OK\r\nTrailer: B-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\ny\r\n0\r\nB-Sum: 8\r\n\r\n',
   );
@@ -130,21 +130,21 @@ test('trailers go both ways', async () => {
 test.each([
   ['Content-Length', 'Content-Length: 100\r\n\r\nhalf'],
   ['chunks, in a chunk', 'Transfer-Encoding: chunked\r\n\r\nff\r\nhalf'],
-  ['chunks, between two', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'],
-  ['chunks, before the last line', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n'],
+  ['chunks, after a chunk', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'],
+  ['chunks, before the final line', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n'],
   ['chunks, in a trailer', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\nA: b\r\n'],
-])('a response with %s that breaks off breaks the connection of its client', async (_, begun) => {
+])('a truncated response with %s breaks the client connection', async (_, beginning) => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
   const server = await puma.awaitRequest();
-  server.send(`HTTP/1.1 200 OK\r\n${begun}`);
+  server.send(`HTTP/1.1 200 OK\r\n${beginning}`);
   await client.until('half');
   server.socket.end();
   expect((await awaitBrokenResponse(client)).body).toBe('half');
 });
 
-test('a response with chunks that are none breaks the connection of its client', async () => {
+test('a response with an invalid chunk breaks the client connection', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
@@ -156,33 +156,33 @@ test('a response with chunks that are none breaks the connection of its client',
   await server.closed();
 });
 
-test('an upstream that refuses an upload at once: its client gets to know', async () => {
+test('an upload that is rejected early: the client gets the response', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
-  const { asked, answered } = ask(fixture, { 'Content-Length': UPLOAD });
-  asked.on('error', () => undefined);
-  const producer = new Producer(asked, UPLOAD);
+  const { outgoing, incoming } = openRequest(fixture, { 'Content-Length': UPLOAD });
+  outgoing.on('error', () => undefined);
+  const producer = new Producer(outgoing, UPLOAD);
   const server = await puma.awaitRequest();
   server.send('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig');
-  const response = await answered;
+  const response = await incoming;
   expect(response).toMatchObject({ statusCode: 413, headers: { connection: 'close' } });
   expect(await textOf(response)).toBe('big');
-  asked.destroy();
+  outgoing.destroy();
   await producer.done;
   await eventually(() => expect(puma.openConnections).toBe(0));
 });
 
-/** One request whose body is still to come. */
-function ask(fixture: RouterFixture, headers: Record<string, string | number>, method = 'POST'): Asked {
-  const asked = httpRequest({ host: '127.0.0.1', port: fixture.port, method, headers, agent: false });
-  const answered = new Promise<IncomingMessage>((resolve, reject) =>
-    asked.once('response', resolve).once('error', reject),
+/** A request whose body is still to be sent. */
+function openRequest(fixture: RouterFixture, headers: Record<string, string | number>, method = 'POST'): OpenRequest {
+  const outgoing = httpRequest({ host: '127.0.0.1', port: fixture.port, method, headers, agent: false });
+  const incoming = new Promise<IncomingMessage>((resolve, reject) =>
+    outgoing.once('response', resolve).once('error', reject),
   );
-  answered.catch(() => undefined);
-  asked.flushHeaders();
-  return { asked, answered };
+  incoming.catch(() => undefined);
+  outgoing.flushHeaders();
+  return { outgoing, incoming };
 }
-type Asked = { asked: ReturnType<typeof httpRequest>; answered: Promise<IncomingMessage> };
+type OpenRequest = { outgoing: ReturnType<typeof httpRequest>; incoming: Promise<IncomingMessage> };
 
 async function textOf(response: IncomingMessage): Promise<string> {
   let text = '';

@@ -9,10 +9,10 @@ import { respondingUpstream, plainResponse, awaitRequests, FakeUpstream } from '
 import type { RawConnection } from './raw-client.ts';
 
 const API = '/api/v1/streaming';
-/** Answers with the target that was asked. */
-const echoing = (path: string): FakeUpstream => respondingUpstream(path, (asked) => plainResponse(targetOf(asked)));
+/** Responds with the request target. */
+const echoing = (path: string): FakeUpstream => respondingUpstream(path, (message) => plainResponse(targetOf(message)));
 
-test('the connection to an upstream is used again, by whoever comes', async () => {
+test('a connection to an upstream is reused for requests of other clients', async () => {
   const fixture = await startRouter();
   const puma = echoing(fixture.pumaSocket);
   for (const target of ['/a', '/b', '/c']) {
@@ -21,7 +21,7 @@ test('the connection to an upstream is used again, by whoever comes', async () =
   expect(puma.connections).toHaveLength(1);
 });
 
-test('as many connections as there are requests at the same time, and no more', async () => {
+test('there are as many upstream connections as concurrent requests', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const clients = [1, 2, 3].map(() => fixture.client().send(request('/')));
@@ -34,12 +34,12 @@ test('as many connections as there are requests at the same time, and no more', 
   expect(puma.connections).toHaveLength(3);
 });
 
-test('more requests in flight than connections are kept: those beyond say close, and go', async () => {
-  const fixture = await startRouter(); // of puma 5 are kept
+test('requests beyond the number of kept connections use connections that close', async () => {
+  const fixture = await startRouter(); // keeps 5 connections to puma
   const puma = new FakeUpstream(fixture.pumaSocket);
   const clients = Array.from({ length: 7 }, () => fixture.client().send(request('/')));
-  const asked = await awaitRequests(puma, 7);
-  expect(asked.map((one) => headerOf(one, 'connection')).sort()).toEqual([
+  const requests = await awaitRequests(puma, 7);
+  expect(requests.map((message) => headerOf(message, 'connection')).sort()).toEqual([
     'close',
     'close',
     ...Array<null>(5).fill(null),
@@ -49,29 +49,29 @@ test('more requests in flight than connections are kept: those beyond say close,
   await eventually(() => expect(puma.openConnections).toBeLessThanOrEqual(5));
 });
 
-test('streaming keeps none', async () => {
+test('no connection to streaming is kept', async () => {
   const fixture = await startRouter();
   const streaming = echoing(fixture.streamingSocket);
   const client = fixture.client().send(request(API) + request(API));
   await awaitResponses(client, 2);
-  expect(streaming.requests.map((one) => headerOf(one, 'connection'))).toEqual(['close', 'close']);
+  expect(streaming.requests.map((message) => headerOf(message, 'connection'))).toEqual(['close', 'close']);
   await eventually(() => expect(streaming.openConnections).toBe(0));
 });
 
-test('an idle connection to an upstream is closed before the upstream would', async () => {
+test('an idle upstream connection is closed before the upstream closes it', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const puma = echoing(fixture.pumaSocket);
   await awaitResponse(fixture.client().send(request('/')));
   expect(puma.openConnections).toBe(1);
-  await clock.advance(4900); // Node's own keep-alive is 5 s
+  await clock.advance(4900); // Node closes after 5 s
   await eventually(() => expect(puma.openConnections).toBe(0));
 });
 
 test.each([
   ['Connection: close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'],
   ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok'],
-])('an upstream that says %s is not asked again on that connection', async (_, response) => {
+])('a connection on which an upstream sends %s is not reused', async (_, response) => {
   const fixture = await startRouter();
   const puma = respondingUpstream(fixture.pumaSocket, () => response);
   const client = fixture.client().send(request('/'));
@@ -81,14 +81,14 @@ test.each([
   expect(puma.connections).toHaveLength(2);
 });
 
-test('the connection to the client is kept, longer than the platform keeps it', async () => {
+test('a client connection is kept alive longer than by the edge of the platform', async () => {
   const fixture = await startRouter();
   echoing(fixture.pumaSocket);
   const response = await awaitResponse(fixture.client().send(request('/')));
   expect(headerOf(response, 'keep-alive')).toBe('timeout=95');
 });
 
-test('a client that says close gets its connection closed', async () => {
+test('a request with Connection: close closes its connection', async () => {
   const fixture = await startRouter();
   echoing(fixture.pumaSocket);
   const client = fixture.client().send(request('/', { headers: ['Connection: close'] }));
@@ -96,12 +96,12 @@ test('a client that says close gets its connection closed', async () => {
   await client.closed();
 });
 
-test('requests behind one another are asked one after the other, whoever they are for', async () => {
+test('pipelined requests are forwarded one after the other, across both upstreams', async () => {
   const fixture = await startRouter();
   const [puma, streaming] = [new FakeUpstream(fixture.pumaSocket), echoing(fixture.streamingSocket)];
   const client = fixture.client().send(request('/slow') + request(`${API}/health`) + request('/last'));
   const slow = await puma.awaitRequest();
-  await anotherIsServed(fixture, puma);
+  await serveAnother(fixture, puma);
   expect([puma.requests.length, streaming.requests.length]).toEqual([2, 0]);
   slow.send(plainResponse('slow'));
   await eventually(() => expect(puma.requests).toHaveLength(3));
@@ -115,19 +115,19 @@ test.each([
   ['in the head of the response', 'HTTP/1.1 200 OK\r\nA: b'],
   ['in the body of the response', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'],
   ['in an endless response', 'HTTP/1.1 200 OK\r\n\r\nhalf'],
-])('a client that leaves %s: the upstream gets to know at once', async (_, begun) => {
+])('a client disconnects %s: the upstream connection closes', async (_, beginning) => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
   const server = await puma.awaitRequest();
-  server.send(begun);
-  if (begun.endsWith('half')) await client.until('half');
+  server.send(beginning);
+  if (beginning.endsWith('half')) await client.until('half');
   client.socket.destroy();
   await server.closed();
 });
 
 test.each(['a length', 'chunks'])(
-  'a client that leaves in an upload with %s: the upstream never takes it for whole',
+  'a client disconnects in an upload with %s: the upstream sees an incomplete body',
   async (framing) => {
     const fixture = await startRouter();
     const puma = new FakeUpstream(fixture.pumaSocket);
@@ -142,11 +142,11 @@ test.each(['a length', 'chunks'])(
   },
 );
 
-test('an upstream that closes a connection under the next request is asked once more', async () => {
+test('a request on a connection that the upstream is closing is sent again', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client();
-  const server = await servedOnce(client, puma);
+  const server = await serveOnce(client, puma);
   server.socket.once('data', () => server.socket.destroy());
   client.send(request('/again'));
   const other = await puma.awaitConnection(1);
@@ -159,11 +159,11 @@ test('an upstream that closes a connection under the next request is asked once 
 test.each([
   ['a request with a body', request('/again', { method: 'PUT', headers: ['Content-Length: 2'], body: 'hi' })],
   ['a POST', request('/again', { method: 'POST' })],
-])('%s is not asked twice', async (_, again) => {
+])('%s is not sent again', async (_, again) => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client();
-  const server = await servedOnce(client, puma);
+  const server = await serveOnce(client, puma);
   server.socket.once('data', () => server.socket.destroy());
   client.send(again);
   expect((await awaitResponses(client, 2)).map(statusOf)).toEqual([200, 502]);
@@ -171,11 +171,11 @@ test.each([
   expect(fixture.warnings).toHaveLength(1);
 });
 
-test('an upstream that closes every connection is not asked for ever', async () => {
+test('a request is sent again only once', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client();
-  const server = await servedOnce(client, puma);
+  const server = await serveOnce(client, puma);
   server.socket.once('data', () => server.socket.destroy());
   client.send(request('/again'));
   const other = await puma.awaitConnection(1);
@@ -184,7 +184,7 @@ test('an upstream that closes every connection is not asked for ever', async () 
   expect(puma.connections).toHaveLength(2);
 });
 
-test('an upstream that is not there: 502, one line a second with how often, and nothing of where it would be', async () => {
+test('an unreachable upstream: 502 without its path, and one warning per second with a count', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   for (let time = 0; time < 3; time += 1) {
@@ -197,7 +197,7 @@ test('an upstream that is not there: 502, one line a second with how often, and 
   expect(fixture.warnings).toMatchObject([{ count: 1 }, { count: 2 }]);
 });
 
-test('an upstream that is back is asked again', async () => {
+test('an upstream that was unreachable is tried again by the next request', async () => {
   const fixture = await startRouter();
   const client = fixture.client().send(request('/'));
   await awaitResponse(client);
@@ -206,7 +206,7 @@ test('an upstream that is back is asked again', async () => {
   expect((await awaitResponses(client, 2)).map(statusOf)).toEqual([502, 200]);
 });
 
-test('an upstream that is reset in a response without a length breaks the connection of its client', async () => {
+test('an upstream reset in a response without framing resets the client connection', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture
@@ -216,13 +216,13 @@ test('an upstream that is reset in a response without a length breaks the connec
   server.send('HTTP/1.1 200 OK\r\n\r\nhalf');
   await client.until('half');
   server.socket.pause();
-  client.send('b'.repeat(100_000)); // what is not read makes the close a reset
+  client.send('b'.repeat(100_000)); // unread data turns the close into a reset
   await eventually(() => expect(server.socket.readableLength).toBeGreaterThan(0));
   server.socket.destroy();
   await awaitBrokenResponse(client);
 });
 
-test('who comes when there are as many connections as there may be is turned away at once', async () => {
+test('a connection above the maximum is closed at once, with a warning', async () => {
   const fixture = await startRouter({ maxConnections: 2 });
   echoing(fixture.pumaSocket);
   const clients = [fixture.client().send(request('/a')), fixture.client().send(request('/b'))];
@@ -238,14 +238,14 @@ test('who comes when there are as many connections as there may be is turned awa
   });
 });
 
-test('many requests behind one another take one connection to puma', async () => {
+test('200 pipelined requests use one connection to puma', async () => {
   const fixture = await startRouter();
   const puma = respondingUpstream(fixture.pumaSocket, () => plainResponse('~'.repeat(10_000)));
   await awaitResponses(fixture.client().send(request('/').repeat(200)), 200);
   expect(puma.connections).toHaveLength(1);
 });
 
-test('a client that sends request after request without an end, while the first has no response, is cut off', async () => {
+test('a client that pipelines too many requests is disconnected', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
@@ -256,11 +256,11 @@ test('a client that sends request after request without an end, while the first 
   expect(fixture.warnings).toMatchObject([{ child: 'router' }]);
 });
 
-test('a response that breaks off behind another one breaks the connection, and leaves that one whole', async () => {
+test('an aborted response does not truncate the pipelined response before it', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client();
-  client.socket.pause(); // so that the first has left the router, and not come yet
+  client.socket.pause(); // the first response has left the router and is not read yet
   client.send(request('/first') + request('/second'));
   const server = await puma.awaitRequest();
   server.send(plainResponse('f'.repeat(200_000)));
@@ -272,18 +272,18 @@ test('a response that breaks off behind another one breaks the connection, and l
   expect(parseResponses(client.received)).toMatchObject([{ isComplete: true }, { isComplete: false }]);
 });
 
-test('a client that leaves takes all its requests along', async () => {
+test('a client disconnects: its pipelined requests are not forwarded', async () => {
   const fixture = await startRouter();
   const [puma, streaming] = [new FakeUpstream(fixture.pumaSocket), new FakeUpstream(fixture.streamingSocket)];
   const client = fixture.client().send(request('/a') + request('/b') + request(API));
   const server = await puma.awaitRequest();
   client.socket.destroy();
   await server.closed();
-  await anotherIsServed(fixture, puma);
+  await serveAnother(fixture, puma);
   expect([puma.requests.length, streaming.requests.length]).toEqual([2, 0]);
 });
 
-test('a response that nobody takes yet holds up nobody else', async () => {
+test('a response that is not read does not delay other clients', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const waiting = fixture.client();
@@ -291,11 +291,11 @@ test('a response that nobody takes yet holds up nobody else', async () => {
   waiting.send(request('/large'));
   const server = await puma.awaitRequest();
   await new Producer(server.send(`HTTP/1.1 200 OK\r\nContent-Length: ${99 * MB}\r\n\r\n`).socket, 99 * MB).stalled();
-  await anotherIsServed(fixture, puma);
+  await serveAnother(fixture, puma);
   expect(waiting.isClosed).toBe(false);
 });
 
-test('what is behind a large response is not taken in before its turn', async () => {
+test('a request pipelined behind a large response is not forwarded before its turn', async () => {
   const fixture = await startRouter();
   const [puma, streaming] = [new FakeUpstream(fixture.pumaSocket), new FakeUpstream(fixture.streamingSocket)];
   const client = fixture.client();
@@ -306,12 +306,12 @@ test('what is behind a large response is not taken in before its turn', async ()
   expect(streaming.connections).toEqual([]);
 });
 
-/** After it the router has read whatever was sent to it before. */
-async function anotherIsServed(fixture: RouterFixture, puma: FakeUpstream): Promise<void> {
+/** Serves a request of another client. Afterwards the router has handled everything sent to it before. */
+async function serveAnother(fixture: RouterFixture, puma: FakeUpstream): Promise<void> {
   const other = fixture.client().send(request('/another'));
   const another = await eventually(() => {
     const found = puma.connections.find(({ received }) => received.includes('/another'));
-    if (found === undefined) throw new Error('not asked yet');
+    if (found === undefined) throw new Error('no request yet');
     return found;
   });
   await another.until('\r\n\r\n');
@@ -319,7 +319,7 @@ async function anotherIsServed(fixture: RouterFixture, puma: FakeUpstream): Prom
   await other.until(/another$/);
 }
 
-async function servedOnce(client: RawConnection, puma: FakeUpstream): Promise<RawConnection> {
+async function serveOnce(client: RawConnection, puma: FakeUpstream): Promise<RawConnection> {
   client.send(request('/once'));
   const server = await puma.awaitRequest();
   server.send(plainResponse('once'));

@@ -8,16 +8,16 @@ import { respondingUpstream, plainResponse, awaitRequests } from './fake-upstrea
 const HOST: Header = ['Host', 'social.example'];
 const PEER: Header = ['X-Forwarded-For', '127.0.0.1'];
 
-/** What puma gets of a request with these headers. */
-async function passedOn(...headers: readonly string[]): Promise<readonly Header[]> {
+/** The headers that puma gets of a request with these headers. */
+async function requestHeaders(...headers: readonly string[]): Promise<readonly Header[]> {
   const fixture = await startRouter();
   const puma = respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   await awaitResponse(fixture.client().send(request('/', { headers })));
   return (await awaitRequests(puma, 1))[0]?.headers ?? [];
 }
 
-/** What the client gets of a response with these headers. */
-async function passedBack(...headers: readonly string[]): Promise<Message> {
+/** The response that a client gets when puma sends these headers. */
+async function responseWith(...headers: readonly string[]): Promise<Message> {
   const fixture = await startRouter();
   respondingUpstream(
     fixture.pumaSocket,
@@ -26,10 +26,10 @@ async function passedBack(...headers: readonly string[]): Promise<Message> {
   return awaitResponse(fixture.client().send(request('/')));
 }
 
-test('headers keep their case, their order and their number', async () => {
+test('request headers keep their case, order and number', async () => {
   const headers = ['x-b: 1', 'X-A: 2', 'x-B: 3', 'Cookie: a=b', 'cookie: c=d', 'Accept: */*', 'X-Empty:'];
   const pairs = headers.map((line) => /^(.*?): ?(.*)$/.exec(line)?.slice(1));
-  expect(await passedOn(...headers)).toEqual([HOST, ...pairs, PEER]);
+  expect(await requestHeaders(...headers)).toEqual([HOST, ...pairs, PEER]);
 });
 
 test.each([
@@ -48,8 +48,8 @@ test.each([
   'If-None-Match: W/"a"',
   'Accept-Encoding: gzip, br',
   'X-Real-Ip: 192.0.2.1',
-])('%s goes on unchanged', async (line) => {
-  expect(await passedOn(line)).toEqual([HOST, line.split(': '), PEER]);
+])('%s is forwarded unchanged', async (line) => {
+  expect(await requestHeaders(line)).toEqual([HOST, line.split(': '), PEER]);
 });
 
 test.each([
@@ -60,15 +60,15 @@ test.each([
   'Proxy-Authorization: Basic abc',
   'TE: trailers',
   'Upgrade: h2c',
-])('%s goes no further', async (line) => {
-  expect(await passedOn(line)).toEqual([HOST, PEER]);
+])('%s is not forwarded', async (line) => {
+  expect(await requestHeaders(line)).toEqual([HOST, PEER]);
 });
 
-test('what Connection names goes no further, but for what others trust', async () => {
+test('headers named by Connection are not forwarded, except protected ones', async () => {
   const kept = ['X-Forwarded-Proto: https', 'X-Request-Id: a', 'Cookie: b', 'Authorization: c', 'Forwarded: for=d'];
   const named =
     'Connection: X-Hop, close, x-forwarded-for, X-Forwarded-Proto, host, x-request-id, cookie, authorization, forwarded';
-  expect(await passedOn('X-Forwarded-For: 192.0.2.1', named, 'X-Hop: 1', ...kept)).toEqual([
+  expect(await requestHeaders('X-Forwarded-For: 192.0.2.1', named, 'X-Hop: 1', ...kept)).toEqual([
     HOST,
     ...kept.map((line) => line.split(': ')),
     ['X-Forwarded-For', '192.0.2.1'],
@@ -81,10 +81,10 @@ test.each([
   ['two headers', ['X-Forwarded-For: 192.0.2.1', 'x-forwarded-for: 192.0.2.2'], '192.0.2.1, 192.0.2.2'],
   ['none', [], '127.0.0.1'],
 ])('X-Forwarded-For: %s', async (_, lines, all) => {
-  expect(await passedOn(...lines)).toEqual([HOST, ['X-Forwarded-For', all]]);
+  expect(await requestHeaders(...lines)).toEqual([HOST, ['X-Forwarded-For', all]]);
 });
 
-test('headers of a response keep their case, their order and their number', async () => {
+test('response headers keep their case, order and number', async () => {
   const headers = [
     'set-cookie: a=1; path=/',
     'X-B: 1',
@@ -96,13 +96,13 @@ test('headers of a response keep their case, their order and their number', asyn
     'Date: never',
     'Server: puma',
   ];
-  const response = await passedBack(...headers);
+  const response = await responseWith(...headers);
   const seen = response.headers.filter(([name]) => !/^(connection|keep-alive|content-length)$/i.test(name));
   expect(seen).toEqual(headers.map((line) => /^(.*?): (.*)$/.exec(line)?.slice(1)));
 });
 
-test('what concerns the connection to the upstream only is not passed back', async () => {
-  const { headers } = await passedBack(
+test('hop-by-hop headers of a response are not forwarded', async () => {
+  const { headers } = await responseWith(
     'Connection: X-Hop',
     'X-Hop: 1',
     'Keep-Alive: timeout=7',
@@ -116,8 +116,8 @@ test('what concerns the connection to the upstream only is not passed back', asy
   ]);
 });
 
-test('a response without Date gets none', async () => {
-  expect((await passedBack('A: b')).headers.map(([name]) => name)).not.toContain('Date');
+test('a response without Date is forwarded without Date', async () => {
+  expect((await responseWith('A: b')).headers.map(([name]) => name)).not.toContain('Date');
 });
 
 test.each([
@@ -126,13 +126,13 @@ test.each([
   ['299 ', '299 '],
   ['422 Unprocessable Content', '422 Unprocessable Content'],
   ['599 What', '599 What'],
-])('the status line %s', async (sent, got) => {
+])('the status line %s is forwarded', async (statusLine, expected) => {
   const fixture = await startRouter();
-  respondingUpstream(fixture.pumaSocket, () => plainResponse('ok', sent));
-  expect((await awaitResponse(fixture.client().send(request('/')))).start).toBe(`HTTP/1.1 ${got}`);
+  respondingUpstream(fixture.pumaSocket, () => plainResponse('ok', statusLine));
+  expect((await awaitResponse(fixture.client().send(request('/')))).start).toBe(`HTTP/1.1 ${expected}`);
 });
 
-test('bytes beyond ASCII stay as they are, both ways', async () => {
+test('bytes beyond ASCII are forwarded unchanged, both ways', async () => {
   const fixture = await startRouter();
   const puma = respondingUpstream(
     fixture.pumaSocket,
@@ -142,18 +142,18 @@ test('bytes beyond ASCII stay as they are, both ways', async () => {
     fixture.client().send(request('/', { headers: ['B: na\xefve', 'C: \xc3\xa4'] })),
   );
   expect(response.headers).toContainEqual(['A', 'caf\xc3\xa9']);
-  const [asked] = await awaitRequests(puma, 1);
-  expect(asked?.headers).toEqual([HOST, ['B', 'na\xefve'], ['C', '\xc3\xa4'], PEER]);
+  const [forwarded] = await awaitRequests(puma, 1);
+  expect(forwarded?.headers).toEqual([HOST, ['B', 'na\xefve'], ['C', '\xc3\xa4'], PEER]);
 });
 
-test('HTTP/1.0 without a Host gets one', async () => {
+test('HTTP/1.0 without Host gets one', async () => {
   const fixture = await startRouter();
   const puma = respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   await awaitResponse(fixture.client().send('GET / HTTP/1.0\r\n\r\n'));
   expect((await awaitRequests(puma, 1))[0]?.headers).toEqual([['Host', 'localhost'], PEER]);
 });
 
-test('as many headers as there may be go on, and more are refused', async () => {
+test('headers up to the limit are forwarded, larger ones are rejected', async () => {
   const fixture = await startRouter();
   const puma = respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   const cookie = (length: number): string => request('/', { headers: [`Cookie: ${'a'.repeat(length)}`] });
@@ -161,11 +161,11 @@ test('as many headers as there may be go on, and more are refused', async () => 
   const client = fixture.client().send(cookie(MAX_HEADER_BYTES + 1));
   expect(statusOf(await awaitResponse(client))).toBe(431);
   await client.closed();
-  await isServed(fixture);
+  await expectServed(fixture);
   expect(puma.requests).toHaveLength(2);
 });
 
-test('a target as long as the headers may be goes on, and a longer one is refused', async () => {
+test('a target up to the limit is forwarded, a longer one is rejected', async () => {
   const fixture = await startRouter();
   respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   expect(statusOf(await awaitResponse(fixture.client().send(request(`/${'a'.repeat(MAX_HEADER_BYTES - 500)}`))))).toBe(
@@ -176,24 +176,24 @@ test('a target as long as the headers may be goes on, and a longer one is refuse
   );
 });
 
-test('many headers all go on', async () => {
+test('900 headers are all forwarded', async () => {
   const many = Array.from({ length: 900 }, (_, index) => `X-${index}: ${index}`);
-  expect(await passedOn(...many)).toHaveLength(902);
+  expect(await requestHeaders(...many)).toHaveLength(902);
 });
 
-test('a response with large headers is passed back', async () => {
+test('large response headers are forwarded', async () => {
   const cookies = Array.from({ length: 50 }, (_, index) => `Set-Cookie: a${index}=${'b'.repeat(2000)}`);
-  const { headers } = await passedBack(...cookies);
+  const { headers } = await responseWith(...cookies);
   expect(headers.filter(([name]) => name === 'Set-Cookie')).toHaveLength(50);
 });
 
-async function isServed(fixture: RouterFixture): Promise<void> {
+async function expectServed(fixture: RouterFixture): Promise<void> {
   expect(statusOf(await awaitResponse(fixture.client().send(request('/'))))).toBe(200);
 }
 
-test('thousands of small headers hide none behind them', async () => {
+test('headers behind thousands of small ones are not dropped', async () => {
   const fixture = await startRouter();
-  const puma = respondingUpstream(fixture.pumaSocket, (asked) => plainResponse(asked.body));
+  const puma = respondingUpstream(fixture.pumaSocket, (message) => plainResponse(message.body));
   const many = Array.from({ length: 2100 }, () => 'a:1');
   const last = ['X-Forwarded-For: 192.0.2.1', 'Content-Length: 5'];
   const client = fixture.client().send(request('/', { method: 'POST', headers: [...many, ...last], body: 'hello' }));

@@ -4,7 +4,7 @@ import { awaitResponses, awaitResponse } from './responses.ts';
 import { request, startRouter } from './router-fixture.ts';
 import { respondingUpstream, plainResponse, awaitRequests, FakeUpstream } from './fake-upstream.ts';
 
-/** Replies without a body, whatever their headers say: the next one on the connection is understood. */
+/** Responses without a body, whatever their headers say. The next response on the connection must be understood. */
 test.each([
   ['HEAD with a length', 'HEAD', '200 OK', 'Content-Length: 1234\r\n', '1234'],
   ['HEAD with chunks', 'HEAD', '200 OK', 'Transfer-Encoding: chunked\r\n', null],
@@ -15,8 +15,8 @@ test.each([
   ['a length of 0', 'GET', '200 OK', 'Content-Length: 0\r\n', '0'],
 ] as const)('a response without a body: %s', async (_, method, status, headers, length) => {
   const fixture = await startRouter();
-  const puma = respondingUpstream(fixture.pumaSocket, (asked) =>
-    asked.start.includes('/second') ? plainResponse('second') : `HTTP/1.1 ${status}\r\n${headers}\r\n`,
+  const puma = respondingUpstream(fixture.pumaSocket, (message) =>
+    message.start.includes('/second') ? plainResponse('second') : `HTTP/1.1 ${status}\r\n${headers}\r\n`,
   );
   const client = fixture.client().send(request('/', { method }));
   const first = await awaitResponse(client, method);
@@ -29,7 +29,7 @@ test.each([
 });
 
 test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
-  '%s, with and without a body',
+  '%s with and without a body',
   async (method) => {
     const fixture = await startRouter();
     const puma = respondingUpstream(fixture.pumaSocket, () => plainResponse(method === 'HEAD' ? '' : 'ok'));
@@ -39,7 +39,7 @@ test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
   },
 );
 
-test('chunks go both ways, cut as they come', async () => {
+test('chunked bodies are forwarded both ways', async () => {
   const fixture = await startRouter();
   const puma = respondingUpstream(
     fixture.pumaSocket,
@@ -53,7 +53,7 @@ test('chunks go both ways, cut as they come', async () => {
   expect(await awaitRequests(puma, 1)).toMatchObject([{ body: 'hello' }]);
 });
 
-test('a response that ends with its connection is whole for the client', async () => {
+test('a response that ends with its connection is complete for the client', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
@@ -63,7 +63,7 @@ test('a response that ends with its connection is whole for the client', async (
   expect(client.isClosed).toBe(false);
 });
 
-test('100-continue comes before the body is sent, and once', async () => {
+test('100 Continue is forwarded before the body is sent, and once', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture
@@ -82,7 +82,7 @@ test('100-continue comes before the body is sent, and once', async () => {
 });
 
 test.each(['417 Expectation Failed', '413 Payload Too Large', '401 Unauthorized'])(
-  'an upstream that answers Expect with %s: no body is asked for',
+  'an upstream that responds to Expect with %s closes both connections',
   async (status) => {
     const fixture = await startRouter();
     const puma = new FakeUpstream(fixture.pumaSocket);
@@ -93,14 +93,14 @@ test.each(['417 Expectation Failed', '413 Payload Too Large', '401 Unauthorized'
     server.send(plainResponse('no', status));
     const response = await awaitResponse(client);
     expect(response.start).toBe(`HTTP/1.1 ${status}`);
-    // Whether the body follows nobody knows: neither connection can carry another request.
+    // The client may or may not send the body now, so neither connection can carry another request.
     expect(headerOf(response, 'connection')).toBe('close');
     await client.closed();
     await server.closed();
   },
 );
 
-test('an expectation that nobody knows is refused', async () => {
+test('an unknown expectation is rejected', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture
@@ -110,7 +110,7 @@ test('an expectation that nobody knows is refused', async () => {
   expect(puma.connections).toEqual([]);
 });
 
-test('early hints are passed back at once', async () => {
+test('early hints are forwarded at once', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
@@ -123,7 +123,7 @@ test('early hints are passed back at once', async () => {
   expect(parseResponses(client.received).map(statusOf)).toEqual([103, 200]);
 });
 
-test('early hints that are none are left out', async () => {
+test('invalid early hints are dropped', async () => {
   const fixture = await startRouter();
   respondingUpstream(
     fixture.pumaSocket,
@@ -134,7 +134,7 @@ test('early hints that are none are left out', async () => {
 });
 
 test.each(['100 Continue', '103 Early Hints\r\nLink: </a.css>; rel=preload'])(
-  'HTTP/1.0 hears nothing of %s',
+  'an HTTP/1.0 client does not get %s',
   async (status) => {
     const fixture = await startRouter();
     respondingUpstream(fixture.pumaSocket, () => `HTTP/1.1 ${status}\r\n\r\n${plainResponse('ok')}`);
@@ -147,7 +147,7 @@ test.each(['100 Continue', '103 Early Hints\r\nLink: </a.css>; rel=preload'])(
 test.each([
   ['a length', 'Content-Length: 4\r\n\r\nbody'],
   ['chunks', 'Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nA: b\r\n\r\n'],
-])('HTTP/1.0 gets %s as it understands it, and its connection ends', async (_, response) => {
+])('an HTTP/1.0 client gets a response with %s, and its connection closes', async (_, response) => {
   const fixture = await startRouter();
   respondingUpstream(fixture.pumaSocket, () => `HTTP/1.1 200 OK\r\n${response}`);
   const client = fixture.client().send('GET / HTTP/1.0\r\n\r\n');
@@ -157,7 +157,7 @@ test.each([
   expect(client.error).toBeNull();
 });
 
-test('HTTP/1.0 with keep-alive keeps its connection where the response has a length', async () => {
+test('HTTP/1.0 with keep-alive keeps its connection if the response has a length', async () => {
   const fixture = await startRouter();
   respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   const again = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
@@ -167,10 +167,10 @@ test('HTTP/1.0 with keep-alive keeps its connection where the response has a len
   await awaitResponses(client, 2);
 });
 
-/** What an upstream may not say: nothing of it gets to the client as if it were a response. */
+/** Invalid responses. No part of them reaches the client. */
 test.each([
-  ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n\r\n'],
-  ['HTTP/2', '\0\0\x12\x04\0\0\0\0\0\r\n\r\n'],
+  ['bytes that are not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n\r\n'],
+  ['HTTP/2 frames', '\0\0\x12\x04\0\0\0\0\0\r\n\r\n'],
   ['nothing', ''],
   ['half a status line', 'HTTP/1.1 20'],
   ['half a head', 'HTTP/1.1 200 OK\r\nA: b\r\n'],
@@ -185,19 +185,19 @@ test.each([
   ['a NUL in a value', 'HTTP/1.1 200 OK\r\nA: b\0c\r\nContent-Length: 0\r\n\r\n'],
   ['a control character in the reason', 'HTTP/1.1 200 O\0K\r\nContent-Length: 0\r\n\r\n'],
   [
-    'a switch of protocols that nobody asked for',
+    'a 101 to a request that is not an upgrade',
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
   ],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n'],
   ['a list of lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 0, 0\r\n\r\n'],
   ['a negative length', 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n'],
   ['a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
-  ['a coding that nobody knows', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
-  ['headers without end', `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(100_000)}`],
-])('an upstream that says %s: 502, and a line in the log', async (_, said) => {
+  ['an unsupported coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
+  ['headers that are too large', `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(100_000)}`],
+])('an upstream that sends %s: 502 and a warning', async (_, bytes) => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket, (connection) => {
-    connection.socket.once('data', () => connection.send(said).socket.end());
+    connection.socket.once('data', () => connection.send(bytes).socket.end());
   });
   const response = await awaitResponse(fixture.client().send(request('/')));
   expect(statusOf(response)).toBe(502);
@@ -209,7 +209,7 @@ test.each([
 test.each([
   ['behind a length', plainResponse('ok')],
   ['behind chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
-])("a response that nobody asked for, %s, is nobody's", async (_, response) => {
+])('a second response to one request, %s, is dropped', async (_, response) => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket, (connection) => {
     connection.socket.once('data', () => connection.send(`${response}${plainResponse('forged')}`));

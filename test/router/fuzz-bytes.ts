@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 
-/** A small change somewhere in some bytes. A place is in parts of 65536 of their length, so that it fits any. */
+/** A small change of some bytes. Positions are in 1/65536 of the length, so that they fit any bytes. */
 export type Change = {
   kind: 'flip' | 'set' | 'insert' | 'delete' | 'repeat' | 'move';
   at: number;
-  /** Of what is deleted, repeated or moved. */
+  /** Of the bytes that are deleted, repeated or moved. */
   length: number;
   to: number;
   bytes: string;
 };
 
-/** What a parser may stumble over, and what would mean something to the one behind it. */
+/** Bytes that parsers handle differently, or that change the meaning of a message. */
 const SNIPPETS = [
   '\r',
   '\n',
@@ -54,17 +54,17 @@ const SNIPPETS = [
   'HTTP/1.1 101 Switching Protocols\r\n\r\n',
 ];
 
-const place = fc.noBias(fc.nat({ max: 0xffff }));
-/** Any bytes, as latin1. */
+const position = fc.noBias(fc.nat({ max: 0xffff }));
+/** Any bytes, in latin1. */
 export function anyBytes(maxLength: number): fc.Arbitrary<string> {
   return fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 }
-export const places = (maxLength: number): fc.Arbitrary<number[]> => fc.array(place, { maxLength });
+export const positions = (maxLength: number): fc.Arbitrary<number[]> => fc.array(position, { maxLength });
 export const change: fc.Arbitrary<Change> = fc.record({
   kind: fc.constantFrom('flip', 'set', 'insert', 'insert', 'delete', 'repeat', 'move'),
-  at: place,
+  at: position,
   length: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 80 })),
-  to: place,
+  to: position,
   bytes: fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...SNIPPETS) }, anyBytes(6)),
 });
 
@@ -88,16 +88,16 @@ function changedOnce(bytes: string, { kind, at, length, to, bytes: other }: Chan
   return before + flipped + piece.slice(1) + after;
 }
 
-/** The same bytes in packets; none is empty. */
+/** Splits bytes into packets. None is empty. */
 export function cut(bytes: string, at: readonly number[]): string[] {
-  const all = [0, ...at.map((one) => within(bytes, one)), bytes.length].sort((a, b) => a - b);
+  const all = [0, ...at.map((position) => within(bytes, position)), bytes.length].sort((a, b) => a - b);
   return all.slice(1).flatMap((end, index) => {
     const packet = bytes.slice(all[index], end);
     return packet === '' ? [] : [packet];
   });
 }
 
-/** A place in these bytes, their end included. */
+/** A position in these bytes, their end included. */
 export function within(bytes: string, at: number): number {
   return Math.floor((at * (bytes.length + 1)) / 0x10000);
 }

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { CORPUS } from './corpus/corpus.ts';
-import { anyBytes, change, changed, cut, places } from './fuzz-bytes.ts';
+import { anyBytes, change, changed, cut, positions } from './fuzz-bytes.ts';
 
-/** What one client does. */
+/** What a client sends. */
 export type FuzzClient = {
   packets: string[];
-  /** These are proper requests, and each is to be asked and answered. */
-  isProper: boolean;
-  /** Whether it waits for its answers, and how it goes. */
+  /** Each request is valid, and has to be served. */
+  isValid: boolean;
+  /** How the client disconnects, and whether it waits for its responses before. */
   leaves: 'in order' | 'with a reset' | 'at once';
 };
 
 export const API = '/api/v1/streaming';
-const PROPER_TARGETS = [
+const VALID_TARGETS = [
   '/',
   '/about?a=%2F..%2F',
   '/metrics',
@@ -50,64 +50,68 @@ const text = fc.oneof(
   fc.constantFrom('hello', '0\r\n\r\n', 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n', 'x'.repeat(20_000)),
 );
 
-/** Headers of the framing, and the body. */
+/** A body with its framing headers. */
 const body = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ headers: [], body: '' }) },
   text.map((body) => ({ headers: [`Content-Length: ${body.length}`], body })),
-  fc
-    .record({ pieces: fc.array(text, { maxLength: 3 }), isTrailed: fc.boolean() })
-    .map(({ pieces, isTrailed }) => ({ headers: ['Transfer-Encoding: chunked'], body: inChunks(pieces, isTrailed) })),
+  fc.record({ pieces: fc.array(text, { maxLength: 3 }), hasTrailers: fc.boolean() }).map(({ pieces, hasTrailers }) => ({
+    headers: ['Transfer-Encoding: chunked'],
+    body: chunkedBody(pieces, hasTrailers),
+  })),
 );
 
 const request = fc
   .record({
     method: fc.constantFrom('GET', 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'),
-    target: fc.constantFrom(...PROPER_TARGETS),
+    target: fc.constantFrom(...VALID_TARGETS),
     headers: fc.subarray(HEADERS, { maxLength: 3 }),
     body,
   })
-  .map(({ method, target, headers, body }) => asked(method, target, [...headers, ...body.headers], body.body));
+  .map(({ method, target, headers, body }) => requestBytes(method, target, [...headers, ...body.headers], body.body));
 const upgrade = fc
   .record({ target: fc.constantFrom(API, `${API}/public`, `${API}?stream=user`), early: text })
-  .map(({ target, early }) => asked('GET', target, UPGRADE, early));
+  .map(({ target, early }) => requestBytes('GET', target, UPGRADE, early));
 
-/** Several one behind the other, or one upgrade. */
-const proper = fc.oneof(
+/** Several pipelined requests, or one upgrade. */
+const valid = fc.oneof(
   { weight: 5, arbitrary: fc.array(request, { minLength: 1, maxLength: 5 }).map((all) => all.join('')) },
   upgrade,
-  // The last one on its connection: Node closes it, too, where a client need not wait for the 100 that it expects.
+  // The last request on its connection. Node also closes the connection if the client has not waited for 100 Continue.
   fc
     .tuple(request, fc.constantFrom('0\r\n', '1\r\nConnection: close\r\n', '1\r\nExpect: 100-continue\r\n'))
-    .map(([one, version]) => one.replace(' HTTP/1.1\r\n', ` HTTP/1.${version}`)),
+    .map(([message, version]) => message.replace(' HTTP/1.1\r\n', ` HTTP/1.${version}`)),
 );
 
 const hostile = fc.constantFrom(...CORPUS.map(({ bytes }) => bytes));
 const changes = fc.array(change, { minLength: 1, maxLength: 4 });
-const improper = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(proper, changes).map(([bytes, by]) => changed(bytes, by)) },
-  { weight: 3, arbitrary: fc.tuple(hostile, changes).map(([bytes, by]) => changed(bytes, by)) },
-  { weight: 1, arbitrary: fc.tuple(proper, fc.oneof(hostile, upgrade, anyBytes(60))).map(([one, two]) => one + two) },
-  { weight: 1, arbitrary: fc.tuple(hostile, request).map(([one, two]) => one + two) },
+const invalid = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(valid, changes).map(([bytes, all]) => changed(bytes, all)) },
+  { weight: 3, arbitrary: fc.tuple(hostile, changes).map(([bytes, all]) => changed(bytes, all)) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(valid, fc.oneof(hostile, upgrade, anyBytes(60))).map(([first, second]) => first + second),
+  },
+  { weight: 1, arbitrary: fc.tuple(hostile, request).map(([first, second]) => first + second) },
   { weight: 1, arbitrary: anyBytes(300) },
 );
 const bytes = fc.oneof(
-  { weight: 1, arbitrary: proper.map((bytes) => ({ bytes, isProper: true })) },
-  { weight: 2, arbitrary: improper.map((bytes) => ({ bytes, isProper: false })) },
+  { weight: 1, arbitrary: valid.map((bytes) => ({ bytes, isValid: true })) },
+  { weight: 2, arbitrary: invalid.map((bytes) => ({ bytes, isValid: false })) },
 );
 
 export const fuzzClient: fc.Arbitrary<FuzzClient> = fc
   .record({
     bytes,
-    cuts: places(6),
+    cuts: positions(6),
     leaves: fc.constantFrom<FuzzClient['leaves'][]>('in order', 'in order', 'in order', 'with a reset', 'at once'),
   })
-  .map(({ bytes: { bytes, isProper }, cuts, leaves }) => ({ packets: cut(bytes, cuts), isProper, leaves }));
+  .map(({ bytes: { bytes, isValid }, cuts, leaves }) => ({ packets: cut(bytes, cuts), isValid, leaves }));
 
-export function inChunks(pieces: readonly string[], isTrailed: boolean): string {
+export function chunkedBody(pieces: readonly string[], hasTrailers: boolean): string {
   const chunks = pieces.filter((piece) => piece !== '').map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`);
-  return `${chunks.join('')}0\r\n${isTrailed ? 'X-Checksum: 1\r\nX-More: \r\n' : ''}\r\n`;
+  return `${chunks.join('')}0\r\n${hasTrailers ? 'X-Checksum: 1\r\nX-More: \r\n' : ''}\r\n`;
 }
 
-function asked(method: string, target: string, headers: readonly string[], body: string): string {
+function requestBytes(method: string, target: string, headers: readonly string[], body: string): string {
   return `${[`${method} ${target} HTTP/1.1`, 'Host: social.example', ...headers].join('\r\n')}\r\n\r\n${body}`;
 }

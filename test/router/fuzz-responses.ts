@@ -1,23 +1,23 @@
 import fc from 'fast-check';
-import { change, changed, cut, places, within, type Change } from './fuzz-bytes.ts';
-import { inChunks } from './fuzz-clients.ts';
+import { change, changed, cut, positions, within, type Change } from './fuzz-bytes.ts';
+import { chunkedBody } from './fuzz-clients.ts';
 
-/** How an upstream answers one request. */
+/** How an upstream responds to one request. */
 export type Script = {
-  /** 1xx before it. */
+  /** 1xx responses before it. */
   interim: string;
   head: string;
   body: string;
   changes: readonly Change[];
-  /** Where it breaks off; null where it does not. */
+  /** Where the response ends early; null where it does not. */
   truncatedAt: number | null;
   cuts: readonly number[];
-  /** What the upstream does afterwards with the connection. */
+  /** What the upstream does with the connection afterwards. */
   then: 'keeps' | 'ends' | 'destroys';
-  /** Answers before the request is complete. */
+  /** The upstream responds before the request is complete. */
   isEarly: boolean;
-  /** As a proper server does. */
-  isProper: boolean;
+  /** A correct server would respond like this. */
+  isValid: boolean;
 };
 export type Scripts = Readonly<Record<'puma' | 'streaming', readonly Script[]>>;
 
@@ -40,9 +40,9 @@ const BODY = fc.oneof(
   fc.string({ unit: 'binary-ascii', maxLength: 60 }),
 );
 
-type Sound = Pick<Script, 'interim' | 'head' | 'body' | 'then'>;
-/** What a proper server says. The head has no last line yet: a mark of ours follows. */
-const sound: fc.Arbitrary<Sound> = fc
+type BaseResponse = Pick<Script, 'interim' | 'head' | 'body' | 'then'>;
+/** Responses of a correct server. The head has no empty line yet: packetsOf adds a mark. */
+const correct: fc.Arbitrary<BaseResponse> = fc
   .record({
     interim: fc.array(fc.constantFrom(...INTERIM), { maxLength: 2 }),
     framing: fc.constantFrom('length', 'length', 'chunks', 'chunks with trailers', 'close', 'none'),
@@ -68,20 +68,20 @@ const sound: fc.Arbitrary<Sound> = fc
     return {
       interim: interim.join(''),
       head: `${lines.join('\r\n')}\r\n`,
-      body: isChunked ? inChunks(halves, framing.endsWith('trailers')) : framing === 'none' ? '' : body,
+      body: isChunked ? chunkedBody(halves, framing.endsWith('trailers')) : framing === 'none' ? '' : body,
       then: closes ? ('ends' as const) : ('keeps' as const),
     };
   });
-/** The answer to an upgrade; to anything else a mistake. */
-const granted: Sound = {
+/** The acceptance of an upgrade. Invalid for any other request. */
+const accepting: BaseResponse = {
   interim: '',
   head: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n',
   body: 'the first frame',
   then: 'keeps',
 };
 
-/** What no proper server says. */
-const odd: fc.Arbitrary<Sound> = fc
+/** Responses that no correct server sends. */
+const incorrect: fc.Arbitrary<BaseResponse> = fc
   .constantFrom(
     ['Transfer-Encoding: chunked\r\n', '2\r\nhi\r\n0\r\nX Y: 1\r\n\r\n'],
     ['Transfer-Encoding: chunked\r\n', '2\r\nhi\r\n0\r\nX-Y: \x01\r\n\r\n'],
@@ -99,59 +99,61 @@ const odd: fc.Arbitrary<Sound> = fc
   )
   .map(([headers, body]) => ({ interim: '', head: `HTTP/1.1 200 OK\r\n${headers}`, body, then: 'ends' }));
 
-const PROPER = { changes: [], truncatedAt: null, isEarly: false, isProper: true };
-const proper: fc.Arbitrary<Script> = fc
-  .record({ sound, cuts: places(5) })
-  .map(({ sound, cuts }) => ({ ...sound, ...PROPER, cuts }));
-const improper: fc.Arbitrary<Script> = fc
+const VALID = { changes: [], truncatedAt: null, isEarly: false, isValid: true };
+const valid: fc.Arbitrary<Script> = fc
+  .record({ base: correct, cuts: positions(5) })
+  .map(({ base, cuts }) => ({ ...base, ...VALID, cuts }));
+const invalid: fc.Arbitrary<Script> = fc
   .record({
-    sound: fc.oneof({ weight: 5, arbitrary: sound }, fc.constant(granted), odd),
+    base: fc.oneof({ weight: 5, arbitrary: correct }, fc.constant(accepting), incorrect),
     changes: fc.oneof(fc.constant([]), fc.array(change, { minLength: 1, maxLength: 4 })),
     truncatedAt: fc.oneof(fc.constant(null), fc.noBias(fc.nat({ max: 0xffff }))),
-    cuts: places(5),
+    cuts: positions(5),
     then: fc.constantFrom('keeps' as const, 'ends' as const, 'ends' as const, 'destroys' as const),
     isEarly: fc.boolean(),
   })
-  // Of a connection that carried nonsense, nobody can tell what else is on its way.
-  .map(({ sound, then, ...rest }) => {
+  // After an invalid response, the rest of the connection is undefined, so that it cannot be kept.
+  .map(({ base, then, ...rest }) => {
     return {
-      ...sound,
+      ...base,
       ...rest,
-      then: then === 'keeps' && (rest.changes.length > 0 || sound.then === 'ends') ? 'ends' : then,
-      isProper: false,
+      then: then === 'keeps' && (rest.changes.length > 0 || base.then === 'ends') ? 'ends' : then,
+      isValid: false,
     };
   });
 
-const several = (one: fc.Arbitrary<Script>): fc.Arbitrary<Script[]> => fc.array(one, { minLength: 1, maxLength: 4 });
+const several = (script: fc.Arbitrary<Script>): fc.Arbitrary<Script[]> =>
+  fc.array(script, { minLength: 1, maxLength: 4 });
 export const scripts: fc.Arbitrary<Scripts> = fc.oneof(
   fc.record({
-    puma: several(proper),
-    streaming: several(fc.oneof(proper, proper, fc.constant({ ...granted, ...PROPER, cuts: [] }))),
+    puma: several(valid),
+    streaming: several(fc.oneof(valid, valid, fc.constant({ ...accepting, ...VALID, cuts: [] }))),
   }),
-  fc.record({ puma: several(fc.oneof(proper, improper)), streaming: several(fc.oneof(proper, improper)) }),
+  fc.record({ puma: several(fc.oneof(valid, invalid)), streaming: several(fc.oneof(valid, invalid)) }),
 );
 
-/** The packets that go out to a request with this method. The mark says to which, twice, so that a change of it shows. */
+/** The packets of the response to a request with this method. The mark holds the number of the request twice, so that a changed mark
+ * is recognised. */
 export function packetsOf(script: Script, method: string, number: number): string[] {
   const mark = `X-Response: ${number}-${number}\r\n\r\n`;
-  const whole = script.interim + script.head + mark + (method === 'HEAD' ? '' : script.body);
-  const bytes = changed(whole, script.changes);
+  const complete = script.interim + script.head + mark + (method === 'HEAD' ? '' : script.body);
+  const bytes = changed(complete, script.changes);
   const { truncatedAt } = script;
   return cut(truncatedAt === null ? bytes : bytes.slice(0, within(bytes, truncatedAt)), script.cuts);
 }
 
-/** What becomes of the connection: a response to HEAD does not end with it, even where one to GET does. */
-export function afterwards({ then, head, isProper }: Script, method: string): Script['then'] {
-  const isTold = /^connection: close|^HTTP\/1\.0/im.test(head);
-  return isProper && method === 'HEAD' && !isTold ? 'keeps' : then;
+/** What the upstream does with the connection. A response to HEAD has no body that the end of the connection could delimit. */
+export function connectionAfter({ then, head, isValid }: Script, method: string): Script['then'] {
+  const isAnnounced = /^connection: close|^HTTP\/1\.0/im.test(head);
+  return isValid && method === 'HEAD' && !isAnnounced ? 'keeps' : then;
 }
 
-/** It may leave its client waiting. */
-export function hangs({ then, isProper }: Script): boolean {
-  return then === 'keeps' && !isProper;
+/** The client may get no complete response. */
+export function mayHang({ then, isValid }: Script): boolean {
+  return then === 'keeps' && !isValid;
 }
 
-/** It says yes to an upgrade. */
-export function grants({ head }: Script): boolean {
-  return head === granted.head;
+/** The upstream accepts an upgrade. */
+export function acceptsUpgrade({ head }: Script): boolean {
+  return head === accepting.head;
 }

@@ -1,160 +1,165 @@
 import { connect } from 'node:net';
 import { FakeClock } from '../fakes/clock.ts';
-import { Behind } from './fuzz-upstreams.ts';
+import { turn } from './each-turn.ts';
+import { check, checkAllServed, checkOutcome, requestsIn, responsesTo, type Outcome } from './fuzz-checker.ts';
 import type { FuzzClient } from './fuzz-clients.ts';
-import { isServed, judge, must, repliesTo, requestsIn, type Outcome } from './fuzz-checker.ts';
-import { hangs, type Scripts } from './fuzz-responses.ts';
+import { mayHang, type Scripts } from './fuzz-responses.ts';
+import { FuzzUpstreams } from './fuzz-upstreams.ts';
 import { parseResponses } from './messages.ts';
-import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { RawConnection } from './raw-client.ts';
+import { request, RouterFixture } from './router-fixture.ts';
 
 export type FuzzCase = { client: FuzzClient; scripts: Scripts };
 
-/** Far above any wait; what hangs shrinks sooner. */
-const PATIENCE_MS = 10_000;
-/** In all, after a case: more than anything of ours takes that is over, less than what ends a slow client. */
+/** Far above any real wait. While shrinking a case, a tenth of it. */
+const TIMEOUT_MS = 10_000;
+/** More than any timer of a finished request takes, and less than the limits for slow clients. */
 const REST_MS = 25_000;
 
-/** One router for many cases, each of which leaves it as it was. */
-export class Bed {
+/** One router for many cases. Each case has to leave it without a connection or a timer. */
+export class FuzzRunner {
   readonly #fixture: RouterFixture;
   readonly #clock: FakeClock;
-  readonly #behind: Behind;
-  readonly #patienceMs: number;
-  #connections: RawConnection[] = [];
-  #wentFirst = false;
-  readonly #idle = socketsOpen();
+  readonly #upstreams: FuzzUpstreams;
+  readonly #timeoutMs: number;
+  #clients: RawConnection[] = [];
+  #clientClosedFirst = false;
+  readonly #socketsAtStart = countSockets();
 
-  private constructor(fixture: RouterFixture, clock: FakeClock, isHasty: boolean) {
-    [this.#fixture, this.#clock, this.#behind] = [fixture, clock, new Behind(fixture)];
-    this.#patienceMs = isHasty ? PATIENCE_MS / 10 : PATIENCE_MS;
+  private constructor(fixture: RouterFixture, clock: FakeClock, isShrinking: boolean) {
+    this.#fixture = fixture;
+    this.#clock = clock;
+    this.#upstreams = new FuzzUpstreams(fixture);
+    this.#timeoutMs = isShrinking ? TIMEOUT_MS / 10 : TIMEOUT_MS;
   }
 
-  static async start(isHasty: boolean): Promise<Bed> {
+  static async start({ isShrinking }: { isShrinking: boolean }): Promise<FuzzRunner> {
     const clock = new FakeClock();
-    return new Bed(await startRouter({ clock }), clock, isHasty);
+    const fixture = new RouterFixture({ clock });
+    await fixture.listen();
+    for (const child of ['puma', 'streaming']) fixture.ready(child);
+    return new FuzzRunner(fixture, clock, isShrinking);
   }
 
-  /** Plays one case. Throws for whatever must not be. */
-  async meets({ client, scripts }: FuzzCase): Promise<void> {
-    this.#connections = [];
-    this.#behind.begin(scripts);
+  /** Throws for any violation. */
+  async run({ client, scripts }: FuzzCase): Promise<void> {
+    this.#clients = [];
+    this.#upstreams.begin(scripts);
     this.#fixture.events.splice(0);
     const connection = this.#connect();
     try {
-      await this.#play(client, scripts, connection);
-      await this.#isAlive();
-      await this.#isAtRest();
-      judge(this.#outcome(client, connection));
-      must(this.#behind.problems.length === 0, this.#behind.problems.join('\n'));
+      await this.#exchange(client, scripts, connection);
+      await this.#checkAlive();
+      await this.#untilAtRest();
+      checkOutcome(this.#outcome(client, connection));
+      check(this.#upstreams.problems.length === 0, this.#upstreams.problems.join('\n'));
     } catch (error) {
-      const { served, problems, isTainted } = this.#behind;
-      const all = {
+      const { forwarded, problems, isTainted } = this.#upstreams;
+      const details = {
         sent: client.packets,
-        connection: [connection.received, connection.isClosed, connection.error],
-        served,
+        client: [connection.received, connection.isClosed, connection.error],
+        forwarded,
         problems,
         isTainted,
       };
-      throw new Error(`${(error as Error).message}\n${JSON.stringify(all, null, 1)}`, { cause: error });
+      throw new Error(`${(error as Error).message}\n${JSON.stringify(details, null, 1)}`, { cause: error });
     }
   }
 
   async close(): Promise<void> {
-    for (const { socket } of this.#connections) socket.destroy();
+    for (const { socket } of this.#clients) socket.destroy();
     await this.#fixture.router.close();
-    await this.#behind.close();
+    await this.#upstreams.close();
   }
 
-  async #play(client: FuzzClient, scripts: Scripts, connection: RawConnection): Promise<void> {
+  async #exchange(client: FuzzClient, scripts: Scripts, connection: RawConnection): Promise<void> {
     for (const packet of client.packets) {
       if (connection.socket.writable) connection.send(packet);
       await turn();
     }
-    this.#wentFirst = true;
+    this.#clientClosedFirst = true;
     if (client.leaves === 'at once') return connection.reset();
-    await this.#isAlive();
+    await this.#checkAlive();
     const all = [...scripts.puma, ...scripts.streaming];
-    if (!all.some(hangs)) await this.#until(() => this.#isOver(client, connection), 'neither answered nor closed');
-    if (client.isProper && all.every(({ isProper }) => isProper)) {
-      isServed(this.#outcome(client, connection));
-      const mistakes = this.#fixture.warnings.filter(({ why }) => !why.startsWith('sent 101 '));
-      must(mistakes.length === 0, `trouble: ${mistakes[0]?.why ?? ''}`);
+    if (!all.some(mayHang)) await this.#until(() => this.#isDone(client, connection), 'no response and not closed');
+    if (client.isValid && all.every(({ isValid }) => isValid)) {
+      checkAllServed(this.#outcome(client, connection));
+      // A script may accept an upgrade that was not requested.
+      const unexpected = this.#fixture.warnings.filter(({ why }) => !why.startsWith('sent 101 '));
+      check(unexpected.length === 0, `warning: ${unexpected[0]?.why ?? ''}`);
     }
-    this.#wentFirst = !connection.isClosed;
+    this.#clientClosedFirst = !connection.isClosed;
     if (client.leaves === 'in order') connection.socket.end();
     else connection.reset();
   }
 
-  /** Every whole request has its response, or the connection is closed. Nobody knows how many there are where they are not proper. */
-  #isOver(client: FuzzClient, connection: RawConnection): boolean {
-    const asked = requestsIn(client)?.filter(({ isComplete }) => isComplete === true) ?? [];
-    if (connection.isClosed || asked.length === 0) return true;
-    const responses = repliesTo({ client, connection })?.filter(({ isComplete }) => isComplete === true) ?? [];
-    return responses.length >= asked.length;
+  /** Every complete request has its response, or the connection is closed. Invalid bytes hold an unknown number of requests. */
+  #isDone(client: FuzzClient, connection: RawConnection): boolean {
+    const complete = requestsIn(client)?.filter(({ isComplete }) => isComplete === true) ?? [];
+    if (connection.isClosed || complete.length === 0) return true;
+    const responses = responsesTo({ client, connection })?.filter(({ isComplete }) => isComplete === true) ?? [];
+    return responses.length >= complete.length;
   }
 
-  /** Others are served, by both. */
-  async #isAlive(): Promise<void> {
-    await Promise.all(['/good/puma', '/api/v1/streaming/good/streaming'].map((target) => this.#isGood(target)));
+  /** Other clients are served by both upstreams. */
+  async #checkAlive(): Promise<void> {
+    await Promise.all(['/good/puma', '/api/v1/streaming/good/streaming'].map((target) => this.#checkServed(target)));
   }
 
-  async #isGood(target: string): Promise<void> {
+  async #checkServed(target: string): Promise<void> {
     const connection = this.#connect().send(request(target));
-    const { isTainted } = this.#behind;
-    const response = (): string | undefined =>
+    const { isTainted } = this.#upstreams;
+    const body = (): string | undefined =>
       parseResponses(connection.received).find(({ isComplete }) => isComplete === true)?.body;
-    await this.#until(() => connection.isClosed || response() !== undefined, `no answer to ${target}`);
-    must(isTainted || this.#behind.isTainted || response() === target, `${target} was answered ${connection.received}`);
+    await this.#until(() => connection.isClosed || body() !== undefined, `no response to ${target}`);
+    const isCorrect = isTainted || this.#upstreams.isTainted || body() === target;
+    check(isCorrect, `the response to ${target} is ${connection.received}`);
     connection.socket.end();
   }
 
-  async #isAtRest(): Promise<void> {
+  async #untilAtRest(): Promise<void> {
     let turns = 0;
-    const last = this.#clock.now() + REST_MS;
+    const end = this.#clock.now() + REST_MS;
     await this.#until(() => {
       turns += 1;
-      if (turns % 8 === 1 && this.#clock.left > 0 && this.#clock.now() < last) void this.#clock.advance(5000);
+      if (turns % 8 === 1 && this.#clock.left > 0 && this.#clock.now() < end) void this.#clock.advance(5000);
       return (
-        this.#connections.every(({ isClosed }) => isClosed) &&
-        this.#behind.open === 0 &&
+        this.#clients.every(({ isClosed }) => isClosed) &&
+        this.#upstreams.openConnections === 0 &&
         this.#clock.left === 0 &&
-        socketsOpen() <= this.#idle
+        countSockets() <= this.#socketsAtStart
       );
     }, 'a connection or a timer is left');
   }
 
-  async #until(holds: () => boolean, otherwise: string): Promise<void> {
-    const end = performance.now() + this.#patienceMs;
-    while (!holds()) {
-      must(performance.now() < end, this.#describe(otherwise));
+  async #until(condition: () => boolean, failure: string): Promise<void> {
+    const end = performance.now() + this.#timeoutMs;
+    while (!condition()) {
+      check(performance.now() < end, `${failure}: ${this.#describeOpen()}`);
       await turn();
     }
   }
 
-  #describe(what: string): string {
-    const open = this.#connections.filter(({ isClosed }) => !isClosed).length;
-    return `${what}: open are ${open} clients, ${this.#behind.open} at upstreams, ${socketsOpen() - this.#idle} in all, ${this.#clock.left} timers`;
+  #describeOpen(): string {
+    const clients = this.#clients.filter(({ isClosed }) => !isClosed).length;
+    const sockets = countSockets() - this.#socketsAtStart;
+    const { openConnections } = this.#upstreams;
+    return `${clients} clients, ${openConnections} upstream connections, ${sockets} sockets, ${this.#clock.left} timers`;
   }
 
   #outcome(client: FuzzClient, connection: RawConnection): Outcome {
-    const { served, isTainted } = this.#behind;
-    return { client, connection, wentFirst: this.#wentFirst, served, isTainted };
+    const { forwarded, isTainted } = this.#upstreams;
+    return { client, connection, clientClosedFirst: this.#clientClosedFirst, forwarded, isTainted };
   }
 
   #connect(): RawConnection {
     const connection = new RawConnection(connect({ host: '127.0.0.1', port: this.#fixture.port, noDelay: true }));
-    this.#connections.push(connection);
+    this.#clients.push(connection);
     return connection;
   }
 }
 
-/** Lets everybody read what has come. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** In this process, the router's among them. */
-function socketsOpen(): number {
-  return process.getActiveResourcesInfo().filter((what) => what === 'TCPSocketWrap').length;
+/** The TCP sockets of this process, those of the router included. */
+function countSockets(): number {
+  return process.getActiveResourcesInfo().filter((type) => type === 'TCPSocketWrap').length;
 }

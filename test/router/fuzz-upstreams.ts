@@ -1,115 +1,125 @@
-import { afterwards, packetsOf, type Script, type Scripts } from './fuzz-responses.ts';
+import { FakeUpstream, plainResponse } from './fake-upstream.ts';
+import { connectionAfter, packetsOf, type Script, type Scripts } from './fuzz-responses.ts';
 import { parseRequests, targetOf, type Message } from './messages.ts';
-import type { RouterFixture } from './router-fixture.ts';
-import { plainResponse, FakeUpstream } from './fake-upstream.ts';
 import type { RawConnection } from './raw-client.ts';
+import type { RouterFixture } from './router-fixture.ts';
 
-type Name = keyof Scripts;
-/** A request that came to an upstream, and what it sent back. */
-export type Served = {
+type UpstreamName = keyof Scripts;
+/** A request that reached an upstream, and what the upstream sent back. */
+export type Forwarded = {
   number: number;
-  by: Name;
+  upstream: UpstreamName;
   request: Message;
   sent: string;
-  isBegun: boolean;
+  isResponding: boolean;
   isDone: boolean;
-  /** null until it is answered, and for those who ask whether all is well. */
+  /** null until the upstream responds, and for the requests that check whether the router is alive. */
   script: Script | null;
 };
 
-const GOOD = /^(\/api\/v1\/streaming)?\/good\//;
+const ALIVE_TARGET = /^(\/api\/v1\/streaming)?\/good\//;
 
-/** puma and streaming as the scripts of a case have them; those who ask whether all is well get their own target back. */
-export class Behind {
-  served: Served[] = [];
-  /** What must not be. */
+/** puma and streaming, which respond as the scripts of a case say. The requests that check whether the router is alive get their own
+ * target back. */
+export class FuzzUpstreams {
+  forwarded: Forwarded[] = [];
+  /** Violations seen by the upstreams. */
   problems: string[] = [];
-  /** A request met the rest of an answer that was not what it seemed: whose answer comes then is a matter of luck. */
+  /** A request came on a connection with the rest of an invalid response: which response it gets is undefined. */
   isTainted = false;
   #scripts: Scripts = { puma: [], streaming: [] };
   readonly #upstreams: readonly FakeUpstream[];
 
   constructor({ pumaSocket, streamingSocket }: RouterFixture) {
     this.#upstreams = [
-      new FakeUpstream(pumaSocket, (connection) => this.#greet('puma', connection)),
-      new FakeUpstream(streamingSocket, (connection) => this.#greet('streaming', connection)),
+      new FakeUpstream(pumaSocket, (connection) => this.#onConnection('puma', connection)),
+      new FakeUpstream(streamingSocket, (connection) => this.#onConnection('streaming', connection)),
     ];
   }
 
-  get open(): number {
+  get openConnections(): number {
     return this.#upstreams.reduce((sum, { openConnections }) => sum + openConnections, 0);
   }
 
   begin(scripts: Scripts): void {
-    [this.served, this.problems, this.isTainted, this.#scripts] = [[], [], false, scripts];
+    this.forwarded = [];
+    this.problems = [];
+    this.isTainted = false;
+    this.#scripts = scripts;
     for (const { connections } of this.#upstreams) connections.splice(0);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#upstreams.map((each) => each.close()));
+    await Promise.all(this.#upstreams.map((upstream) => upstream.close()));
   }
 
-  #greet(by: Name, connection: RawConnection): void {
-    const here: Served[] = [];
+  #onConnection(upstream: UpstreamName, connection: RawConnection): void {
+    const onThis: Forwarded[] = [];
     connection.socket.on('data', () => {
-      for (const [index, request] of this.#read(by, connection).entries()) {
-        const known = here[index];
+      for (const [index, request] of this.#parse(upstream, connection).entries()) {
+        const known = onThis[index];
         if (known !== undefined) known.request = request;
-        else if (request.headers.length > 0) this.#arrived(by, request, here);
-        const one = here[index];
-        if (one !== undefined && !one.isBegun) void this.#answer(one, connection, here);
+        else if (request.headers.length > 0) this.#add(upstream, request, onThis);
+        const current = onThis[index];
+        if (current !== undefined && !current.isResponding) void this.#respond(current, connection, onThis);
       }
     });
   }
 
-  #read(by: Name, connection: RawConnection): Message[] {
+  #parse(upstream: UpstreamName, connection: RawConnection): Message[] {
     try {
       return parseRequests(connection.received);
     } catch (error) {
-      this.problems.push(`${by} got ${(error as Error).message}: ${JSON.stringify(connection.received)}`);
+      const received = JSON.stringify(connection.received);
+      this.problems.push(`${upstream} received ${(error as Error).message}: ${received}`);
       connection.socket.destroy();
       return [];
     }
   }
 
-  #arrived(by: Name, request: Message, here: Served[]): void {
-    const before = here.at(-1);
-    if (before !== undefined && !isSound(before)) this.isTainted = true;
-    else if (before?.isDone === false)
-      this.problems.push(`${by}: ${request.start} before the answer to ${before.request.start}`);
-    const number = GOOD.test(targetOf(request)) ? -1 : this.served.length;
-    const one: Served = { number, by, request, sent: '', isBegun: false, isDone: false, script: null };
-    here.push(one);
-    if (number >= 0) this.served.push(one);
+  #add(upstream: UpstreamName, request: Message, onThis: Forwarded[]): void {
+    const previous = onThis.at(-1);
+    if (previous !== undefined && !isSound(previous)) this.isTainted = true;
+    else if (previous?.isDone === false)
+      this.problems.push(`${upstream}: ${request.start} before the response to ${previous.request.start}`);
+    const number = ALIVE_TARGET.test(targetOf(request)) ? -1 : this.forwarded.length;
+    const added = { number, upstream, request, sent: '', isResponding: false, isDone: false, script: null };
+    onThis.push(added);
+    if (number >= 0) this.forwarded.push(added);
   }
 
-  async #answer(one: Served, { socket }: RawConnection, here: readonly Served[]): Promise<void> {
-    const { by, request } = one;
-    const script = one.number < 0 ? null : (this.#scripts[by][this.#nth(one) % this.#scripts[by].length] ?? null);
+  async #respond(current: Forwarded, { socket }: RawConnection, onThis: readonly Forwarded[]): Promise<void> {
+    const { request } = current;
+    const script = this.#scriptFor(current);
     if (request.isComplete === false && script?.isEarly !== true) return;
-    one.isBegun = true;
-    one.script = script;
-    if (!here.slice(0, -1).every(isSound)) return void socket.destroy();
-    if (script?.then === 'destroys') socket.pause(); // what is not read makes it a reset
+    current.isResponding = true;
+    current.script = script;
+    if (!onThis.slice(0, -1).every(isSound)) return void socket.destroy();
+    if (script?.then === 'destroys') socket.pause(); // unread data turns the close into a reset
     const method = request.start.split(' ')[0] ?? '';
-    for (const packet of script === null ? [plainResponse(targetOf(request))] : packetsOf(script, method, one.number)) {
+    const packets = script === null ? [plainResponse(targetOf(request))] : packetsOf(script, method, current.number);
+    for (const packet of packets) {
       if (!socket.writable) break;
       socket.write(packet, 'latin1');
-      one.sent += packet;
+      current.sent += packet;
       await new Promise((resolve) => setImmediate(resolve));
     }
-    one.isDone = true;
+    current.isDone = true;
     if (script === null) return;
-    const then = afterwards(script, method);
+    const then = connectionAfter(script, method);
     if (then === 'ends') socket.end();
     if (then === 'destroys') socket.destroy();
   }
 
-  #nth(one: Served): number {
-    return this.served.filter(({ by }) => by === one.by).indexOf(one);
+  /** The scripts of an upstream are used in turn. */
+  #scriptFor(current: Forwarded): Script | null {
+    if (current.number < 0) return null;
+    const scripts = this.#scripts[current.upstream];
+    const index = this.forwarded.filter(({ upstream }) => upstream === current.upstream).indexOf(current);
+    return scripts[index % scripts.length] ?? null;
   }
 }
 
-function isSound({ script }: Served): boolean {
+function isSound({ script }: Forwarded): boolean {
   return script === null || script.changes.length === 0;
 }

@@ -5,9 +5,9 @@ import { awaitResponse } from './responses.ts';
 import { request, startRouter } from './router-fixture.ts';
 import { respondingUpstream, plainResponse } from './fake-upstream.ts';
 
-/** Node's own clock is behind this limit: these take as long as it is. */
+/** Node enforces this limit with its own clock, so the test takes as long as the limit. */
 test(
-  'who does not get to the end of its headers is closed, who never begins as well; who is served meanwhile is not',
+  'connections without complete headers are closed after 20 s, connections in use are not',
   { timeout: 90_000 },
   async () => {
     const fixture = await startRouter();

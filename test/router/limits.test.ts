@@ -13,7 +13,7 @@ import type { RawConnection } from './raw-client.ts';
 
 const HUGE = 'Content-Length: 1000000';
 
-/** An upload of which only the head has come. */
+/** An upload whose head has been forwarded. */
 async function upload(): Promise<{
   clock: FakeClock;
   client: RawConnection;
@@ -28,19 +28,19 @@ async function upload(): Promise<{
   return { clock, client, server, fixture };
 }
 
-/** Sends so much of the body, and waits until it has arrived. */
-async function give(client: RawConnection, server: RawConnection, bytes: number): Promise<void> {
+/** Sends this many bytes of the body, and waits until they have arrived. */
+async function sendBody(client: RawConnection, server: RawConnection, bytes: number): Promise<void> {
   const before = server.received.length;
   client.send('x'.repeat(bytes));
   await eventually(() => expect(server.received.length).toBe(before + bytes));
 }
 
-test('an upload that stands still is given up: 408, and the upstream gets to know', async () => {
+test('a stalled upload gets 408, and the upstream connection closes', async () => {
   const { clock, client, server } = await upload();
-  await give(client, server, MIN_UPLOAD_BYTES);
+  await sendBody(client, server, MIN_UPLOAD_BYTES);
   await clock.advance(UPLOAD_WINDOW_MS);
   expect(client.received).toBe('');
-  await give(client, server, MIN_UPLOAD_BYTES - 1);
+  await sendBody(client, server, MIN_UPLOAD_BYTES - 1);
   await clock.advance(UPLOAD_WINDOW_MS);
   const response = await awaitResponse(client);
   expect(statusOf(response)).toBe(408);
@@ -49,17 +49,17 @@ test('an upload that stands still is given up: 408, and the upstream gets to kno
   await server.closed();
 });
 
-test('an upload that is slow, and honest, takes as long as it takes', async () => {
+test('an upload at the minimum rate may take any time', async () => {
   const { clock, client, server } = await upload();
   for (let time = 0; time < 20; time += 1) {
-    await give(client, server, MIN_UPLOAD_BYTES);
+    await sendBody(client, server, MIN_UPLOAD_BYTES);
     await clock.advance(UPLOAD_WINDOW_MS);
   }
   expect(client.received).toBe('');
   expect(client.isClosed).toBe(false);
 });
 
-test('an upload that stands still after its response has begun is broken off', async () => {
+test('a stalled upload whose response has begun is aborted', async () => {
   const { clock, client, server } = await upload();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
   await client.until('half');
@@ -68,7 +68,7 @@ test('an upload that stands still after its response has begun is broken off', a
   await server.closed();
 });
 
-test('an upload that waits for its upstream is not slow', async () => {
+test('an upload that waits for its upstream does not time out', async () => {
   const { clock, client, server } = await upload();
   server.socket.pause();
   const producer = new Producer(client.socket, 900_000);
@@ -79,18 +79,18 @@ test('an upload that waits for its upstream is not slow', async () => {
   await producer.done;
 });
 
-test('a request that waits for its response may wait', async () => {
+test('a request may wait for its response for any time', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/', { method: 'POST', headers: ['Content-Length: 2'], body: 'hi' }));
   await awaitRequests(puma, 1);
   for (let time = 0; time < 10; time += 1) await clock.advance(UPLOAD_WINDOW_MS);
-  (await puma.awaitConnection()).send(plainResponse('at last'));
-  expect((await awaitResponse(client)).body).toBe('at last');
+  (await puma.awaitConnection()).send(plainResponse('finally'));
+  expect((await awaitResponse(client)).body).toBe('finally');
 });
 
-test('a stream of events may be silent', async () => {
+test('an event stream may be silent for any time', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const streaming = new FakeUpstream(fixture.streamingSocket);
@@ -103,7 +103,7 @@ test('a stream of events may be silent', async () => {
   await client.until(':thump');
 });
 
-test('a client that takes nothing of its response is given up after a while', async () => {
+test('a client that does not read its response is disconnected', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const puma = new FakeUpstream(fixture.pumaSocket);
@@ -121,13 +121,13 @@ test('a client that takes nothing of its response is given up after a while', as
   await awaitBrokenResponse(client);
 });
 
-test('a client that takes its response slowly is not given up', async () => {
+test('a client that reads its response slowly is not disconnected', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client();
-  let taken = 0;
-  client.socket.removeAllListeners('data').on('data', (data: Buffer) => (taken += data.length));
+  let bytesRead = 0;
+  client.socket.removeAllListeners('data').on('data', (data: Buffer) => (bytesRead += data.length));
   client.socket.pause();
   client.send(request('/'));
   const server = await puma.awaitRequest();
@@ -136,18 +136,18 @@ test('a client that takes its response slowly is not given up', async () => {
   for (let time = 0; time < 6; time += 1) {
     await producer.stalled();
     await clock.advance(UPLOAD_WINDOW_MS);
-    const before = taken;
+    const before = bytesRead;
     client.socket.resume();
-    await eventually(() => expect(taken > before + 10 * MB || client.isClosed).toBe(true));
+    await eventually(() => expect(bytesRead > before + 10 * MB || client.isClosed).toBe(true));
     client.socket.pause();
     expect(
       client.isClosed,
-      `given up after ${time + 1} times ${UPLOAD_WINDOW_MS} ms, though it took ${taken} bytes`,
+      `disconnected after ${time + 1} times ${UPLOAD_WINDOW_MS} ms, although it has read ${bytesRead} bytes`,
     ).toBe(false);
   }
 });
 
-test('the kernel cannot accept a connection: that is a line in the log, and the next one is served', async () => {
+test('an accept error is logged, and the next connection is served', async () => {
   const fixture = await startRouter();
   respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   serverAt(fixture.port).emit('error', new Error('accept ENFILE'));
@@ -155,7 +155,7 @@ test('the kernel cannot accept a connection: that is a line in the log, and the 
   expect((await awaitResponse(fixture.client().send(request('/')))).body).toBe('ok');
 });
 
-/** The one of this process that listens there. */
+/** The server of this process on that port. */
 function serverAt(port: number): EventEmitter {
   const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
   const servers = handles.filter((handle) => handle instanceof Server);

@@ -1,4 +1,4 @@
-/** One HTTP/1.1 message as it stood on a connection. isComplete: null where only the end of the connection could tell. */
+/** An HTTP/1.1 message, byte by byte. isComplete: null where only the end of the connection could tell. */
 export type Message = {
   start: string;
   headers: readonly Header[];
@@ -8,7 +8,7 @@ export type Message = {
 };
 export type Header = readonly [name: string, value: string];
 
-/** Thrown for bytes that are no message to the letter of RFC 9112: two servers could read them differently. */
+/** Thrown for bytes that are no strictly valid message (RFC 9112): two servers could read them differently. */
 export class MalformedMessage extends Error {}
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
@@ -18,7 +18,7 @@ const START = {
   response: /^HTTP\/1\.[01] [1-5]\d\d [\t\x20-\x7e\x80-\xff]*$/,
 };
 
-/** Every request in these bytes; the last may be incomplete. What follows a request for an upgrade is its body. */
+/** The requests in these bytes. The last may be incomplete. Bytes behind an upgrade request count as its body. */
 export function parseRequests(bytes: string): Message[] {
   const found: Message[] = [];
   for (let rest = bytes; rest !== '';) {
@@ -31,7 +31,7 @@ export function parseRequests(bytes: string): Message[] {
   return found;
 }
 
-/** Every response in these bytes. methods: of the requests that they answer, since HEAD gets no body. */
+/** The responses in these bytes. methods: of their requests, since the response to HEAD has no body. */
 export function parseResponses(bytes: string, methods: readonly string[] = []): Message[] {
   const found: Message[] = [];
   let final = 0;
@@ -56,16 +56,16 @@ export function targetOf({ start }: Pick<Message, 'start'>): string {
   return start.split(' ')[1] ?? '';
 }
 
-/** null without one; several are joined. */
+/** The value of a header; null without it. Several are joined. */
 export function headerOf({ headers }: Pick<Message, 'headers'>, name: string): string | null {
-  const values = headers.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value);
+  const values = headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
   return values.length === 0 ? null : values.join(', ');
 }
 
 type Head = { start: string; headers: Header[]; rest: string };
 type Body = { body: string; trailers: readonly Header[]; isComplete: boolean | null; rest: string };
 
-/** null while it is not complete. */
+/** null while the head is incomplete. */
 function readHead(bytes: string, kind: keyof typeof START): Head | null {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return null;
@@ -98,13 +98,13 @@ function chunked(coding: string, bytes: string): Body {
   let [body, rest] = ['', bytes];
   for (;;) {
     const [line, digits] = /^([0-9a-f]{1,8})\r\n/i.exec(rest) ?? [];
-    if (line === undefined || digits === undefined) return broken(body, rest, /^[0-9a-f]{0,8}\r?$/i);
+    if (line === undefined || digits === undefined) return truncated(body, rest, /^[0-9a-f]{0,8}\r?$/i);
     rest = rest.slice(line.length);
     const size = parseInt(digits, 16);
     if (size === 0) return trailed(body, rest);
     body += rest.slice(0, size);
     const after = rest.slice(size, size + 2);
-    if (after !== '\r\n') return broken(body, after, /^\r?$/);
+    if (after !== '\r\n') return truncated(body, after, /^\r?$/);
     rest = rest.slice(size + 2);
   }
 }
@@ -117,8 +117,8 @@ function trailed(body: string, rest: string): Body {
   return { body, trailers, isComplete: true, rest: rest.slice(end + 4) };
 }
 
-/** It stops there: in order where more may come. */
-function broken(body: string, rest: string, beginning: RegExp): Body {
+/** A chunked body that stops here. That is valid if more bytes could complete it. */
+function truncated(body: string, rest: string, beginning: RegExp): Body {
   if (!beginning.test(rest)) throw new MalformedMessage(`chunk ${JSON.stringify(rest.slice(0, 60))}`);
   return { body, trailers: [], isComplete: false, rest: '' };
 }

@@ -8,9 +8,9 @@ import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { respondingUpstream, plainResponse, FakeUpstream } from './fake-upstream.ts';
 
 const API = '/api/v1/streaming';
-const wanted = (shortage: string | null = null) => ({ type: 'wanted', child: 'streaming', shortage });
+const demand = (shortage: string | null = null) => ({ type: 'wanted', child: 'streaming', shortage });
 const unwanted = { type: 'unwanted', child: 'streaming' };
-const echoing = (path: string): FakeUpstream => respondingUpstream(path, (asked) => plainResponse(targetOf(asked)));
+const echoing = (path: string): FakeUpstream => respondingUpstream(path, (message) => plainResponse(targetOf(message)));
 
 let fixture: RouterFixture;
 let clock: FakeClock;
@@ -18,18 +18,18 @@ beforeEach(() => {
   clock = new FakeClock();
 });
 
-async function start(up: readonly ('puma' | 'streaming')[] = ['puma']): Promise<void> {
-  fixture = await startRouter({ clock, streaming: 'on-demand', ready: up });
+async function start(ready: readonly ('puma' | 'streaming')[] = ['puma']): Promise<void> {
+  fixture = await startRouter({ clock, streaming: 'on-demand', ready });
 }
 
-async function asks(...commands: readonly object[]): Promise<void> {
+async function expectCommands(...commands: readonly object[]): Promise<void> {
   await eventually(() => expect(fixture.commands).toEqual(commands));
 }
 
-test('the first request wants it, those that follow do not, and each is answered once it is up', async () => {
+test('the first request demands streaming, and all are served once it is ready', async () => {
   await start();
   const first = fixture.client().send(request(`${API}/user`));
-  await asks(wanted());
+  await expectCommands(demand());
   const second = fixture.client().send(request(`${API}/public`));
   await eventually(() => expect(clock.left).toBe(2));
   const streaming = new FakeUpstream(fixture.streamingSocket);
@@ -38,10 +38,10 @@ test('the first request wants it, those that follow do not, and each is answered
   await eventually(() => expect(streaming.requests.map(targetOf).sort()).toEqual([`${API}/public`, `${API}/user`]));
   for (const connection of streaming.connections) connection.send(plainResponse('ok'));
   for (const client of [first, second]) await awaitResponse(client);
-  await asks(wanted(), unwanted);
+  await expectCommands(demand(), unwanted);
 });
 
-test('nobody else wants it: not puma, not a refused upgrade, not what looks like its paths', async () => {
+test('requests for puma, rejected upgrades and similar paths do not demand streaming', async () => {
   await start();
   echoing(fixture.pumaSocket);
   const client = fixture.client();
@@ -55,66 +55,66 @@ test('nobody else wants it: not puma, not a refused upgrade, not what looks like
   expect(fixture.commands).toEqual([]);
 });
 
-test('it is unwanted when the last has left, and wanted again by the next', async () => {
+test('the demand ends with the last request, and the next request begins a new one', async () => {
   await start(['puma', 'streaming']);
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const clients = ['/a', '/b'].map((path) => fixture.client().send(request(API + path)));
   await eventually(() => expect(streaming.requests).toHaveLength(2));
-  expect(fixture.commands).toEqual([wanted()]);
+  expect(fixture.commands).toEqual([demand()]);
   clients[0]?.socket.destroy();
   await eventually(() => expect(streaming.openConnections).toBe(1));
-  expect(fixture.commands).toEqual([wanted()]);
+  expect(fixture.commands).toEqual([demand()]);
   clients[1]?.socket.destroy();
-  await asks(wanted(), unwanted);
+  await expectCommands(demand(), unwanted);
   fixture.client().send(request(`${API}/c`));
-  await asks(wanted(), unwanted, wanted());
+  await expectCommands(demand(), unwanted, demand());
 });
 
-test('a request that waits wants it even when it ends before it was up', async () => {
+test('a queued request repeats its demand when streaming exits before it was ready', async () => {
   await start();
   const client = fixture.client().send(request(API));
-  await asks(wanted());
+  await expectCommands(demand());
   fixture.started('streaming');
   fixture.exited('streaming');
-  await asks(wanted(), wanted());
+  await expectCommands(demand(), demand());
   client.socket.destroy();
-  await asks(wanted(), wanted(), unwanted);
+  await expectCommands(demand(), demand(), unwanted);
 });
 
-test.each(['leaves', 'has waited in vain'])('it is unwanted when the only one %s', async (how) => {
+test.each(['disconnects', 'times out'])('the demand ends when the only client %s', async (how) => {
   await start();
   const client = fixture.client().send(request(API));
-  await asks(wanted());
-  if (how === 'leaves') client.socket.destroy();
+  await expectCommands(demand());
+  if (how === 'disconnects') client.socket.destroy();
   else await clock.advance(QUEUE_TIMEOUT_MS);
-  await asks(wanted(), unwanted);
+  await expectCommands(demand(), unwanted);
   expect(clock.left).toBe(0);
 });
 
-test('a request while it stops waits for the next start', async () => {
+test('a request that arrives while streaming stops is served after the next start', async () => {
   await start(['puma', 'streaming']);
   fixture.router.onEvent({ fact: 'resting', child: 'streaming', idleMs: 900_000 });
   const client = fixture.client().send(request(API));
-  await asks(wanted());
+  await expectCommands(demand());
   fixture.exited('streaming');
-  await asks(wanted(), wanted());
+  await expectCommands(demand(), demand());
   echoing(fixture.streamingSocket);
   fixture.started('streaming');
   fixture.ready('streaming');
   expect(statusOf(await awaitResponse(client))).toBe(200);
 });
 
-test('a want says why there is no memory for it', async () => {
+test('a demand names the memory shortage', async () => {
   await start();
   fixture.shortage = '480 MB of 512 MB are in use';
   fixture.client().send(request(API));
-  await asks(wanted('480 MB of 512 MB are in use'));
+  await expectCommands(demand('480 MB of 512 MB are in use'));
 });
 
-test('one that is not started: who waits is turned away, who comes soon as well, who comes later waits', async () => {
+test('a denied start rejects queued requests and new ones for 5 s', async () => {
   await start();
   const waiting = fixture.client().send(request(API));
-  await asks(wanted());
+  await expectCommands(demand());
   fixture.router.onEvent({ fact: 'not-woken', child: 'streaming', why: 'memory is short' });
   const soon = fixture.client().send(request(API));
   for (const client of [waiting, soon]) {
@@ -131,18 +131,21 @@ test('one that is not started: who waits is turned away, who comes soon as well,
   expect(statusOf(await awaitResponse(later))).toBe(200);
 });
 
-describe('a monitor', () => {
-  test.each(['GET', 'HEAD'])('gets its OK from us while it is down, with %s, and wakes nobody', async (method) => {
-    await start();
-    const response = await awaitResponse(fixture.client().send(request(`${API}/health`, { method })), method);
-    expect(response.start).toBe('HTTP/1.1 200 OK');
-    expect(response.headers).toContainEqual(['X-Mstdn-Supervise', 'streaming starts on demand']);
-    expect(response.headers).toContainEqual(['Content-Length', '2']);
-    expect(response.body).toBe(method === 'HEAD' ? '' : 'OK');
-    expect(fixture.commands).toEqual([]);
-  });
+describe('a health check', () => {
+  test.each(['GET', 'HEAD'])(
+    '%s: gets its OK from the router while streaming is down, without a demand',
+    async (method) => {
+      await start();
+      const response = await awaitResponse(fixture.client().send(request(`${API}/health`, { method })), method);
+      expect(response.start).toBe('HTTP/1.1 200 OK');
+      expect(response.headers).toContainEqual(['X-Mstdn-Supervise', 'streaming starts on demand']);
+      expect(response.headers).toContainEqual(['Content-Length', '2']);
+      expect(response.body).toBe(method === 'HEAD' ? '' : 'OK');
+      expect(fixture.commands).toEqual([]);
+    },
+  );
 
-  test('gets it with a query too, and while it starts or stops', async () => {
+  test('gets its OK with a query too, and while streaming starts', async () => {
     await start();
     fixture.started('streaming');
     const client = fixture.client().send(request(`${API}/health?a=b`));
@@ -150,36 +153,33 @@ describe('a monitor', () => {
     expect(fixture.commands).toEqual([]);
   });
 
-  test.each(['GET', 'HEAD'])(
-    'gets its answer from streaming while it is up, with %s, and does not count',
-    async (method) => {
-      await start(['puma', 'streaming']);
-      respondingUpstream(fixture.streamingSocket, () =>
-        method === 'HEAD' ? plainResponse('').replace('0', '7') : plainResponse('its own'),
-      );
-      const client = fixture.client().send(request(`${API}/health`, { method }));
-      const response = await awaitResponse(client, method);
-      expect(response.body).toBe(method === 'HEAD' ? '' : 'its own');
-      expect(response.headers.map(([name]) => name)).not.toContain('X-Mstdn-Supervise');
-      client.socket.destroy();
-      await clock.advance(10_000);
-      expect(fixture.commands).toEqual([]);
-    },
-  );
+  test.each(['GET', 'HEAD'])('%s: is forwarded while streaming is ready, and is no demand', async (method) => {
+    await start(['puma', 'streaming']);
+    respondingUpstream(fixture.streamingSocket, () =>
+      method === 'HEAD' ? plainResponse('').replace('0', '7') : plainResponse('own ok'),
+    );
+    const client = fixture.client().send(request(`${API}/health`, { method }));
+    const response = await awaitResponse(client, method);
+    expect(response.body).toBe(method === 'HEAD' ? '' : 'own ok');
+    expect(response.headers.map(([name]) => name)).not.toContain('X-Mstdn-Supervise');
+    client.socket.destroy();
+    await clock.advance(10_000);
+    expect(fixture.commands).toEqual([]);
+  });
 
-  test.each([`${API}/health/`, `${API}/healthy`, `${API}/health/x`, API])('is not who asks for %s', async (target) => {
+  test.each([`${API}/health/`, `${API}/healthy`, `${API}/health/x`, API])('is not a request for %s', async (target) => {
     await start();
     fixture.client().send(request(target));
-    await asks(wanted());
+    await expectCommands(demand());
   });
 
-  test('is not who posts', async () => {
+  test('is not a POST', async () => {
     await start();
     fixture.client().send(request(`${API}/health`, { method: 'POST' }));
-    await asks(wanted());
+    await expectCommands(demand());
   });
 
-  test('of a streaming that is always there is nothing special', async () => {
+  test('is an ordinary request if streaming always runs', async () => {
     fixture = await startRouter({ clock, streaming: 'inline', ready: ['puma'] });
     const client = fixture.client().send(request(`${API}/health`));
     await eventually(() => expect(clock.left).toBe(1));
@@ -190,7 +190,7 @@ describe('a monitor', () => {
   });
 });
 
-test('without streaming everything is for puma', async () => {
+test('without streaming, puma gets all requests', async () => {
   fixture = await startRouter({ clock, streaming: null, ready: ['puma'] });
   echoing(fixture.pumaSocket);
   expect((await awaitResponse(fixture.client().send(request(API)))).body).toBe(API);

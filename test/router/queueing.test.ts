@@ -9,16 +9,16 @@ import { respondingUpstream, plainResponse, awaitRequests, type FakeUpstream } f
 import type { RawConnection } from './raw-client.ts';
 
 const echoing = (path: string): FakeUpstream =>
-  respondingUpstream(path, (asked) => plainResponse(`${targetOf(asked)} ${asked.body}`));
+  respondingUpstream(path, (message) => plainResponse(`${targetOf(message)} ${message.body}`));
 
-/** A router whose puma is not up yet, on a clock that stands still. */
-async function startEarly(): Promise<{ fixture: RouterFixture; clock: FakeClock }> {
+/** A router whose upstreams are not ready, on a fake clock. */
+async function startNotReady(): Promise<{ fixture: RouterFixture; clock: FakeClock }> {
   const clock = new FakeClock();
   return { clock, fixture: await startRouter({ clock, ready: [] }) };
 }
 
-/** One request each, held; resolves once the router has them all. */
-async function held(fixture: RouterFixture, clock: FakeClock, count: number): Promise<RawConnection[]> {
+/** One request on each of this many connections. Resolves once all are queued. */
+async function queue(fixture: RouterFixture, clock: FakeClock, count: number): Promise<RawConnection[]> {
   const clients = Array.from({ length: count }, (_, index) => fixture.client().send(request(`/${index}`)));
   await eventually(() => expect(clock.left).toBe(count));
   return clients;
@@ -30,12 +30,12 @@ function isUnavailable(response: Message): void {
 }
 
 test.each([
-  ['from the first moment on', () => undefined],
-  ['while it starts', (fixture: RouterFixture) => fixture.started('puma')],
-])('requests that come %s are answered once the upstream is ready', async (_, before) => {
-  const { fixture, clock } = await startEarly();
+  ['before the upstream starts', () => undefined],
+  ['while the upstream starts', (fixture: RouterFixture) => fixture.started('puma')],
+])('requests that arrive %s are served once it is ready', async (_, before) => {
+  const { fixture, clock } = await startNotReady();
   before(fixture);
-  const clients = await held(fixture, clock, 3);
+  const clients = await queue(fixture, clock, 3);
   const upload = fixture
     .client()
     .send(request('/upload', { method: 'POST', headers: ['Content-Length: 9'], body: 'some body' }));
@@ -49,18 +49,18 @@ test.each([
   expect(await awaitResponse(upload)).toMatchObject({ body: '/upload some body' });
 });
 
-test('an upstream that is only taken as up is waited for', async () => {
-  const { fixture, clock } = await startEarly();
-  const [client] = await held(fixture, clock, 1);
+test('an upstream that is only assumed ready gets no requests', async () => {
+  const { fixture, clock } = await startNotReady();
+  const [client] = await queue(fixture, clock, 1);
   fixture.router.onEvent({ fact: 'taken-as-up', child: 'puma', afterMs: 60_000 });
   echoing(fixture.pumaSocket);
   fixture.ready('puma');
   if (client) expect(statusOf(await awaitResponse(client))).toBe(200);
 });
 
-test('a request is held for so long and no longer', async () => {
-  const { fixture, clock } = await startEarly();
-  const [client] = await held(fixture, clock, 1);
+test('a queued request times out after 25 s', async () => {
+  const { fixture, clock } = await startNotReady();
+  const [client] = await queue(fixture, clock, 1);
   await clock.advance(QUEUE_TIMEOUT_MS - 1);
   expect(client?.received).toBe('');
   await clock.advance(1);
@@ -68,9 +68,9 @@ test('a request is held for so long and no longer', async () => {
   expect(clock.left).toBe(0);
 });
 
-test('so many are held and no more, and there is room again when one has left', async () => {
-  const { fixture, clock } = await startEarly();
-  const clients = await held(fixture, clock, MAX_QUEUED);
+test('the queue is bounded, and has room again after a client disconnects', async () => {
+  const { fixture, clock } = await startNotReady();
+  const clients = await queue(fixture, clock, MAX_QUEUED);
   isUnavailable(await awaitResponse(fixture.client().send(request('/one-more'))));
   clients[0]?.socket.destroy();
   await eventually(() => expect(clock.left).toBe(MAX_QUEUED - 1));
@@ -82,9 +82,9 @@ test('so many are held and no more, and there is room again when one has left', 
   for (const client of clients.slice(1)) await awaitResponse(client);
 });
 
-test('a client that leaves while it is held is never asked for', async () => {
-  const { fixture, clock } = await startEarly();
-  const clients = await held(fixture, clock, 2);
+test('the request of a client that disconnects while queued is not forwarded', async () => {
+  const { fixture, clock } = await startNotReady();
+  const clients = await queue(fixture, clock, 2);
   clients[0]?.socket.destroy();
   await eventually(() => expect(clock.left).toBe(1));
   const puma = echoing(fixture.pumaSocket);
@@ -93,15 +93,15 @@ test('a client that leaves while it is held is never asked for', async () => {
   expect(puma.requests.map(targetOf)).toEqual(['/1']);
 });
 
-test('who is held for one upstream does not wait for the other', async () => {
-  const { fixture, clock } = await startEarly();
-  await held(fixture, clock, 1);
+test('requests for one upstream do not wait for the other', async () => {
+  const { fixture, clock } = await startNotReady();
+  await queue(fixture, clock, 1);
   echoing(fixture.streamingSocket);
   fixture.ready('streaming');
   expect(statusOf(await awaitResponse(fixture.client().send(request('/api/v1/streaming/public'))))).toBe(200);
 });
 
-test('an upstream that is restarted: requests wait, and none is lost', async () => {
+test('requests wait while their upstream restarts, and none is lost', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const puma = echoing(fixture.pumaSocket);
@@ -118,44 +118,44 @@ test('an upstream that is restarted: requests wait, and none is lost', async () 
   expect(again.requests.map(targetOf)).toEqual(['/between']);
 });
 
-test.each(['restarting', 'saving'] as const)('an upstream that is %s takes nobody new', async (fact) => {
-  const { fixture, clock } = await startEarly();
+test.each(['restarting', 'saving'] as const)('after the event %s, new requests are queued', async (fact) => {
+  const { fixture, clock } = await startNotReady();
   fixture.ready('puma');
   if (fact === 'restarting') fixture.router.onEvent({ fact, child: 'puma', idle: true });
   else fixture.router.onEvent({ fact, child: 'puma', why: 'memory', killed: false });
-  await held(fixture, clock, 1);
+  await queue(fixture, clock, 1);
 });
 
-test('an upstream that is recycled: who is inside is served, who comes waits, and the last to leave is told', async () => {
+test('after the event recycling, active requests are served, new ones queued, and drained is reported', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
-  const puma = respondingUpstream(fixture.pumaSocket, (asked) =>
-    targetOf(asked) === '/slow' ? '' : plainResponse('ok'),
+  const puma = respondingUpstream(fixture.pumaSocket, (message) =>
+    targetOf(message) === '/slow' ? '' : plainResponse('ok'),
   );
-  const inside = fixture.client().send(request('/slow'));
+  const active = fixture.client().send(request('/slow'));
   await awaitRequests(puma, 1);
   fixture.router.onEvent({ fact: 'recycling', child: 'puma', why: 'memory', quietMs: 20_000 });
-  const outside = fixture.client().send(request('/outside'));
+  const queued = fixture.client().send(request('/queued'));
   await eventually(() => expect(clock.left).toBeGreaterThan(0));
   expect(fixture.commands).toEqual([]);
   (await puma.awaitConnection()).send(plainResponse('slow'));
-  expect((await awaitResponse(inside)).body).toBe('slow');
+  expect((await awaitResponse(active)).body).toBe('slow');
   await eventually(() => expect(fixture.commands).toEqual([{ type: 'drained', child: 'puma' }]));
   fixture.exited('puma');
   fixture.started('puma');
   fixture.ready('puma');
-  expect((await awaitResponse(outside)).body).toBe('ok');
+  expect((await awaitResponse(queued)).body).toBe('ok');
 });
 
-test('an upstream that is recycled with nobody inside has drained at once', async () => {
-  const { fixture } = await startEarly();
+test('after the event recycling without active requests, drained is reported at once', async () => {
+  const { fixture } = await startNotReady();
   fixture.ready('puma');
   fixture.router.onEvent({ fact: 'recycling', child: 'puma', why: 'memory', quietMs: 20_000 });
   expect(fixture.commands).toEqual([{ type: 'drained', child: 'puma' }]);
 });
 
-test('who is held has its place in the order of its connection', async () => {
-  const { fixture, clock } = await startEarly();
+test('a queued request keeps its place among pipelined requests', async () => {
+  const { fixture, clock } = await startNotReady();
   echoing(fixture.pumaSocket);
   echoing(fixture.streamingSocket);
   fixture.ready('streaming');

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { requestHead } from '../../src/router/request-head.ts';
 
-/** A request as node:http hands it over. */
+/** A request as node:http parses it. */
 function request(rawHeaders: string[], { peer = '203.0.113.9', method = 'GET' } = {}): IncomingMessage {
   const socket = new Socket();
   Object.defineProperty(socket, 'remoteAddress', { value: peer });
@@ -20,7 +20,7 @@ function lines(rawHeaders: string[], options?: Parameters<typeof request>[1], is
   return [...head.text.trimEnd().split('\r\n'), head.body];
 }
 
-test('everything of a request goes on as it came, and the address of the client with it', () => {
+test('headers are forwarded unchanged, with the address of the client', () => {
   const raw = [
     'Host',
     'a.example',
@@ -49,31 +49,41 @@ test('everything of a request goes on as it came, and the address of the client 
 describe('X-Forwarded-For', () => {
   const LINE = /^X-Forwarded-For: (.*)$/i;
   test.each([
-    ['none and a client', [], '198.51.100.7', '198.51.100.7'],
-    ['none and a client over IPv6', [], '2001:db8::7', '2001:db8::7'],
+    ['no header, and a client', [], '198.51.100.7', '198.51.100.7'],
+    ['no header, and a client over IPv6', [], '2001:db8::7', '2001:db8::7'],
     ['an IPv4 client on an IPv6 socket', [], '::ffff:198.51.100.7', '198.51.100.7'],
     ['an edge with a private address', ['198.51.100.7'], '10.1.2.3', '198.51.100.7'],
-    ['a unique local one', ['198.51.100.7'], 'fdaa:0:1::3', '198.51.100.7'],
-    ['one on this machine', ['198.51.100.7'], '::1', '198.51.100.7'],
+    ['an edge with a unique local address', ['198.51.100.7'], 'fdaa:0:1::3', '198.51.100.7'],
+    ['an edge on this machine', ['198.51.100.7'], '::1', '198.51.100.7'],
     ['an edge with a public address', ['198.51.100.7'], '203.0.113.9', '198.51.100.7'],
-    ['one in the range of carriers, which Rails does not pass over', ['198.51.100.7'], '100.64.0.3', '198.51.100.7'],
-    ['private ones only, and a client', ['10.0.0.1, 192.168.0.1'], '203.0.113.9', '10.0.0.1, 192.168.0.1, 203.0.113.9'],
-    ['private ones only, and an edge', ['192.168.0.1'], '10.1.2.3', '192.168.0.1'],
-    ['what is no address', ['unknown'], '203.0.113.9', 'unknown'],
-    ['two such headers', ['198.51.100.7', '192.0.2.1'], '172.31.0.1', '198.51.100.7, 192.0.2.1'],
+    [
+      'an edge with a carrier-grade NAT address, which is no proxy to Rails',
+      ['198.51.100.7'],
+      '100.64.0.3',
+      '198.51.100.7',
+    ],
+    [
+      'private addresses only, and a client',
+      ['10.0.0.1, 192.168.0.1'],
+      '203.0.113.9',
+      '10.0.0.1, 192.168.0.1, 203.0.113.9',
+    ],
+    ['private addresses only, and an edge', ['192.168.0.1'], '10.1.2.3', '192.168.0.1'],
+    ['a value that is no address', ['unknown'], '203.0.113.9', 'unknown'],
+    ['two headers', ['198.51.100.7', '192.0.2.1'], '172.31.0.1', '198.51.100.7, 192.0.2.1'],
   ])('%s', (_, forwarded, peer, expected) => {
-    const raw = ['Host', 'a', ...forwarded.flatMap((one) => ['X-Forwarded-For', one])];
+    const raw = ['Host', 'a', ...forwarded.flatMap((value) => ['X-Forwarded-For', value])];
     const found = lines(raw, { peer }).filter((line) => LINE.test(line));
     expect(found).toEqual([`X-Forwarded-For: ${expected}`]);
   });
 });
 
-describe('what is between the client and us stays there', () => {
+describe('hop-by-hop headers are removed', () => {
   test.each(['Connection', 'Keep-Alive', 'Proxy-Connection', 'TE', 'Proxy-Authorization', 'Upgrade'])('%s', (name) => {
     expect(lines(['Host', 'a', name, 'x']).join()).not.toMatch(new RegExp(`^${name}:`, 'im'));
   });
 
-  test('what the Connection header names', () => {
+  test('headers named by Connection', () => {
     expect(lines(['Host', 'a', 'Connection', 'close, X-Mine', 'x-mine', '1']).join()).not.toMatch(/mine/i);
   });
 
@@ -85,7 +95,7 @@ describe('what is between the client and us stays there', () => {
     'Authorization',
     'Content-Length',
     'X-Request-Id',
-  ])('but not %s, whoever names it', (name) => {
+  ])('%s is kept even if Connection names it', (name) => {
     const raw = name === 'Host' ? ['Host', '0'] : ['Host', 'a', name, '0'];
     expect(lines([...raw, 'Connection', name]).join('\n')).toMatch(new RegExp(`^${name}: 0`, 'm'));
   });
@@ -102,7 +112,7 @@ describe('the body', () => {
     expect(lines(['Host', 'a', ...raw]).at(-1)).toBe(body);
   });
 
-  test('a chunked one is announced once', () => {
+  test('has one Transfer-Encoding header if it is chunked', () => {
     const found = lines(['Host', 'a', 'Transfer-Encoding', 'chunked']).filter((line) =>
       line.startsWith('Transfer-Encoding'),
     );
@@ -113,15 +123,15 @@ describe('the body', () => {
 test.each([
   [['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], '501 unsupported Transfer-Encoding'],
   [['Host', 'a', 'Host', 'b'], '400 more than one Host header'],
-])('%j is answered %s', (raw, expected) => {
+])('%j is rejected with %s', (raw, expected) => {
   expect(lines(raw)).toEqual([expected]);
 });
 
-test('HTTP/1.0 without a Host goes on as puma takes it', () => {
+test('HTTP/1.0 without Host gets Host: localhost', () => {
   expect(lines([])).toContain('Host: localhost');
 });
 
-test('an upgrade asks the upstream for one, and brings no body', () => {
+test('an upgrade is forwarded as one, without a body', () => {
   const raw = ['Host', 'a', 'Connection', 'keep-alive, Upgrade', 'Upgrade', 'WebSocket', 'Sec-WebSocket-Key', 'k'];
   expect(lines(raw, {}, true)).toEqual([
     'GET /a?b HTTP/1.1',

@@ -155,6 +155,6 @@ test.each([
     `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;${'a'.repeat(20_000)}`,
     'chunk line longer than 16 KiB',
   ],
-])('%s is rejected', (_, bytes, why) => {
-  expect(() => parse([bytes])).toThrow(why);
+])('%s is rejected', (_, bytes, reason) => {
+  expect(() => parse([bytes])).toThrow(reason);
 });

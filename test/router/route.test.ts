@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isHealthCheck, route } from '../../src/router/route.ts';
 
-describe('to streaming goes its prefix and what is plainly below it', () => {
+describe('streaming gets its prefix and plain paths below it', () => {
   test.each([
     '/api/v1/streaming',
     '/api/v1/streaming/',
@@ -20,7 +20,7 @@ describe('to streaming goes its prefix and what is plainly below it', () => {
   });
 });
 
-describe('all else goes to puma, and no upgrade does', () => {
+describe('puma gets all other requests, but no upgrade', () => {
   test.each([
     '/',
     '',
@@ -88,6 +88,6 @@ test.each([
   ['GET', '/api/v1/streaming/health/', false],
   ['GET', '/api/v1/streaming', false],
   ['GET', '/health', false],
-])('%s %s asks whether streaming is well: %s', (method, target, is) => {
-  expect(isHealthCheck(method, target)).toBe(is);
+])('%s %s is a health check: %s', (method, target, expected) => {
+  expect(isHealthCheck(method, target)).toBe(expected);
 });

@@ -8,17 +8,10 @@ import { awaitResponse } from './responses.ts';
 import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { respondingUpstream, plainResponse, awaitRequests, FakeUpstream } from './fake-upstream.ts';
 import { rawClient, type RawConnection } from './raw-client.ts';
+import { ACCEPTED, API, UPGRADE_HEADERS } from './websocket-fixture.ts';
 
-const API = '/api/v1/streaming';
-const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a'];
-const ACCEPTED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
-
-function stop(fixture: RouterFixture): void {
-  fixture.router.onEvent({ fact: 'stopping', because: 'SIGTERM', children: ['puma'], atMostMs: 29_000 });
-}
-
-/** Resolves once nobody gets in any more. */
-async function isRefused(fixture: RouterFixture): Promise<void> {
+/** Resolves once the port is closed. */
+async function portClosed(fixture: RouterFixture): Promise<void> {
   await eventually(async () => {
     const late = rawClient({ host: '127.0.0.1', port: fixture.port });
     await new Promise((resolve) => late.socket.once('connect', resolve).once('error', resolve));
@@ -27,13 +20,13 @@ async function isRefused(fixture: RouterFixture): Promise<void> {
   });
 }
 
-test('who comes in the moment of the stop is still served, and told to go', async () => {
+test('requests that arrive as a shutdown begins are served with Connection: close', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   const kept = fixture.client().send(request('/'));
   await awaitResponse(kept);
-  stop(fixture);
+  fixture.stop();
   for (const client of [kept, fixture.client()]) {
     const before = client.received.length;
     client.send(request('/'));
@@ -43,79 +36,79 @@ test('who comes in the moment of the stop is still served, and told to go', asyn
   await eventually(() => expect(idle.socket.readyState).toBe('open'));
   expect(fixture.commands).toEqual([]);
   await clock.advance(DRAIN_GRACE_MS);
-  await isRefused(fixture);
+  await portClosed(fixture);
   expect(idle.isClosed).toBe(false);
   await clock.advance(DRAIN_GRACE_MS);
   await idle.closed();
   expect(fixture.commands).toContainEqual({ type: 'drained', child: 'puma' });
 });
 
-test('the port closes in a moment, and so do connections that have been served', async () => {
+test('the port closes, and idle connections close without an error', async () => {
   const fixture = await startRouter();
   respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   const client = fixture.client().send(request('/'));
   await awaitResponse(client);
-  stop(fixture);
-  await isRefused(fixture);
+  fixture.stop();
+  await portClosed(fixture);
   await client.closed();
   expect(client.error).toBeNull();
 });
 
-test('connections that have never said anything close with the port', async () => {
+test('unused connections close too', async () => {
   const fixture = await startRouter();
   const unused = fixture.client();
   await eventually(() => expect(unused.socket.readyState).toBe('open'));
-  stop(fixture);
+  fixture.stop();
   await unused.closed();
 });
 
-test('a request in flight gets its answer, which says close', async () => {
+test('a request in flight gets its response with Connection: close', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
   await awaitRequests(puma, 1);
-  stop(fixture);
+  fixture.stop();
   const drained = { type: 'drained', child: 'puma' };
   expect(fixture.commands).not.toContainEqual(drained);
-  (await puma.awaitConnection()).send(plainResponse('late but sure'));
+  (await puma.awaitConnection()).send(plainResponse('late'));
   const response = await awaitResponse(client);
-  expect(response.body).toBe('late but sure');
+  expect(response.body).toBe('late');
   expect(headerOf(response, 'connection')).toBe('close');
   await client.closed();
   expect(client.error).toBeNull();
   await eventually(() => expect(fixture.commands).toContainEqual(drained));
 });
 
-/** A response that a stop finds under way, on a connection that its head has promised to keep. */
-async function halfReplied(
+/** A shutdown begins during a response whose head has already promised to keep the connection. */
+async function halfResponded(
   clock: FakeClock,
 ): Promise<{ fixture: RouterFixture; puma: FakeUpstream; client: RawConnection; finish: () => void }> {
   const fixture = await startRouter({ clock });
   const puma = new FakeUpstream(fixture.pumaSocket);
-  const client = rawClient({ host: '127.0.0.1', port: fixture.port, allowHalfOpen: true }).send(request('/first'));
+  const client = fixture.client({ allowHalfOpen: true }).send(request('/first'));
   const server = await puma.awaitRequest();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
   await client.until('half');
-  stop(fixture);
+  fixture.stop();
   return { fixture, puma, client, finish: () => void server.send('more') };
 }
 
-test('a connection that a response has promised to keep is served in the moments after the stop', async () => {
-  const { puma, client, finish } = await halfReplied(new FakeClock());
+test('a connection promised to be kept is still served while the port closes', async () => {
+  const { puma, client, finish } = await halfResponded(new FakeClock());
   finish();
   await client.until('halfmore');
   client.send(request('/second'));
   await awaitRequests(puma, 2);
-  (await puma.awaitConnection(0)).send(plainResponse('and the last'));
-  await client.until(/Connection: close\r\n[^]*and the last$/);
+  (await puma.awaitConnection(0)).send(plainResponse('the last'));
+  await client.until(/Connection: close\r\n[^]*the last$/);
   await eventually(() => expect(client.hasEnded).toBe(true));
 });
 
-test('later it is closed with that response, and what comes on it is not passed on', async () => {
+test('after that it closes with its response, and later requests are not forwarded', async () => {
   const clock = new FakeClock();
-  const { fixture, puma, client, finish } = await halfReplied(clock);
+  const { fixture, puma, client, finish } = await halfResponded(clock);
   await clock.advance(DRAIN_GRACE_MS);
-  await isRefused(fixture);
+  await portClosed(fixture);
   await clock.advance(DRAIN_GRACE_MS);
   finish();
   await eventually(() => expect(client.hasEnded).toBe(true));
@@ -125,17 +118,17 @@ test('later it is closed with that response, and what comes on it is not passed 
   expect(puma.requests).toHaveLength(1);
 });
 
-test('who still uploads when its response comes late in a stop gets that response, and no reset over it', async () => {
+test('a client that is still uploading gets the response to an aborted upload, not a reset', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const puma = new FakeUpstream(fixture.pumaSocket);
-  const client = rawClient({ host: '127.0.0.1', port: fixture.port, allowHalfOpen: true });
+  const client = fixture.client({ allowHalfOpen: true });
   client.send(request('/', { method: 'POST', headers: ['Content-Length: 12'], body: 'half' }));
   const server = await puma.awaitConnection();
   await server.until('half');
-  stop(fixture);
+  fixture.stop();
   await clock.advance(DRAIN_GRACE_MS);
-  await isRefused(fixture);
+  await portClosed(fixture);
   await clock.advance(DRAIN_GRACE_MS);
   server.send('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig');
   await eventually(() => expect(client.hasEnded).toBe(true));
@@ -145,48 +138,48 @@ test('who still uploads when its response comes late in a stop gets that respons
   expect(client.error).toBeNull();
 });
 
-test('an upload in flight is finished', async () => {
+test('an upload in flight is completed', async () => {
   const fixture = await startRouter();
   const puma = respondingUpstream(fixture.pumaSocket, ({ body }) => plainResponse(body));
   const client = fixture.client().send(request('/', { method: 'POST', headers: ['Content-Length: 8'], body: 'half' }));
   await (await puma.awaitConnection()).until('half');
-  stop(fixture);
+  fixture.stop();
   client.send('more');
   expect((await awaitResponse(client)).body).toBe('halfmore');
   await client.closed();
 });
 
-test('what nobody is inside has drained at once, and only once', async () => {
+test('an upstream without requests is drained at once, and reported once', async () => {
   const fixture = await startRouter({ streaming: 'on-demand' });
-  stop(fixture);
+  fixture.stop();
   const drained = ['puma', 'streaming'].map((child) => ({ type: 'drained', child }));
   await eventually(() => expect(fixture.commands).toEqual(drained));
   await fixture.router.close();
   expect(fixture.commands).toEqual(drained);
 });
 
-test('a WebSocket goes on until its server ends', async () => {
+test('a WebSocket stays open until its upstream exits', async () => {
   const fixture = await startRouter();
   const streaming = new FakeUpstream(fixture.streamingSocket);
-  const client = fixture.client().send(request(API, { headers: UPGRADE }));
+  const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
   const server = await streaming.awaitRequest();
   server.send(ACCEPTED);
   await client.until('\r\n\r\n');
-  stop(fixture);
+  fixture.stop();
   server.send('still here');
   await client.until('still here');
   server.socket.destroy();
   await client.closed();
 });
 
-test('a stream of events goes on until its server ends, and is not presented as whole', async () => {
+test('an event stream continues until its upstream exits, and does not look complete', async () => {
   const fixture = await startRouter();
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const client = fixture.client().send(request(API));
   const server = await streaming.awaitRequest();
   server.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:)\n\r\n');
   await client.until(':)');
-  stop(fixture);
+  fixture.stop();
   server.send('3\r\n:(\n\r\n');
   await client.until(':(');
   server.socket.destroy();
@@ -194,19 +187,19 @@ test('a stream of events goes on until its server ends, and is not presented as 
   expect(client.received).not.toContain('0\r\n\r\n');
 });
 
-test('close() ends everything: requests, uploads, downloads, held ones, WebSockets and those that want to be', async () => {
+test('close() ends requests, uploads, queued requests and queued upgrades', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock, ready: ['puma'] });
   const puma = new FakeUpstream(fixture.pumaSocket);
   const clients = [
     fixture.client(),
     fixture.client().send('GET / HT'),
-    fixture.client().send(request('/asked')),
+    fixture.client().send(request('/in-flight')),
     fixture.client().send(request('/upload', { method: 'POST', headers: ['Content-Length: 9'], body: 'half' })),
-    fixture.client().send(request(`${API}/held`)),
-    fixture.client().send(request(`${API}/held`, { headers: UPGRADE })),
+    fixture.client().send(request(`${API}/queued`)),
+    fixture.client().send(request(`${API}/queued`, { headers: UPGRADE_HEADERS })),
   ];
-  await eventually(() => expect(puma.requests.map(targetOf).sort()).toEqual(['/asked', '/upload']));
+  await eventually(() => expect(puma.requests.map(targetOf).sort()).toEqual(['/in-flight', '/upload']));
   await eventually(() => expect(clock.left).toBeGreaterThanOrEqual(3));
   await fixture.router.close();
   for (const client of clients) await client.closed();
@@ -214,25 +207,25 @@ test('close() ends everything: requests, uploads, downloads, held ones, WebSocke
   expect(clock.left).toBe(0);
 });
 
-test('an answer that has begun is finished, and then its connection closes', async () => {
+test('a response that has begun is completed, then its connection closes', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/'));
   const server = await puma.awaitRequest();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
   await client.until('half');
-  stop(fixture);
+  fixture.stop();
   server.send('more');
   expect((await awaitResponse(client)).body).toBe('halfmore');
   await client.closed();
 });
 
-test('requests that were sent behind one another before it are all answered', async () => {
+test('requests pipelined before the shutdown all get responses', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client().send(request('/a') + request('/b'));
   const server = await puma.awaitRequest();
-  stop(fixture);
+  fixture.stop();
   server.send(plainResponse('a'));
   await server.until('/b');
   server.send(plainResponse('b'));
@@ -240,12 +233,12 @@ test('requests that were sent behind one another before it are all answered', as
   await client.closed();
 });
 
-test('who is held is turned away, and told to come again', async () => {
+test('queued requests get 503 with Retry-After', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock, ready: [] });
   const client = fixture.client().send(request('/'));
   await eventually(() => expect(clock.left).toBe(1));
-  stop(fixture);
+  fixture.stop();
   const response = await awaitResponse(client);
   expect(statusOf(response)).toBe(503);
   expect(headerOf(response, 'retry-after')).not.toBeNull();
@@ -254,15 +247,15 @@ test('who is held is turned away, and told to come again', async () => {
   expect(clock.left).toBe(0);
 });
 
-test('close() ends WebSockets, open or about to be', async () => {
+test('close() ends open WebSockets and pending upgrades', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const streaming = new FakeUpstream(fixture.streamingSocket);
-  const open = fixture.client().send(request(`${API}/open`, { headers: UPGRADE }));
+  const open = fixture.client().send(request(`${API}/open`, { headers: UPGRADE_HEADERS }));
   const server = await streaming.awaitRequest();
   server.send(ACCEPTED);
   await open.until('\r\n\r\n');
-  const asking = fixture.client().send(request(`${API}/asking`, { headers: UPGRADE }));
+  const asking = fixture.client().send(request(`${API}/asking`, { headers: UPGRADE_HEADERS }));
   await (await streaming.awaitConnection(1)).until('\r\n\r\n');
   await fixture.router.close();
   await Promise.all([open.closed(), asking.closed()]);
@@ -270,17 +263,17 @@ test('close() ends WebSockets, open or about to be', async () => {
   expect(clock.left).toBe(0);
 });
 
-test('an upstream that is gone already: come again, elsewhere', async () => {
+test('an upstream that has already exited: 503 with Connection: close', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const client = fixture.client();
   await eventually(() => expect(client.socket.readyState).toBe('open'));
-  stop(fixture);
+  fixture.stop();
   const response = await awaitResponse(client.send(request('/')));
   expect([statusOf(response), headerOf(response, 'connection')]).toEqual([503, 'close']);
 });
 
-test('a client that takes nothing of its response holds nobody up for long', async () => {
+test('a client that does not read its response delays the shutdown for 5 s at most', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock });
   const puma = new FakeUpstream(fixture.pumaSocket);
@@ -290,16 +283,16 @@ test('a client that takes nothing of its response holds nobody up for long', asy
   const server = await puma.awaitRequest();
   server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
   await new Producer(server.socket, 99 * MB).stalled();
-  stop(fixture);
+  fixture.stop();
   await clock.advance(STOPPING_STALL_TIMEOUT_MS + 2000);
   await server.closed();
   await eventually(() => expect(fixture.commands).toContainEqual({ type: 'drained', child: 'puma' }));
 });
 
-test('a client that takes nothing of its WebSocket holds nobody up once the server has gone', async () => {
+test('a client that does not read its WebSocket does not delay close() after its upstream exits', async () => {
   const fixture = await startRouter({ streaming: 'on-demand' });
   const streaming = new FakeUpstream(fixture.streamingSocket);
-  const client = fixture.client().send(request(API, { headers: UPGRADE }));
+  const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
   const server = await streaming.awaitRequest();
   server.send(ACCEPTED);
   await client.until('\r\n\r\n');

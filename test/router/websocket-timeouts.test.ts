@@ -9,52 +9,52 @@ import { API, requestUpgrade, ACCEPTED, openWebSocket } from './websocket-fixtur
 import { plainResponse, FakeUpstream } from './fake-upstream.ts';
 import type { RawConnection } from './raw-client.ts';
 
-/** From the FIN of one end to the end of both. */
-const HALF_CLOSED_MS = 10_000;
-/** From the request for an upgrade to 504. */
+/** From the FIN of one end to the close of both. */
+const HALF_CLOSE_MS = 10_000;
+/** From the upgrade request to 504. */
 const UPGRADE_MS = 25_000;
-/** 120 s, after a look every 30 s has seen that nothing moves. */
+/** 120 s, counted from the first of the checks every 30 s that sees no progress. */
 const STALLED_MS = 150_000;
 
-/** As a process behaves that is stopped by SIGSTOP: it does not answer FIN with its own. */
+/** Like a process stopped by SIGSTOP: it does not answer FIN with its own. */
 function likeStopped({ socket }: RawConnection): void {
   socket.allowHalfOpen = true;
 }
 
-/** Streaming counts as unused: its idle time runs. */
-async function isUnused(fixture: RouterFixture): Promise<void> {
+/** The demand for streaming has ended. */
+async function expectNoDemand(fixture: RouterFixture): Promise<void> {
   await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }), 5000);
 }
 
-/** The router has closed its connection to an upstream that is like a stopped one: that notices at its next write. */
-async function isAbandoned(server: RawConnection): Promise<void> {
+/** The router has closed its connection to an upstream, which notices at its next write. */
+async function expectClosed(server: RawConnection): Promise<void> {
   await eventually(() => {
     if (!server.isClosed) server.send('x');
     expect(server.isClosed).toBe(true);
   }, 5000);
 }
 
-function isUsed(fixture: RouterFixture): void {
+function expectDemand(fixture: RouterFixture): void {
   expect(fixture.commands.at(-1)).toMatchObject({ type: 'wanted' });
 }
 
-test('a client sends FIN and the upstream does not react: both ends close after 10 s', async () => {
+test('a client sends FIN and its upstream does not react: both close after 10 s', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await openWebSocket({ clock, onConnection: likeStopped });
   client.socket.allowHalfOpen = true;
   client.socket.end();
   await eventually(() => expect(server.hasEnded).toBe(true));
-  await clock.advance(HALF_CLOSED_MS - 1);
+  await clock.advance(HALF_CLOSE_MS - 1);
   expect([client.isClosed, server.isClosed]).toEqual([false, false]);
-  isUsed(fixture);
+  expectDemand(fixture);
   await clock.advance(1);
-  await isAbandoned(server);
+  await expectClosed(server);
   await client.closed();
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
   expect(clock.left).toBe(0);
 });
 
-test('data that still flows towards a client after its FIN does not prolong that time', async () => {
+test('data sent to a client after its FIN does not prolong that time', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await openWebSocket({ clock, onConnection: likeStopped });
   client.socket.allowHalfOpen = true;
@@ -65,14 +65,14 @@ test('data that still flows towards a client after its FIN does not prolong that
     await client.until(`second ${second}`);
     await clock.advance(1000);
   }
-  isUsed(fixture);
+  expectDemand(fixture);
   await clock.advance(1000);
-  await isAbandoned(server);
+  await expectClosed(server);
   await client.closed();
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
 });
 
-test('an upstream sends FIN and does not take what the client sends: both ends close after 10 s', async () => {
+test('an upstream sends FIN and does not read: both close after 10 s', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await openWebSocket({ clock, onConnection: likeStopped });
   server.socket.pause();
@@ -80,27 +80,27 @@ test('an upstream sends FIN and does not take what the client sends: both ends c
   server.socket.end();
   await eventually(() => expect(client.hasEnded).toBe(true));
   expect(server.isClosed).toBe(false);
-  await clock.advance(HALF_CLOSED_MS);
-  await isUnused(fixture);
+  await clock.advance(HALF_CLOSE_MS);
+  await expectNoDemand(fixture);
   await client.closed();
 });
 
-test('an upstream goes away behind a client that reads nothing: the client is cut off as that of a response is', async () => {
+test('an upstream closes while its client does not read: the client times out as in a response', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await openWebSocket({ clock });
   client.socket.pause();
   await new Producer(server.socket, 99 * MB).stalled();
   server.socket.destroy();
   await clock.advance(STALLED_MS - 1);
-  isUsed(fixture);
+  expectDemand(fixture);
   await clock.advance(1);
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
   client.socket.resume();
   await client.closed();
   expect(clock.left).toBe(0);
 });
 
-test('a FIN behind data that the upstream does not take is not seen: the same limit ends it', async () => {
+test('a FIN behind data that the upstream does not read is ended by the same limit', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await openWebSocket({ clock, onConnection: likeStopped });
   server.socket.pause();
@@ -108,13 +108,13 @@ test('a FIN behind data that the upstream does not take is not seen: the same li
   await producer.stalled();
   client.socket.end();
   await clock.advance(STALLED_MS - 1);
-  isUsed(fixture);
+  expectDemand(fixture);
   await clock.advance(1);
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
   await client.closed();
 });
 
-test('the last words of an upstream go to a slow client for as long as it takes some of them', async () => {
+test('a slow client gets the last bytes of an upstream as long as it makes progress', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await openWebSocket({ clock });
   client.socket.pause();
@@ -125,11 +125,11 @@ test('the last words of an upstream go to a slow client for as long as it takes 
   client.socket.resume();
   await client.closed();
   expect(client.received).toHaveLength(16 * MB + ACCEPTED.length + 'bye'.length);
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
   expect(clock.left).toBe(0);
 });
 
-test('a WebSocket on which data has waited, and goes on, is watched no more', async () => {
+test('a WebSocket that stalled and recovered has no timeout', async () => {
   const clock = new FakeClock();
   const { client, server } = await openWebSocket({ clock });
   client.socket.pause();
@@ -143,23 +143,23 @@ test('a WebSocket on which data has waited, and goes on, is watched no more', as
   expect([client.isClosed, server.isClosed]).toEqual([false, false]);
 });
 
-test('an upgrade that the upstream does not answer: 504 after 25 s, and a line in the log', async () => {
+test('an upgrade without a response gets 504 after 25 s, and a warning is logged', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await requestUpgrade({ clock, onConnection: likeStopped });
   await clock.advance(UPGRADE_MS - 1);
   expect(client.received).toBe('');
-  isUsed(fixture);
+  expectDemand(fixture);
   await clock.advance(1);
   expect(statusOf(await awaitResponse(client))).toBe(504);
-  await isAbandoned(server);
+  await expectClosed(server);
   await client.closed();
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
   expect(fixture.warnings).toMatchObject([
     { child: 'streaming', why: 'did not respond to a WebSocket upgrade within 25 s' },
   ]);
 });
 
-test('an upgrade whose refusal breaks off in its middle: 504 after the same time', async () => {
+test('an upgrade whose rejection is incomplete gets 504 after 25 s', async () => {
   const clock = new FakeClock();
   const { client, server, fixture } = await requestUpgrade({ clock, onConnection: likeStopped });
   server.send('HTTP/1.1 401 Unauthorized\r\nContent-Length: 20\r\n\r\nhalf of');
@@ -167,24 +167,24 @@ test('an upgrade whose refusal breaks off in its middle: 504 after the same time
   expect(client.received).toBe('');
   await clock.advance(1);
   expect(statusOf(await awaitResponse(client))).toBe(504);
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
 });
 
 test.each([
-  ['granted', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n', 101],
-  ['refused', plainResponse('no', '401 Unauthorized'), 401],
-])('an upgrade that is %s in time leaves no time limit behind', async (_, answer, status) => {
+  ['accepted', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n', 101],
+  ['rejected', plainResponse('no', '401 Unauthorized'), 401],
+])('an upgrade %s in time leaves no timeout behind', async (_, response, status) => {
   const clock = new FakeClock();
   const { client, server, fixture } = await requestUpgrade({ clock });
   await clock.advance(UPGRADE_MS - 1);
-  server.send(answer);
+  server.send(response);
   await client.until(`HTTP/1.1 ${status} `);
   client.socket.destroy();
-  await isUnused(fixture);
+  await expectNoDemand(fixture);
   await eventually(() => expect(clock.left).toBe(0));
 });
 
-test('an ordinary request to an upstream that does not answer ends with the FIN of its client', async () => {
+test('a request to an upstream that does not respond ends with the FIN of its client', async () => {
   const fixture = await startRouter({ streaming: 'on-demand' });
   const streaming = new FakeUpstream(fixture.streamingSocket, likeStopped);
   const client = fixture.client();
@@ -192,6 +192,6 @@ test('an ordinary request to an upstream that does not answer ends with the FIN 
   client.send(request(`${API}/public`));
   const server = await streaming.awaitRequest();
   client.socket.end();
-  await isAbandoned(server);
-  await isUnused(fixture);
+  await expectClosed(server);
+  await expectNoDemand(fixture);
 });

@@ -11,29 +11,32 @@ import { awaitResponse } from './responses.ts';
 import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { API, requestUpgrade, ACCEPTED, openWebSocket, UPGRADE_HEADERS } from './websocket-fixture.ts';
 import { plainResponse, FakeUpstream } from './fake-upstream.ts';
-import { rawClient } from './raw-client.ts';
 
-/** When the router has answered that, it has read what others sent before. */
-async function anotherReply(fixture: RouterFixture): Promise<void> {
+/** After this response, the router has handled everything sent to it before. */
+async function rejectAnother(fixture: RouterFixture): Promise<void> {
   expect(statusOf(await awaitResponse(fixture.client().send(request('/metrics', { headers: UPGRADE_HEADERS }))))).toBe(
     400,
   );
 }
 
-/** A server of WebSockets behind a router. */
-async function startServer(): Promise<{ fixture: RouterFixture; server: WebSocketServer; asked: IncomingMessage[] }> {
+/** A WebSocket server behind a router. */
+async function startServer(): Promise<{
+  fixture: RouterFixture;
+  server: WebSocketServer;
+  requests: IncomingMessage[];
+}> {
   const fixture = await startRouter();
   const http = createServer().listen(fixture.streamingSocket);
   await once(http, 'listening');
   const server = new WebSocketServer({ server: http });
-  const asked: IncomingMessage[] = [];
-  server.on('connection', (_, one) => asked.push(one));
+  const requests: IncomingMessage[] = [];
+  server.on('connection', (_, message) => requests.push(message));
   onTestFinished(async () => {
     for (const client of server.clients) client.terminate();
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
   });
-  return { fixture, server, asked };
+  return { fixture, server, requests };
 }
 
 function clientOf(fixture: RouterFixture, path = API, protocols: string[] = []): WebSocket {
@@ -44,21 +47,21 @@ function clientOf(fixture: RouterFixture, path = API, protocols: string[] = []):
   return client;
 }
 
-/** Both ends of one, open. */
-async function pair(
+/** Both ends of an open WebSocket. */
+async function openPair(
   path = API,
   protocols: string[] = [],
-): Promise<{ client: WebSocket; server: WebSocket; asked: IncomingMessage | undefined; fixture: RouterFixture }> {
-  const { fixture, server, asked } = await startServer();
+): Promise<{ client: WebSocket; server: WebSocket; message: IncomingMessage | undefined; fixture: RouterFixture }> {
+  const { fixture, server, requests } = await startServer();
   const connected = once(server, 'connection');
   const client = clientOf(fixture, path, protocols);
   await once(client, 'open');
   const [other] = (await connected) as [WebSocket];
-  return { client, server: other, asked: asked[0], fixture };
+  return { client, server: other, message: requests[0], fixture };
 }
 
-test('messages go both ways, text and bytes, small and large', async () => {
-  const { client, server } = await pair();
+test('messages of all kinds and sizes pass both ways', async () => {
+  const { client, server } = await openPair();
   for (const [from, to] of [
     [client, server],
     [server, client],
@@ -72,22 +75,22 @@ test('messages go both ways, text and bytes, small and large', async () => {
   }
 });
 
-test('nothing is lost and nothing overtakes, whoever sends how fast', async () => {
-  const { client, server } = await pair();
-  const heard: Record<'client' | 'server', string[]> = { client: [], server: [] };
-  client.on('message', (data: RawData) => heard.client.push((data as Buffer).toString()));
-  server.on('message', (data: RawData) => heard.server.push((data as Buffer).toString()));
+test('messages sent both ways at once arrive complete and in order', async () => {
+  const { client, server } = await openPair();
+  const received: Record<'client' | 'server', string[]> = { client: [], server: [] };
+  client.on('message', (data: RawData) => received.client.push((data as Buffer).toString()));
+  server.on('message', (data: RawData) => received.server.push((data as Buffer).toString()));
   const numbers = Array.from({ length: 5000 }, (_, index) => `${index}`);
   for (const number of numbers) {
     client.send(number);
     server.send(number);
   }
-  await eventually(() => expect([heard.client.length, heard.server.length]).toEqual([5000, 5000]));
-  expect(heard).toEqual({ client: numbers, server: numbers });
+  await eventually(() => expect([received.client.length, received.server.length]).toEqual([5000, 5000]));
+  expect(received).toEqual({ client: numbers, server: numbers });
 });
 
-test('pings are answered by the other end', async () => {
-  const { client, server } = await pair();
+test('pings get pongs from the other end', async () => {
+  const { client, server } = await openPair();
   for (const [from, data] of [
     [client, 'a'],
     [server, 'b'],
@@ -100,21 +103,21 @@ test('pings are answered by the other end', async () => {
 test.each([
   [1000, 'done'],
   [1001, ''],
-  [4003, 'a reason of its own'],
-])('the close code %i comes through, both ways', async (code, reason) => {
+  [4003, 'some reason'],
+])('close code %i passes both ways', async (code, reason) => {
   for (const from of ['client', 'server'] as const) {
-    const ends = await pair();
+    const ends = await openPair();
     const all = Promise.all([once(ends.client, 'close'), once(ends.server, 'close')]);
     ends[from].close(code, reason);
-    for (const [seen, why] of (await all) as unknown as [number, Buffer][])
-      expect([seen, why.toString()]).toEqual([code, reason]);
+    for (const [receivedCode, receivedReason] of (await all) as unknown as [number, Buffer][])
+      expect([receivedCode, receivedReason.toString()]).toEqual([code, reason]);
   }
 });
 
-test('the token in Sec-WebSocket-Protocol, the query and the forwarded headers come through', async () => {
-  const { client, asked } = await pair(`${API}?stream=user&access_token=a%2Fb`, ['a-token_123']);
+test('the subprotocol, the query and the forwarded headers reach the upstream', async () => {
+  const { client, message } = await openPair(`${API}?stream=user&access_token=a%2Fb`, ['a-token_123']);
   expect(client.protocol).toBe('a-token_123');
-  expect(asked).toMatchObject({
+  expect(message).toMatchObject({
     url: `${API}?stream=user&access_token=a%2Fb`,
     headers: {
       'x-forwarded-proto': 'https',
@@ -125,12 +128,12 @@ test('the token in Sec-WebSocket-Protocol, the query and the forwarded headers c
   });
 });
 
-test('extensions are between the two ends', async () => {
-  const { asked } = await pair();
-  expect(asked?.headers['sec-websocket-extensions']).toContain('permessage-deflate');
+test('extensions are negotiated between the two ends', async () => {
+  const { message } = await openPair();
+  expect(message?.headers['sec-websocket-extensions']).toContain('permessage-deflate');
 });
 
-test('what is sent in one packet with the 101 comes through', async () => {
+test('bytes in one packet with the 101 reach the client', async () => {
   const { client, server } = await requestUpgrade();
   server.send(`${ACCEPTED}the first frame`);
   await client.until(/\r\n\r\nthe first frame$/);
@@ -139,21 +142,21 @@ test('what is sent in one packet with the 101 comes through', async () => {
   ]);
 });
 
-test('what a client sends in one packet with its upgrade waits for the 101, and comes through', async () => {
+test('bytes behind an upgrade request are forwarded after the 101', async () => {
   const fixture = await startRouter();
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const client = fixture.client().send(`${request(API, { headers: UPGRADE_HEADERS })}early`);
   const server = await streaming.awaitConnection();
   expect(await server.until('\r\n\r\n')).not.toContain('early');
   client.send(', and more');
-  await anotherReply(fixture);
+  await rejectAnother(fixture);
   expect(server.received).not.toContain('early');
   server.send(ACCEPTED);
   await server.until(/\r\n\r\nearly, and more$/);
   await client.until('101');
 });
 
-test('the 101 comes through as it is', async () => {
+test('the 101 passes unchanged', async () => {
   const { client, server } = await requestUpgrade();
   const headers = [
     'upgrade: WebSocket',
@@ -181,63 +184,60 @@ test.each([
   ['a length', 'Content-Length: 2\r\nX-A: b\r\n\r\nno'],
   ['chunks', 'Transfer-Encoding: chunked\r\nX-A: b\r\n\r\n1\r\nn\r\n1\r\no\r\n0\r\n\r\n'],
   ['the end of the connection', 'X-A: b\r\n\r\nno'],
-])(
-  'an upgrade that is refused with a body by %s: the client hears it, and the connection is over',
-  async (how, rest) => {
-    const { client, server } = await requestUpgrade();
-    server.send(`HTTP/1.1 401 Unauthorized\r\n${rest}`);
-    if (how === 'the end of the connection') server.socket.end();
-    const response = await awaitResponse(client);
-    expect(response).toMatchObject({ start: 'HTTP/1.1 401 Unauthorized', body: 'no', isComplete: true });
-    expect(response.headers).toContainEqual(['X-A', 'b']);
-    expect(headerOf(response, 'connection')).toBe('close');
-    client.send(request('/metrics'));
-    await client.closed();
-    await server.closed();
-    expect(server.received).not.toContain('metrics');
-  },
-);
+])('an upgrade rejected with a body framed by %s: the client gets it, and the connection closes', async (how, rest) => {
+  const { client, server } = await requestUpgrade();
+  server.send(`HTTP/1.1 401 Unauthorized\r\n${rest}`);
+  if (how === 'the end of the connection') server.socket.end();
+  const response = await awaitResponse(client);
+  expect(response).toMatchObject({ start: 'HTTP/1.1 401 Unauthorized', body: 'no', isComplete: true });
+  expect(response.headers).toContainEqual(['X-A', 'b']);
+  expect(headerOf(response, 'connection')).toBe('close');
+  client.send(request('/metrics'));
+  await client.closed();
+  await server.closed();
+  expect(server.received).not.toContain('metrics');
+});
 
 test.each([
   ['closes', ''],
-  ['says no HTTP', 'hello\r\n\r\n'],
-  ['breaks off', 'HTTP/1.1 101 Swi'],
-])('an upstream that %s instead of an answer: 502', async (_, said) => {
+  ['sends bytes that are not HTTP', 'hello\r\n\r\n'],
+  ['closes in the status line', 'HTTP/1.1 101 Swi'],
+])('an upgrade whose upstream %s: 502', async (_, bytes) => {
   const { client, server, fixture } = await requestUpgrade();
-  server.send(said).socket.end();
+  server.send(bytes).socket.end();
   expect(statusOf(await awaitResponse(client))).toBe(502);
   await client.closed();
   expect(fixture.warnings).toMatchObject([{ child: 'streaming' }]);
 });
 
-test('an upstream that is not there: 502', async () => {
+test('an upgrade to an unreachable upstream: 502', async () => {
   const fixture = await startRouter();
   const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
   expect(statusOf(await awaitResponse(client))).toBe(502);
   await client.closed();
 });
 
-test.each(['client', 'server'] as const)('the %s is gone: so is the other end, at once', async (who) => {
+test.each(['client', 'server'] as const)('the %s closes: the other end closes at once', async (closing) => {
   for (const how of ['end', 'destroy', 'reset'] as const) {
-    const both = await openWebSocket();
-    const other = both[who === 'client' ? 'server' : 'client'];
-    if (how === 'reset' && who === 'client') both.client.reset();
-    else if (how === 'end') both[who].socket.end();
-    else both[who].socket.destroy();
+    const ends = await openWebSocket();
+    const other = ends[closing === 'client' ? 'server' : 'client'];
+    if (how === 'reset' && closing === 'client') ends.client.reset();
+    else if (how === 'end') ends[closing].socket.end();
+    else ends[closing].socket.destroy();
     await other.closed();
-    await eventually(() => expect(both.fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
+    await eventually(() => expect(ends.fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
   }
 });
 
-test('the last words of one that is gone are heard', async () => {
+test('the last bytes before a close are delivered', async () => {
   const { client, server } = await openWebSocket();
-  const words = 'x'.repeat(300_000);
-  server.send(`${words}bye`).socket.end();
+  const payload = 'x'.repeat(300_000);
+  server.send(`${payload}bye`).socket.end();
   await client.until(/bye$/);
-  expect(client.received).toContain(words);
+  expect(client.received).toContain(payload);
 });
 
-test('one that reads nothing more stops who sends to it, both ways, and nothing of it is kept by us', async () => {
+test('an end that does not read stops its sender, and the router buffers little', async () => {
   const { client, server } = await openWebSocket();
   for (const [from, to] of [
     [client, server],
@@ -250,7 +250,7 @@ test('one that reads nothing more stops who sends to it, both ways, and nothing 
   }
 });
 
-test('an end that says no more can still listen', async () => {
+test('an end that has sent FIN can still receive', async () => {
   const fixture = await startRouter();
   const streaming = new FakeUpstream(fixture.streamingSocket, (connection) => (connection.socket.allowHalfOpen = true));
   const client = fixture.client();
@@ -262,12 +262,12 @@ test('an end that says no more can still listen', async () => {
   client.socket.end('bye');
   await server.until('bye');
   await eventually(() => expect(server.hasEnded).toBe(true));
-  server.send('and so long').socket.end();
-  await client.until('and so long');
+  server.send('goodbye').socket.end();
+  await client.until('goodbye');
   await client.closed();
 });
 
-test('one that waits for streaming to start is let in when it is up', async () => {
+test('an upgrade that is queued is served once streaming is ready', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock, streaming: 'on-demand', ready: ['puma'] });
   const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
@@ -283,7 +283,7 @@ test('one that waits for streaming to start is let in when it is up', async () =
   await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
 });
 
-test('one that waits in vain gets 503 and Retry-After', async () => {
+test('an upgrade that is rejected from the queue gets 503 and Retry-After', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock, streaming: 'on-demand', ready: ['puma'] });
   const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
@@ -295,7 +295,7 @@ test('one that waits in vain gets 503 and Retry-After', async () => {
   await client.closed();
 });
 
-test('one that leaves while it waits is wanted no more', async () => {
+test('a client that disconnects while its upgrade is queued ends the demand', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock, streaming: 'on-demand', ready: ['puma'] });
   const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
@@ -305,27 +305,27 @@ test('one that leaves while it waits is wanted no more', async () => {
   expect(clock.left).toBe(0);
 });
 
-test('one that leaves before it was answered: the upstream gets to know', async () => {
+test('a client that disconnects before the response closes the upstream connection', async () => {
   const { client, server, fixture } = await requestUpgrade();
   client.socket.destroy();
   await server.closed();
   await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
 });
 
-test('one that was refused counts no more, even if it never hangs up', async () => {
+test('an upgrade rejected by the upstream ends the demand, even if its client stays connected', async () => {
   const fixture = await startRouter({ streaming: 'on-demand' });
   new FakeUpstream(fixture.streamingSocket, (connection) =>
     connection.socket.once('data', () => connection.send(plainResponse('no', '401 Unauthorized'))),
   );
-  const client = rawClient({ host: '127.0.0.1', port: fixture.port, allowHalfOpen: true });
+  const client = fixture.client({ allowHalfOpen: true });
   client.send(request(API, { headers: UPGRADE_HEADERS }));
   expect(statusOf(await awaitResponse(client))).toBe(401);
   await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }), 5000);
 });
 
-test('one whose upgrade was refused and who never hangs up is hung up on', async () => {
+test('a client that stays connected after a rejected upgrade is disconnected', async () => {
   const fixture = await startRouter();
-  const client = rawClient({ host: '127.0.0.1', port: fixture.port, allowHalfOpen: true });
+  const client = fixture.client({ allowHalfOpen: true });
   client.send(request('/metrics', { headers: UPGRADE_HEADERS }));
   await client.until('400');
   await eventually(() => {
@@ -334,7 +334,7 @@ test('one whose upgrade was refused and who never hangs up is hung up on', async
   });
 });
 
-test('one behind a request that is not answered yet does not overtake it', async () => {
+test('an upgrade pipelined behind a request in progress does not overtake it', async () => {
   const fixture = await startRouter();
   const [puma, streaming] = [new FakeUpstream(fixture.pumaSocket), new FakeUpstream(fixture.streamingSocket)];
   const client = fixture.client().send(request('/slow') + request(API, { headers: UPGRADE_HEADERS }));
@@ -344,9 +344,9 @@ test('one behind a request that is not answered yet does not overtake it', async
     .awaitConnection()
     .then((connection) => connection.until('\r\n\r\n').then(() => connection.send(`${ACCEPTED}frame`)));
   upgraded.catch(() => undefined);
-  for (let count = 0; count < 3; count += 1) await anotherReply(fixture); // time to overtake
+  for (let count = 0; count < 3; count += 1) await rejectAnother(fixture); // it could overtake now
   if (!slow.isClosed) slow.send(plainResponse('slow'));
   await eventually(() => expect(client.received !== '' || client.isClosed).toBe(true));
-  // The first response is that of the first request, or there is none.
+  // The first response belongs to the first request, or there is none.
   expect(client.received).toMatch(/^($|HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nslow)/);
 });

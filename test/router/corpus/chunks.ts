@@ -1,21 +1,21 @@
 import { HIDDEN, post, type Case } from './case.ts';
 
-const BAD: Readonly<Record<string, string>> = {
+const INVALID: Readonly<Record<string, string>> = {
   'no digits': `\r\nx\r\n0\r\n\r\n`,
   'a negative size': `-1\r\nx\r\n0\r\n\r\n`,
   'a size with a plus': `+1\r\nx\r\n0\r\n\r\n`,
   'a size with 0x': `0x1\r\nx\r\n0\r\n\r\n`,
   'a size that is no number': `xyz\r\nx\r\n0\r\n\r\n`,
   'a size beyond 64 bits': `10000000000000001\r\nx\r\n0\r\n\r\n${HIDDEN}`,
-  'a chunk longer than it says': `1\r\nxy\r\n0\r\n\r\n`,
-  'a chunk without CRLF behind it': `1\r\nx0\r\n\r\n`,
-  'a chunk with something else behind it': `1\r\nxZZ0\r\n\r\n${HIDDEN}`,
+  'a chunk longer than its size': `1\r\nxy\r\n0\r\n\r\n`,
+  'a chunk without CRLF after it': `1\r\nx0\r\n\r\n`,
+  'a chunk with other bytes after it': `1\r\nxZZ0\r\n\r\n${HIDDEN}`,
   'a space before the size': ` 1\r\nx\r\n0\r\n\r\n`,
   'a bare CR in the size line': `1\rx\r\n0\r\n\r\n`,
   'a NUL in the size line': `1\0\r\nx\r\n0\r\n\r\n`,
 };
-/** What some take and some do not: it may pass, read in the one way that is right, or be rejected. */
-const DOUBTFUL: Readonly<Record<string, string>> = {
+/** Servers differ on these: each may be rejected, or be forwarded as the one correct reading. */
+const LENIENT: Readonly<Record<string, string>> = {
   'bare LF behind the size': `1\nx\r\n0\r\n\r\n`,
   'bare LF everywhere': `1\nx\n0\n\n`,
   'a space behind the size': `1 \r\nx\r\n0\r\n\r\n`,
@@ -29,36 +29,36 @@ const DOUBTFUL: Readonly<Record<string, string>> = {
   'a trailer with a bare LF': `1\r\nx\r\n0\r\nA: b\nC: d\r\n\r\n`,
   'a folded trailer': `1\r\nx\r\n0\r\nA: b\r\n c\r\n\r\n`,
 };
-const WHATEVER = `x\r\n0\r\n\r\n${HIDDEN}`;
-const GOOD: Readonly<Record<string, string>> = {
+const AMBIGUOUS_BODY = `x\r\n0\r\n\r\n${HIDDEN}`;
+const VALID: Readonly<Record<string, string>> = {
   'an extension': `1;name=value\r\nx\r\n0\r\n\r\n`,
   'a quoted extension': `1;name="a;b"\r\nx\r\n0\r\n\r\n`,
-  'zeros before the size': `0000001\r\nx\r\n000\r\n\r\n`,
-  'a size in capitals': `0A\r\n0123456789\r\n0\r\n\r\n`,
+  'a size with leading zeros': `0000001\r\nx\r\n000\r\n\r\n`,
+  'a size in upper case': `0A\r\n0123456789\r\n0\r\n\r\n`,
   'a trailer': `1\r\nx\r\n0\r\nA-Checksum: 1\r\n\r\n`,
 };
 
-/** Bodies in chunks. */
+/** Chunked bodies. */
 export const CHUNKS: readonly Case[] = [
-  ...Object.entries(BAD).map(([name, body]) => ({
+  ...Object.entries(INVALID).map(([name, body]) => ({
     ...chunked(name, body),
     outcome: 'broken' as const,
     puma: ['POST /a x'],
   })),
-  ...Object.entries(DOUBTFUL).map(([name, body]) => ({
+  ...Object.entries(LENIENT).map(([name, body]) => ({
     ...chunked(name, body),
     outcome: 'either' as const,
     puma: ['POST /a x'],
   })),
-  ...Object.entries(GOOD).map(([name, body]) => ({
+  ...Object.entries(VALID).map(([name, body]) => ({
     ...chunked(name, body),
     outcome: 'passed' as const,
-    puma: [`POST /a ${name === 'a size in capitals' ? '0123456789' : 'x'}`],
+    puma: [`POST /a ${name === 'a size in upper case' ? '0123456789' : 'x'}`],
   })),
   {
-    ...chunked('a size of sixteen digits', `fffffffffffffff1\r\n${WHATEVER}`),
+    ...chunked('a size of sixteen digits', `fffffffffffffff1\r\n${AMBIGUOUS_BODY}`),
     outcome: 'either',
-    puma: [`POST /a ${WHATEVER}`],
+    puma: [`POST /a ${AMBIGUOUS_BODY}`],
     isIncomplete: true,
   },
 ];

@@ -5,5 +5,5 @@ import { HEADS } from './heads.ts';
 import { TARGETS } from './targets.ts';
 import { UPGRADES } from './upgrades.ts';
 
-/** Bytes from clients that are careless, or hostile. */
+/** Bytes of careless and of hostile clients. */
 export const CORPUS: readonly Case[] = [...FRAMING, ...CHUNKS, ...HEADS, ...TARGETS, ...UPGRADES];

@@ -1,14 +1,14 @@
-import { ask, get, HIDDEN, HOST, post, SMUGGLED, type Case } from './case.ts';
+import { bytesOf, get, HIDDEN, HOST, post, SMUGGLED, type Case } from './case.ts';
 
 const CHUNKED = 'Transfer-Encoding: chunked';
 const END = '0\r\n\r\n';
 
-/** Two opinions on where a body ends: nobody gets to have the second one. */
+/** Messages whose body two servers could end at different places (request smuggling). */
 export const FRAMING: readonly Case[] = [
   ...rejected([
     ['CL.TE', post('/a', `${END}${HIDDEN}`, `Content-Length: ${END.length + HIDDEN.length}`, CHUNKED)],
     ['TE.CL', post('/a', `${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n${END}`, CHUNKED, 'Content-Length: 4')],
-    ['TE.CL, the length in order', post('/a', END, CHUNKED, `Content-Length: ${END.length}`)],
+    ['TE.CL with a correct length', post('/a', END, CHUNKED, `Content-Length: ${END.length}`)],
     ['two lengths', post('/a', `x${HIDDEN}`, 'Content-Length: 1', `Content-Length: ${1 + HIDDEN.length}`)],
     ['a length twice', post('/a', 'x', 'Content-Length: 1', 'Content-Length: 1')],
     ['a list of lengths', post('/a', `x${HIDDEN}`, `Content-Length: 1, ${1 + HIDDEN.length}`)],
@@ -22,7 +22,7 @@ export const FRAMING: readonly Case[] = [
     ['an underscored length', post('/a', 'x'.repeat(10), 'Content-Length: 1_0')],
     ['a length beyond 64 bits', post('/a', HIDDEN, 'Content-Length: 18446744073709551616')],
     ['a length that wraps around to 1', post('/a', `x${HIDDEN}`, 'Content-Length: 18446744073709551617')],
-    ['a length of nothing', post('/a', HIDDEN, 'Content-Length:')],
+    ['an empty length', post('/a', HIDDEN, 'Content-Length:')],
     ['a length in quotes', post('/a', `x${HIDDEN}`, 'Content-Length: "1"')],
     ['a length with arabic digits', post('/a', `x${HIDDEN}`, 'Content-Length: \xd9\xa1')],
     ['a space before the colon of the length', post('/a', HIDDEN, `Content-Length : ${HIDDEN.length}`)],
@@ -49,7 +49,7 @@ export const FRAMING: readonly Case[] = [
     return { name: `Transfer-Encoding: ${JSON.stringify(coding)}`, bytes, outcome: 'rejected' };
   }),
   ...rejected([
-    ['two codings the other way round', post('/a', `${END}${HIDDEN}`, 'Transfer-Encoding: x', CHUNKED)],
+    ['two codings in reverse order', post('/a', `${END}${HIDDEN}`, 'Transfer-Encoding: x', CHUNKED)],
     ['two codings', post('/a', `${END}${HIDDEN}`, CHUNKED, 'Transfer-Encoding: identity')],
     ['chunked twice', post('/a', END, CHUNKED, CHUNKED)],
     ['a folded coding', post('/a', `${END}${HIDDEN}`, 'Transfer-Encoding:\r\n chunked', 'Content-Length: 5')],
@@ -83,19 +83,19 @@ export const FRAMING: readonly Case[] = [
     puma: ['POST /a x'],
   },
   {
-    name: 'a length with zeros before it',
+    name: 'a length with leading zeros',
     bytes: post('/a', 'x', 'Content-Length: 0001'),
     outcome: 'either',
     puma: ['POST /a x'],
   },
   {
-    name: 'a body with GET, and a request behind it',
-    bytes: ask('GET', '/a', SMUGGLED, `Content-Length: ${SMUGGLED.length}`) + get('/b'),
+    name: 'a GET with a body, and a pipelined request',
+    bytes: bytesOf('GET', '/a', SMUGGLED, `Content-Length: ${SMUGGLED.length}`) + get('/b'),
     outcome: 'passed',
     puma: [`GET /a ${SMUGGLED}`, 'GET /b'],
   },
   {
-    name: 'no length and no coding: the body is the next request',
+    name: 'neither length nor coding: the body is the next request',
     bytes: post('/a', get('/b')),
     outcome: 'passed',
     puma: ['POST /a', 'GET /b'],

@@ -1,8 +1,8 @@
-import { ask, get, type Case } from './case.ts';
+import { bytesOf, get, type Case } from './case.ts';
 
 const API = '/api/v1/streaming';
 
-/** Streaming may see these. */
+/** Streaming gets these. */
 const STREAMING = [
   API,
   `${API}/`,
@@ -12,7 +12,7 @@ const STREAMING = [
   `${API}?a/../../metrics`,
 ];
 
-/** Whatever else they mean to whom: nobody but puma, which knows what to make of them. */
+/** Puma gets these, whatever another server would make of them. */
 const PUMA = [
   '/metrics',
   '/',
@@ -71,8 +71,8 @@ const PUMA = [
   '/?/api/v1/streaming/health',
 ];
 
-/** Llhttp or puma or we may have an opinion on these: never streaming. */
-const PUMA_OR_NOBODY = [
+/** llhttp or the router may reject these, or puma gets them. Streaming never does. */
+const PUMA_OR_REJECTED = [
   `${API}#/../../metrics`,
   `${API}/#`,
   '/metrics#/api/v1/streaming',
@@ -84,7 +84,7 @@ const PUMA_OR_NOBODY = [
   'javascript:alert(1)',
 ];
 
-/** Request targets, and where they may go. */
+/** Request targets, and the upstreams that may get them. */
 export const TARGETS: readonly Case[] = [
   ...STREAMING.map((target): Case => ({ ...named(target), outcome: 'passed', streaming: [`GET ${target}`] })),
   ...PUMA.map((target): Case => ({
@@ -92,18 +92,23 @@ export const TARGETS: readonly Case[] = [
     outcome: target === '?' ? 'either' : 'passed',
     puma: [`GET ${target}`],
   })),
-  ...PUMA_OR_NOBODY.map((target): Case => ({ ...named(target), outcome: 'either', puma: [`GET ${target}`] })),
+  ...PUMA_OR_REJECTED.map((target): Case => ({ ...named(target), outcome: 'either', puma: [`GET ${target}`] })),
   ...['HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'].flatMap((method): Case[] => [
     {
       name: `${method} ${API}/../../../metrics`,
-      bytes: ask(method, `${API}/../../../metrics`, ''),
+      bytes: bytesOf(method, `${API}/../../../metrics`, ''),
       outcome: 'passed',
       puma: [`${method} ${API}/../../../metrics`],
     },
-    { name: `${method} /metrics`, bytes: ask(method, '/metrics', ''), outcome: 'passed', puma: [`${method} /metrics`] },
+    {
+      name: `${method} /metrics`,
+      bytes: bytesOf(method, '/metrics', ''),
+      outcome: 'passed',
+      puma: [`${method} /metrics`],
+    },
   ]),
   {
-    name: 'a method put over another',
+    name: 'headers that rewrite the target or the method, sent to puma',
     bytes: get(
       '/metrics',
       `X-Original-URL: ${API}`,
@@ -115,13 +120,13 @@ export const TARGETS: readonly Case[] = [
     puma: ['GET /metrics'],
   },
   {
-    name: 'the other way round',
+    name: 'headers that rewrite the target, sent to streaming',
     bytes: get(`${API}/health`, 'X-Original-URL: /metrics', 'X-Rewrite-URL: /metrics'),
     outcome: 'passed',
     streaming: [`GET ${API}/health`],
   },
   {
-    name: 'one for each, by turns, in one packet',
+    name: 'pipelined requests for both upstreams in turn',
     bytes: [`${API}/health`, '/metrics', API, '/a'].map((target) => get(target)).join(''),
     outcome: 'passed',
     puma: ['GET /metrics', 'GET /a'],

@@ -1,12 +1,12 @@
-import { ask, get, HOST, SMUGGLED, type Case } from './case.ts';
+import { bytesOf, get, HOST, SMUGGLED, type Case } from './case.ts';
 
 const API = '/api/v1/streaming';
 const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
 const VERSION = 'Sec-WebSocket-Version: 13';
 const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket'];
-const GOOD = [...UPGRADE, KEY, VERSION];
+const VALID = [...UPGRADE, KEY, VERSION];
 
-/** Each with `GET /metrics` right behind it: for a router that believes in an upgrade which never was. */
+/** Each has `GET /metrics` behind it, which a router would forward unchecked if it took the connection for upgraded. */
 export const UPGRADES: readonly Case[] = [
   ...[
     '/',
@@ -19,12 +19,12 @@ export const UPGRADES: readonly Case[] = [
     `//${API}`,
   ].map((target): Case => ({
     name: `an upgrade of ${target}`,
-    bytes: get(target, ...GOOD) + SMUGGLED,
+    bytes: get(target, ...VALID) + SMUGGLED,
     outcome: 'rejected',
   })),
   ...['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'].map((method): Case => ({
     name: `an upgrade with ${method}`,
-    bytes: ask(method, API, '', ...GOOD) + SMUGGLED,
+    bytes: bytesOf(method, API, '', ...VALID) + SMUGGLED,
     outcome: 'rejected',
   })),
   ...[
@@ -54,17 +54,17 @@ export const UPGRADES: readonly Case[] = [
     [
       ['two Upgrade headers', get(API, 'Connection: Upgrade', 'Upgrade: websocket', 'Upgrade: h2c', KEY, VERSION)],
       [
-        'an upgrade with both',
-        ask('GET', API, `0\r\n\r\n`, ...GOOD, 'Transfer-Encoding: chunked', 'Content-Length: 5'),
+        'an upgrade with both framings',
+        bytesOf('GET', API, `0\r\n\r\n`, ...VALID, 'Transfer-Encoding: chunked', 'Content-Length: 5'),
       ],
-      ['an upgrade with two Hosts', get(API, 'Host: other.example', ...GOOD)],
-      ['an upgrade in HTTP/1.0 of something else', `GET /metrics HTTP/1.0\r\n${HOST}${GOOD.join('\r\n')}\r\n\r\n`],
+      ['an upgrade with two Hosts', get(API, 'Host: other.example', ...VALID)],
+      ['an upgrade in HTTP/1.0 on another path', `GET /metrics HTTP/1.0\r\n${HOST}${VALID.join('\r\n')}\r\n\r\n`],
     ] as const
   ).map(([name, bytes]): Case => ({ name, bytes: bytes + SMUGGLED, outcome: 'rejected' })),
-  // The upstream of these tests says 426 to them, keeps its connection open and would answer what comes next.
+  // The upstream of these tests responds to them with 426, keeps its connection and would respond to the next request.
   ...(
     [
-      ['an upgrade with a version that nobody speaks', get(API, ...UPGRADE, KEY, 'Sec-WebSocket-Version: 99')],
+      ['an upgrade with an unknown version', get(API, ...UPGRADE, KEY, 'Sec-WebSocket-Version: 99')],
       ['an upgrade without a version', get(API, ...UPGRADE, KEY)],
       ['an upgrade without a key', get(API, ...UPGRADE, VERSION)],
       [
@@ -72,32 +72,32 @@ export const UPGRADES: readonly Case[] = [
         `GET ${API} HTTP/1.0\r\n${HOST}${[...UPGRADE, KEY, 'Sec-WebSocket-Version: 99'].join('\r\n')}\r\n\r\n`,
       ],
       [
-        'an upgrade in capitals',
+        'an upgrade in upper case',
         get(API, 'CONNECTION: UPGRADE', 'UPGRADE: WEBSOCKET', KEY, 'Sec-WebSocket-Version: 99'),
       ],
       [
-        'an upgrade beside keep-alive',
+        'an upgrade with keep-alive',
         get(API, 'Connection: keep-alive, Upgrade', 'Upgrade: websocket', KEY, 'Sec-WebSocket-Version: 99'),
       ],
-      ['an upgrade with a body of nothing', get(API, ...UPGRADE, KEY, 'Content-Length: 0')],
+      ['an upgrade with an empty body', get(API, ...UPGRADE, KEY, 'Content-Length: 0')],
       ['an upgrade that expects 100-continue', get(API, ...UPGRADE, KEY, 'Expect: 100-continue')],
     ] as const
   ).map(([name, bytes]): Case => ({ name, bytes: bytes + SMUGGLED, outcome: 'either', streaming: [`GET ${API}`] })),
   {
-    name: 'an upgrade behind a request',
-    bytes: get('/a') + get('/metrics', ...GOOD) + SMUGGLED,
+    name: 'an upgrade pipelined behind a request',
+    bytes: get('/a') + get('/metrics', ...VALID) + SMUGGLED,
     outcome: 'either',
     puma: ['GET /a'],
   },
   {
-    name: 'Upgrade, not named in Connection: no upgrade at all',
+    name: 'Upgrade without Connection: Upgrade is no upgrade',
     bytes: get(API, 'Upgrade: websocket', KEY, VERSION) + get('/metrics'),
     outcome: 'either',
     streaming: [`GET ${API}`],
     puma: ['GET /metrics'],
   },
   {
-    name: 'Upgrade elsewhere, not named in Connection: no upgrade at all',
+    name: 'Upgrade without Connection: Upgrade is no upgrade for puma either',
     bytes: get('/a', 'Upgrade: websocket', KEY, VERSION) + get('/metrics'),
     outcome: 'either',
     puma: ['GET /a', 'GET /metrics'],
