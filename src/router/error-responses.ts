@@ -7,7 +7,7 @@ import { LINGER_MS, RETRY_AFTER_S } from './limits.ts';
 
 /** A response that the router makes itself. */
 export type RouterResponse = {
-  status: 200 | 400 | 408 | 501 | 502 | 503 | 504 | 505;
+  status: 200 | 400 | 408 | 417 | 501 | 502 | 503 | 504 | 505;
   text: string;
   headers?: Readonly<Record<string, string>>;
 };

@@ -5,16 +5,21 @@ import { declaredHopByHop, isHopByHop } from './headers.ts';
 /** Addresses that Rails takes for proxies: loopback, private and unique local
  * (https://api.rubyonrails.org/classes/ActionDispatch/RemoteIp.html). */
 const PRIVATE_ADDRESS = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:)/i;
+/** Node's own test, which decides whether `checkContinue` or `checkExpectation` is emitted. */
+const EXPECTS_CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
 /** A request head for an upstream, without its final empty line, and how the body behind it is framed. */
 export type RequestHead = { text: string; body: 'none' | 'length' | 'chunked' };
 /** A request that is not forwarded. */
-export type BadRequest = { status: 400 | 501 | 505; reason: string };
+export type BadRequest = { status: 400 | 417 | 501 | 505; reason: string };
 
 /** isUpgrade: the client asks for a WebSocket. */
 export function requestHead(request: IncomingMessage, isUpgrade: boolean): RequestHead | BadRequest {
   const { method = 'GET', url = '/', rawHeaders, headers } = request;
   if (request.httpVersionMajor !== 1) return { status: 505, reason: 'only HTTP/1.0 and HTTP/1.1 are supported' };
+  if (headers.expect !== undefined && request.httpVersionMinor > 0 && !EXPECTS_CONTINUE.test(headers.expect)) {
+    return { status: 417, reason: 'unsupported Expect' };
+  }
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
     return { status: 501, reason: 'unsupported Transfer-Encoding' };
@@ -33,6 +38,7 @@ export function requestHead(request: IncomingMessage, isUpgrade: boolean): Reque
     else text += `${name}: ${value}\r\n`;
   }
   if (hosts > 1) return { status: 400, reason: 'more than one Host header' };
+  if (hosts === 0 && request.httpVersionMinor > 0) return { status: 400, reason: 'missing Host header' };
   if (hosts === 0) text += 'Host: localhost\r\n'; // HTTP/1.0; puma does the same
   text += forwardedForLine(forwardedFor, addressOf(request.socket));
   if (isUpgrade) text += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';

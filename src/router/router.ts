@@ -88,14 +88,14 @@ export class Router {
   #serve(request: IncomingMessage, response: ServerResponse, client: ClientConnection): void {
     const { method = 'GET', url = '/' } = request;
     const clock = this.#clock;
+    const head = requestHead(request, false);
+    if ('status' in head) {
+      return void respond(response, { status: head.status, text: `${head.reason}\n` }, { closes: true, clock });
+    }
     const upstream = (route(method, url, null) === 'streaming' ? this.#streaming : null) ?? this.#puma;
     const isUncounted = upstream.onDemand && isHealthCheck(method, url);
     if (isUncounted && !upstream.admission.isOpen) {
       return void respond(response, ON_DEMAND_OK, { closes: upstream.isStopping, clock });
-    }
-    const head = requestHead(request, false);
-    if ('status' in head) {
-      return void respond(response, { status: head.status, text: `${head.reason}\n` }, { closes: true, clock });
     }
     new ProxiedRequest(request, response, { head, upstream, client }).start(!isUncounted);
   }

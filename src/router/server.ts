@@ -10,10 +10,13 @@ const OPTIONS = {
   connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
   keepAliveTimeout: KEEP_ALIVE_MS,
   noDelay: true,
+  requireHostHeader: false, // see onRequest
 } as const;
 const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL'];
 
 export type ServerHandlers = {
+  /** Gets invalid requests too (no Host, unknown Expect). If Node responded to them itself, a request pipelined behind one would be
+   * served at once, and nothing would tell that its response can no longer be delivered. */
   onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   /** early: bytes that the client has sent behind the request. */
   onUpgrade: (request: IncomingMessage, early: Buffer) => void;
@@ -42,6 +45,7 @@ export class RouterServer {
       socket.once('close', forget);
     });
     this.#server.on('checkContinue', onRequest);
+    this.#server.on('checkExpectation', onRequest);
     this.#server.on('upgrade', (request, _, early) => onUpgrade(request, early));
   }
 

@@ -4,13 +4,17 @@ import { describe, expect, test } from 'vitest';
 import { requestHead } from '../../src/router/request-head.ts';
 
 /** A request as node:http parses it. */
-function request(rawHeaders: string[], { peer = '203.0.113.9', method = 'GET' } = {}): IncomingMessage {
+function request(
+  rawHeaders: string[],
+  { peer = '203.0.113.9', method = 'GET', httpVersionMinor = 1 } = {},
+): IncomingMessage {
   const socket = new Socket();
   Object.defineProperty(socket, 'remoteAddress', { value: peer });
   const headers: Record<string, string> = {};
   for (let at = 0; at < rawHeaders.length; at += 2)
     headers[(rawHeaders[at] ?? '').toLowerCase()] ??= rawHeaders[at + 1] ?? '';
-  return Object.assign(new IncomingMessage(socket), { method, url: '/a?b', rawHeaders, headers, httpVersionMajor: 1 });
+  const message = { method, url: '/a?b', rawHeaders, headers, httpVersionMajor: 1, httpVersionMinor };
+  return Object.assign(new IncomingMessage(socket), message);
 }
 
 function lines(rawHeaders: string[], options?: Parameters<typeof request>[1], isUpgrade = false): string[] {
@@ -123,12 +127,14 @@ describe('the body', () => {
 test.each([
   [['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], '501 unsupported Transfer-Encoding'],
   [['Host', 'a', 'Host', 'b'], '400 more than one Host header'],
+  [[], '400 missing Host header'],
+  [['Host', 'a', 'Expect', '200-ok'], '417 unsupported Expect'],
 ])('%j is rejected with %s', (raw, expected) => {
   expect(lines(raw)).toEqual([expected]);
 });
 
 test('HTTP/1.0 without Host gets Host: localhost', () => {
-  expect(lines([])).toContain('Host: localhost');
+  expect(lines([], { httpVersionMinor: 0 })).toContain('Host: localhost');
 });
 
 test('an upgrade is forwarded as one, without a body', () => {
