@@ -57,6 +57,8 @@ export const UPGRADES: readonly Case[] = [
         'an upgrade with both framings',
         bytesOf('GET', API, `0\r\n\r\n`, ...VALID, 'Transfer-Encoding: chunked', 'Content-Length: 5'),
       ],
+      ['an upgrade with a body', bytesOf('GET', API, 'x', ...VALID, 'Content-Length: 1')],
+      ['an upgrade with a chunked body', bytesOf('GET', API, '0\r\n\r\n', ...VALID, 'Transfer-Encoding: chunked')],
       ['an upgrade with two Hosts', get(API, 'Host: other.example', ...VALID)],
       ['an upgrade in HTTP/1.0 on another path', `GET /metrics HTTP/1.0\r\n${HOST}${VALID.join('\r\n')}\r\n\r\n`],
     ] as const
