@@ -24,7 +24,7 @@ async function queue(fixture: RouterFixture, clock: FakeClock, count: number): P
   return clients;
 }
 
-function isUnavailable(response: Message): void {
+function expectUnavailable(response: Message): void {
   expect(statusOf(response)).toBe(503);
   expect(Number(headerOf(response, 'retry-after'))).toBeGreaterThan(0);
 }
@@ -64,14 +64,14 @@ test('a queued request times out after 25 s', async () => {
   await clock.advance(QUEUE_TIMEOUT_MS - 1);
   expect(client?.received).toBe('');
   await clock.advance(1);
-  if (client) isUnavailable(await awaitResponse(client));
+  if (client) expectUnavailable(await awaitResponse(client));
   expect(clock.left).toBe(0);
 });
 
 test('the queue is bounded, and has room again after a client disconnects', async () => {
   const { fixture, clock } = await startNotReady();
   const clients = await queue(fixture, clock, MAX_QUEUED);
-  isUnavailable(await awaitResponse(fixture.client().send(request('/one-more'))));
+  expectUnavailable(await awaitResponse(fixture.client().send(request('/one-more'))));
   clients[0]?.socket.destroy();
   await eventually(() => expect(clock.left).toBe(MAX_QUEUED - 1));
   const another = fixture.client().send(request('/another'));
