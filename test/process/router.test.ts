@@ -72,12 +72,18 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     const { dyno, ask } = routed;
     expect(await ask('/health')).toMatchObject({ status: 200 });
     const asleep = await ask(`${API}/health`);
-    expect(asleep).toMatchObject({ status: 200, body: 'OK', headers: { 'x-mstdn-supervise': 'streaming starts on demand' } });
+    expect(asleep).toMatchObject({
+      status: 200,
+      body: 'OK',
+      headers: { 'x-mstdn-supervise': 'streaming starts on demand' },
+    });
     expect(dyno.output).not.toContain('streaming started');
     expect(await ask(API)).toMatchObject({ status: 404 });
     await dyno.says(/nobody has wanted streaming for 1.0 s; stopping it until somebody does/);
     await dyno.says(/streaming ended with code 0/);
-    expect(await ask(`${API}/health`)).toMatchObject({ headers: { 'x-mstdn-supervise': 'streaming starts on demand' } });
+    expect(await ask(`${API}/health`)).toMatchObject({
+      headers: { 'x-mstdn-supervise': 'streaming starts on demand' },
+    });
     expect(await ask(API)).toMatchObject({ status: 404 });
     await stopped(dyno);
     expect(facts(dyno).filter(({ fact, child }) => fact === 'started' && child === 'streaming')).toHaveLength(2);
