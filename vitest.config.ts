@@ -1,6 +1,6 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-const withProcesses = ['process', 'host', 'simulator'].map((room) => `test/${room}/**/*.test.{ts,js}`);
+const withProcesses = ['process', 'output', 'linux', 'simulator'].map((room) => `test/${room}/**/*.test.{ts,js}`);
 const withRealParts = ['real', 'stories'].map((room) => `test/${room}/**/*.test.ts`);
 
 const chaos = ['test/chaos/**/*.test.ts'];

@@ -1,4 +1,4 @@
-// Writes down elsewhere what src/plan/settings.ts says: docs/settings.md, the table of README.md, `env` of app.json.
+// Writes down elsewhere what src/config/settings.ts says: docs/settings.md, the table of README.md, `env` of app.json.
 //   node scripts/docs.js [--check] [FOLDER]
 // --check writes nothing, names what is out of date, and fails. FOLDER is this repository where none is named.
 import { build } from 'esbuild';
@@ -19,7 +19,7 @@ const END = '<!-- /settings -->';
 const README = `# mstdn-supervise\n\n## Settings\n\n${BEGIN}\n${END}\n`;
 const PAGE = (table) => `# Settings
 
-<!-- Written by \`npm run docs\` from src/plan/settings.ts: change it there. -->
+<!-- Written by \`npm run docs\` from src/config/settings.ts: change it there. -->
 
 Settings are environment variables: config vars on a platform, or the lines of a file with \`--env-file FILE\`, which never
 overrides what is set. Empty is unset. All wrong values are told at once with what was expected, nothing is started then,
@@ -46,7 +46,7 @@ if (values.check && stale.length > 0) {
 /** The table as the program has it, compiled in memory. */
 async function readSettings() {
   const options = { bundle: true, write: false, format: 'esm', logLevel: 'error' };
-  const { outputFiles } = await build({ ...options, entryPoints: [join(ROOT, 'src/plan/settings.ts')] });
+  const { outputFiles } = await build({ ...options, entryPoints: [join(ROOT, 'src/config/settings.ts')] });
   return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).SETTINGS;
 }
 

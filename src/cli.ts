@@ -2,11 +2,11 @@ import { UsageError } from './errors.ts';
 
 export type Role = 'web' | 'worker' | 'release';
 export type Command =
-  | { verb: 'run'; role: Role; envFile: string | null }
-  | { verb: 'plan'; roles: readonly Role[]; json: boolean; envFile: string | null }
-  | { verb: 'dev'; words: readonly string[] }
-  | { verb: 'help' }
-  | { verb: 'version' };
+  | { kind: 'run'; role: Role; envFile: string | null }
+  | { kind: 'plan'; roles: readonly Role[]; json: boolean; envFile: string | null }
+  | { kind: 'dev'; words: readonly string[] }
+  | { kind: 'help' }
+  | { kind: 'version' };
 
 export const USAGE = `Usage: mstdn-supervise web|worker|release [--env-file FILE]
        mstdn-supervise plan [web|worker|release] [--json] [--env-file FILE]
@@ -28,19 +28,19 @@ const ROLES: readonly Role[] = ['web', 'worker', 'release'];
 
 /** Words of the command line to a command. Throws UsageError. */
 export function parseCommandLine(words: readonly string[]): Command {
-  if (words[0] === 'dev') return { verb: 'dev', words: words.slice(1) };
+  if (words[0] === 'dev') return { kind: 'dev', words: words.slice(1) };
   const { names, flags, envFile } = sortWords(words);
-  if (flags.has('--help')) return { verb: 'help' };
-  if (flags.has('--version')) return { verb: 'version' };
+  if (flags.has('--help')) return { kind: 'help' };
+  if (flags.has('--version')) return { kind: 'version' };
   const [first, second, ...rest] = names;
   if (first === undefined) throw new UsageError('expected web, worker, release, plan or dev');
   if (first === 'plan') {
     if (rest.length > 0) throw new UsageError(`plan takes one name, not also "${rest.join(' ')}"`);
-    return { verb: 'plan', roles: second === undefined ? ROLES : [role(second)], json: flags.has('--json'), envFile };
+    return { kind: 'plan', roles: second === undefined ? ROLES : [role(second)], json: flags.has('--json'), envFile };
   }
   if (second !== undefined) throw new UsageError(`${first} takes no further word: "${second}"`);
   if (flags.has('--json')) throw new UsageError('--json goes with plan');
-  return { verb: 'run', role: role(first), envFile };
+  return { kind: 'run', role: role(first), envFile };
 }
 
 function role(word: string): Role {

@@ -3,156 +3,158 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /** Path and text without comments. */
-type House = ReadonlyMap<string, string>;
+type Sources = ReadonlyMap<string, string>;
 /** types: nothing of it is left at run time. */
 type Import = { from: string; what: string; types: boolean };
 
-const OF_A_ROOM = [
+/** What each component may import: types of the plan and of the machine around it, and small shared modules. */
+const SHARED = [
   'plan/ (types)',
-  'host/host.ts (types)',
-  'facts.ts (types)',
-  'measures.ts (types)',
+  'config/ (types)',
+  'host.ts (types)',
+  'commands.ts (types)',
+  'log/events.ts (types)',
   'exit-status.ts',
-  'duration.ts',
+  'units.ts',
 ];
 
-/** Who may import whom, beside what stands in the same room. `node:` is any of Node's modules, packages are named. */
+/** Which file or folder may import what, beside its own folder. `node:` is any of Node's modules, packages are named. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'bin/': ['node:', '../dist/'],
   'main.ts': 'everything',
-  'run-dyno.ts': 'everything',
-  'guard-dyno.ts': 'everything',
-  'watch-memory.ts': 'everything',
-  'route-dyno.ts': 'everything',
-  'open-router.ts': 'everything',
+  'run.ts': 'everything',
   'cli.ts': ['errors.ts'],
   'errors.ts': [],
   'exit-status.ts': ['node:os'],
-  'duration.ts': [],
-  'facts.ts': ['exit-status.ts (types)', 'plan/ (types)'],
-  'measures.ts': ['plan/ (types)', 'host/host.ts (types)'],
-  'line.ts': [],
-  'describe-fact.ts': [
-    'facts.ts (types)',
-    'line.ts',
-    'describe-memory.ts',
-    'describe-router.ts',
-    'exit-status.ts',
-    'duration.ts',
-    'plan/redact.ts',
-    'plan/words.ts',
-  ],
-  'describe-memory.ts': ['facts.ts (types)', 'line.ts', 'duration.ts'],
-  'describe-router.ts': ['facts.ts (types)', 'line.ts', 'duration.ts'],
-  'pretty.ts': [],
-  'log.ts': ['facts.ts (types)', 'describe-fact.ts', 'pretty.ts', 'plan/redact.ts', 'pino'],
-  'plan/': ['errors.ts', 'duration.ts', 'cli.ts (types)'],
-  'supervisor/': [...OF_A_ROOM, 'errors.ts'],
-  'memory/': [...OF_A_ROOM, 'errors.ts'],
-  'release/': [...OF_A_ROOM, 'errors.ts'],
-  'router/': [...OF_A_ROOM, 'errors.ts', 'node:http', 'node:net', 'node:stream'],
-  'host/': ['node:', 'exit-status.ts', 'errors.ts', 'plan/ (types)', 'execa', 'dotenv', 'tree-kill'],
-  // In a browser: of the simulator it knows only the shape of what it is told and says.
+  'units.ts': [],
+  'host.ts': ['exit-status.ts (types)', 'plan/ (types)'],
+  'commands.ts': ['host.ts (types)', 'plan/ (types)'],
+  'config/': [],
+  'plan/': ['errors.ts', 'units.ts', 'cli.ts (types)', 'config/'],
+  'log/': ['exit-status.ts', 'units.ts', 'plan/ (types)', 'config/', 'pino'],
+  'supervisor/': SHARED,
+  'memory/': SHARED,
+  'release/': SHARED,
+  'router/': [...SHARED, 'node:http', 'node:net', 'node:stream'],
+  'process/': ['node:', ...SHARED, 'errors.ts', 'linux/', 'output/', 'execa', 'dotenv', 'tree-kill'],
+  'output/': ['node:', 'host.ts (types)', 'linux/', 'process/find-command.ts'],
+  'linux/': ['node:', 'errors.ts', 'host.ts (types)', 'plan/ (types)'],
   'simulator/stand-ins/': ['node:', 'ws'],
+  // In a browser: of the simulator it knows only the shape of what is sent.
   'simulator/page/': ['simulator/view.ts (types)', 'simulator/action.ts (types)', 'uplot'],
-  'simulator/': ['node:', 'host/', 'exit-status.ts', 'errors.ts', 'ws'],
+  'simulator/': ['node:', 'process/', 'output/', 'linux/', 'host.ts (types)', 'exit-status.ts', 'errors.ts', 'ws'],
 };
 
-/** Words that only some places may use. */
-const RESERVED: readonly (readonly [word: RegExp, places: readonly string[]])[] = [
-  [/'node:(child_process|fs|fs\/promises)'/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
-  [/\bprocess\.env\b/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
-  [/\bprocess\.(on|once|addListener|prependListener)\b/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
-  [/\bprocess\.exitCode\b/, ['bin/', 'simulator/', 'simulator/stand-ins/']],
+const EFFECTS = ['process/', 'output/', 'linux/'];
+const SIMULATOR = ['simulator/', 'simulator/stand-ins/'];
+
+/** What only some folders may use. */
+const RESERVED: readonly (readonly [word: RegExp, folders: readonly string[]])[] = [
+  [/'node:(child_process|fs|fs\/promises)'/, [...EFFECTS, 'bin/', ...SIMULATOR]],
+  [/\bprocess\.env\b/, [...EFFECTS, 'bin/', ...SIMULATOR]],
+  [/\bprocess\.(on|once|addListener|prependListener)\b/, [...EFFECTS, 'bin/', ...SIMULATOR]],
+  [/\bprocess\.exitCode\b/, ['bin/', ...SIMULATOR]],
   [/\bprocess\.exit\b/, ['bin/', 'simulator/stand-ins/']],
   [/\bprocess\.(abort|reallyExit)\b/, []],
-  [/\bprocess\.\w/, ['host/', 'bin/', 'simulator/', 'simulator/stand-ins/']],
+  [
+    /(?<![.\w{] ?)\bprocess\.(?!(pid|exited|ready|signal|state|readinessUnknown|onTimeout|startedAtMs|status|killedByUs|readiness)\b)\w/,
+    [...EFFECTS, 'bin/', ...SIMULATOR],
+  ],
   [/\bconsole\.\w/, []],
   [
     /(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/,
-    ['host/', 'simulator/', 'simulator/stand-ins/', 'simulator/page/', 'log.ts'],
+    [...EFFECTS, ...SIMULATOR, 'simulator/page/', 'log/'],
   ],
   [/\b(import|require)\s*\((?!\s*')/, []],
 ];
 
 const RULES = {
-  'every file has a place in the house': (house: House) =>
-    [...house.keys()].filter((file) => MAY_IMPORT[room(file)] === undefined),
-  'who imports whom': (house: House) =>
-    importsOf(house)
+  'every file has a place in the table': (sources: Sources) =>
+    [...sources.keys()].filter((file) => MAY_IMPORT[folderOf(file)] === undefined),
+  'who imports whom': (sources: Sources) =>
+    importsOf(sources)
       .filter((one) => !isAllowed(one))
       .map(({ from, what, types }) => `${from}: ${what}${types ? ' (types)' : ''}`),
-  'nothing imports in a circle, types included': (house: House) => {
+  'nothing imports in a circle, types included': (sources: Sources) => {
     const next = new Map<string, string[]>();
-    for (const { from, what } of importsOf(house)) next.set(from, [...(next.get(from) ?? []), what]);
-    return [...house.keys()].flatMap((file) => circleFrom(file, next));
+    for (const { from, what } of importsOf(sources)) next.set(from, [...(next.get(from) ?? []), what]);
+    return [...sources.keys()].flatMap((file) => circleFrom(file, next));
   },
-  'words that only some places may use': (house: House) =>
+  'what only some folders may use': (sources: Sources) =>
     RESERVED.flatMap(([word, places]) =>
-      [...house]
-        .filter(([file, source]) => !places.includes(room(file)) && word.test(source))
+      [...sources]
+        .filter(([file, source]) => !places.includes(folderOf(file)) && word.test(source))
         .map(([file, source]) => `${file}: ${word.exec(source)?.[0] ?? ''}`),
     ),
-  'process.exitCode is set in one place': (house: House) => {
-    const places = [...house].filter(([file, source]) => room(file) === 'bin/' && /\bprocess\.exitCode =/.test(source));
+  'process.exitCode is set in one place': (sources: Sources) => {
+    const places = [...sources].filter(
+      ([file, source]) => folderOf(file) === 'bin/' && /\bprocess\.exitCode =/.test(source),
+    );
     return places.length === 0 ? ['nowhere'] : places.slice(1).map(([file]) => file);
   },
-  'each import names its file: no index, no barrel': (house: House) =>
-    [...house]
+  'each import names its file: no index, no barrel': (sources: Sources) =>
+    [...sources]
       .filter(
         ([file, source]) => /\bindex\.[cm]?[jt]s$/.test(file) || /^export\s+(type\s+)?[*{][^;]*from\s/m.test(source),
       )
       .map(([file]) => file),
-  'rooms and files are named by words of the domain': (house: House) =>
-    [...house.keys()].filter((file) =>
-      /\b(utils?|core|services?|helpers?|managers?|handlers?|common|misc)\b/.test(file),
+  'folders and files are named by words of the domain': (sources: Sources) =>
+    [...sources.keys()].filter((file) =>
+      /(^|\/)(utils?|core|services?|helpers?|managers?|handlers?|common|misc)(\.|\/)/.test(file),
     ),
 } as const;
 
-const HOUSE: House = new Map(
+const SOURCES: Sources = new Map(
   ['src', 'bin']
     .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)))
     .filter((file) => /\.[cm]?[jt]s$/.test(file))
     .map((file) => [file, withoutComments(readFileSync(file, 'utf8'))]),
 );
 
-describe('the house', () => {
+describe('the sources', () => {
   test('was found, and its imports were read', () => {
-    const imports = importsOf(HOUSE);
-    expect([...HOUSE.keys()]).toEqual(expect.arrayContaining(['bin/mstdn-supervise.js', 'src/main.ts']));
+    const imports = importsOf(SOURCES);
+    expect([...SOURCES.keys()]).toEqual(expect.arrayContaining(['bin/mstdn-supervise.js', 'src/main.ts']));
     expect(imports).toContainEqual({ from: 'src/main.ts', what: 'src/plan/describe.ts', types: false });
     expect(imports).toContainEqual({ from: 'src/plan/plan.ts', what: 'src/cli.ts', types: true });
     expect(imports).toContainEqual({ from: 'src/cli.ts', what: 'src/errors.ts', types: false });
-    expect(imports.filter(({ from, what }) => room(from) === 'bin/' && what.startsWith('../dist/'))).toHaveLength(1);
+    expect(imports.filter(({ from, what }) => folderOf(from) === 'bin/' && what.startsWith('../dist/'))).toHaveLength(
+      1,
+    );
   });
 
   test.each(Object.entries(RULES))('%s', (_, broken) => {
-    expect(broken(HOUSE)).toEqual([]);
+    expect(broken(SOURCES)).toEqual([]);
   });
 });
 
-describe('each rule bites', () => {
+describe('each rule finds what breaks it', () => {
   test.each<[keyof typeof RULES, string, string, string]>([
-    ['every file has a place in the house', 'src/other.ts', '', 'src/other.ts'],
-    ['every file has a place in the house', 'src/shop/a.ts', '', 'src/shop/a.ts'],
+    ['every file has a place in the table', 'src/other.ts', '', 'src/other.ts'],
+    ['every file has a place in the table', 'src/shop/a.ts', '', 'src/shop/a.ts'],
     ['who imports whom', 'src/plan/a.ts', `import { join } from 'node:path';`, 'src/plan/a.ts: node:path'],
     ['who imports whom', 'src/plan/a.ts', `import pino from 'pino';`, 'src/plan/a.ts: pino'],
     ['who imports whom', 'src/plan/a.ts', `import { USAGE } from '../cli.ts';`, 'src/plan/a.ts: src/cli.ts'],
     ['who imports whom', 'src/plan/a.ts', `import { a, type Role } from '../cli.ts';`, 'src/plan/a.ts: src/cli.ts'],
-    ['who imports whom', 'src/plan/a.ts', `import type { Log } from '../log.ts';`, 'src/plan/a.ts: src/log.ts (types)'],
-    ['who imports whom', 'src/plan/a.ts', `import '../host/clock.ts';`, 'src/plan/a.ts: src/host/clock.ts'],
-    ['who imports whom', 'src/plan/a.ts', `void import('../host/clock.ts');`, 'src/plan/a.ts: src/host/clock.ts'],
+    [
+      'who imports whom',
+      'src/plan/a.ts',
+      `import type { Log } from '../log/events.ts';`,
+      'src/plan/a.ts: src/log/events.ts (types)',
+    ],
+    ['who imports whom', 'src/plan/a.ts', `import '../process/clock.ts';`, 'src/plan/a.ts: src/process/clock.ts'],
+    ['who imports whom', 'src/plan/a.ts', `void import('../process/clock.ts');`, 'src/plan/a.ts: src/process/clock.ts'],
     [
       'who imports whom',
       'src/supervisor/a.ts',
-      `import {\n  redact,\n} from '../plan/redact.ts';`,
-      'src/supervisor/a.ts: src/plan/redact.ts',
+      `import {\n  redact,\n} from '../config/redact.ts';`,
+      'src/supervisor/a.ts: src/config/redact.ts',
     ],
     [
       'who imports whom',
       'src/supervisor/a.ts',
-      `import type { A } from '../host/child.ts';`,
-      'src/supervisor/a.ts: src/host/child.ts (types)',
+      `import type { A } from '../process/spawn.ts';`,
+      'src/supervisor/a.ts: src/process/spawn.ts (types)',
     ],
     [
       'who imports whom',
@@ -169,11 +171,11 @@ describe('each rule bites', () => {
     ['who imports whom', 'src/release/a.ts', `import { execa } from 'execa';`, 'src/release/a.ts: execa'],
     [
       'who imports whom',
-      'src/host/a.ts',
-      `import { redact } from '../plan/redact.ts';`,
-      'src/host/a.ts: src/plan/redact.ts',
+      'src/process/a.ts',
+      `import { redact } from '../config/redact.ts';`,
+      'src/process/a.ts: src/config/redact.ts',
     ],
-    ['who imports whom', 'src/host/a.ts', `import { main } from '../main.ts';`, 'src/host/a.ts: src/main.ts'],
+    ['who imports whom', 'src/process/a.ts', `import { main } from '../main.ts';`, 'src/process/a.ts: src/main.ts'],
     [
       'who imports whom',
       'src/simulator/a.ts',
@@ -208,37 +210,27 @@ describe('each rule bites', () => {
       'src/errors.ts -> src/errors.ts',
     ],
     [
-      'words that only some places may use',
+      'what only some folders may use',
       'src/main.ts',
       `import { spawn } from 'node:child_process';`,
       `src/main.ts: 'node:child_process'`,
     ],
     [
-      'words that only some places may use',
-      'src/log.ts',
+      'what only some folders may use',
+      'src/release/a.ts',
       `await import('node:fs/promises');`,
-      `src/log.ts: 'node:fs/promises'`,
+      `src/release/a.ts: 'node:fs/promises'`,
     ],
-    ['words that only some places may use', 'src/main.ts', 'main(process.env)', 'src/main.ts: process.env'],
-    [
-      'words that only some places may use',
-      'src/run-dyno.ts',
-      `process.on('SIGTERM', stop)`,
-      'src/run-dyno.ts: process.on',
-    ],
-    ['words that only some places may use', 'src/main.ts', 'process.exitCode = 1', 'src/main.ts: process.exitCode'],
-    ['words that only some places may use', 'src/host/a.ts', 'process.exit(1)', 'src/host/a.ts: process.exit'],
-    ['words that only some places may use', 'bin/a.js', 'process.abort()', 'bin/a.js: process.abort'],
-    ['words that only some places may use', 'src/pretty.ts', 'process.stdout.write(a)', 'src/pretty.ts: process.s'],
-    [
-      'words that only some places may use',
-      'src/supervisor/a.ts',
-      'setTimeout(a, 1)',
-      'src/supervisor/a.ts: setTimeout',
-    ],
-    ['words that only some places may use', 'src/plan/a.ts', 'Date.now()', 'src/plan/a.ts: Date.now'],
-    ['words that only some places may use', 'src/host/a.ts', 'console.log(1)', 'src/host/a.ts: console.l'],
-    ['words that only some places may use', 'src/host/a.ts', 'import(name)', 'src/host/a.ts: import('],
+    ['what only some folders may use', 'src/main.ts', 'main(process.env)', 'src/main.ts: process.env'],
+    ['what only some folders may use', 'src/run.ts', `process.on('SIGTERM', stop)`, 'src/run.ts: process.on'],
+    ['what only some folders may use', 'src/main.ts', 'process.exitCode = 1', 'src/main.ts: process.exitCode'],
+    ['what only some folders may use', 'src/process/a.ts', 'process.exit(1)', 'src/process/a.ts: process.exit'],
+    ['what only some folders may use', 'bin/a.js', 'process.abort()', 'bin/a.js: process.abort'],
+    ['what only some folders may use', 'src/units.ts', 'process.stdout.write(a)', 'src/units.ts: process.s'],
+    ['what only some folders may use', 'src/supervisor/a.ts', 'setTimeout(a, 1)', 'src/supervisor/a.ts: setTimeout'],
+    ['what only some folders may use', 'src/plan/a.ts', 'Date.now()', 'src/plan/a.ts: Date.now'],
+    ['what only some folders may use', 'src/process/a.ts', 'console.log(1)', 'src/process/a.ts: console.l'],
+    ['what only some folders may use', 'src/process/a.ts', 'import(name)', 'src/process/a.ts: import('],
     ['process.exitCode is set in one place', 'bin/a.js', 'process.exitCode = 1', 'bin/a.js'],
     ['each import names its file: no index, no barrel', 'src/plan/index.ts', '', 'src/plan/index.ts'],
     ['each import names its file: no index, no barrel', 'src/plan/a.ts', `export * from './b.ts';`, 'src/plan/a.ts'],
@@ -254,10 +246,10 @@ describe('each rule bites', () => {
       `export type { A } from './b.ts';`,
       'src/plan/a.ts',
     ],
-    ['rooms and files are named by words of the domain', 'src/plan/utils.ts', '', 'src/plan/utils.ts'],
-    ['rooms and files are named by words of the domain', 'src/core/a.ts', '', 'src/core/a.ts'],
+    ['folders and files are named by words of the domain', 'src/plan/utils.ts', '', 'src/plan/utils.ts'],
+    ['folders and files are named by words of the domain', 'src/core/a.ts', '', 'src/core/a.ts'],
   ])('%s: %s with %j', (rule, file, source, broken) => {
-    expect(RULES[rule](new Map([...HOUSE, [file, source]]))).toContain(broken);
+    expect(RULES[rule](new Map([...SOURCES, [file, source]]))).toContain(broken);
   });
 
   test('comments and text do not count', () => {
@@ -266,8 +258,8 @@ describe('each rule bites', () => {
   });
 });
 
-/** `plan/` for src/plan/words.ts, `cli.ts` for src/cli.ts. */
-function room(file: string): string {
+/** `plan/` for src/plan/plan.ts, `cli.ts` for src/cli.ts. */
+function folderOf(file: string): string {
   const inner = file.replace(/^src\//, '');
   const inSimulator = ['simulator/page/', 'simulator/stand-ins/'].find((one) => inner.startsWith(one));
   if (inSimulator !== undefined) return inSimulator;
@@ -275,10 +267,10 @@ function room(file: string): string {
 }
 
 function isAllowed({ from, what, types }: Import): boolean {
-  const allowed = MAY_IMPORT[room(from)] ?? [];
+  const allowed = MAY_IMPORT[folderOf(from)] ?? [];
   if (allowed === 'everything') return true;
   const inner = what.replace(/^src\//, '');
-  if (room(from).endsWith('/') && inner.startsWith(room(from))) return true;
+  if (folderOf(from).endsWith('/') && inner.startsWith(folderOf(from))) return true;
   return allowed.some((rule) => {
     const [name = '', onlyTypes] = rule.split(' ');
     if (onlyTypes !== undefined && !types) return false;
@@ -302,8 +294,8 @@ function circleFrom(file: string, imports: ReadonlyMap<string, readonly string[]
   return [];
 }
 
-function importsOf(house: House): Import[] {
-  return [...house].flatMap(([from, source]) => {
+function importsOf(sources: Sources): Import[] {
+  return [...sources].flatMap(([from, source]) => {
     const statements = source.matchAll(/^(?:import|export)\s+(?:([^;'"]*?)\s+from\s+)?'([^']+)'/gm);
     const calls = source.matchAll(/\b(?:import|require)\(\s*'([^']+)'\s*\)/g);
     return [

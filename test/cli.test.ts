@@ -8,35 +8,35 @@ const ALL = ['web', 'worker', 'release'] as const;
 describe('parseCommandLine', () => {
   test('leaves everything after dev to it', () => {
     const words = ['--help', 'web', '--nonsense'];
-    expect(parseCommandLine(['dev', ...words])).toEqual({ verb: 'dev', words });
+    expect(parseCommandLine(['dev', ...words])).toEqual({ kind: 'dev', words });
   });
 
   test.each<[string, Command]>([
-    ['web', { verb: 'run', role: 'web', envFile: null }],
-    ['worker', { verb: 'run', role: 'worker', envFile: null }],
-    ['release', { verb: 'run', role: 'release', envFile: null }],
-    ['web --env-file .env', { verb: 'run', role: 'web', envFile: '.env' }],
-    ['--env-file .env web', { verb: 'run', role: 'web', envFile: '.env' }],
-    ['web --env-file=.env', { verb: 'run', role: 'web', envFile: '.env' }],
-    ['--env-file=a=b worker', { verb: 'run', role: 'worker', envFile: 'a=b' }],
-    ['web --env-file web', { verb: 'run', role: 'web', envFile: 'web' }],
-    ['web --env-file a --env-file b', { verb: 'run', role: 'web', envFile: 'b' }],
-    ['plan', { verb: 'plan', roles: ALL, json: false, envFile: null }],
-    ['plan web', { verb: 'plan', roles: ['web'], json: false, envFile: null }],
-    ['plan worker', { verb: 'plan', roles: ['worker'], json: false, envFile: null }],
-    ['plan release', { verb: 'plan', roles: ['release'], json: false, envFile: null }],
-    ['plan --json', { verb: 'plan', roles: ALL, json: true, envFile: null }],
-    ['--json plan web', { verb: 'plan', roles: ['web'], json: true, envFile: null }],
-    ['plan web --json --env-file x', { verb: 'plan', roles: ['web'], json: true, envFile: 'x' }],
-    ['plan --json --json', { verb: 'plan', roles: ALL, json: true, envFile: null }],
-    ['--help', { verb: 'help' }],
-    ['-h', { verb: 'help' }],
-    ['web --help', { verb: 'help' }],
-    ['plan -h --json', { verb: 'help' }],
-    ['nonsense --help', { verb: 'help' }],
-    ['--version', { verb: 'version' }],
-    ['web --version', { verb: 'version' }],
-    ['--version --help', { verb: 'help' }],
+    ['web', { kind: 'run', role: 'web', envFile: null }],
+    ['worker', { kind: 'run', role: 'worker', envFile: null }],
+    ['release', { kind: 'run', role: 'release', envFile: null }],
+    ['web --env-file .env', { kind: 'run', role: 'web', envFile: '.env' }],
+    ['--env-file .env web', { kind: 'run', role: 'web', envFile: '.env' }],
+    ['web --env-file=.env', { kind: 'run', role: 'web', envFile: '.env' }],
+    ['--env-file=a=b worker', { kind: 'run', role: 'worker', envFile: 'a=b' }],
+    ['web --env-file web', { kind: 'run', role: 'web', envFile: 'web' }],
+    ['web --env-file a --env-file b', { kind: 'run', role: 'web', envFile: 'b' }],
+    ['plan', { kind: 'plan', roles: ALL, json: false, envFile: null }],
+    ['plan web', { kind: 'plan', roles: ['web'], json: false, envFile: null }],
+    ['plan worker', { kind: 'plan', roles: ['worker'], json: false, envFile: null }],
+    ['plan release', { kind: 'plan', roles: ['release'], json: false, envFile: null }],
+    ['plan --json', { kind: 'plan', roles: ALL, json: true, envFile: null }],
+    ['--json plan web', { kind: 'plan', roles: ['web'], json: true, envFile: null }],
+    ['plan web --json --env-file x', { kind: 'plan', roles: ['web'], json: true, envFile: 'x' }],
+    ['plan --json --json', { kind: 'plan', roles: ALL, json: true, envFile: null }],
+    ['--help', { kind: 'help' }],
+    ['-h', { kind: 'help' }],
+    ['web --help', { kind: 'help' }],
+    ['plan -h --json', { kind: 'help' }],
+    ['nonsense --help', { kind: 'help' }],
+    ['--version', { kind: 'version' }],
+    ['web --version', { kind: 'version' }],
+    ['--version --help', { kind: 'help' }],
   ])('%j', (line, command) => {
     expect(parseCommandLine(line.split(' '))).toEqual(command);
   });

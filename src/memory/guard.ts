@@ -1,193 +1,221 @@
-import type { Fact, Tell } from '../facts.ts';
-import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessId } from '../host/host.ts';
-import type { Relief } from '../measures.ts';
+import type { MemoryCommand, SupervisorEvent } from '../commands.ts';
+import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessId } from '../host.ts';
+import type { Log } from '../log/events.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
-import { level } from './amounts.ts';
-import { inWords } from './in-words.ts';
-import { idOf } from './transients.ts';
-import { logLine, MemoryLog } from './log-line.ts';
-import { isOnDemand, NOTHING_YET, type Case, type Limits, type Memory, type Verdict } from './memory.ts';
-import { ASK_FOR_PROCESSES_EVERY_MS, isStill, LOOK_EVERY_MS, pauseMs, wantsExact, type Exact } from './pace.ts';
-import { glimpse, isCalm, judge } from './verdict.ts';
-import { totalOf, view, type View } from './view.ts';
+import { processKey } from './helper-processes.ts';
+import { describeAction, describeLevel } from './messages.ts';
+import { MetricsSchedule, metricsLine } from './metrics-line.ts';
+import { decide, isRearmed, learnFromQuick } from './policy.ts';
+import {
+  INITIAL_STATE,
+  isOnDemand,
+  type Limits,
+  type MemoryAction,
+  type PolicyInput,
+  type PolicyState,
+} from './policy-state.ts';
+import {
+  CHECK_FOR_PROCESSES_EVERY_MS,
+  type ExactSample,
+  isUnchanged,
+  msUntilNextSample,
+  needsExact,
+  SAMPLE_EVERY_MS,
+} from './sampling.ts';
+import { type Snapshot, takeSnapshot, totalOf } from './snapshot.ts';
 
 export type GuardOptions = {
   plan: ServePlan;
   reader: MemoryReader;
   clock: Clock;
-  tell: Tell;
-  /** Has a measure taken. */
-  take: (measure: Relief) => void;
-  /** Offers a process to the kernel, should that have to choose. */
-  sacrifice: (id: ProcessId) => void;
+  log: Log;
+  sendCommand: (command: MemoryCommand) => void;
+  /** Has the kernel kill this process first, should it have to kill one. */
+  preferForOomKill: (id: ProcessId) => void;
   /** Writes a line as it is. */
   print: (line: string) => void;
   /** The name of this run. */
   dyno: string;
 };
 
-const HURRY_AT_MOST_EVERY_MS = 200;
-const FRESH_FOR_MS = 60_000;
+const MIN_PRESSURE_INTERVAL_MS = 200;
+/** A helper that has run for longer does nothing unforeseen any more. */
+const HELPER_IS_NEW_FOR_MS = 60_000;
 
-/** Looks at the memory of a dyno on the clock, and has done what the verdicts say. */
-export class Guard {
+/** Samples the memory of a dyno, and has done what the policy decides. */
+export class MemoryGuard {
   readonly #options: GuardOptions;
+  /** null: nothing is compared with a quota. */
   readonly #limits: Limits | null;
-  readonly #up = new Set<ChildName>();
-  /** Somebody has come up: what it holds now is its rest. */
-  #isNew = false;
-  /** The helpers, and since when they are known. */
+  readonly #metrics: MetricsSchedule;
+  readonly #ready = new Set<ChildName>();
+  /** A child became ready since the last exact reading: what it holds now is its baseline. */
+  #hasNewReady = false;
+  /** The helpers by their process keys, and since when they are known. */
   #helpers: ReadonlyMap<string, number> = new Map();
-  #memory: Memory = NOTHING_YET;
-  #last: { reading: MemoryReading; exact: Exact | null } | null = null;
-  readonly #log: MemoryLog;
-  #said = new Set<string>();
+  #state: PolicyState = INITIAL_STATE;
+  #last: { reading: MemoryReading; exact: ExactSample | null } | null = null;
+  #pressure: string | null = null;
+  readonly #reported = new Set<string>();
   #cancel: Cancel = () => {};
-  #forgetShortage: Cancel = () => {};
+  #cancelPressure: Cancel = () => {};
 
   constructor(options: GuardOptions) {
     const { memory } = options.plan;
     this.#options = options;
     this.#limits = memory.guard === 'off' ? null : memory.quota;
-    this.#log = new MemoryLog(memory.logEveryMs, options.clock);
+    this.#metrics = new MetricsSchedule(memory.logEveryMs, options.clock);
   }
 
   start(): void {
-    this.#forgetShortage = this.#options.reader.onShortage(() => this.#hurry());
-    this.#look(false);
+    this.#cancelPressure = this.#options.reader.onPressure(() => this.#sampleSoon());
+    this.#sample(false);
   }
 
-  /** What happens to the children: who is up. */
-  hear(fact: Fact): void {
-    if (fact.fact === 'ready' || fact.fact === 'taken-as-up') {
-      this.#up.add(fact.child);
-      this.#isNew = true;
+  /** What happens to the children. */
+  onEvent(event: SupervisorEvent): void {
+    if (event.type !== 'child-changed') return;
+    const { child, state } = event;
+    if (state === 'ready') {
+      this.#ready.add(child);
+      this.#hasNewReady = true;
     }
-    if (fact.fact === 'started' || fact.fact === 'ended') this.#up.delete(fact.child);
-  }
-
-  /** Why no child that runs on demand may be started now: memory is above `relieve`; null when it is not. From the last look,
-   * which is a second old at most, however often it is asked; a quick look is rather too high, so what was counted decides. */
-  shortage(): string | null {
-    const { plan } = this.#options;
-    if (this.#limits === null || this.#last === null) return null;
-    const { reading, exact } = this.#last;
-    const totalBytes = Math.min(totalOf(reading), exact?.totalBytes ?? Infinity);
-    if (totalBytes < this.#limits.thresholds.relieve) return null;
-    const why = level(totalBytes, this.#limits.bytes);
-    if (plan.memory.guard === 'on') return why;
-    this.#sayOnce('start nothing that runs on demand', why, totalBytes);
-    return null;
+    if (state === 'starting') this.#reportStart(child);
+    if (state === 'starting' || state === 'cleaning-up' || state === 'exited') this.#ready.delete(child);
   }
 
   close(): void {
     this.#cancel();
-    this.#forgetShortage();
+    this.#cancelPressure();
   }
 
-  /** The kernel may say so a hundred times a second. */
-  #hurry(): void {
+  /** The kernel may tell of pressure a hundred times a second. */
+  #sampleSoon(): void {
     const { clock } = this.#options;
     this.#cancel();
-    const waitMs = (this.#last?.reading.atMs ?? 0) + HURRY_AT_MOST_EVERY_MS - clock.now();
-    if (waitMs <= 0) this.#look(true);
-    else this.#cancel = clock.after(waitMs, () => this.#look(true));
+    const waitMs = (this.#last?.reading.atMs ?? -Infinity) + MIN_PRESSURE_INTERVAL_MS - clock.now();
+    if (waitMs <= 0) this.#sample(true);
+    else this.#cancel = clock.after(waitMs, () => this.#sample(true));
   }
 
-  #look(isShort: boolean): void {
-    const { reader } = this.#options;
-    const quick = reader.read(false);
-    if (!isShort && this.#isAtRest(quick)) {
-      return this.#wait(LOOK_EVERY_MS);
-    }
-    const seen = view(quick, this.#last?.reading ?? null);
-    this.#offer(seen);
-    const look = { ...seen, helpers: this.#fresh(seen) };
+  #sample(isUnderPressure: boolean): void {
+    const reading = this.#options.reader.read(false);
+    if (!isUnderPressure && this.#isAtRest(reading)) return this.#wait(SAMPLE_EVERY_MS);
+    const snapshot = takeSnapshot(reading, this.#last?.reading ?? null);
+    this.#preferHelpersForOomKill(snapshot);
+    const sample = { ...snapshot, helpers: this.#countNewHelpers(snapshot) };
     const last = this.#last?.exact ?? null;
     const limits = this.#limits;
-    if (limits !== null) this.#memory = glimpse(this.#memory, this.#case(seen, limits));
-    const isWanted = limits !== null && (this.#isNew || wantsExact(look, last, limits, isShort));
-    if (isWanted || this.#log.dueInMs <= 0) this.#readExactly();
-    else this.#last = { reading: quick, exact: last };
-    this.#wait(limits === null ? this.#log.dueInMs : pauseMs(look, limits));
+    if (limits !== null) this.#state = learnFromQuick(this.#state, this.#input(snapshot, limits));
+    const isNeeded = limits !== null && (this.#hasNewReady || needsExact(sample, last, limits, isUnderPressure));
+    if (isNeeded || this.#metrics.dueInMs <= 0) this.#readExactly();
+    else this.#last = { reading, exact: last };
+    this.#updatePressure();
+    this.#wait(limits === null ? this.#metrics.dueInMs : msUntilNextSample(sample, limits));
   }
 
-  /** The next look, at the latest after `pauseMs`, and sooner when there is a new process: it may be a helper. */
+  /** Samples again after `pauseMs`, and sooner when there is a new process: it may be a helper. */
   #wait(pauseMs: number): void {
     const { clock, reader } = this.#options;
-    const stepMs = this.#limits === null ? pauseMs : Math.min(pauseMs, ASK_FOR_PROCESSES_EVERY_MS);
+    const stepMs = this.#limits === null ? pauseMs : Math.min(pauseMs, CHECK_FOR_PROCESSES_EVERY_MS);
     this.#cancel = clock.after(stepMs, () => {
-      if (stepMs === pauseMs || reader.hasNewProcess()) this.#look(false);
+      if (stepMs === pauseMs || reader.hasNewProcess()) this.#sample(false);
       else this.#wait(pauseMs - stepMs);
     });
   }
 
-  /** Nobody new and nothing moved: nothing to think about, which costs more than to look. */
+  /** No new process and no change: nothing to decide, which would cost more than the reading itself. */
   #isAtRest(quick: MemoryReading): boolean {
     const { reading, exact } = this.#last ?? {};
-    if (this.#limits === null || !exact || this.#isNew || this.#helpers.size > 0 || this.#log.dueInMs <= 0)
-      return false;
-    return (
-      quick.processes.length === reading?.processes.length && isStill(totalOf(quick), quick.atMs, exact, this.#limits)
-    );
+    if (this.#limits === null || !exact || this.#hasNewReady || this.#helpers.size > 0) return false;
+    if (this.#metrics.dueInMs <= 0 || quick.processes.length !== reading?.processes.length) return false;
+    return isUnchanged(totalOf(quick), quick.atMs, exact, this.#limits);
   }
 
   #readExactly(): void {
-    this.#isNew = false;
+    this.#hasNewReady = false;
     const reading = this.#options.reader.read(true);
-    const seen = view(reading, this.#last?.reading ?? null);
+    const snapshot = takeSnapshot(reading, this.#last?.reading ?? null);
     const { atMs, costMs } = reading;
-    this.#last = { reading, exact: { atMs, costMs, totalBytes: seen.totalBytes } };
-    if (this.#log.dueInMs <= 0) this.#print(reading);
-    if (this.#limits !== null) this.#judge(seen, this.#limits);
+    this.#last = { reading, exact: { atMs, costMs, totalBytes: snapshot.totalBytes } };
+    if (this.#metrics.dueInMs <= 0) this.#printMetrics(reading);
+    if (this.#limits !== null) this.#decide(snapshot, this.#limits);
   }
 
-  #judge(seen: View, limits: Limits): void {
-    const [memory, ...verdicts] = judge(this.#memory, this.#case(seen, limits));
-    this.#memory = memory;
-    if (isCalm(seen.totalBytes, limits)) this.#said.clear();
-    for (const verdict of verdicts) this.#carryOut(verdict, seen, limits);
+  #decide(snapshot: Snapshot, limits: Limits): void {
+    const [state, ...actions] = decide(this.#state, this.#input(snapshot, limits));
+    this.#state = state;
+    if (isRearmed(snapshot.totalBytes, limits)) this.#reported.clear();
+    for (const action of actions) this.#carryOut(action, snapshot.totalBytes, limits);
   }
 
-  #case(view: View, limits: Limits): Case {
-    return { view, up: this.#up, specs: this.#options.plan.children, limits };
+  #input(snapshot: Snapshot, limits: Limits): PolicyInput {
+    return { snapshot, ready: this.#ready, specs: this.#options.plan.children, limits };
   }
 
-  #carryOut(verdict: Verdict, { totalBytes }: View, { bytes }: Limits): void {
-    const { plan, tell, take } = this.#options;
-    const fact = { fact: 'memory', usedBytes: totalBytes, quotaBytes: bytes } as const;
-    if (verdict.type === 'say') return tell({ ...fact, level: verdict.level, text: verdict.text });
-    if (plan.memory.guard === 'on') return take(verdict);
-    const spare = plan.children.find((spec) => isOnDemand(spec) && this.#up.has(spec.name));
-    this.#sayOnce(inWords(verdict, spare?.name ?? null), verdict.why, totalBytes);
+  #carryOut(action: MemoryAction, usedBytes: number, { bytes: quotaBytes }: Limits): void {
+    const { plan, log, sendCommand } = this.#options;
+    if (action.type === 'report') {
+      return log({ event: 'memory', level: action.level, text: action.text, usedBytes, quotaBytes });
+    }
+    if (plan.memory.guard === 'on') return sendCommand(action);
+    const onDemand = plan.children.find((spec) => isOnDemand(spec) && this.#ready.has(spec.name));
+    this.#reportOnce(describeAction(action, onDemand?.name ?? null), action.reason, usedBytes);
   }
 
-  /** What would be done, until memory is calm again. */
-  #sayOnce(would: string, why: string, usedBytes: number): void {
-    const { plan, tell } = this.#options;
-    if (this.#said.has(would)) return;
-    this.#said.add(would);
+  /** While memory is above `act`, nothing is started on demand. A quick reading is rather too high, so the last exact one decides
+   * where it is lower. */
+  #updatePressure(): void {
+    if (this.#limits === null || this.#last === null || this.#options.plan.memory.guard !== 'on') return;
+    const totalBytes = this.#totalBytes();
+    const reason = totalBytes < this.#limits.thresholds.act ? null : describeLevel(totalBytes, this.#limits.bytes);
+    if (reason === this.#pressure) return;
+    this.#pressure = reason;
+    this.#options.sendCommand({ type: 'memory-pressure', reason });
+  }
+
+  /** A guard that only warns does not prevent a start on demand. */
+  #reportStart(child: ChildName): void {
+    const { memory, children } = this.#options.plan;
+    const isSuch = children.some((spec) => spec.name === child && isOnDemand(spec));
+    if (memory.guard !== 'warn' || !isSuch || this.#limits === null) return;
+    const totalBytes = this.#totalBytes();
+    if (totalBytes < this.#limits.thresholds.act) return;
+    const level = describeLevel(totalBytes, this.#limits.bytes);
+    this.#reportOnce('start nothing that runs on demand', level, totalBytes);
+  }
+
+  #totalBytes(): number {
+    if (this.#last === null) return 0;
+    return Math.min(totalOf(this.#last.reading), this.#last.exact?.totalBytes ?? Infinity);
+  }
+
+  /** What would be done; not again until memory is well below `act`. */
+  #reportOnce(would: string, reason: string, usedBytes: number): void {
+    const { plan, log } = this.#options;
+    if (this.#reported.has(would)) return;
+    this.#reported.add(would);
     const quotaBytes = plan.memory.quota?.bytes ?? 0;
-    tell({ fact: 'memory', level: 'warn', text: `${why}; would ${would}`, usedBytes, quotaBytes });
+    log({ event: 'memory', level: 'warn', text: `${reason}; would ${would}`, usedBytes, quotaBytes });
   }
 
   /** Each helper once. */
-  #offer({ helpers, atMs }: View): void {
+  #preferHelpersForOomKill({ helpers, atMs }: Snapshot): void {
     const known = this.#helpers;
-    this.#helpers = new Map(helpers.map(({ use }) => [idOf(use), known.get(idOf(use)) ?? atMs]));
+    this.#helpers = new Map(helpers.map(({ use }) => [processKey(use), known.get(processKey(use)) ?? atMs]));
     if (this.#limits === null || this.#options.plan.memory.guard !== 'on') return;
-    for (const { use } of helpers) if (!known.has(idOf(use))) this.#options.sacrifice(use);
+    for (const { use } of helpers) if (!known.has(processKey(use))) this.#options.preferForOomKill(use);
   }
 
-  /** Helpers that may still do something unforeseen: one that has run for long does not. */
-  #fresh({ helpers, atMs }: View): number {
-    return helpers.filter(({ use }) => atMs - (this.#helpers.get(idOf(use)) ?? atMs) < FRESH_FOR_MS).length;
+  #countNewHelpers({ helpers, atMs }: Snapshot): number {
+    const isNew = (key: string): boolean => atMs - (this.#helpers.get(key) ?? atMs) < HELPER_IS_NEW_FOR_MS;
+    return helpers.filter(({ use }) => isNew(processKey(use))).length;
   }
 
-  #print(reading: MemoryReading): void {
+  #printMetrics(reading: MemoryReading): void {
     const { plan, print, dyno } = this.#options;
     const children = plan.children.map(({ name }) => name);
-    this.#log.printed();
-    print(logLine(reading, children, plan.memory, dyno));
+    this.#metrics.printed();
+    print(metricsLine(reading, children, plan.memory, dyno));
   }
 }

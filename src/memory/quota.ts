@@ -1,5 +1,5 @@
-import type { CgroupLimits, MemoryFacts } from '../host/host.ts';
-import type { Quota } from '../plan/place.ts';
+import type { CgroupLimits, MemoryFacts } from '../host.ts';
+import type { Quota } from '../plan/machine.ts';
 
 /** What is set: SUPERVISE_MEMORY_QUOTA in bytes, and DYNO. */
 export type QuotaSettings = { quota: number | null; dyno: string | undefined };

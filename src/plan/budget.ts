@@ -1,7 +1,7 @@
-import { redisConnectionsAtFirst } from './connections.ts';
-import { ownBytes } from './footprints.ts';
-import type { Quota } from './place.ts';
-import type { Settings } from './settings.ts';
+import { megabytes } from '../units.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Quota } from './machine.ts';
+import { ownBytes, redisConnectionsAtFirst } from './resources.ts';
 import type { Budget, ChildSpec } from './spec.ts';
 
 /** What the children of a dyno need against what there is. While an old and a new dyno overlap, for up to 30 s at every
@@ -41,11 +41,6 @@ export function totalConnections(children: readonly ChildSpec[]): number {
 /** Not there while nobody wants it. */
 export function isOnDemand({ start }: ChildSpec): boolean {
   return start !== 'at-once' && 'onDemand' in start;
-}
-
-/** `512 MB`, as platforms count them. */
-export function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MB`;
 }
 
 function memoryOf(children: readonly ChildSpec[], ownBytes: number): Omit<Budget['memory'], 'quotaBytes'> {

@@ -1,11 +1,17 @@
-import { sidekiqMemory } from './child-memory.ts';
-import { databaseConnections, ownPool, redisConnections } from './connections.ts';
-import type { Place } from './place.ts';
-import type { Words } from './parsers.ts';
-import type { ChildKind, ChildSpec, EnvironmentChange, Step, StopTimes, Thrift } from './spec.ts';
-import { queueArguments, readSidekiqYml, SCHEDULER, withWeights, type Queue, type SidekiqProcess } from './queues.ts';
-import type { SettingName, Settings } from './settings.ts';
-import { environmentOf, thriftOf } from './thrift.ts';
+import type { Words } from '../config/parsers.ts';
+import {
+  type Queue,
+  queueArguments,
+  readSidekiqYml,
+  SCHEDULER,
+  type SidekiqProcess,
+  withWeights,
+} from '../config/queues.ts';
+import type { SettingName, Settings } from '../config/settings.ts';
+import type { Machine } from './machine.ts';
+import { databaseConnections, ownPool, redisConnections, sidekiqMemory } from './resources.ts';
+import type { ChildKind, ChildSpec, EnvironmentChange, ReleaseStep, StopTimes, TuningVariable } from './spec.ts';
+import { environmentOf, tuningFor } from './tuning.ts';
 
 /** Sidekiq's worst case after TERM beyond `-t`: 3 s for ensure blocks, and Redis. Measured: `-t 25` ends within 28.5 s. */
 const SIDEKIQ_BEYOND_TIMEOUT_MS = 3500;
@@ -17,13 +23,13 @@ const READY_VARIABLE = 'MASTODON_SIDEKIQ_READY_FILENAME';
 
 export function sidekiqSpecs(
   settings: Settings,
-  place: Place,
+  place: Machine,
   stop: StopTimes,
   start: ChildSpec['start'],
 ): ChildSpec[] {
   const processes = sidekiqProcesses(settings, place);
   const seconds = timeoutSeconds(stop);
-  const thrift = thriftOf('sidekiq', settings, place, false);
+  const tuning = tuningFor('sidekiq', settings, place, false);
   return processes.map(({ threads, queues }, index) => {
     const name = processes.length === 1 ? 'sidekiq' : `sidekiq-${index + 1}`;
     const readyFile = `${place.runId}-${name}.ready`;
@@ -37,8 +43,8 @@ export function sidekiqSpecs(
         ...tag(settings.SIDEKIQ_COMMAND, name),
         ...queueArguments(queues),
       ),
-      env: { ...ownPool('sidekiq', settings), [READY_VARIABLE]: readyFile, ...environmentOf(thrift) },
-      thrift,
+      env: { ...ownPool('sidekiq', settings), [READY_VARIABLE]: readyFile, ...environmentOf(tuning) },
+      tuning,
       start,
       ready: { by: 'file', variable: READY_VARIABLE, name: readyFile },
       forwards: ['SIGTTIN'],
@@ -77,7 +83,7 @@ export function stopWarnings(children: readonly ChildSpec[], { budgetMs, killAft
 }
 
 /** The sidekiq processes of a dyno with their queues settled; queues null leaves them to config/sidekiq.yml. */
-export function sidekiqProcesses(settings: Settings, place: Place): readonly SidekiqProcess[] {
+export function sidekiqProcesses(settings: Settings, place: Machine): readonly SidekiqProcess[] {
   const known = queuesOf(place) ?? [];
   const all: readonly Queue[] | null = settings.RUN_SCHEDULE ? null : known.filter(({ name }) => name !== SCHEDULER);
   const asked = settings.SIDEKIQ_PROCESSES ?? [{ threads: settings.SIDEKIQ_THREADS, queues: null }];
@@ -85,8 +91,8 @@ export function sidekiqProcesses(settings: Settings, place: Place): readonly Sid
 }
 
 /** Migrations run without PORT: nothing in a release may take a dyno's port for its own. */
-export function releaseSteps(settings: Settings, thrift: readonly Thrift[]): Step[] {
-  const env: EnvironmentChange = { PORT: null, ...environmentOf(thrift) };
+export function releaseSteps(settings: Settings, tuning: readonly TuningVariable[]): ReleaseStep[] {
+  const env: EnvironmentChange = { PORT: null, ...environmentOf(tuning) };
   return [
     { name: 'migrate', command: settings.MIGRATE_COMMAND, env },
     { name: 'after-migrate', command: settings.AFTER_MIGRATE_COMMAND, env },
@@ -94,7 +100,7 @@ export function releaseSteps(settings: Settings, thrift: readonly Thrift[]): Ste
 }
 
 /** The variable that replaces a default command, and what Mastodon's default needs to be there. */
-export type Need = { variable: Extract<SettingName, `${string}_COMMAND`>; path: keyof Place['has'] };
+export type Need = { variable: Extract<SettingName, `${string}_COMMAND`>; path: keyof Machine['has'] };
 export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate' | 'afterMigrate', Need>> = {
   puma: { variable: 'PUMA_COMMAND', path: 'config/puma.rb' },
   sidekiq: { variable: 'SIDEKIQ_COMMAND', path: 'config/environment.rb' },
@@ -104,7 +110,7 @@ export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate' | 'afterMigrat
 };
 
 /** The queues of config/sidekiq.yml, null where they cannot be told. */
-function queuesOf(place: Place): readonly Queue[] | null {
+function queuesOf(place: Machine): readonly Queue[] | null {
   return place.sidekiqYml === null ? null : readSidekiqYml(place.sidekiqYml);
 }
 

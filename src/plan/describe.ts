@@ -1,13 +1,24 @@
-import { describeDuration } from '../duration.ts';
-import { budgetWarnings } from './budget.ts';
-import { describeBudget, needs } from './describe-budget.ts';
-import { address, describeRoutes, startsWhen, stopsHow } from './describe-routes.ts';
-import { redact } from './redact.ts';
-import type { Queue } from './queues.ts';
-import type { ChildSpec, EnvironmentChange, Plan, Thrift } from './spec.ts';
-import { joinWords } from './words.ts';
+import type { Queue } from '../config/queues.ts';
+import { redact } from '../config/redact.ts';
+import { joinWords } from '../config/shell-words.ts';
+import { describeDuration } from '../units.ts';
+import { megabytes } from '../units.ts';
+import { atRest, budgetWarnings, isOnDemand } from './budget.ts';
+import type {
+  Budget,
+  ChildSpec,
+  Connections,
+  EnvironmentChange,
+  MemoryPlan,
+  Plan,
+  RouterPlan,
+  StopTimes,
+  TuningVariable,
+  Upstream,
+} from './spec.ts';
+import { counted } from './summary.ts';
 
-/** The variable that the host adds (src/host/node-host.ts, which decides). */
+/** The variable that the host adds (src/process/node-host.ts, which decides). */
 const MARKER = 'MSTDN_SUPERVISE_RUN';
 
 /** What would run, for a person. */
@@ -58,7 +69,7 @@ function serveBody({ children, stop, memory, router, budget, notes }: ServePlan)
 function describeChild(child: ChildSpec): string[] {
   return [
     `  ${child.name}: ${joinWords(child.command.map(redact))}`,
-    ...environment(child.env, child.thrift),
+    ...environment(child.env, child.tuning),
     `    starts ${startsWhen(child)}`,
     `    ready when ${readyWhen(child)}`,
     ...(child.kind === 'sidekiq'
@@ -75,21 +86,21 @@ function releaseBody(plan: ReleasePlan): string[] {
   return [
     ...plan.steps.flatMap(({ name, command, env }) => [
       `  ${name}: ${joinWords(command.map(redact))}`,
-      ...environment(env, plan.thrift),
+      ...environment(env, plan.tuning),
     ]),
     '  in this order; the first failure ends the release with its exit code',
     `  stops within ${budgetMs / 1000} s: TERM to the step at work, KILL after ${killAfterMs / 1000} s`,
   ];
 }
 
-/** What is in `thrift` gets lines of its own. */
-function environment(env: EnvironmentChange, thrift: readonly Thrift[]): string[] {
+/** What is in `tuning` gets lines of its own. */
+function environment(env: EnvironmentChange, tuning: readonly TuningVariable[]): string[] {
   const changes = Object.entries(env)
-    .filter(([name]) => thrift.every(({ variable }) => variable !== name))
+    .filter(([name]) => tuning.every(({ variable }) => variable !== name))
     .map(([name, value]) => (value === null ? `no ${name}` : `${name}=${redact(value)}`));
   return [
     ...(changes.length === 0 ? [] : [`    environment: ${changes.join(' ')}`]),
-    ...thrift.map(({ variable, value, why }) => `    sets ${variable}=${hidden(value)} unless you do: ${why}`),
+    ...tuning.map(({ variable, value, why }) => `    sets ${variable}=${hidden(value)} unless you do: ${why}`),
   ];
 }
 
@@ -108,4 +119,101 @@ function readyWhen({ ready }: ChildSpec): string {
 
 function describeQueue({ name, weight }: Queue): string {
   return weight === null ? name : `${name}*${weight}`;
+}
+
+/** What a child needs, in a line. */
+export function needs({ threads, databaseConnections, redisConnections, memory }: ChildSpec): string {
+  return [
+    ...(threads === null ? [] : [counted(threads, 'thread')]),
+    counted(databaseConnections, 'database connection'),
+    counted(redisConnections, 'Redis connection'),
+    megabytes(memory.expectedBytes),
+  ].join(', ');
+}
+
+/** What all of a dyno needs against what there is, and what is done about memory. */
+export function describeBudget(children: readonly ChildSpec[], memory: MemoryPlan, budget: Budget): string[] {
+  const { database, redis } = budget;
+  const onDemand = children.filter(isOnDemand);
+  return [
+    `  memory: ${describeMemory(children, budget.memory, memory.quota)}`,
+    ...describeGuard(memory, onDemand),
+    `  database connections: ${describeConnections(database, onDemand, 'databaseConnections')} (SUPERVISE_DB_CONNECTIONS)`,
+    `  Redis connections: ${describeConnections(redis, onDemand, 'redisConnections')} (SUPERVISE_REDIS_CONNECTIONS)`,
+  ];
+}
+
+function describeMemory(children: readonly ChildSpec[], needed: Budget['memory'], quota: MemoryPlan['quota']): string {
+  const parts = children.map((child) => `${child.name} ${megabytes(child.memory.expectedBytes)}${whenWanted(child)}`);
+  const all = [...parts, `ourselves ${megabytes(needed.ownBytes)}`].join(', ');
+  const sum = `${megabytes(needed.expectedBytes)} expected${needed.restingBytes === null ? '' : ' at most'} (${all})`;
+  const against = quota === null ? ', no quota known' : ` of ${megabytes(quota.bytes)} (${quota.source})`;
+  return `${sum}${against}${atRest(needed.restingBytes)}`;
+}
+
+function describeGuard({ quota, guard }: MemoryPlan, onDemand: readonly ChildSpec[]): string[] {
+  if (quota === null) return [];
+  if (guard === 'off') return ['  memory guard: off'];
+  const { warn, act: relieve, emergency: save, kill } = quota.thresholds;
+  const names = onDemand.map(({ name }) => name).join(', ');
+  const acts = [
+    `warns at ${megabytes(warn)}`,
+    `${guard === 'warn' ? 'would relieve' : 'relieves'} at ${megabytes(relieve)}`,
+    ...(guard === 'on' && names !== '' ? [`does not start ${names} above that`] : []),
+    `saves the dyno at ${megabytes(save)}`,
+    `before the platform ends it at ${megabytes(kill)}`,
+  ];
+  return [`  memory guard: ${acts.join(', ')}`];
+}
+
+function describeConnections(
+  { most, overlap, limit }: Connections,
+  onDemand: readonly ChildSpec[],
+  of: 'databaseConnections' | 'redisConnections',
+): string {
+  const wanted = onDemand.map((child) => `, ${child[of]} of them while ${child.name} is wanted`).join('');
+  return `${most}${wanted}, and ${overlap} while an old and a new dyno overlap, of ${limit}`;
+}
+
+function whenWanted(child: ChildSpec): string {
+  return isOnDemand(child) ? ' while it is wanted' : '';
+}
+
+/** Who listens where, and who gets what. */
+export function describeRoutes({ port, bind, puma, streaming, maxConnections }: RouterPlan): string[] {
+  const at = bind === null ? `port ${port} of every address` : redact(address(bind, port));
+  const toStreaming = streaming === null ? '' : `/api/v1/streaming -> ${upstream(streaming)}, `;
+  const toPuma = `${streaming === null ? 'everything' : 'everything else'} -> ${upstream(puma)}`;
+  return [
+    `  the router listens on ${at}`,
+    `    ${toStreaming}${toPuma}`,
+    `    takes up to ${maxConnections} client connections at the same time`,
+  ];
+}
+
+/** `127.0.0.1:3000`, `[::1]:3000`. */
+export function address(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+export function startsWhen({ start }: ChildSpec): string {
+  if (start === 'at-once') return 'at once';
+  if ('onDemand' in start) {
+    const idle = describeDuration(start.onDemand.idleMs);
+    return `with the first request for it, stops when no connection to it was open for ${idle}`;
+  }
+  return `when ${start.afterReady} is ready, after ${start.atMostMs / 1000} s at the latest`;
+}
+
+export function stopsHow(children: readonly ChildSpec[], { budgetMs, killAfterMs }: StopTimes): string {
+  const later = children.map(({ name, drainMs }) => {
+    if (drainMs === null) return '';
+    return ` to ${name} when its requests in flight are answered, after ${describeDuration(drainMs)} at the latest;`;
+  });
+  const term = `TERM to all at the same time,${later.join('')}`;
+  return `stops within ${budgetMs / 1000} s: ${term} KILL after ${killAfterMs / 1000} s`;
+}
+
+function upstream({ child, socket }: Upstream): string {
+  return `${child} (unix:${socket})`;
 }

@@ -1,4 +1,4 @@
-import type { OpenFiles } from './place.ts';
+import type { OpenFiles } from './machine.ts';
 import type { Routes } from './router-plan.ts';
 import type { ChildSpec } from './spec.ts';
 
@@ -22,7 +22,7 @@ const OF_A_PROBE = 1;
 const OF_A_PREFIX = 2;
 
 /** Bound on the router's memory: a connection takes some kilobytes. */
-const MOST_CONNECTIONS = 10_000;
+const MAX_CONNECTIONS = 10_000;
 /** The default soft limit of Linux (INR_OPEN_CUR), for which programs are written. It leaves the router about 490 connections,
  * more than twice as many as may wait for an upstream; below it puma and sidekiq may run out of descriptors, too. */
 const ENOUGH = 1024;
@@ -41,16 +41,16 @@ export type FilesPlan = {
   /** The lowest limit at which it runs. */
   needed: number;
   /** How many clients may be connected to the router at the same time; null without a router. */
-  mostConnections: number | null;
+  maxConnections: number | null;
 };
 
 export function filesPlan(openFiles: OpenFiles | null, running: Running, router: Routes | null): FilesPlan {
   const { limit, open } = openFiles ?? UNKNOWN;
   const own = open + ownFiles(running);
-  if (router === null) return { openFiles, needed: own, mostConnections: null };
+  if (router === null) return { openFiles, needed: own, maxConnections: null };
   const free = limit - own - OWN.router;
-  const mostConnections = Math.max(0, Math.min(MOST_CONNECTIONS, connectionsWith(free, router)));
-  return { openFiles, needed: own + OWN.router + filesFor(1, router), mostConnections };
+  const maxConnections = Math.max(0, Math.min(MAX_CONNECTIONS, connectionsWith(free, router)));
+  return { openFiles, needed: own + OWN.router + filesFor(1, router), maxConnections };
 }
 
 /** Why this plan cannot run at all. */
@@ -59,7 +59,7 @@ export function filesProblems({ openFiles, needed }: FilesPlan): string[] {
   return [`${SUBJECT}: the limit of ${openFiles.limit} is too low, this dyno needs at least ${needed}; ${REMEDY}`];
 }
 
-export function filesWarnings({ openFiles, mostConnections: most }: FilesPlan): string[] {
+export function filesWarnings({ openFiles, maxConnections: most }: FilesPlan): string[] {
   if (openFiles === null || openFiles.limit >= ENOUGH) return [];
   const { limit } = openFiles;
   const effect =

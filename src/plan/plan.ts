@@ -1,31 +1,31 @@
 import type { Role } from '../cli.ts';
+import { type Config, type Environment, type Settings } from '../config/settings.ts';
+import { typoWarnings } from '../config/typo-warnings.ts';
 import { ConfigError } from '../errors.ts';
-import { releaseSteps, sidekiqSpecs, stopWarnings } from './commands.ts';
-import { placeProblems } from './place-checks.ts';
-import type { Place } from './place.ts';
-import { nearMisses } from './near-misses.ts';
-import { queueProblems, queueWarnings } from './queue-checks.ts';
-import { allocator, allocatorWarnings } from './allocator.ts';
 import { budgetOf } from './budget.ts';
-import { poolWarnings } from './connections.ts';
+import { checkoutProblems, queueProblems, queueWarnings } from './checks.ts';
+import { releaseSteps, sidekiqSpecs, stopWarnings } from './commands.ts';
+import type { Machine } from './machine.ts';
 import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
-import { filesPlan, filesProblems, filesWarnings, type FilesPlan } from './open-files.ts';
-import { concurrencyNotes } from './puma-workers.ts';
+import { filesPlan, type FilesPlan, filesProblems, filesWarnings } from './open-files.ts';
+import { poolWarnings } from './resources.ts';
 import { idleWarnings, routerPlan, routerProblems, type Routes } from './router-plan.ts';
 import { rubyGcWarnings } from './ruby-gc.ts';
 import { serverSpecs } from './servers.ts';
-import { readSettings, type Environment, type Settings } from './settings.ts';
 import type { ChildSpec, Plan, StopTimes } from './spec.ts';
+import { allocatorVariables, allocatorWarnings, concurrencyNotes } from './tuning.ts';
 
-/** What this process type runs with these variables in this place.
+/** What this process type runs with these settings on this machine.
  * @throws ConfigError with everything that is wrong, before anything is started. */
-export function makePlan(role: Role, env: Environment, place: Place): Plan {
-  const { settings, problems } = readSettings(env);
-  const { plan, files } = outline(role, settings, env, place);
+export function makePlan(role: Role, { env, settings, problems: wrong }: Config, machine: Machine): Plan {
+  const problems = [...wrong];
+  const { plan, files } = outline(role, settings, env, machine);
   if (role === 'web') problems.push(...routerProblems(settings));
-  problems.push(...placeProblems(plan, settings, env, place));
+  problems.push(...checkoutProblems(plan, settings, env, machine));
   if (files !== null) problems.push(...filesProblems(files));
-  if (plan.kind === 'serve') problems.push(...queueProblems(plan, settings, place), ...memoryProblems(settings, place));
+  if (plan.kind === 'serve') {
+    problems.push(...queueProblems(plan, settings, machine), ...memoryProblems(settings, machine));
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return plan;
 }
@@ -33,28 +33,31 @@ export function makePlan(role: Role, env: Environment, place: Place): Plan {
 /** files: what it needs of the limit of open files; null where nothing runs. */
 type Outline = { plan: Plan; files: FilesPlan | null };
 
-function outline(role: Role, settings: Settings, env: Environment, place: Place): Outline {
+function outline(role: Role, settings: Settings, env: Environment, place: Machine): Outline {
   const stop = stopTimes(settings.SUPERVISE_STOP_TIMEOUT);
   if (role !== 'release') return servePlan(role, settings, env, place, stop);
-  const misses = nearMisses(env);
+  const misses = typoWarnings(env);
   if (settings.RUN_STREAMING === 'true')
     return { plan: { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses }, files: null };
   const files = filesPlan(place.openFiles, { children: [], isPrefixed: false }, null);
-  const thrift = allocator(settings, place);
+  const tuning = allocatorVariables(settings, place);
   const warnings = [...misses, ...allocatorWarnings(settings, place), ...filesWarnings(files)];
-  return { plan: { kind: 'release', role, steps: releaseSteps(settings, thrift), stop, thrift, warnings }, files };
+  return {
+    plan: { kind: 'release', role, steps: releaseSteps(settings, tuning), stop, tuning: tuning, warnings },
+    files,
+  };
 }
 
-function servePlan(role: Role, settings: Settings, env: Environment, place: Place, stop: StopTimes): Outline {
+function servePlan(role: Role, settings: Settings, env: Environment, place: Machine, stop: StopTimes): Outline {
   const routes = role === 'web' ? routerPlan(settings, place) : null;
   const children =
     role === 'web' ? webChildren(settings, place, stop, routes) : sidekiqSpecs(settings, place, stop, 'at-once');
   const budget = budgetOf(children, settings, place.quota, routes !== null);
   const isPrefixed = settings.SUPERVISE_LOG_PREFIX === 'true';
   const files = filesPlan(place.openFiles, { children, isPrefixed }, routes);
-  const router = routes === null ? null : { ...routes, mostConnections: files.mostConnections ?? 0 };
+  const router = routes === null ? null : { ...routes, maxConnections: files.maxConnections ?? 0 };
   const warnings = [
-    ...nearMisses(env),
+    ...typoWarnings(env),
     ...poolWarnings(children, settings),
     ...queueWarnings(children, settings, place),
     ...stopWarnings(children, stop),
@@ -70,7 +73,7 @@ function servePlan(role: Role, settings: Settings, env: Environment, place: Plac
   return { plan: { kind: 'serve', role, children, stop, memory, router, budget, notes, warnings }, files };
 }
 
-function webChildren(settings: Settings, place: Place, stop: StopTimes, router: Routes | null): ChildSpec[] {
+function webChildren(settings: Settings, place: Machine, stop: StopTimes, router: Routes | null): ChildSpec[] {
   const servers = serverSpecs(settings, place, stop, router);
   if (!settings.RUN_WORKER) return servers;
   const atMostMs = settings.SUPERVISE_START_TIMEOUT;

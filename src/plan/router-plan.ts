@@ -1,15 +1,15 @@
-import { bareAddress } from './listening.ts';
-import { pumaThreads } from './connections.ts';
-import type { Place } from './place.ts';
-import { pumaProcesses } from './puma-workers.ts';
-import type { Environment, Settings } from './settings.ts';
+import { bareAddress } from './listen-address.ts';
+import { pumaThreads } from './resources.ts';
+import type { Machine } from './machine.ts';
+import { pumaProcesses } from './tuning.ts';
+import type { Environment, Settings } from '../config/settings.ts';
 import type { RouterPlan, Upstream } from './spec.ts';
 
 /** Without what is known only once the children are. */
-export type Routes = Omit<RouterPlan, 'mostConnections'>;
+export type Routes = Omit<RouterPlan, 'maxConnections'>;
 
 /** The router of a web dyno; null where puma or streaming listens on the dyno's port itself. */
-export function routerPlan(settings: Settings, { socketFolder: folder, quota }: Place): Routes | null {
+export function routerPlan(settings: Settings, { socketFolder: folder, quota }: Machine): Routes | null {
   if (!hasRouter(settings)) return null;
   const { PORT, BIND, RUN_STREAMING } = settings;
   const upstream = (child: 'puma' | 'streaming', onDemand: boolean, keeps: number): Upstream => {

@@ -1,5 +1,5 @@
-import type { Settings } from './settings.ts';
-import type { Thrift } from './spec.ts';
+import type { Settings } from '../config/settings.ts';
+import type { TuningVariable } from './spec.ts';
 
 const MIN = 'RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO';
 const GOAL = 'RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO';
@@ -11,7 +11,7 @@ const RUBY_DEFAULTS = { [MIN]: 0.2, [GOAL]: 0.4, [MAX]: 0.65 } as const;
 /** Chosen with `npm run memory -- ruby-gc`. With Ruby 3.1 a dyno with puma and sidekiq took 263 MB with Ruby's own ratios,
  * 196 MB with 0.10, 0.20 and 0.40, 192 MB with these, and 185 MB with 0.05, 0.10 and 0.20. The last of them cost
  * the most CPU time. */
-const SMALL_HEAP: readonly Thrift[] = [
+const SMALL_HEAP: readonly TuningVariable[] = [
   { variable: MIN, value: '0.08', why: 'Ruby grows its heap only when less than 8 % of it is free, not 20 %' },
   { variable: GOAL, value: '0.15', why: 'Ruby grows its heap until 15 % of it is free, not 40 %' },
   { variable: MAX, value: '0.30', why: 'Ruby may return pages when more than 30 % of its heap is free, not 65 %' },
@@ -20,7 +20,7 @@ const SMALL_HEAP: readonly Thrift[] = [
 /** Ratios of free slots for puma and sidekiq. All three or none: Ruby ignores a ratio that does not fit the other two, so
  * ours beside one of the user's could disable the user's. The other variables of Ruby's garbage collector are floors and
  * caps that hold with any ratios. Not for release steps, which end before a smaller heap would pay. */
-export function rubyGc(settings: Settings): Thrift[] {
+export function rubyGcVariables(settings: Settings): TuningVariable[] {
   const isSet = settings[MIN] !== null || settings[GOAL] !== null || settings[MAX] !== null;
   return isSet || settings.SUPERVISE_RUBY_GC === 'default' ? [] : [...SMALL_HEAP];
 }

@@ -1,7 +1,7 @@
 import type { Role } from '../cli.ts';
-import type { Words } from './parsers.ts';
-import type { Quota } from './place.ts';
-import type { Queue } from './queues.ts';
+import type { Words } from '../config/parsers.ts';
+import type { Quota } from './machine.ts';
+import type { Queue } from '../config/queues.ts';
 
 export type ChildKind = 'puma' | 'sidekiq' | 'streaming';
 /** `puma`, `streaming`, `sidekiq`, or `sidekiq-1` and on where there are several. */
@@ -17,7 +17,7 @@ export type Readiness =
   | { by: 'file'; variable: string; name: string };
 
 /** A variable that we set because the admin did not, and why. */
-export type Thrift = { variable: string; value: string; why: string };
+export type TuningVariable = { variable: string; value: string; why: string };
 
 export type ChildSpec = {
   name: ChildName;
@@ -25,7 +25,7 @@ export type ChildSpec = {
   command: Words;
   /** What is in `thrift` stands here too. */
   env: EnvironmentChange;
-  thrift: readonly Thrift[];
+  tuning: readonly TuningVariable[];
   start: 'at-once' | AfterReady | OnDemand;
   ready: Readiness;
   /** Signals to us that are handed on to it. */
@@ -55,9 +55,9 @@ export type ChildMemory = {
   /** Processes of which one can end and is replaced by their master; 0 for what has none. */
   workers: number;
   /** How it can be ended and started again while the dyno lives; null for what cannot. */
-  recycle: Recycle | null;
+  restart: RestartMethod | null;
 };
-export type Recycle = {
+export type RestartMethod = {
   /** The signal after which it takes no new work; null: the router brings it none, and says when it has nothing in hand. */
   quiet: NodeJS.Signals | null;
   /** With such a signal: its command line shows this pattern once it has nothing in hand. */
@@ -72,7 +72,7 @@ export type Recycle = {
 export type StopTimes = { budgetMs: number; killAfterMs: number; leaveAfterMs: number };
 
 /** In bytes of the dyno's total. */
-export type Thresholds = { warn: number; rearm: number; relieve: number; save: number; kill: number };
+export type Thresholds = { warn: number; rearm: number; act: number; emergency: number; kill: number };
 export type MemoryPlan = {
   /** null: nothing is weighed against anything. */
   quota: (Quota & { thresholds: Thresholds }) | null;
@@ -104,7 +104,7 @@ export type RouterPlan = {
   puma: Upstream;
   streaming: Upstream | null;
   /** How many clients may be connected at the same time; more are closed at once. */
-  mostConnections: number;
+  maxConnections: number;
 };
 /** Who is behind the router, and on which unix socket. keeps: how many connections may be kept for the next request, each of
  * which may hold one of its threads. */
@@ -121,11 +121,11 @@ export type Budget = {
 /** most: of this dyno; overlap: of it and of the one that it replaces; limit: what the plan allows. */
 export type Connections = { most: number; overlap: number; limit: number };
 
-export type Step = { name: string; command: Words; env: EnvironmentChange };
+export type ReleaseStep = { name: string; command: Words; env: EnvironmentChange };
 export type ReleasePlan = {
   kind: 'release';
   role: Role;
-  steps: readonly Step[];
+  steps: readonly ReleaseStep[];
   stop: StopTimes;
   warnings: readonly string[];
 };
@@ -134,5 +134,5 @@ export type NothingToDo = { kind: 'nothing'; role: Role; reason: string; warning
  * says of settings, one line each, where nothing is wrong. */
 export type Plan =
   | (ServePlan & { budget: Budget; notes: readonly string[] })
-  | (ReleasePlan & { thrift: readonly Thrift[] })
+  | (ReleasePlan & { tuning: readonly TuningVariable[] })
   | NothingToDo;

@@ -1,63 +1,63 @@
-import { EXIT, describeStatus, toExitCode, type ExitStatus } from '../exit-status.ts';
-import type { Because, Tell } from '../facts.ts';
-import type { Host } from '../host/host.ts';
-import type { ReleasePlan, Step } from '../plan/spec.ts';
-import { Stop, type Heard } from './stop.ts';
+import { describeStatus, EXIT, type ExitStatus, toExitCode } from '../exit-status.ts';
+import type { Host } from '../host.ts';
+import type { ExitReason, Log } from '../log/events.ts';
+import type { ReleasePlan, ReleaseStep } from '../plan/spec.ts';
+import { ReleaseStop, type StopState } from './stop.ts';
 
-type Result = { code: number; reason: string } & Because;
-/** leaveAtMs: when we must be gone, on the monotonic clock. */
-export type ReleaseEnd = Result & { leaveAtMs: number };
+type StepsResult = { code: number; reason: string } & ExitReason;
+/** exitAtMs: when this process must be gone, on the monotonic clock. */
+export type ReleaseResult = StepsResult & { exitAtMs: number };
 
-/** What the steps of a release that nobody has stopped leave behind holds up the deploy. */
-const LEFTOVERS_MS = 1000;
+/** What the steps of a release leave behind holds up the deploy. */
+const REAP_FOR_MS = 1000;
 
-/** Runs the steps in order and stops at the first failure. A stop signal is handed on to the step at work, which gets
- * the whole budget; a release that was stopped before its end never counts as a good one. */
-export async function release(plan: ReleasePlan, host: Host, tell: Tell): Promise<ReleaseEnd> {
-  const stop = new Stop(plan.stop, host, tell);
-  const result = await runSteps(plan, host, tell, stop);
-  const heard = stop.heard();
-  const { ended, killed } = await host.sweep(sweepUntilMs(heard, host.clock.now()));
-  stop.cancel();
-  for (const process of ended) tell({ fact: 'leftover', process, how: 'ended' });
-  for (const process of killed) tell({ fact: 'leftover', process, how: 'killed' });
-  return { ...result, leaveAtMs: heard.phase === 'running' ? Infinity : heard.leaveAtMs };
+/** Runs the steps in order, until the first failure. A stop signal is forwarded to the running step, which gets the whole time for
+ * it; a release that was stopped before its end never counts as complete. */
+export async function release(plan: ReleasePlan, host: Host, log: Log): Promise<ReleaseResult> {
+  const stop = new ReleaseStop(plan.stop, host, log);
+  const result = await runSteps(plan, host, log, stop);
+  const { state } = stop;
+  const { ended, killed } = await host.reapAll(reapUntilMs(state, host.clock.now()));
+  stop.close();
+  for (const process of ended) log({ event: 'leftover', process, how: 'ended' });
+  for (const process of killed) log({ event: 'leftover', process, how: 'killed' });
+  return { ...result, exitAtMs: state.phase === 'running' ? Infinity : state.exitAtMs };
 }
 
-async function runSteps(plan: ReleasePlan, host: Host, tell: Tell, stop: Stop): Promise<Result> {
+async function runSteps(plan: ReleasePlan, host: Host, log: Log, stop: ReleaseStop): Promise<StepsResult> {
   for (const step of plan.steps) {
-    const before = stop.heard();
-    if (before.phase !== 'running') return stopped(before.signal, step);
+    const before = stop.state;
+    if (before.phase !== 'running') return stoppedBefore(step, before.signal);
     const startedAtMs = host.clock.now();
-    const status = await runStep(step, host, tell, stop);
+    const status = await runStep(step, host, log, stop);
     const afterMs = host.clock.now() - startedAtMs;
-    const heard = stop.heard();
-    const byUs = heard.phase === 'killing';
-    tell({ fact: 'ended', child: step.name, status, afterMs, byUs });
+    const after = stop.state;
+    const killedByUs = after.phase === 'killing';
+    log({ event: 'exited', child: step.name, status, afterMs, killedByUs });
     if (toExitCode(status) === 0) continue;
-    const asked = heard.phase === 'running' ? '' : `asked to stop by ${heard.signal}; `;
-    const reason = `${asked}${step.name} ${describeStatus(status, byUs)}; the release stops here`;
+    const asked = after.phase === 'running' ? '' : `asked to stop by ${after.signal}; `;
+    const reason = `${asked}${step.name} ${describeStatus(status, killedByUs)}; the release stops here`;
     return { code: toExitCode(status), reason, cause: 'child-exited', child: step.name, status, afterMs };
   }
   return { code: EXIT.ok, reason: `${plan.steps.map(({ name }) => name).join(' and ')} done`, cause: 'done' };
 }
 
-async function runStep(step: Step, host: Host, tell: Tell, stop: Stop): Promise<ExitStatus> {
-  const started = await host.run(step);
-  stop.handTo({ name: step.name, started });
-  if (started.pid !== null) tell({ fact: 'started', child: step.name, command: step.command, pid: started.pid });
-  const status = await started.exited;
-  stop.handTo(null);
+async function runStep(step: ReleaseStep, host: Host, log: Log, stop: ReleaseStop): Promise<ExitStatus> {
+  const process = await host.runCommand(step);
+  stop.setStep({ name: step.name, process });
+  if (process.pid !== null) log({ event: 'started', child: step.name, command: step.command, pid: process.pid });
+  const status = await process.exited;
+  stop.setStep(null);
   return status;
 }
 
-/** What a KILL has missed goes at once. */
-function sweepUntilMs(heard: Heard, nowMs: number): number {
-  if (heard.phase === 'stopping') return heard.killAtMs;
-  return heard.phase === 'running' ? nowMs + LEFTOVERS_MS : nowMs;
+/** After a SIGKILL for everything, what is left gets no time. */
+function reapUntilMs(state: StopState, nowMs: number): number {
+  if (state.phase === 'stopping') return state.killAtMs;
+  return state.phase === 'running' ? nowMs + REAP_FOR_MS : nowMs;
 }
 
-function stopped(signal: NodeJS.Signals, { name }: Step): Result {
+function stoppedBefore({ name }: ReleaseStep, signal: NodeJS.Signals): StepsResult {
   const code = toExitCode({ kind: 'signaled', signal });
   const reason = `asked to stop by ${signal} before ${name}; the release is not complete`;
   return { code, reason, cause: 'signal', signal };

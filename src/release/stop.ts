@@ -1,75 +1,85 @@
-import type { Tell } from '../facts.ts';
-import type { Cancel, HandedOnSignal, Host, Process, StopSignal } from '../host/host.ts';
+import type { Cancel, Host, Process, Request, StopSignal } from '../host.ts';
+import type { Log } from '../log/events.ts';
 import type { StopTimes } from '../plan/spec.ts';
 
-type Running = { name: string; started: Process };
-export type Heard =
-  { phase: 'running' } | { phase: 'stopping' | 'killing'; signal: StopSignal; killAtMs: number; leaveAtMs: number };
+/** The step that runs now. */
+type RunningStep = { name: string; process: Process };
+/** Times are on the monotonic clock. */
+export type StopState =
+  { phase: 'running' } | { phase: 'stopping' | 'killing'; signal: StopSignal; killAtMs: number; exitAtMs: number };
 
-/** What the release has heard, and what is done about it: TERM to the step at work at the first stop signal, KILL for
- * everything at a second SIGINT or when the budget ends, what the steps have left behind included. */
-export class Stop {
+/** The stop of a release: SIGTERM to the running step at the first stop signal; SIGKILL for everything, what the steps have left
+ * behind included, at a second SIGINT or when the time is over. */
+export class ReleaseStop {
   readonly #times: StopTimes;
   readonly #host: Host;
-  readonly #tell: Tell;
+  readonly #log: Log;
   readonly #cancels: Cancel[] = [];
-  #interrupts = 0;
-  #running: Running | null = null;
-  #heard: Heard = { phase: 'running' };
+  #step: RunningStep | null = null;
+  #state: StopState = { phase: 'running' };
 
-  constructor(times: StopTimes, host: Host, tell: Tell) {
+  constructor(times: StopTimes, host: Host, log: Log) {
     this.#times = times;
     this.#host = host;
-    this.#tell = tell;
-    this.#cancels.push(host.onSignal((signal) => this.#hear(signal)));
+    this.#log = log;
+    this.#cancels.push(host.onSignal((request) => this.#onRequest(request)));
   }
 
-  heard(): Heard {
-    return this.#heard;
+  get state(): StopState {
+    return this.#state;
   }
 
-  /** The step at work, if any; it hears of a stop that came before it. */
-  handTo(running: Running | null): void {
-    this.#running = running;
-    if (running !== null && this.#heard.phase === 'killing') this.#host.killAll();
-    else if (this.#heard.phase !== 'running') this.#term();
+  /** Sets the step that runs now, if any. A stop that came before it is sent to it. */
+  setStep(step: RunningStep | null): void {
+    this.#step = step;
+    if (step !== null && this.#state.phase === 'killing') this.#host.killAll();
+    else if (this.#state.phase !== 'running') this.#terminate();
   }
 
-  cancel(): void {
+  close(): void {
     for (const cancel of this.#cancels) cancel();
   }
 
-  #hear(signal: StopSignal | HandedOnSignal): void {
-    if (signal === 'SIGTTIN' || signal === 'SIGUSR1' || signal === 'SIGUSR2') return;
-    if (signal === 'SIGINT') this.#interrupts += 1;
-    if (this.#heard.phase === 'running') this.#stop(signal);
-    else if (this.#interrupts === 2) this.#kill();
+  #onRequest(request: Request): void {
+    switch (request) {
+      case 'SIGTERM':
+      case 'SIGINT':
+      case 'SIGHUP':
+        if (this.#state.phase === 'running') this.#stop(request);
+        return;
+      case 'second-SIGINT':
+        return this.#kill();
+      case 'SIGTTIN':
+      case 'SIGUSR1':
+      case 'SIGUSR2':
+    }
   }
 
   #stop(signal: StopSignal): void {
-    const nowMs = this.#host.clock.now();
+    const { clock } = this.#host;
+    const nowMs = clock.now();
     const { killAfterMs, leaveAfterMs } = this.#times;
-    this.#heard = { phase: 'stopping', signal, killAtMs: nowMs + killAfterMs, leaveAtMs: nowMs + leaveAfterMs };
-    this.#term();
-    this.#cancels.push(this.#host.clock.after(killAfterMs, () => this.#kill()));
-    this.#tell({ fact: 'stopping', because: signal, children: this.#names(), atMostMs: killAfterMs });
+    this.#state = { phase: 'stopping', signal, killAtMs: nowMs + killAfterMs, exitAtMs: nowMs + leaveAfterMs };
+    this.#terminate();
+    this.#cancels.push(clock.after(killAfterMs, () => this.#kill()));
+    this.#log({ event: 'stopping', reason: signal, children: this.#names(), killAfterMs });
   }
 
-  #term(): void {
-    this.#running?.started.signal('SIGTERM');
-    this.#running?.started.signal('SIGCONT');
+  #terminate(): void {
+    this.#step?.process.signal('SIGTERM');
+    this.#step?.process.signal('SIGCONT');
   }
 
   #kill(): void {
-    if (this.#heard.phase !== 'stopping') return;
-    this.#heard = { ...this.#heard, phase: 'killing' };
-    if (this.#running === null) return void this.#host.sweep(this.#host.clock.now());
+    if (this.#state.phase !== 'stopping') return;
+    this.#state = { ...this.#state, phase: 'killing' };
+    if (this.#step === null) return void this.#host.reapAll(this.#host.clock.now());
     const killed = this.#host.killAll();
-    this.#tell({ fact: 'killing', children: this.#names() });
-    for (const process of killed) this.#tell({ fact: 'leftover', process, how: 'killed' });
+    this.#log({ event: 'killing', children: this.#names() });
+    for (const process of killed) this.#log({ event: 'leftover', process, how: 'killed' });
   }
 
   #names(): string[] {
-    return this.#running === null ? [] : [this.#running.name];
+    return this.#step === null ? [] : [this.#step.name];
   }
 }

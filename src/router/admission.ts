@@ -1,5 +1,5 @@
-import type { Cancel, Clock } from '../host/host.ts';
-import type { Demand } from '../measures.ts';
+import type { Cancel, Clock } from '../host.ts';
+import type { DemandCommand } from '../commands.ts';
 import type { Upstream as UpstreamPlan } from '../plan/spec.ts';
 import { MAX_QUEUED, QUEUE_TIMEOUT_MS } from './limits.ts';
 
@@ -13,9 +13,7 @@ export type Waiter = {
 export type AdmissionOptions = {
   upstream: UpstreamPlan;
   clock: Clock;
-  sendCommand: (command: Demand) => void;
-  /** Why there is too little memory to start the upstream now; null when there is enough. */
-  shortage: () => string | null;
+  sendCommand: (command: DemandCommand) => void;
   /** Called after each request that was released or rejected from the queue. */
   onRelease: () => void;
 };
@@ -29,7 +27,7 @@ export class Admission {
   readonly #options: AdmissionOptions;
   #isOpen = false;
   #isClosed = false;
-  /** `drained` has to be reported once no request is active. */
+  /** `idle` has to be reported once no request is active. */
   #isDraining = false;
   /** With the cancellation of their timeouts. */
   readonly #queue = new Map<Waiter, Cancel>();
@@ -105,11 +103,11 @@ export class Admission {
     if (this.#queue.size > 0) this.#reportDemand();
   }
 
-  /** Queues new requests until the upstream is ready again, and reports `drained` after the last active one. */
+  /** Queues new requests until the upstream is ready again, and reports `idle` after the last active one. */
   drain(): void {
     this.pause();
     this.#isDraining = true;
-    this.#reportIfDrained();
+    this.#reportIfIdle();
   }
 
   /** Fails all queued requests, and rejects new ones for this long. */
@@ -118,13 +116,13 @@ export class Admission {
     for (const waiter of [...this.#queue.keys()]) this.#reject(waiter, reason);
   }
 
-  /** Ends queueing for good. New requests are admitted as long as the upstream is ready, and `drained` is reported once none is
+  /** Ends queueing for good. New requests are admitted as long as the upstream is ready, and `idle` is reported once none is
    * active. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = this.#isDraining = true;
     this.rejectQueued(STOPPING);
-    this.#reportIfDrained();
+    this.#reportIfIdle();
   }
 
   /** Why a request cannot be queued; null when it can. */
@@ -143,20 +141,21 @@ export class Admission {
 
   #afterRelease(): void {
     const { upstream, sendCommand, onRelease } = this.#options;
-    if (this.isEmpty && upstream.onDemand && !this.#isClosed) sendCommand({ type: 'unwanted', child: upstream.child });
-    this.#reportIfDrained();
+    if (this.isEmpty && upstream.onDemand && !this.#isClosed)
+      sendCommand({ type: 'demand-ended', child: upstream.child });
+    this.#reportIfIdle();
     onRelease();
   }
 
-  #reportIfDrained(): void {
+  #reportIfIdle(): void {
     if (!this.#isDraining || this.#active > 0) return;
     this.#isDraining = false;
-    this.#options.sendCommand({ type: 'drained', child: this.#options.upstream.child });
+    this.#options.sendCommand({ type: 'idle', child: this.#options.upstream.child });
   }
 
   #reportDemand(): void {
-    const { upstream, sendCommand, shortage } = this.#options;
+    const { upstream, sendCommand } = this.#options;
     if (!upstream.onDemand || this.#isClosed) return;
-    sendCommand({ type: 'wanted', child: upstream.child, shortage: this.#isOpen ? null : shortage() });
+    sendCommand({ type: 'demand-started', child: upstream.child });
   }
 }

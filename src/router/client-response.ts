@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Clock } from '../host/host.ts';
+import type { Clock } from '../host.ts';
 import { closeAfterResponse, lingeringClose, respond, type RouterResponse } from './error-responses.ts';
 import { toPairs, withoutTrailerHeader, type RawHeaders } from './headers.ts';
 import type { ResponseHead } from './response-parser.ts';

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../host/host.ts';
+import type { Cancel, Clock } from '../host.ts';
 import {
   MIN_UPLOAD_BYTES,
   STALL_TIMEOUT_MS,

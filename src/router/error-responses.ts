@@ -1,6 +1,6 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../host/host.ts';
+import type { Clock } from '../host.ts';
 import { ClientConnection } from './client-connection.ts';
 import { toLines } from './headers.ts';
 import { LINGER_MS, RETRY_AFTER_S } from './limits.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Cancel } from '../host/host.ts';
+import type { Cancel } from '../host.ts';
 import { STOPPING, type Waiter } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { ClientResponse } from './client-response.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Fact } from '../facts.ts';
-import type { Cancel, Clock } from '../host/host.ts';
+import type { SupervisorEvent } from '../commands.ts';
+import type { Cancel, Clock } from '../host.ts';
 import type { RouterPlan } from '../plan/spec.ts';
 import { STOPPING } from './admission.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -46,7 +46,7 @@ export class Router {
     this.#puma = upstream(plan.puma);
     this.#streaming = plan.streaming === null ? null : upstream(plan.streaming);
     this.#upstreams = this.#streaming === null ? [this.#puma] : [this.#puma, this.#streaming];
-    this.#server = new RouterServer(plan.mostConnections, {
+    this.#server = new RouterServer(plan.maxConnections, {
       onRequest: (request, response) => this.#enqueue(request, response),
       onUpgrade: (request, early) => this.#upgrade(request, early),
       onWarning: (reason) => this.#warning.warn(reason),
@@ -60,8 +60,8 @@ export class Router {
   }
 
   /** Applies what happened to the dyno. */
-  onEvent(event: Fact): void {
-    if (event.fact === 'stopping') this.#drain();
+  onEvent(event: SupervisorEvent): void {
+    if (event.type === 'dyno-stopping') this.#drain();
     else for (const upstream of this.#upstreams) upstream.onEvent(event);
   }
 

@@ -1,5 +1,5 @@
-import type { Tell } from '../facts.ts';
-import type { Clock } from '../host/host.ts';
+import type { Log } from '../log/events.ts';
+import type { Clock } from '../host.ts';
 import type { ChildName } from '../plan/spec.ts';
 import { WARNING_INTERVAL_MS } from './limits.ts';
 
@@ -8,12 +8,12 @@ import { WARNING_INTERVAL_MS } from './limits.ts';
 export class ThrottledWarning {
   readonly #subject: ChildName;
   readonly #clock: Clock;
-  readonly #log: Tell;
+  readonly #log: Log;
   #count = 0;
   #reason = '';
   #isThrottled = false;
 
-  constructor(subject: ChildName, clock: Clock, log: Tell) {
+  constructor(subject: ChildName, clock: Clock, log: Log) {
     this.#subject = subject;
     this.#clock = clock;
     this.#log = log;
@@ -33,7 +33,7 @@ export class ThrottledWarning {
   }
 
   #write(): void {
-    this.#log({ fact: 'router-trouble', child: this.#subject, why: this.#reason, count: this.#count });
+    this.#log({ event: 'router-warning', child: this.#subject, reason: this.#reason, count: this.#count });
     this.#count = 0;
   }
 }

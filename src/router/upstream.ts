@@ -1,6 +1,6 @@
-import type { Fact, Tell } from '../facts.ts';
-import type { Cancel, Clock } from '../host/host.ts';
-import type { Demand } from '../measures.ts';
+import type { ChildChanged, DemandCommand, SupervisorEvent } from '../commands.ts';
+import type { Cancel, Clock } from '../host.ts';
+import type { Log } from '../log/events.ts';
 import type { ChildName, Upstream as UpstreamPlan } from '../plan/spec.ts';
 import { Admission } from './admission.ts';
 import type { ClientTimeouts } from './client-timeouts.ts';
@@ -10,11 +10,9 @@ import { UpstreamConnection } from './upstream-connection.ts';
 
 export type UpstreamOptions = {
   clock: Clock;
-  log: Tell;
+  log: Log;
   /** Asks the supervisor for something that concerns a child. */
-  sendCommand: (command: Demand) => void;
-  /** Why there is too little memory to start another child now; null when there is enough. */
-  shortage: () => string | null;
+  sendCommand: (command: DemandCommand) => void;
 };
 
 /** One server behind the router, and everything that its requests share. */
@@ -32,11 +30,11 @@ export class Upstream {
   isStopping = false;
 
   constructor(plan: UpstreamPlan, timeouts: ClientTimeouts, options: UpstreamOptions, onRelease: () => void) {
-    const { clock, log, sendCommand, shortage } = options;
+    const { clock, log, sendCommand } = options;
     this.child = plan.child;
     this.onDemand = plan.onDemand;
     this.socketPath = plan.socket;
-    this.admission = new Admission({ upstream: plan, clock, sendCommand, shortage, onRelease });
+    this.admission = new Admission({ upstream: plan, clock, sendCommand, onRelease });
     this.pool = new ConnectionPool(plan.socket, plan.keeps, clock);
     this.warning = new ThrottledWarning(plan.child, clock, log);
     this.timeouts = timeouts;
@@ -44,22 +42,38 @@ export class Upstream {
   }
 
   /** Applies what happened to a child, if it is the one of this upstream. */
-  onEvent(event: Fact): void {
-    if ('child' in event && event.child === this.child) applyEvent(event, this.admission);
+  onEvent(event: Exclude<SupervisorEvent, { type: 'dyno-stopping' }>): void {
+    if (event.child !== this.child) return;
+    switch (event.type) {
+      case 'child-changed':
+        return applyChange(event, this.admission);
+      case 'startable':
+        return this.admission.requestAgain();
+      case 'start-denied':
+        return this.admission.rejectQueued(event.reason, REJECT_FOR_MS);
+    }
   }
 }
 
-/** After these the child is not ready, or about to stop. A child that is only assumed ready is not in the list, since it
- * can still be observed ready. */
-const NOT_READY_EVENTS: readonly Fact['fact'][] = ['started', 'resting', 'restarting', 'saving', 'ended'];
-
-/** The only place that derives the state of an upstream from events. */
-function applyEvent(event: Fact, admission: Admission): void {
-  if (event.fact === 'ready') admission.open();
-  if (NOT_READY_EVENTS.includes(event.fact)) admission.pause();
-  if (event.fact === 'ended' || event.fact === 'available') admission.requestAgain();
-  if (event.fact === 'recycling') admission.drain();
-  if (event.fact === 'not-woken') admission.rejectQueued(event.why, REJECT_FOR_MS);
+function applyChange({ state, readiness }: ChildChanged, admission: Admission): void {
+  switch (state) {
+    case 'ready':
+      // One that is only assumed ready may still be seen to become ready.
+      if (readiness === 'observed') admission.open();
+      return;
+    case 'quieting':
+      return admission.drain();
+    case 'cleaning-up':
+    case 'exited':
+      admission.pause();
+      return admission.requestAgain();
+    case 'pending':
+    case 'stopped':
+    case 'starting':
+    case 'stopping':
+    case 'killing':
+      return admission.pause();
+  }
 }
 
 /** The connections to one upstream. Each connection that puma keeps occupies one of its threads, for a fifth of a second and for as

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Cancel } from '../host/host.ts';
+import type { Cancel } from '../host.ts';
 import type { Waiter } from './admission.ts';
 import type { ClientTransfer } from './client-timeouts.ts';
 import { HALF_CLOSE_TIMEOUT_MS } from './limits.ts';

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import type { Cancel } from '../host/host.ts';
+import type { Cancel } from '../host.ts';
 import type { Waiter } from './admission.ts';
 import { badGateway, lingeringClose, respondToUpgrade, serviceUnavailable } from './error-responses.ts';
 import { toLines, toPairs } from './headers.ts';

@@ -1,4 +1,4 @@
-import { send } from '../host/ending.ts';
+import { sendSignal } from '../process/termination.ts';
 import type { Action, Answer } from './action.ts';
 import type { App } from './app.ts';
 import type { Deployment } from './deployment.ts';
@@ -71,7 +71,7 @@ function kill(pid: number, signal: NodeJS.Signals, stage: Stage): Answer {
   if (dyno === null) return { ok: false, text: `no process ${pid} in these dynos` };
   const known = stage.dynos.views().flatMap(({ runs }) => runs.flatMap(({ processes }) => processes));
   const label = known.find((one) => one.pid === pid)?.label ?? 'a process';
-  send(pid, signal);
+  sendSignal(pid, signal);
   return acted(stage, `${signal} ${label}`, `${label} (pid ${pid}) of ${dyno} got ${signal}`, dyno);
 }
 

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
-import type { Signals } from '../host/signals.ts';
+import type { Signals } from '../process/signals.ts';
 import { DEV_USAGE } from './dev-usage.ts';
 import { letGoOfGoneTerminals } from './gone-terminals.ts';
 import { listenForInterruption } from './interruption.ts';

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { toExitCode } from '../exit-status.ts';
-import { spawnChild } from '../host/child.ts';
-import { Families } from '../host/families.ts';
-import { killTree } from '../host/kill-tree.ts';
-import { send } from '../host/ending.ts';
-import { LogReader } from './log-reader.ts';
+import { ProcessTracker } from '../process/process-tracker.ts';
+import { spawnChild } from '../process/spawn.ts';
+import { killTree, sendSignal } from '../process/termination.ts';
 import { openPipe } from './log-pipe.ts';
+import { LogReader } from './log-reader.ts';
 import { readTree } from './process-tree.ts';
 import type { LogPace, ProcessView } from './view.ts';
 
@@ -41,13 +40,13 @@ export class Dyno {
    * for it: whoever holds its pipe belongs to it. */
   readonly silent: Promise<number>;
   readonly pid: number | null;
-  readonly #families: Families;
+  readonly #families: ProcessTracker;
   readonly #reader: LogReader;
   #isOver = false;
 
   constructor({ command, login = true, folder, scratch, env, prefix, pace, print }: DynoStart) {
     const mark = randomUUID();
-    this.#families = new Families(`${MARK}=${mark}`);
+    this.#families = new ProcessTracker(`${MARK}=${mark}`);
     const pipe = openPipe(scratch);
     this.#reader = new LogReader(pipe.output, pace, print);
     const [file = 'bash', ...words] = login ? ['bash', '-c', LOGIN, 'bash', command] : ['sh', '-c', command];
@@ -69,28 +68,28 @@ export class Dyno {
 
   /** Every process of it that lives, parents before their children; with their memory. */
   look(): ProcessView[] {
-    return this.pid === null ? [] : readTree(this.#families.glance(), this.pid);
+    return this.pid === null ? [] : readTree(this.#families.scan(), this.pid);
   }
 
   /** Whether this is a process of it. */
   has(pid: number): boolean {
-    return this.#families.glance().some((member) => member.pid === pid);
+    return this.#families.scan().some((member) => member.pid === pid);
   }
 
   /** TERM for all of its processes. */
   term(): void {
-    for (const { pid } of this.#families.living()) send(pid, 'SIGTERM');
+    for (const { pid } of this.#families.findLiving()) sendSignal(pid, 'SIGTERM');
   }
 
   /** SIGKILL for all that is left of it; gives how many that were. */
   kill(): number {
     const killed = new Set<number>();
     for (let round = 0; round < ROUNDS; round += 1) {
-      const left = this.#families.living().filter(({ pid }) => !killed.has(pid));
+      const left = this.#families.findLiving().filter(({ pid }) => !killed.has(pid));
       if (left.length === 0) break;
       for (const { pid } of left) {
         killed.add(pid);
-        send(pid, 'SIGKILL');
+        sendSignal(pid, 'SIGKILL');
       }
     }
     if (this.pid !== null && !this.#isOver) void killTree(this.pid); // where there is no /proc
@@ -106,7 +105,7 @@ export class Dyno {
     await this.#reader.finish(() => {
       for (const pid of holders()) {
         strays.add(pid);
-        send(pid, 'SIGKILL');
+        sendSignal(pid, 'SIGKILL');
       }
     });
     return strays.size;

@@ -1,5 +1,5 @@
 import { EXIT } from '../exit-status.ts';
-import type { Clock } from '../host/host.ts';
+import type { Clock } from '../host.ts';
 import type { DynoSpec } from './formation.ts';
 import { Lives, type Birth } from './lives.ts';
 import { next } from './slot-next.ts';

@@ -1,4 +1,4 @@
-import { SAME_CTRL_C_MS, type Signals } from '../host/signals.ts';
+import { SAME_CTRL_C_MS, type Signals } from '../process/signals.ts';
 
 /** What a person at the keyboard, npm or a CI says to end us: once for good order, again for at once. */
 export type Interruption = {
@@ -7,7 +7,7 @@ export type Interruption = {
   second: AbortSignal;
 };
 
-export function listenForInterruption(signals: Pick<Signals, 'each'>): Interruption {
+export function listenForInterruption(signals: Pick<Signals, 'subscribe'>): Interruption {
   const [first, second] = [new AbortController(), new AbortController()];
   let firstAtMs = 0;
   // After another first signal as well: a runner may send TERM for a Ctrl-C that the terminal sends too.
@@ -17,7 +17,8 @@ export function listenForInterruption(signals: Pick<Signals, 'each'>): Interrupt
       first.abort(name);
     } else if (name === 'SIGINT' && performance.now() - firstAtMs >= SAME_CTRL_C_MS) second.abort(name);
   };
-  signals.each((name) => {
+  signals.subscribe((name) => {
+    if (name === 'second-SIGINT') take('SIGINT');
     if (name === 'SIGINT' || name === 'SIGTERM' || name === 'SIGHUP') take(name);
   });
   process.on('SIGQUIT', () => take('SIGQUIT'));

@@ -1,4 +1,4 @@
-import { clock } from '../host/clock.ts';
+import { clock } from '../process/clock.ts';
 import { act } from './act.ts';
 import type { Action, Answer } from './action.ts';
 import type { App } from './app.ts';

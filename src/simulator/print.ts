@@ -1,5 +1,5 @@
-import { clock } from '../host/clock.ts';
-import { Output } from '../host/output.ts';
+import { clock } from '../process/clock.ts';
+import { Output } from '../output/output.ts';
 
 const PRINT_AT_MOST_MS = 10_000;
 
@@ -7,6 +7,6 @@ const PRINT_AT_MOST_MS = 10_000;
  * pipe non-blocking for all who share it. */
 export async function print(fd: 1 | 2, text: string): Promise<void> {
   const output = new Output(fd, clock, () => '');
-  await output.pass(Buffer.from(text));
+  await output.writeFromChild(Buffer.from(text));
   await output.close(PRINT_AT_MOST_MS);
 }

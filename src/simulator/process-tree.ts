@@ -1,6 +1,6 @@
-import type { ProcessId } from '../host/host.ts';
-import { estimate, readExact, readUse } from '../host/process-memory.ts';
-import { readProcess, titleOf } from '../host/processes.ts';
+import type { ProcessId } from '../host.ts';
+import { estimate, readExact, readMemoryUse } from '../linux/process-memory.ts';
+import { readProcess, titleOf } from '../linux/processes.ts';
 import { labelOf } from './process-label.ts';
 import type { ProcessView } from './view.ts';
 
@@ -36,6 +36,6 @@ function branch(one: Seen, all: readonly Seen[], depth: number, parentLabel: str
 function weigh(pid: number): number | null {
   const exact = readExact(pid);
   if (exact !== null) return exact;
-  const use = readUse(pid);
+  const use = readMemoryUse(pid);
   return use === null ? null : estimate(use);
 }

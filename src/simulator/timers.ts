@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../host/host.ts';
+import type { Cancel, Clock } from '../host.ts';
 
 /** Timers of somebody's, so that they can be forgotten together with what they were about. */
 export class Timers {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import { parentDeathPrefix } from '../host/parent-death.ts';
+import { pdeathsigPrefix } from '../process/spawn.ts';
 import type { App } from './app.ts';
 import type { ConfigVars } from './config-vars.ts';
 import { dynoEnv } from './dyno-env.ts';
@@ -55,7 +55,7 @@ export class Workshop {
       const { concurrencyScript } = app;
       const place = { ...made, name, port, quotaBytes, timeScale: this.#timeScale, scratch, concurrencyScript };
       const env = dynoEnv(made.config, place);
-      return { folder: made.folder, scratch, env, prefix: parentDeathPrefix(app.config.PATH), port, over };
+      return { folder: made.folder, scratch, env, prefix: pdeathsigPrefix(app.config.PATH), port, over };
     } catch (error) {
       over();
       throw error;

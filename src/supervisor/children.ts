@@ -1,79 +1,99 @@
-import type { HandedOnSignal, StopSignal } from '../host/host.ts';
+import type { ForwardedSignal } from '../host.ts';
+import type { LogEvent } from '../log/events.ts';
 import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
-import type { Children, ChildState, Effect, EventOf } from './state.ts';
+import type { Child, Children, Demand, Effect, EventOf, Incarnation, ProcessState, Timer } from './state.ts';
 
-export function alive(children: Children): ChildName[] {
-  return [...children]
-    .filter(([, { is }]) => is !== 'waiting' && is !== 'down' && is !== 'ended' && is !== 'clearing')
-    .map(([name]) => name);
+/** What runs on demand has no work to finish, and the requests that wait for its next start wait for its exit as well. */
+const MAX_ON_DEMAND_STOP_MS = 5000;
+
+/** The children that have a process. */
+export function living(children: Children): ChildName[] {
+  return [...children].filter(([, { process }]) => isLiving(process)).map(([name]) => name);
 }
 
-/** The children after this end, and what to tell of it. byUs: we were killing. */
-export function endOf(
-  children: Children,
+function isLiving({ state }: ProcessState): boolean {
+  return !['pending', 'stopped', 'exited', 'cleaning-up'].includes(state);
+}
+
+export function withProcess<S extends { children: Children }>(state: S, name: ChildName, process: ProcessState): S {
+  return withChild(state, name, { process });
+}
+
+/** Changes nothing for a child that does not run on demand. */
+export function withDemand<S extends { children: Children }>(state: S, name: ChildName, change: Partial<Demand>): S {
+  const demand = state.children.get(name)?.demand ?? null;
+  return demand === null ? state : withChild(state, name, { demand: { ...demand, ...change } });
+}
+
+export function withChild<S extends { children: Children }>(state: S, name: ChildName, change: Partial<Child>): S {
+  const child = state.children.get(name);
+  if (child === undefined) return state;
+  return { ...state, children: new Map(state.children).set(name, { ...child, ...change }) };
+}
+
+/** The state after the exit of a child's process, and the log line. killedByUs: SIGKILL went to everything. */
+export function withExit<S extends { children: Children }>(
+  state: S,
   event: EventOf<'child-exited'>,
-  byUs = children.get(event.child)?.is === 'killed',
-): { children: Children; told: Effect } {
+  killedByUs = state.children.get(event.child)?.process.state === 'killing',
+): { state: S; startedAtMs: number; logged: Effect } {
   const { child, status, atMs } = event;
-  const startedAtMs = startedAt(children, event);
+  const startedAtMs = startOf(state.children, child) ?? atMs;
   return {
-    children: new Map(children).set(child, { is: 'ended', startedAtMs, status, byUs }),
-    told: { do: 'tell', fact: { fact: 'ended', child, status, afterMs: atMs - startedAtMs, byUs } },
+    state: withProcess(state, child, { state: 'exited', startedAtMs, status, killedByUs }),
+    startedAtMs,
+    logged: log({ event: 'exited', child, status, afterMs: atMs - startedAtMs, killedByUs }),
   };
 }
 
-export function startedAt(children: Children, { child, atMs }: EventOf<'child-exited'>): number {
-  const state = children.get(child);
-  return state !== undefined && 'startedAtMs' in state ? state.startedAtMs : atMs;
+export function startOf(children: Children, name: ChildName): number | null {
+  const process = children.get(name)?.process;
+  return process !== undefined && 'startedAtMs' in process ? process.startedAtMs : null;
 }
 
-export function starting(atMs: number): ChildState {
-  return { is: 'starting', startedAtMs: atMs };
+/** Whether the event is about an earlier process of the child than the present one. */
+export function isOutdated(children: Children, { child, startedAtMs }: Incarnation): boolean {
+  return startOf(children, child) !== startedAtMs;
 }
 
 export function specOf(plan: ServePlan, name: ChildName): ChildSpec | undefined {
   return plan.children.find((child) => child.name === name);
 }
 
-/** How long nobody wants a child before it is put to rest; null for one that does not run on demand. */
+/** How long a child without connections runs on, in milliseconds; null for one that does not run on demand. */
 export function idleMsOf(spec: ChildSpec | undefined): number | null {
-  const when = spec?.start;
-  return typeof when === 'object' && 'onDemand' in when ? when.onDemand.idleMs : null;
+  const start = spec?.start;
+  return typeof start === 'object' && 'onDemand' in start ? start.onDemand.idleMs : null;
 }
 
-/** What runs on demand has nothing to finish, and who waits for its next start waits for its end as well. */
-const REST_AT_MOST_MS = 5000;
-
-/** From the TERM of a child while the dyno runs on to its KILL, and from its end to the KILL of what outlived it. */
+/** From the SIGTERM of a child to its SIGKILL while the dyno runs on, and from its exit to the SIGKILL of what it left behind. */
 export function killAfterMs(plan: ServePlan, name: ChildName): number {
-  const ofStop = plan.stop.killAfterMs;
-  return idleMsOf(specOf(plan, name)) === null ? ofStop : Math.min(ofStop, REST_AT_MOST_MS);
+  const { killAfterMs: forDyno } = plan.stop;
+  return idleMsOf(specOf(plan, name)) === null ? forDyno : Math.min(forDyno, MAX_ON_DEMAND_STOP_MS);
 }
 
-/** A child that was not seen ready by then counts as up. Before its traps are set, USR1 and USR2 end puma, and TTIN and TSTP
- * stop sidekiq for good. */
-const BOOT_AT_MOST_MS = 60_000;
-
-/** A signal that is for a kind of child, not for the dyno. */
-export function handOn(children: Children, signal: HandedOnSignal, plan: ServePlan): Effect[] {
-  const takers = [...children]
-    .filter(([name, child]) => specOf(plan, name)?.forwards.includes(signal) === true && hears(child))
-    .map(([name]) => name);
-  return [{ do: 'hand-on', children: takers, signal }];
-}
-
-function hears({ is }: ChildState): boolean {
-  return is === 'up' || is === 'quiet';
-}
-
-/** Every start of a child. */
-export function start(child: ChildName, atMs: number): Effect[] {
+/** SIGTERM. A process that is stopped (SIGSTOP) handles it only once it continues. */
+export function terminate(child: ChildName): Effect[] {
   return [
-    { do: 'spawn', child },
-    { do: 'schedule', event: { type: 'boot-over', child, startedAtMs: atMs, atMs: atMs + BOOT_AT_MOST_MS } },
+    { type: 'signal', child, signal: 'SIGTERM' },
+    { type: 'signal', child, signal: 'SIGCONT' },
   ];
 }
 
-export function isStop(signal: StopSignal | HandedOnSignal): signal is StopSignal {
-  return signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP';
+/** A signal for one kind of child, not for the dyno. Before their handlers are set, USR1 and USR2 end puma, and TTIN and TSTP stop
+ * sidekiq for good: a child that still starts gets none. */
+export function forward(children: Children, signal: ForwardedSignal, plan: ServePlan): Effect {
+  const receivers = [...children]
+    .filter(([, { process }]) => process.state === 'ready' || process.state === 'quieting')
+    .map(([name]) => name)
+    .filter((name) => specOf(plan, name)?.forwards.includes(signal));
+  return { type: 'forward-signal', children: receivers, signal };
+}
+
+export function log(event: LogEvent): Effect {
+  return { type: 'log', event };
+}
+
+export function schedule(timer: Timer): Effect {
+  return { type: 'schedule', timer };
 }

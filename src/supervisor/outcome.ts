@@ -1,79 +1,78 @@
-import { describeDuration } from '../duration.ts';
 import { describeStatus, EXIT, toExitCode, type ExitStatus } from '../exit-status.ts';
-import type { Because } from '../facts.ts';
-import type { StopSignal } from '../host/host.ts';
+import type { StopSignal } from '../host.ts';
+import type { ExitReason } from '../log/events.ts';
 import type { ChildName } from '../plan/spec.ts';
-import { alive } from './children.ts';
-import { ONCE_MORE, type Cause, type ChildExited } from './cause.ts';
-import type { Phase } from './state.ts';
+import { describeDuration } from '../units.ts';
+import { living } from './children.ts';
+import type { Cause, ChildExited, Done } from './state.ts';
+import { thirdTime } from './stop.ts';
 
-type NotUp = Extract<Cause, { kind: 'not-back' | 'never-up' }>;
+/** The exit code of a dyno, and why: in words an admin understands, and as fields. */
+export type RunResult = { code: number; reason: string } & ExitReason;
 
-/** The end of a dyno: our exit code, and why, in words an admin understands and as fields. */
-export type Outcome = { code: number; reason: string } & Because;
-
-export function outcome(done: Phase<'done'>): Outcome {
+export function outcome(done: Done): RunResult {
   const { cause } = done;
   switch (cause.kind) {
     case 'signal':
-      return asked(done, cause.signal);
+      return stoppedBySignal(done, cause.signal);
     case 'child-exited':
-      return unasked(done, cause);
-    case 'not-back':
-      return notUp(done, cause, `was recycled and was not back ${describeDuration(cause.afterMs)} later`);
-    case 'never-up':
-      return notUp(done, cause, `was not ready after ${describeDuration(cause.afterMs)}, ${ONCE_MORE}`);
-    case 'memory':
-      return {
-        code: EXIT.memory,
-        reason: [`${cause.why}; stopped before that`, ...saidOfKilled(done)].join('; '),
-        cause: 'memory',
-      };
+      return stoppedByExit(done, cause);
+    case 'not-ready':
+      return notReady(done, cause);
+    case 'memory': {
+      const reason = [`${cause.reason}; stopped before that`, ...killedChildren(done)].join('; ');
+      return { code: EXIT.memory, reason, cause: 'memory' };
+    }
   }
 }
 
-function asked(done: Phase<'done'>, signal: StopSignal): Outcome {
+function stoppedBySignal(done: Done, signal: StopSignal): RunResult {
   const { ended } = done.leftovers;
-  const killed = saidOfKilled(done);
+  const killed = killedChildren(done);
   const quiet =
     ended.length === 0 ? 'everything ended by itself' : `the children ended by themselves, ${list(ended)} was ended`;
   const reason = [`asked to stop by ${signal}`, ...(killed.length > 0 ? killed : [quiet])].join('; ');
   return { code: killed.length > 0 ? EXIT.killed : EXIT.ok, reason, cause: 'signal', signal };
 }
 
-function notUp(done: Phase<'done'>, { kind, child, afterMs }: NotUp, said: string): Outcome {
-  const reason = [`${child} ${said}`, ...saidOfKilled(done)].join('; ');
-  return { code: EXIT.unasked, reason, cause: kind, child, afterMs };
+function notReady(done: Done, cause: Extract<Cause, { kind: 'not-ready' }>): RunResult {
+  const { child, afterMs, failedStarts } = cause;
+  const after = describeDuration(afterMs);
+  const what =
+    failedStarts > 0
+      ? `was not ready after ${after}${thirdTime(failedStarts)}`
+      : `was restarted and was not ready ${after} later`;
+  const reason = [`${child} ${what}`, ...killedChildren(done)].join('; ');
+  return { code: EXIT.unasked, reason, cause: 'not-ready', child, afterMs };
 }
 
-function unasked(done: Phase<'done'>, { child, status, startedAtMs, atMs, failures }: ChildExited): Outcome {
+function stoppedByExit(done: Done, { child, status, startedAtMs, atMs, failedStarts }: ChildExited): RunResult {
   const code = toExitCode(status) === 0 ? EXIT.unasked : toExitCode(status);
   const afterMs = atMs - startedAtMs;
-  const stopped = [...done.children].filter(
-    ([name, one]) => name !== child && one.is === 'ended' && !isKilled(one.status),
-  );
-  const started = stopped
-    .filter(([, one]) => one.is === 'ended' && one.status.kind !== 'not-started')
-    .map(([name]) => name);
+  const stopped = [...done.children].flatMap(([name, { process }]) => {
+    const exited = name !== child && process.state === 'exited' && !isKilled(process.status);
+    return exited && process.status.kind !== 'not-started' ? [name] : [];
+  });
   const when = status.kind === 'not-started' ? '' : ` ${describeDuration(afterMs)} after it started`;
   const parts = [
-    `${child} ${describeStatus(status)}${when}${failures > 0 ? `, ${ONCE_MORE}` : ''}`,
-    ...(started.length > 0 ? [`stopped ${list(started)}`] : []),
-    ...saidOfKilled(done, child),
+    `${child} ${describeStatus(status)}${when}${thirdTime(failedStarts)}`,
+    ...(stopped.length > 0 ? [`stopped ${list(stopped)}`] : []),
+    ...killedChildren(done, child),
   ];
   return { code, reason: parts.join('; '), cause: 'child-exited', child, status, afterMs };
 }
 
 /** What did not end by itself: killed by us, killed by anything else while it stopped, or still there. */
-function saidOfKilled({ children, leftovers }: Phase<'done'>, but: ChildName | null = null): string[] {
-  const killed = [...children].filter(
-    ([name, child]) => name !== but && child.is === 'ended' && isKilled(child.status),
-  );
-  const byUs = killed.filter(([, child]) => child.is === 'ended' && child.byUs).map(([name]) => name);
-  const byOthers = killed.map(([name]) => name).filter((name) => !byUs.includes(name));
-  const had = [...byUs, ...alive(children), ...leftovers.killed];
+function killedChildren({ children, leftovers }: Done, except: ChildName | null = null): string[] {
+  const killed = (byUs: boolean): ChildName[] =>
+    [...children].flatMap(([name, { process }]) => {
+      const isSuch = process.state === 'exited' && isKilled(process.status) && process.killedByUs === byUs;
+      return isSuch && name !== except ? [name] : [];
+    });
+  const byUs = [...killed(true), ...living(children), ...leftovers.killed];
+  const byOthers = killed(false);
   return [
-    ...(had.length > 0 ? [`${list(had)} had to be killed`] : []),
+    ...(byUs.length > 0 ? [`${list(byUs)} had to be killed`] : []),
     ...(byOthers.length > 0 ? [`${list(byOthers)} was killed by SIGKILL while stopping (out of memory?)`] : []),
   ];
 }

@@ -38,8 +38,8 @@ function web({ hasWorker, hasRouter, streaming }: Story): Environment {
 function memory(reach: Story['memory']): Environment {
   if (reach === 'off') return { SUPERVISE_MEMORY_GUARD: 'off' };
   return {
-    ...{ SUPERVISE_MEMORY_QUOTA: '100M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_RELIEVE_AT: '150' },
-    ...{ SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_SAVE_AT: reach === 'save' ? '151' : '900' },
+    ...{ SUPERVISE_MEMORY_QUOTA: '100M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_ACT_AT: '150' },
+    ...{ SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_EMERGENCY_AT: reach === 'save' ? '151' : '900' },
     SUPERVISE_RECYCLE_QUIET: '0.5',
   };
 }

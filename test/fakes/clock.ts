@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../src/host/host.ts';
+import type { Cancel, Clock } from '../../src/host.ts';
 
 /** A clock that stands still until it is told. */
 export class FakeClock implements Clock {

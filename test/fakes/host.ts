@@ -1,5 +1,5 @@
 import type { ExitStatus } from '../../src/exit-status.ts';
-import type { Cancel, Child, Host, Leftovers, Process, ProcessId } from '../../src/host/host.ts';
+import type { Cancel, Child, Host, Leftovers, Process, ProcessId, Request } from '../../src/host.ts';
 import { FakeClock } from './clock.ts';
 
 type Listener = Parameters<Host['onSignal']>[0];
@@ -16,7 +16,7 @@ export class FakeChild {
       pid,
       exited: new Promise((resolve) => (this.exit = resolve)),
       ready: new Promise((resolve) => (this.becomeReady = resolve)),
-      notWatched: null,
+      readinessUnknown: null,
       signal: (name) => void this.signals.push(name),
     };
   }
@@ -27,24 +27,25 @@ export class FakeHost implements Host {
   readonly children = new Map<string, FakeChild>();
   readonly listeners = new Set<Listener>();
   killedAll = 0;
-  /** Until when what is left may live, and when it has gone. */
-  readonly sweeps: number[] = [];
-  sweepEnds: Promise<void> = Promise.resolve();
+  /** Until when what is left may live; and the end of the reaping. */
+  readonly reapedAllUntilMs: number[] = [];
+  reapAllEnds: Promise<void> = Promise.resolve();
   readonly killedTrees: string[] = [];
-  readonly clearedTrees: string[] = [];
-  readonly sacrificed: number[] = [];
+  readonly reapedChildren: string[] = [];
+  readonly preferredForOomKill: number[] = [];
   readonly ended: [pid: number, killAfterMs: number | null][] = [];
-  /** Who waits for which child to be idle. */
+  /** By the name of the child that is to become idle. */
   readonly idle = new Map<string, () => void>();
-  looks = 0;
+  scans = 0;
   leftovers: Leftovers = { ended: [], killed: [] };
   #pid = 100;
+  #interrupts = 0;
 
   spawn({ name }: { name: string }): Child {
     return this.#start(name).child;
   }
 
-  run({ name }: { name: string }): Promise<Process> {
+  runCommand({ name }: { name: string }): Promise<Process> {
     return Promise.resolve(this.#start(name).child);
   }
 
@@ -53,11 +54,11 @@ export class FakeHost implements Host {
     return () => this.listeners.delete(listener);
   };
 
-  look(): void {
-    this.looks += 1;
+  scan(): void {
+    this.scans += 1;
   }
 
-  hears(): boolean {
+  canHandle(): boolean {
     return true;
   }
 
@@ -70,17 +71,17 @@ export class FakeHost implements Host {
     this.killedTrees.push(child);
   }
 
-  clearTree(child: string): Promise<Leftovers> {
-    this.clearedTrees.push(child);
+  reap(child: string): Promise<Leftovers> {
+    this.reapedChildren.push(child);
     return Promise.resolve(this.leftovers);
   }
 
-  end({ pid }: ProcessId, killAfterMs: number | null): void {
+  endProcess({ pid }: ProcessId, killAfterMs: number | null): void {
     this.ended.push([pid, killAfterMs]);
   }
 
-  sacrifice({ pid }: ProcessId): void {
-    this.sacrificed.push(pid);
+  preferForOomKill({ pid }: ProcessId): void {
+    this.preferredForOomKill.push(pid);
   }
 
   killAll(): string[] {
@@ -88,13 +89,16 @@ export class FakeHost implements Host {
     return [];
   }
 
-  sweep(untilMs: number): Promise<Leftovers> {
-    this.sweeps.push(untilMs);
-    return this.sweepEnds.then(() => this.leftovers);
+  reapAll(untilMs: number): Promise<Leftovers> {
+    this.reapedAllUntilMs.push(untilMs);
+    return this.reapAllEnds.then(() => this.leftovers);
   }
 
-  signal(name: Parameters<Listener>[0]): void {
-    for (const listener of this.listeners) listener(name);
+  /** As process/signals.ts gives them: the second SIGINT as such. */
+  signal(name: Exclude<Request, 'second-SIGINT'>): void {
+    if (name === 'SIGINT') this.#interrupts += 1;
+    const request = name === 'SIGINT' && this.#interrupts === 2 ? 'second-SIGINT' : name;
+    for (const listener of this.listeners) listener(request);
   }
 
   of(name: string): FakeChild {

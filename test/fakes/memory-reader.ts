@@ -1,4 +1,4 @@
-import type { Cancel, MemoryReader, MemoryReading, ProcessUse } from '../../src/host/host.ts';
+import type { Cancel, MemoryReader, MemoryReading, ProcessUse } from '../../src/host.ts';
 import type { FakeClock } from './clock.ts';
 
 /** A machine whose memory the test says, and which counts how often it was read. */
@@ -25,7 +25,7 @@ export class FakeReader implements MemoryReader {
     return { atMs: this.#clock.now(), exact, processes, ownBytes: 0, cgroupBytes, costMs: 1 };
   }
 
-  onShortage(listener: () => void): Cancel {
+  onPressure(listener: () => void): Cancel {
     this.#listener = listener;
     return () => (this.#listener = null);
   }

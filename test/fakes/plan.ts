@@ -11,7 +11,7 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
     kind,
     command: [name],
     env: {},
-    thrift: [],
+    tuning: [],
     start: 'at-once',
     ready: { by: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/', settleMs: 0 },
     forwards: kind === 'sidekiq' ? ['SIGTTIN'] : ['SIGUSR1', 'SIGUSR2'],
@@ -19,7 +19,7 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
     queues: null,
     databaseConnections: 5,
     redisConnections: 5,
-    memory: { expectedBytes: 100 * MB, oomScoreAdj: 0, workers: 0, recycle: kind === 'sidekiq' ? recycle : null },
+    memory: { expectedBytes: 100 * MB, oomScoreAdj: 0, workers: 0, restart: kind === 'sidekiq' ? recycle : null },
     socket: null,
     drainMs: null,
     ...more,
@@ -30,7 +30,7 @@ export function child(name: string, more: Partial<ChildSpec> = {}): ChildSpec {
 export function routedPuma(more: Partial<ChildSpec> = {}): ChildSpec {
   const puma = child('puma', { drainMs: 10_000, ...more });
   const how = { quiet: null, idleTitle: '', quietMs: 20_000, everyMs: null };
-  return { ...puma, memory: { ...puma.memory, recycle: how } };
+  return { ...puma, memory: { ...puma.memory, restart: how } };
 }
 
 /** A child that runs on demand. */

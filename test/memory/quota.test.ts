@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CgroupLimits, MemoryFacts } from '../../src/host/host.ts';
+import type { CgroupLimits, MemoryFacts } from '../../src/host.ts';
 import { findQuota } from '../../src/memory/quota.ts';
 
 const MB = 2 ** 20;

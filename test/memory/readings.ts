@@ -1,5 +1,5 @@
-import type { MemoryReading, ProcessUse } from '../../src/host/host.ts';
-import type { Limits } from '../../src/memory/memory.ts';
+import type { MemoryReading, ProcessUse } from '../../src/host.ts';
+import type { Limits } from '../../src/memory/policy-state.ts';
 import { child, MB } from '../fakes/plan.ts';
 
 /** A quota of 512 MB as on Heroku's common runtime. */
@@ -11,7 +11,7 @@ export function limitsOf(megabytes: number): Limits {
   const at = (percent: number): number => (percent * megabytes * MB) / 100;
   return {
     bytes: megabytes * MB,
-    thresholds: { warn: at(100), rearm: at(90), relieve: at(150), save: at(185), kill: at(200) },
+    thresholds: { warn: at(100), rearm: at(90), act: at(150), emergency: at(185), kill: at(200) },
   };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
 import { budgetWarnings, totalConnections } from '../../src/plan/budget.ts';
-import type { Environment } from '../../src/plan/settings.ts';
+import type { Environment } from '../../src/config/settings.ts';
 import { checkout, child, quota, serving, warningsOf } from './checkout.ts';
 
 /** Connections of each child of a dyno. */

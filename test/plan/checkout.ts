@@ -1,8 +1,8 @@
 import type { Role } from '../../src/cli.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { Place, Quota } from '../../src/plan/place.ts';
+import type { Machine, Quota } from '../../src/plan/machine.ts';
 import { makePlan } from '../../src/plan/plan.ts';
-import type { Environment } from '../../src/plan/settings.ts';
+import { readSettings, type Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, Plan } from '../../src/plan/spec.ts';
 
 type ServePlan = Extract<Plan, { kind: 'serve' }>;
@@ -46,7 +46,7 @@ const ENOUGH = { SUPERVISE_DB_CONNECTIONS: '1000', SUPERVISE_REDIS_CONNECTIONS: 
 const OPEN_FILES = { limit: 1_048_576, open: 20 };
 
 /** A Mastodon checkout at /app, in a dyno with room for anything. */
-export function checkout(changes: Partial<Place> = {}): Place {
+export function checkout(changes: Partial<Machine> = {}): Machine {
   const has = { 'config/puma.rb': true, 'config/environment.rb': true, streaming: true };
   const rest = {
     runId: 'run',
@@ -60,14 +60,14 @@ export function checkout(changes: Partial<Place> = {}): Place {
 }
 
 /** A folder that has nothing to do with Mastodon. */
-export function elsewhere(): Place {
+export function elsewhere(): Machine {
   const has = { 'config/puma.rb': false, 'config/environment.rb': false, streaming: false };
   return checkout({ folder: '/home/me', has, sidekiqYml: null });
 }
 
 /** The plan of a role that runs children. */
 export function serving(role: Role, env: Environment, place = checkout()): ServePlan {
-  const plan = makePlan(role, env, place);
+  const plan = planFor(role, env, place);
   if (plan.kind !== 'serve') throw new Error(`${role} runs no children but is "${plan.kind}"`);
   return plan;
 }
@@ -81,7 +81,7 @@ export function child(plan: ServePlan, name: string): ChildSpec {
 /** What is wrong, as an admin is told; nothing when there is a plan. */
 export function problemsOf(role: Role, env: Environment, place = checkout()): readonly string[] {
   try {
-    makePlan(role, env, place);
+    planFor(role, env, place);
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
@@ -91,5 +91,10 @@ export function problemsOf(role: Role, env: Environment, place = checkout()): re
 
 /** With connections enough for anything, unless `env` says else. */
 export function warningsOf(role: Role, env: Environment, place = checkout()): readonly string[] {
-  return makePlan(role, { ...ENOUGH, ...env }, place).warnings;
+  return planFor(role, { ...ENOUGH, ...env }, place).warnings;
+}
+
+/** The plan of this environment. */
+export function planFor(role: Role, env: Environment, machine: Machine): Plan {
+  return makePlan(role, readSettings(env), machine);
 }

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { makePlan } from '../../src/plan/plan.ts';
-import type { Environment } from '../../src/plan/settings.ts';
+import type { Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, Readiness } from '../../src/plan/spec.ts';
-import { checkout, child, serving, warningsOf } from './checkout.ts';
+import { checkout, child, serving, warningsOf, planFor } from './checkout.ts';
 
 /** A dyno in which we set nothing: where memory is not known, and the allocator is chosen. */
 const place = checkout({ quota: null });
@@ -26,12 +25,12 @@ describe('puma', () => {
       start: 'at-once',
       ready: { by: 'http', at: { host: '127.0.0.1', port: 3000 }, path: '/health', settleMs: 0 },
       forwards: ['SIGUSR1', 'SIGUSR2'],
-      thrift: [],
+      tuning: [],
       threads: 5,
       queues: null,
       databaseConnections: 10,
       redisConnections: 30,
-      memory: { expectedBytes: 362 * MB, oomScoreAdj: 100, workers: 2, recycle: null },
+      memory: { expectedBytes: 362 * MB, oomScoreAdj: 100, workers: 2, restart: null },
     });
   });
 
@@ -61,12 +60,12 @@ describe('streaming', () => {
       start: 'at-once',
       ready: { by: 'http', at: { host: '127.0.0.1', port: 4000 }, path: '/api/v1/streaming/health', settleMs: 500 },
       forwards: [],
-      thrift: [],
+      tuning: [],
       threads: null,
       queues: null,
       databaseConnections: 10,
       redisConnections: 2,
-      memory: { expectedBytes: 123 * MB, oomScoreAdj: 200, workers: 0, recycle: null },
+      memory: { expectedBytes: 123 * MB, oomScoreAdj: 200, workers: 0, restart: null },
     });
   });
 
@@ -124,14 +123,14 @@ describe('sidekiq', () => {
       forwards: ['SIGTTIN'],
       threads: 5,
       queues: ['default*8', 'push*6', 'ingress*4', 'mailers*2', 'pull', 'scheduler', 'fasp'].map(queue),
-      thrift: [],
+      tuning: [],
       databaseConnections: 5,
       redisConnections: 16,
       memory: {
         expectedBytes: 357 * MB,
         oomScoreAdj: 300,
         workers: 0,
-        recycle: { quiet: 'SIGTSTP', idleTitle: expect.any(String) as string, quietMs: 60_000, everyMs: null },
+        restart: { quiet: 'SIGTSTP', idleTitle: expect.any(String) as string, quietMs: 60_000, everyMs: null },
       },
     });
   });
@@ -220,7 +219,7 @@ describe('sidekiq', () => {
 
 describe('release', () => {
   test('migrates, then clears the cache, without a port', () => {
-    expect(makePlan('release', { PORT: '5006', ...CHOSEN }, checkout())).toEqual({
+    expect(planFor('release', { PORT: '5006', ...CHOSEN }, checkout())).toEqual({
       kind: 'release',
       role: 'release',
       steps: [
@@ -232,14 +231,14 @@ describe('release', () => {
         },
       ],
       stop: { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 },
-      thrift: [],
+      tuning: [],
       warnings: [],
     });
   });
 
   test('with commands of its own', () => {
     const env = { MIGRATE_COMMAND: 'rake "db:migrate[1 2]"', AFTER_MIGRATE_COMMAND: 'true' };
-    expect(makePlan('release', env, checkout())).toMatchObject({
+    expect(planFor('release', env, checkout())).toMatchObject({
       steps: [{ command: ['rake', 'db:migrate[1 2]'] }, { command: ['true'] }],
     });
   });

@@ -2,16 +2,15 @@ import { budgetWarnings } from '../../src/plan/budget.ts';
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
 import { describePlan, planAsData } from '../../src/plan/describe.ts';
-import { makePlan } from '../../src/plan/plan.ts';
-import type { Environment } from '../../src/plan/settings.ts';
-import { checkout, quota, serving } from './checkout.ts';
+import type { Environment } from '../../src/config/settings.ts';
+import { checkout, quota, serving, planFor } from './checkout.ts';
 
 function told(role: Role, env: Environment, place = checkout()): string {
-  return describePlan(makePlan(role, env, place));
+  return describePlan(planFor(role, env, place));
 }
 
 function data(role: Role, env: Environment): unknown {
-  return planAsData(makePlan(role, env, checkout()));
+  return planAsData(planFor(role, env, checkout()));
 }
 
 describe('describePlan', () => {
@@ -374,7 +373,7 @@ describe('planAsData', () => {
     expect(data('web', env)).toMatchObject({
       budget: { memory: { quotaBytes: 2.5 * 2 ** 30 }, database: { most: 12, overlap: 24, limit: 20 } },
       memory: { guard: 'on', source: 'web.1' },
-      children: [{ thrift: expect.arrayContaining([expect.objectContaining({ value: '2' })]) as unknown }, {}],
+      children: [{ tuning: expect.arrayContaining([expect.objectContaining({ value: '2' })]) as unknown }, {}],
     });
   });
 
@@ -400,7 +399,7 @@ describe('planAsData', () => {
   });
 
   test('release and nothing: the plan', () => {
-    expect(data('release', {})).toEqual(makePlan('release', {}, checkout()));
+    expect(data('release', {})).toEqual(planFor('release', {}, checkout()));
     expect(data('release', { RUN_STREAMING: 'true' })).toEqual({
       kind: 'nothing',
       role: 'release',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli.ts';
-import { readSettings, SETTINGS } from '../../src/plan/settings.ts';
+import { readSettings, SETTINGS } from '../../src/config/settings.ts';
 import { warningsOf } from './checkout.ts';
 
 type AppJson = {
@@ -76,7 +76,7 @@ describe('app.json', () => {
     expect(lines).toEqual(types.map((type) => `${type}: mstdn-supervise ${type}`));
     expect(types).toEqual(['web', 'worker', 'release']);
     expect(types.map((type) => parseCommandLine([type]))).toEqual(
-      types.map((role) => ({ verb: 'run', role, envFile: null })),
+      types.map((role) => ({ kind: 'run', role, envFile: null })),
     );
     expect(types).toEqual(expect.arrayContaining(Object.keys(appJson().formation)));
   });

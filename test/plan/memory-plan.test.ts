@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Environment } from '../../src/plan/settings.ts';
-import type { ChildSpec, Recycle } from '../../src/plan/spec.ts';
-import { checkout, quota, serving, warningsOf } from './checkout.ts';
+import { type Environment, readSettings } from '../../src/config/settings.ts';
+import { thresholdsOf } from '../../src/plan/memory-plan.ts';
+import type { ChildSpec, RestartMethod } from '../../src/plan/spec.ts';
+import { checkout, problemsOf, quota, serving, warningsOf } from './checkout.ts';
 
 const small = checkout({ quota: quota('512M') });
 const unknown = checkout({ quota: null });
@@ -46,20 +47,20 @@ test.each<[Environment, number | null, string]>([
 });
 
 describe('recycling', () => {
-  function recycles(env: Environment, jitter = 0.5): (Recycle | null)[] {
-    return serving('worker', env, checkout({ jitter })).children.map(({ memory }: ChildSpec) => memory.recycle);
+  function recycles(env: Environment, jitter = 0.5): (RestartMethod | null)[] {
+    return serving('worker', env, checkout({ jitter })).children.map(({ memory }: ChildSpec) => memory.restart);
   }
 
   test('is for sidekiq alone', () => {
     const kinds = serving('web', { RUN_WORKER: 'true' }).children.map(({ kind, memory }) => [
       kind,
-      memory.recycle !== null,
+      memory.restart !== null,
     ]);
     expect(kinds).toEqual([
       ['puma', false],
       ['sidekiq', true],
     ]);
-    expect(serving('web', { RUN_STREAMING: 'true' }).children[0]?.memory.recycle).toBeNull();
+    expect(serving('web', { RUN_STREAMING: 'true' }).children[0]?.memory.restart).toBeNull();
   });
 
   test('the kernel takes sidekiq first, puma last', () => {
@@ -104,5 +105,104 @@ describe('recycling', () => {
     ['', false],
   ])('%j: quiet and idle is %s', (title, idle) => {
     expect(new RegExp(recycles({})[0]?.idleTitle ?? '').test(title)).toBe(idle);
+  });
+});
+
+/** In per cent of the quota: warn, rearm, relieve, save, kill. */
+function percents(env: Environment, killsAtPercent = 200): number[] {
+  const of = quota('512M', killsAtPercent);
+  const { thresholds, problems } = thresholdsOf(readSettings(env).settings, of);
+  expect(problems).toEqual([]);
+  const { warn, rearm, act: relieve, emergency: save, kill } = thresholds;
+  return [warn, rearm, relieve, save, kill].map((bytes) => Math.round((bytes / of.bytes) * 1000) / 10);
+}
+
+function problems(env: Environment, killsAtPercent = 200): string[] {
+  return thresholdsOf(readSettings(env).settings, quota('512M', killsAtPercent)).problems;
+}
+
+describe('defaults follow from where the platform kills', () => {
+  test.each([
+    [200, [100, 90, 150, 185, 200]],
+    [100, [80, 70, 88, 95, 100]],
+    [120, [84, 74, 100.4, 113, 120]],
+    [150, [90, 80, 119, 140, 150]],
+    [400, [140, 130, 274, 365, 400]],
+    [50, [40, 30, 44, 47.5, 50]],
+  ])('at %i %%', (kill, expected) => {
+    expect(percents({}, kill)).toEqual(expected);
+    expect(percents({ SUPERVISE_MEMORY_KILLS_AT: `${kill}` })).toEqual(expected);
+  });
+
+  test('none contradicts itself', () => {
+    const all = Array.from({ length: 951 }, (_, more) => problems({}, 50 + more));
+    expect(all.flat()).toEqual([]);
+  });
+});
+
+test.each<[Environment, number[]]>([
+  [{ SUPERVISE_MEMORY_WARN_AT: '90' }, [90, 80, 150, 185, 200]],
+  [{ SUPERVISE_MEMORY_WARN_AT: '5' }, [5, 0, 150, 185, 200]],
+  [{ SUPERVISE_MEMORY_ACT_AT: '110' }, [100, 90, 110, 185, 200]],
+  [{ SUPERVISE_MEMORY_EMERGENCY_AT: '199' }, [100, 90, 150, 199, 200]],
+  [{ SUPERVISE_MEMORY_KILLS_AT: '100', SUPERVISE_MEMORY_EMERGENCY_AT: '99' }, [80, 70, 88, 99, 100]],
+  [
+    { SUPERVISE_MEMORY_WARN_AT: '1', SUPERVISE_MEMORY_ACT_AT: '2', SUPERVISE_MEMORY_EMERGENCY_AT: '3' },
+    [1, 0, 2, 3, 200],
+  ],
+])('what is set wins: %o', (env, expected) => {
+  expect(percents(env)).toEqual(expected);
+});
+
+test('are bytes', () => {
+  const { thresholds } = thresholdsOf(readSettings({}).settings, quota('512M', 100));
+  expect(thresholds).toEqual({
+    warn: 429_496_730,
+    rearm: 375_809_638,
+    act: 472_446_403,
+    emergency: 510_027_366,
+    kill: 536_870_912,
+  });
+});
+
+describe('contradictions', () => {
+  const [WARN, ACT, EMERGENCY, KILLS] = ['WARN', 'ACT', 'EMERGENCY', 'KILLS'].map(
+    (one) => `SUPERVISE_MEMORY_${one}_AT`,
+  ) as [string, string, string, string];
+
+  test.each<[Environment, number, string[]]>([
+    [{ [WARN]: '160' }, 200, [`${WARN}=160: expected less than ${ACT}=150 (its default here)`]],
+    [{ [WARN]: '150' }, 200, [`${WARN}=150: expected less than ${ACT}=150 (its default here)`]],
+    [{ [ACT]: '100' }, 200, [`${WARN}=100 (its default here): expected less than ${ACT}=100`]],
+    [{ [ACT]: '190' }, 200, [`${ACT}=190: expected less than ${EMERGENCY}=185 (its default here)`]],
+    [{ [EMERGENCY]: '200' }, 200, [`${EMERGENCY}=200: expected less than ${KILLS}=200 (its default here)`]],
+    [{ [EMERGENCY]: '185' }, 100, [`${EMERGENCY}=185: expected less than ${KILLS}=100 (its default here)`]],
+    [{ [EMERGENCY]: '100', [KILLS]: '100' }, 200, [`${EMERGENCY}=100: expected less than ${KILLS}=100`]],
+    [
+      { [WARN]: '90', [ACT]: '80', [EMERGENCY]: '70', [KILLS]: '60' },
+      200,
+      [
+        `${WARN}=90: expected less than ${ACT}=80`,
+        `${ACT}=80: expected less than ${EMERGENCY}=70`,
+        `${EMERGENCY}=70: expected less than ${KILLS}=60`,
+      ],
+    ],
+    [{ [ACT]: '100' }, 120, []],
+    [{ [ACT]: '113' }, 120, [`${ACT}=113: expected less than ${EMERGENCY}=113 (its default here)`]],
+  ])('%o where the platform kills at %i %%', (env, kill, expected) => {
+    expect(problems(env, kill)).toEqual(expected);
+  });
+
+  test('are problems of the plan, all at once, for a dyno that is watched', () => {
+    const place = checkout({ quota: quota('512M') });
+    const env = { MAX_THREADS: 'many', [WARN]: '160', [EMERGENCY]: '300' };
+    expect(problemsOf('web', env, place)).toEqual([
+      'MAX_THREADS="many": expected a whole number from 1 to 999',
+      `${WARN}=160: expected less than ${ACT}=150 (its default here)`,
+      `${EMERGENCY}=300: expected less than ${KILLS}=200 (its default here)`,
+    ]);
+    expect(problemsOf('web', { [WARN]: '160' }, checkout({ quota: null }))).toEqual([]);
+    expect(problemsOf('release', { [WARN]: '160' }, place)).toEqual([]);
+    expect(serving('web', {}, place).memory.quota).toMatchObject(quota('512M'));
   });
 });

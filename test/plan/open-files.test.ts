@@ -15,12 +15,12 @@ describe('the limit of open files', () => {
     [64, 11],
     [45, 3],
   ])('of %s leaves the router %s connections', (limit, most) => {
-    expect(serving('web', INLINE, at(limit)).router?.mostConnections).toBe(most);
+    expect(serving('web', INLINE, at(limit)).router?.maxConnections).toBe(most);
   });
 
   test('that is not known is taken for 256, without a warning', () => {
     const place = checkout({ openFiles: null });
-    expect(serving('web', INLINE, place).router?.mostConnections).toBe(102);
+    expect(serving('web', INLINE, place).router?.maxConnections).toBe(102);
     expect(warningsOf('web', INLINE, place)).toEqual([]);
   });
 
@@ -51,7 +51,7 @@ describe('the limit of open files', () => {
 
   test('a plan that is not refused has at least one connection, and more with each two or three descriptors', () => {
     const limits = Array.from({ length: 200 }, (_, index) => 39 + index);
-    const most = limits.map((limit) => serving('web', INLINE, at(limit)).router?.mostConnections ?? 0);
+    const most = limits.map((limit) => serving('web', INLINE, at(limit)).router?.maxConnections ?? 0);
     expect(most[0]).toBe(1);
     most.slice(1).forEach((count, index) => expect([0, 1]).toContain(count - (most[index] ?? 0)));
   });

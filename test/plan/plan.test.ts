@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
 import { ConfigError } from '../../src/errors.ts';
-import { makePlan } from '../../src/plan/plan.ts';
-import type { Environment } from '../../src/plan/settings.ts';
+import type { Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, Plan } from '../../src/plan/spec.ts';
-import { checkout, child, elsewhere, problemsOf, serving } from './checkout.ts';
+import { checkout, child, elsewhere, problemsOf, serving, planFor } from './checkout.ts';
 
 type Runs = Record<Role, string>;
 
@@ -32,7 +31,7 @@ describe.each(COMBINATIONS)('RUN_STREAMING %s, RUN_WORKER %s, RUN_SCHEDULE %s', 
   const environments = spellings(streaming, worker, schedule);
 
   test.each<Role>(['web', 'worker', 'release'])('%s, in every spelling of the three', (role) => {
-    const found = new Set(environments.map((env) => shape(makePlan(role, env, checkout()))));
+    const found = new Set(environments.map((env) => shape(planFor(role, env, checkout()))));
     expect([...found]).toEqual([runs[role]]);
   });
 });
@@ -77,7 +76,7 @@ describe('start and stop', () => {
   ])('%o: what is left is killed 1.5 s before the platform would', (env, budgetMs, killAfterMs, leaveAfterMs) => {
     const stop = { budgetMs, killAfterMs, leaveAfterMs };
     expect(serving('web', env).stop).toEqual(stop);
-    expect(makePlan('release', env, checkout())).toMatchObject({ stop });
+    expect(planFor('release', env, checkout())).toMatchObject({ stop });
   });
 });
 
@@ -94,7 +93,7 @@ describe('what is wrong', () => {
   });
 
   test('is an error with a code of its own and one line for each problem', () => {
-    const plan = (): Plan => makePlan('web', { PORT: 'x', DB_POOL: 'y' }, checkout());
+    const plan = (): Plan => planFor('web', { PORT: 'x', DB_POOL: 'y' }, checkout());
     expect(plan).toThrow(ConfigError);
     expect(plan).toThrow(expect.objectContaining({ code: 'SUPERVISE_CONFIG' }));
     expect(plan).toThrow(/^DB_POOL="y": .*\nPORT="x": .*$|^PORT="x": .*\nDB_POOL="y": .*$/);

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
-import { makePlan } from '../../src/plan/plan.ts';
-import type { Environment } from '../../src/plan/settings.ts';
+import type { Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, RouterPlan } from '../../src/plan/spec.ts';
-import { checkout, child, elsewhere, problemsOf, serving, warningsOf } from './checkout.ts';
+import { checkout, child, elsewhere, problemsOf, serving, warningsOf, planFor } from './checkout.ts';
 
 const PUMA = { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false, keeps: 10 };
 const STREAMING = { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: false, keeps: 0 };
@@ -44,19 +43,19 @@ describe('who has a router', () => {
     ],
   ])('web with %o', (env, expected) => {
     expect(router(env)).toEqual(
-      expected && { port: 3000, bind: null, folder: '/tmp/run', mostConnections: 10_000, ...expected },
+      expected && { port: 3000, bind: null, folder: '/tmp/run', maxConnections: 10_000, ...expected },
     );
   });
 
   test.each(WITH_A_ROUTER)('a worker never, with %o: its plan is the same', (env) => {
     const socket = { SOCKET: '/tmp/puma.sock', SUPERVISE_STREAMING_IDLE: '5m' };
-    expect(makePlan('worker', { ...env, ...socket }, checkout())).toEqual(makePlan('worker', {}, checkout()));
+    expect(planFor('worker', { ...env, ...socket }, checkout())).toEqual(planFor('worker', {}, checkout()));
     expect(serving('worker', env).router).toBeNull();
   });
 
   test.each(WITH_A_ROUTER)('release migrates with %o: this is the main app', (env) => {
     const socket = { SOCKET: '/tmp/puma.sock', SUPERVISE_STREAMING_IDLE: '5m' };
-    expect(makePlan('release', { ...env, ...socket }, checkout())).toEqual(makePlan('release', {}, checkout()));
+    expect(planFor('release', { ...env, ...socket }, checkout())).toEqual(planFor('release', {}, checkout()));
   });
 
   test('a plan without one is as it was', () => {
@@ -233,14 +232,14 @@ test('a time for what does not run on demand does nothing, and a web dyno says s
   expect(warningsOf('web', { SUPERVISE_STREAMING_IDLE: '' })).toEqual([]);
 });
 
-describe('puma can be recycled', () => {
+describe('puma can be restarted', () => {
   test.each<[Environment, boolean]>([
     [{ WEB_CONCURRENCY: '0' }, false],
     [{ WEB_CONCURRENCY: '0', ...BEFORE_PUMA }, true],
     [{ WEB_CONCURRENCY: '0', ...WANTED }, true],
     [{ WEB_CONCURRENCY: '1', ...WANTED }, false],
   ])('with %o: %s', (env, isSo) => {
-    const recycle = { quiet: null, idleTitle: '', quietMs: 9500, everyMs: null };
-    expect(child(serving('web', env), 'puma').memory.recycle).toEqual(isSo ? recycle : null);
+    const restart = { quiet: null, idleTitle: '', quietMs: 9500, everyMs: null };
+    expect(child(serving('web', env), 'puma').memory.restart).toEqual(isSo ? restart : null);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
 import { nodes } from '../harness/nodes.ts';
 import { environment } from '../harness/processes.ts';
-import { facts, startWeb, tiny } from './tiny.ts';
+import { events, startWeb, tiny } from './tiny.ts';
 
 const bare = { PUMA_COMMAND: 'sleep 1000', SIDEKIQ_COMMAND: 'sleep 1001', RUN_WORKER: 'true' };
 
@@ -46,7 +46,7 @@ describe('--env-file', () => {
     expect(environment(Number(pid))).toContain('FROM_FILE=a b');
     dyno.signal('SIGTERM');
     await dyno.exited;
-    expect(facts(dyno).find(({ fact }) => fact === 'started')?.command).toEqual(expect.arrayContaining(['-c', '7']));
+    expect(events(dyno).find(({ event }) => event === 'started')?.command).toEqual(expect.arrayContaining(['-c', '7']));
   });
 
   test('that is not there is said', async () => {

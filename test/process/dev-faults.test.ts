@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findCommand } from '../../src/host/find-command.ts';
+import { findCommand } from '../../src/process/find-command.ts';
 import { binary, startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { freePort } from '../simulator/free-port.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { alive } from '../harness/processes.ts';
-import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
+import { bothUp, events, lastLine, startWeb, tiny } from './tiny.ts';
 
 test.each([
   ['follow', 0, 'was ended'],
@@ -12,8 +12,8 @@ test.each([
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code, signal: null });
   expect(alive(Number(daemon))).toBe(false);
-  const named = facts(dyno).find(
-    ({ fact, process }) => fact === 'leftover' && String(process).includes(`pid ${daemon}`),
+  const named = events(dyno).find(
+    ({ event, process }) => event === 'leftover' && String(process).includes(`pid ${daemon}`),
   );
   expect(named?.msg).toContain(said);
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { nodes } from '../harness/nodes.ts';
 import { eventually } from '../harness/eventually.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { bothUp, facts, lastLine, startWeb, tiny } from './tiny.ts';
+import { bothUp, events, lastLine, startWeb, tiny } from './tiny.ts';
 import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
 
 describe.each(nodes)('on node $major', ({ path: node }) => {
@@ -49,7 +49,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     dyno.signal('SIGTERM');
     dyno.signal('SIGINT');
     await dyno.says(/sidekiq SIGTERM/);
-    await eventually(() => expect(facts(dyno).at(-1)?.fact).toBe('stopping')); // the child may be first to say so
+    await eventually(() => expect(events(dyno).at(-1)?.event).toBe('stopping')); // the child may be first to say so
     await eventually(() => {
       if (dyno.child.exitCode === null) dyno.signal('SIGINT'); // copies of the first one, until 0.5 s are over
       expect(dyno.child.exitCode).toBe(137);
@@ -113,21 +113,21 @@ test('each fact is a line of JSON with its fields', async () => {
   await dyno.says(/sidekiq is ready/);
   dyno.signal('SIGTERM');
   await dyno.exited;
-  expect(facts(dyno).map(({ fact, child }) => [fact, child])).toEqual(
+  expect(events(dyno).map(({ event, child }) => [event, child])).toEqual(
     expect.arrayContaining([
       ['plan', undefined],
       ['started', 'puma'],
       ['started', 'sidekiq'],
       ['ready', 'sidekiq'],
       ['stopping', undefined],
-      ['ended', 'puma'],
-      ['ended', 'sidekiq'],
+      ['exited', 'puma'],
+      ['exited', 'sidekiq'],
       ['outcome', undefined],
     ]),
   );
-  const ended = facts(dyno).find(({ fact, child }) => fact === 'ended' && child === 'puma');
+  const ended = events(dyno).find(({ event, child }) => event === 'exited' && child === 'puma');
   expect(ended).toMatchObject({ level: 'info', status: { kind: 'exited', code: 0 } });
-  expect(facts(dyno).at(-1)).toMatchObject({ fact: 'outcome', code: 0 });
+  expect(events(dyno).at(-1)).toMatchObject({ event: 'outcome', code: 0 });
 });
 
 test('TTIN goes to sidekiq, USR2 to puma', async () => {
@@ -184,7 +184,7 @@ test('USR2 to a puma that is not ready yet is not handed on', async () => {
   const dyno = startWeb('', '', { env: { RUN_WORKER: '' } });
   await dyno.says(/puma up/);
   dyno.signal('SIGUSR2');
-  await dyno.says(/SIGUSR2 is for nobody here/);
+  await dyno.says(/no process accepts SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
 });
@@ -197,10 +197,10 @@ test('USR2 is not handed on to who would die of it, as a puma that is just start
   const dyno = startWeb('', '', { env });
   await dyno.says(/puma is ready/);
   dyno.signal('SIGUSR2');
-  await dyno.says(/SIGUSR2 is for nobody here|puma was ended by SIGUSR2/);
+  await dyno.says(/no process accepts SIGUSR2|puma was ended by SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
-  expect(dyno.output).toMatch(/SIGUSR2 is for nobody here/);
+  expect(dyno.output).toMatch(/no process accepts SIGUSR2/);
 });
 
 /** A puma that starts itself anew on USR1, and then shows for good how Ruby begins: no title, and for USR2 a handler that dies of it. */
@@ -220,18 +220,18 @@ test('USR2 is not handed on to a puma that has shown a title and shows none now,
   dyno.signal('SIGUSR1');
   await dyno.says(/^anew$/m);
   dyno.signal('SIGUSR2');
-  await dyno.says(/SIGUSR2 is for nobody here|puma was ended by SIGUSR2/);
+  await dyno.says(/no process accepts SIGUSR2|puma was ended by SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
-  expect(dyno.output).toMatch(/SIGUSR2 is for nobody here/);
+  expect(dyno.output).toMatch(/no process accepts SIGUSR2/);
 });
 
 test('sidekiq waits for puma to answer', async () => {
   const port = await freePort();
   const dyno = startWeb(`listen=${port}`, 'ready', { env: { SUPERVISE_START_TIMEOUT: '', PORT: `${port}` } });
   await dyno.says(/sidekiq is ready/);
-  const order = facts(dyno).filter(({ fact }) => fact === 'ready' || fact === 'started');
-  expect(order.map(({ fact, child }) => `${String(child)} ${String(fact)}`)).toEqual([
+  const order = events(dyno).filter(({ event }) => event === 'ready' || event === 'started');
+  expect(order.map(({ event, child }) => `${String(child)} ${String(event)}`)).toEqual([
     'puma started',
     'puma ready',
     'sidekiq started',

@@ -6,13 +6,13 @@ import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
 import { alive } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { facts, lastLine, startWeb, tiny } from './tiny.ts';
+import { events, lastLine, startWeb, tiny } from './tiny.ts';
 
 /** Far from any platform's kill, so that only what is tested is reached. */
-const MARKS = { SUPERVISE_MEMORY_QUOTA: '200M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_RELIEVE_AT: '150' };
-const RELIEVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_SAVE_AT: '900' };
+const MARKS = { SUPERVISE_MEMORY_QUOTA: '200M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_ACT_AT: '150' };
+const RELIEVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_EMERGENCY_AT: '900' };
 /** Relieve and save lie close together. */
-const SAVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_SAVE_AT: '151' };
+const SAVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_EMERGENCY_AT: '151' };
 
 /** A dyno of tiny children, both ready, with a guard that has seen it at rest. */
 async function startGuarded(puma: string, sidekiq: string, env: Record<string, string>, more: DynoOptions = {}) {
@@ -28,8 +28,8 @@ async function pidOf(dyno: Dyno, child: string): Promise<number> {
   return Number((await dyno.says(new RegExp(`[^]*${child} up (\\d+)`)))[1]); // of its last start
 }
 
-function told(dyno: Dyno, fact: string): Record<string, unknown>[] {
-  return facts(dyno).filter((one) => one.fact === fact);
+function logged(dyno: Dyno, event: string): Record<string, unknown>[] {
+  return events(dyno).filter((line) => line.event === event);
 }
 
 /** All at once, as far as the guard can see: on a slow machine it would see each step. */
@@ -52,8 +52,8 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     process.kill(sidekiq, 'SIGUSR2');
     await dyno.says(/helper ended SIGTERM/);
     await stopped(dyno);
-    expect(told(dyno, 'ending').map(({ level, msg }) => [level, String(msg).replace(/\d+/g, 'N')])).toEqual([
-      ['warn', 'memory at N % of N MB, and perl in the tree of sidekiq holds N MB; ending perl (pid N)'],
+    expect(logged(dyno, 'terminating').map(({ level, msg }) => [level, String(msg).replace(/\d+/g, 'N')])).toEqual([
+      ['warn', 'memory at N % of N MB, and perl (started by sidekiq) holds N MB; ending perl (pid N)'],
     ]);
   });
 
@@ -63,13 +63,13 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     await dyno.says(/sidekiq SIGTSTP[^]*sidekiq SIGTERM[^]*sidekiq up/);
     await dyno.says(/(sidekiq is ready[^]*){2}/);
     expect(dyno.output).not.toMatch(/puma SIG/);
-    const story = facts(dyno).filter(({ child }) => child === 'sidekiq');
-    expect(story.map(({ fact }) => fact)).toEqual([
+    const story = events(dyno).filter(({ child }) => child === 'sidekiq');
+    expect(story.map(({ event }) => event)).toEqual([
       'started',
       'ready',
-      'recycling',
+      'graceful-restart',
       'restarting',
-      'ended',
+      'exited',
       'started',
       'ready',
     ]);
@@ -77,15 +77,15 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
   });
 });
 
-test('a worker of a puma cluster that grows gets its TERM, drains, and its master boots another', async () => {
+test('a worker of a puma cluster that grows gets its TERM, drains, and its master starts another', async () => {
   const { dyno, puma } = await startGuarded('worker=300', '', { ...RELIEVE, WEB_CONCURRENCY: '1' });
   const worker = Number((await dyno.says(/worker up (\d+)/))[1]);
   process.kill(worker, 'SIGUSR2');
   await dyno.says(/worker ended 0[^]*worker up/);
   expect(alive(puma)).toBe(true);
   await stopped(dyno);
-  expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(
-    /and a worker of puma holds .*; its master boots another; ending puma worker/,
+  expect(String(logged(dyno, 'terminating')[0]?.msg)).toMatch(
+    /and a worker of puma holds .*; its master starts another; ending puma worker/,
   );
 });
 
@@ -95,7 +95,7 @@ test('a helper that ignores TERM is killed two seconds later', async () => {
   await dyno.says(/helper up/);
   await dyno.says(/helper ended SIGKILL/);
   await stopped(dyno);
-  expect(told(dyno, 'ending')).toHaveLength(1);
+  expect(logged(dyno, 'terminating')).toHaveLength(1);
 });
 
 test('at the save threshold a helper gets no TERM first', async () => {
@@ -103,7 +103,9 @@ test('at the save threshold a helper gets no TERM first', async () => {
   await growUnseen(dyno, sidekiq, 'helper up');
   await dyno.says(/helper ended SIGKILL/);
   await stopped(dyno);
-  expect(String(told(dyno, 'ending')[0]?.msg)).toMatch(/the platform kills at 1000 %, and perl .*; killing perl/);
+  expect(String(logged(dyno, 'terminating')[0]?.msg)).toMatch(
+    /the platform kills at 1000 %, and perl .*; killing perl/,
+  );
 });
 
 test('at the save threshold sidekiq is restarted without waiting until it is idle', async () => {
@@ -111,7 +113,7 @@ test('at the save threshold sidekiq is restarted without waiting until it is idl
   await growUnseen(dyno, sidekiq, 'sidekiq grown');
   await dyno.says(/(sidekiq is ready[^]*){2}/);
   expect(dyno.output).not.toMatch(/sidekiq SIGTSTP/);
-  expect(told(dyno, 'saving')).toHaveLength(1);
+  expect(logged(dyno, 'emergency-restart')).toHaveLength(1);
   await stopped(dyno);
 });
 
@@ -130,7 +132,7 @@ test('a sidekiq that stays busy gets its TERM when its time is over', async () =
   const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', { ...RELIEVE, SUPERVISE_RECYCLE_QUIET: '0.5' });
   process.kill(sidekiq, 'SIGUSR2');
   await dyno.says(/(sidekiq is ready[^]*){2}/);
-  expect(told(dyno, 'restarting')).toMatchObject([{ idle: false }]);
+  expect(logged(dyno, 'restarting')).toMatchObject([{ idle: false }]);
   await stopped(dyno);
 });
 

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { binary, startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { bothUp, facts, startWeb, tiny } from './tiny.ts';
+import { bothUp, events, startWeb, tiny } from './tiny.ts';
 
 test('stdout is handed to the children as it is: a pipe stays blocking for them', async () => {
   const folder = tempFolder();
@@ -28,7 +28,7 @@ test('it stays blocking when connections of ours have ended, as those that ask p
   const env = { PORT: String(await freePort()), PUMA_COMMAND: 'perl puma.pl' };
   const dyno = startDyno({ command: ['bash', '-c', `exec ${process.execPath} ${binary} web > >(cat) 2>&1`], env, cwd });
   await dyno.says(/puma is ready/);
-  const puma = Number(facts(dyno).find(({ fact }) => fact === 'started')?.pid);
+  const puma = Number(events(dyno).find(({ event }) => event === 'started')?.pid);
   for (const fd of [1, 2]) expect(flagsIn(`/proc/${puma}/fdinfo/${fd}`) & constants.O_NONBLOCK).toBe(0);
 });
 
@@ -166,7 +166,7 @@ test.each([
     dyno.signal('SIGTERM');
     expect(await exited).toBe(137);
     await eventually(() =>
-      expect(reader.heard().trimEnd().split('\n').at(-1)).toMatch(/"fact":"outcome".*exit code 137"/),
+      expect(reader.heard().trimEnd().split('\n').at(-1)).toMatch(/"event":"outcome".*exit code 137"/),
     );
   },
 );
@@ -203,7 +203,7 @@ test.each([
   await eventually(() => expect(dyno.look().length).toBeGreaterThanOrEqual(2));
   writeFileSync(join(cwd, 'left'), '');
   expect(await new Promise((resolve) => dyno.child.once('exit', resolve))).toBe(4);
-  await eventually(() => expect(stderr).toMatch(/^\{.*"fact":"outcome".*exit code 4"\}\n$/), 5000);
+  await eventually(() => expect(stderr).toMatch(/^\{.*"event":"outcome".*exit code 4"\}\n$/), 5000);
 });
 
 test('the last line that goes to stdout does not go to stderr as well', async () => {
@@ -217,7 +217,7 @@ test('the last line that goes to stdout does not go to stderr as well', async ()
 test('levels and the pretty format', async () => {
   const quiet = startWeb('exit=3', '', { env: { RUN_WORKER: '', SUPERVISE_LOG_LEVEL: 'error' } });
   await quiet.exited;
-  expect(facts(quiet).map(({ fact }) => fact)).toEqual(['outcome']);
+  expect(events(quiet).map(({ event }) => event)).toEqual(['outcome']);
   const pretty = startWeb('exit=3', '', { env: { RUN_WORKER: '', SUPERVISE_LOG_FORMAT: 'pretty' } });
   await pretty.exited;
   expect(pretty.output).toMatch(/\d\d:\d\d:\d\d supervise.*puma ended with code 3 .*; exit code 3/);

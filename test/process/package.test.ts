@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { startDyno, tempFolder } from '../harness/dyno.ts';
 import { nodes } from '../harness/nodes.ts';
-import { facts } from './tiny.ts';
+import { events } from './tiny.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -69,5 +69,5 @@ require(${JSON.stringify(join(root, 'bin/mstdn-supervise.js'))});`;
   expect(await dyno.exited).toEqual({ code: 3, signal: null });
   const loaded = [...dyno.output.matchAll(/dist\/(\w[\w-]*)\.cjs/g)].map(([, name]) => name);
   expect(loaded.sort()).toEqual(['main', 'pino']);
-  expect(facts(dyno).at(-1)?.fact).toBe('outcome');
+  expect(events(dyno).at(-1)?.event).toBe('outcome');
 });

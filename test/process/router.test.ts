@@ -10,7 +10,7 @@ import { nodes } from '../harness/nodes.ts';
 import { echoes, openWebSocket } from '../harness/web-socket.ts';
 import { freePort, takenPort } from '../simulator/free-port.ts';
 import { get, type Answer } from '../simulator/get.ts';
-import { facts, lastLine, tiny } from './tiny.ts';
+import { events, lastLine, tiny } from './tiny.ts';
 
 const API = '/api/v1/streaming';
 const HTTPS = { 'x-forwarded-proto': 'https' };
@@ -32,7 +32,7 @@ async function startRouted(env: DynoOptions['env'], options: DynoOptions = {}): 
       ...env,
     },
   });
-  await Promise.race([dyno.says(/the router listens|"fact":"started"/), dyno.exited]);
+  await Promise.race([dyno.says(/the router listens|"event":"started"/), dyno.exited]);
   return { dyno, port, tmp, ask: (path) => get({ host: '127.0.0.1', port }, path, HTTPS) };
 }
 
@@ -79,14 +79,14 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     });
     expect(dyno.output).not.toContain('streaming started');
     expect(await ask(API)).toMatchObject({ status: 404 });
-    await dyno.says(/nobody has wanted streaming for 1.0 s; stopping it until somebody does/);
+    await dyno.says(/streaming has had no connection for 1.0 s; stopping it until the next request/);
     await dyno.says(/streaming ended with code 0/);
     expect(await ask(`${API}/health`)).toMatchObject({
       headers: { 'x-mstdn-supervise': 'streaming starts on demand' },
     });
     expect(await ask(API)).toMatchObject({ status: 404 });
     await stopped(dyno);
-    expect(facts(dyno).filter(({ fact, child }) => fact === 'started' && child === 'streaming')).toHaveLength(2);
+    expect(events(dyno).filter(({ event, child }) => event === 'started' && child === 'streaming')).toHaveLength(2);
   });
 
   test('requests in flight get their answers, whoever TERM was sent to', async () => {
@@ -182,14 +182,14 @@ test.each([
   const idle = { RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1s' };
   const { dyno, port } = await startRouted({ ...idle, ...command }, { cwd });
   const client = await openTunnel(port);
-  const started = facts(dyno).find(({ fact, child }) => fact === 'started' && child === 'streaming');
+  const started = events(dyno).find(({ event, child }) => event === 'started' && child === 'streaming');
   if (how.includes('SIGSTOP')) process.kill(Number(started?.pid), 'SIGSTOP');
   else await eventually(() => expect(readdirSync(cwd)).toContain('hung'));
   client.end();
-  await dyno.says(/nobody has wanted streaming for 1\.0 s/);
+  await dyno.says(/streaming has had no connection for 1\.0 s/);
   await dyno.says(new RegExp(end));
   await openTunnel(port);
-  expect(facts(dyno).filter(({ fact, child }) => fact === 'started' && child === 'streaming')).toHaveLength(2);
+  expect(events(dyno).filter(({ event, child }) => event === 'started' && child === 'streaming')).toHaveLength(2);
   await stopped(dyno);
 });
 
@@ -206,7 +206,7 @@ describe('without a router', () => {
       const reports = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
       const ours = reports.filter((text) => text.includes(binary));
       expect(ours).toHaveLength(1);
-      expect(ours[0]?.includes('dist/open-router.cjs')).toBe(isLoaded);
+      expect(ours[0]?.includes('dist/router.cjs')).toBe(isLoaded);
     }
   });
 });
@@ -218,7 +218,7 @@ describe('the port', () => {
     const { dyno, tmp } = await startRouted({ SUPERVISE_ROUTER: 'true', PORT: `${taken.port}` });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
     expect(lastLine(dyno)).toBe(
-      `PORT=${taken.port}: expected a free port, and somebody listens there already; nothing was started; exit code 78`,
+      `PORT=${taken.port}: expected a free port, and another process listens there already; nothing was started; exit code 78`,
     );
     expect(dyno.output).not.toContain('puma started');
     expect(readdirSync(tmp)).toEqual([]);
@@ -297,7 +297,7 @@ describe('ends', () => {
     const { dyno, ask } = await startRouted({ RUN_STREAMING: 'on-demand' });
     for (let time = 1; time <= 2; time += 1) {
       await expect(ask(`${API}/crash`)).resolves.toMatchObject({ status: 502 });
-      await eventually(() => expect(facts(dyno).filter(({ fact }) => fact === 'fell')).toHaveLength(time));
+      await eventually(() => expect(events(dyno).filter(({ event }) => event === 'backing-off')).toHaveLength(time));
     }
     expect(await ask(API)).toMatchObject({ status: 404 });
     await stopped(dyno);
@@ -308,7 +308,7 @@ describe('ends', () => {
     expect(await ask(API)).toMatchObject({ status: 503 });
     expect(await dyno.exited).toEqual({ code: 4, signal: null });
     expect(lastLine(dyno)).toMatch(/streaming .*code 4/);
-    expect(facts(dyno).filter(({ fact, child }) => fact === 'started' && child === 'streaming')).toHaveLength(3);
+    expect(events(dyno).filter(({ event, child }) => event === 'started' && child === 'streaming')).toHaveLength(3);
   });
 
   test('the supervisor by SIGKILL: nobody stays', async () => {
@@ -327,8 +327,8 @@ test('puma that grows is recycled behind the router, and its requests wait', asy
     SUPERVISE_MEMORY_LOG: '1',
     SUPERVISE_MEMORY_QUOTA: '200M',
     SUPERVISE_MEMORY_WARN_AT: '120',
-    SUPERVISE_MEMORY_RELIEVE_AT: '150',
-    SUPERVISE_MEMORY_SAVE_AT: '900',
+    SUPERVISE_MEMORY_ACT_AT: '150',
+    SUPERVISE_MEMORY_EMERGENCY_AT: '900',
     SUPERVISE_MEMORY_KILLS_AT: '1000',
   });
   expect(await ask('/')).toMatchObject({ status: 200 });
@@ -342,7 +342,7 @@ test('puma that grows is recycled behind the router, and its requests wait', asy
     }
   })();
   asking.catch(() => undefined); // told below
-  await dyno.says(/recycling puma: no new work/);
+  await dyno.says(/restarting puma gracefully: no new work/);
   await dyno.says(/(puma is ready[^]*){2}/);
   over.abort();
   await asking;

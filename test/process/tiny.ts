@@ -29,7 +29,7 @@ export async function bothUp(dyno: Dyno): Promise<void> {
 }
 
 /** The lines of our own JSON log. */
-export function facts(dyno: Dyno): Record<string, unknown>[] {
+export function events(dyno: Dyno): Record<string, unknown>[] {
   return dyno.output
     .split('\n')
     .filter((line) => line.startsWith('{"level"'))
@@ -37,5 +37,5 @@ export function facts(dyno: Dyno): Record<string, unknown>[] {
 }
 
 export function lastLine(dyno: Dyno): string {
-  return String(facts(dyno).at(-1)?.msg);
+  return String(events(dyno).at(-1)?.msg);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { redisConnectionsAtFirst } from '../../src/plan/connections.ts';
+import { redisConnectionsAtFirst } from '../../src/plan/resources.ts';
 import { eventually } from '../harness/eventually.ts';
 import { serving } from '../plan/checkout.ts';
 import { endOf, startInstance, withExit } from './instance.ts';

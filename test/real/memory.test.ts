@@ -26,7 +26,7 @@ test('a convert that grows beyond the dyno is ended and its job retried; puma an
   const [convert = ''] = enqueue(redis, 1, 'ConvertWorker', picture);
   const answers = await askUntil(instance, () => retried(redis, convert));
   expect(answers.filter((status) => status !== 200)).toEqual([]);
-  expect(dyno.output).toMatch(/and convert\S* in the tree of sidekiq holds \d+ MB.*; (ending|killing) convert/);
+  expect(dyno.output).toMatch(/and convert\S* \(started by sidekiq\) holds \d+ MB.*; (ending|killing) convert/);
   await eventually(() => expect(runs(redis, 'finished').sort()).toEqual([...others].sort()));
   expect([puma, sidekiq].map(alive)).toEqual([true, true]);
   dyno.signal('SIGTERM');
@@ -34,7 +34,7 @@ test('a convert that grows beyond the dyno is ended and its job retried; puma an
 });
 
 test('a sidekiq that leaks is recycled while it works: every job runs once, and puma answers throughout', async () => {
-  const marks = { SUPERVISE_MEMORY_WARN_AT: '60', SUPERVISE_MEMORY_RELIEVE_AT: '85' };
+  const marks = { SUPERVISE_MEMORY_WARN_AT: '60', SUPERVISE_MEMORY_ACT_AT: '85' };
   const instance = await startInstance({ env: { ...QUOTA, ...marks } });
   const { dyno, redis } = instance;
   await ready(instance);
@@ -46,7 +46,7 @@ test('a sidekiq that leaks is recycled while it works: every job runs once, and 
     clearInterval(enqueuing),
   );
   expect((await answers).filter((status) => status !== 200)).toEqual([]);
-  expect(dyno.output).toMatch(/sidekiq holds \d+ MB, \d+ MB more than at rest; recycling sidekiq/);
+  expect(dyno.output).toMatch(/sidekiq holds \d+ MB, \d+ MB more than at rest; restarting sidekiq gracefully/);
   await eventually(() => expect(queued(redis)).toEqual([]));
   await eventually(() => expect(runs(redis, 'finished')).toHaveLength(jobs.length));
   expectNoneLost(redis, jobs);

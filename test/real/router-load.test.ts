@@ -66,8 +66,8 @@ test(
     const before = await atRest(dyno.pid);
 
     await wakeUnderLoad({ dyno, port }, { from: WARM_TIMES, to: WARM_TIMES + TIMES }, REQUESTS);
-    expect(dyno.output.match(/"fact":"started","child":"streaming"/g)).toHaveLength(WARM_TIMES + TIMES);
-    expect(dyno.output).not.toMatch(/router-trouble|"fact":"fell"/);
+    expect(dyno.output.match(/"event":"started","child":"streaming"/g)).toHaveLength(WARM_TIMES + TIMES);
+    expect(dyno.output).not.toMatch(/router-warning|"event":"backing-off"/);
 
     await eventually(async () => {
       const after = await atRest(dyno.pid);
@@ -115,7 +115,7 @@ async function watchATimeline(port: number, messages: number): Promise<void> {
 
 /** Resolves once streaming has been put to rest that many times. */
 async function asleep(dyno: Dyno, times: number): Promise<void> {
-  await eventually(() => expect(dyno.output.match(/"fact":"ended","child":"streaming"/g)).toHaveLength(times));
+  await eventually(() => expect(dyno.output.match(/"event":"exited","child":"streaming"/g)).toHaveLength(times));
 }
 
 /** What the supervisor itself holds, once its idle connections are closed. */

@@ -36,7 +36,7 @@ test('USR2 is not handed on to a puma whose Ruby has its own handler in a new bo
     expect(catches(puma, 'SIGUSR2')).toBe(true);
   });
   dyno.signal('SIGUSR2');
-  await dyno.says(/SIGUSR2 is for nobody here/);
+  await dyno.says(/no process accepts SIGUSR2/);
   await eventually(async () => expect((await get(port, '/pid')).status).toBe(200));
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));

@@ -5,7 +5,7 @@ import { serving } from '../plan/checkout.ts';
 import { endOf, majorVersionOf, pidOf, startInstance, withExit } from './instance.ts';
 import { enqueue, inHand, runs } from './jobs.ts';
 
-const idle = new RegExp(serving('worker', {}).children[0]?.memory.recycle?.idleTitle ?? '');
+const idle = new RegExp(serving('worker', {}).children[0]?.memory.restart?.idleTitle ?? '');
 
 /** Sidekiq writes its title at each heartbeat: every 5 s up to version 6, every 10 s from version 7 on. */
 const heartbeatS = majorVersionOf('sidekiq') >= 7 ? 10 : 5;

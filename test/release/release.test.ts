@@ -19,7 +19,7 @@ const plan: ReleasePlan = {
 function run(): { host: FakeHost; ended: ReturnType<typeof release>; told: string[] } {
   const host = new FakeHost();
   const told: string[] = [];
-  return { host, told, ended: release(plan, host, ({ fact }) => void told.push(fact)) };
+  return { host, told, ended: release(plan, host, ({ event }) => void told.push(event)) };
 }
 
 test('the steps in order, each when the one before has worked', async () => {
@@ -33,9 +33,9 @@ test('the steps in order, each when the one before has worked', async () => {
     code: 0,
     reason: 'migrate and after-migrate done',
     cause: 'done',
-    leaveAtMs: Infinity,
+    exitAtMs: Infinity,
   });
-  expect(told).toEqual(['started', 'ended', 'started', 'ended']);
+  expect(told).toEqual(['started', 'exited', 'started', 'exited']);
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
 });
 
@@ -62,7 +62,7 @@ test('TERM is handed on and waited for; what it makes of the step is the code', 
   expect(await ended).toMatchObject({
     code: 1,
     reason: 'asked to stop by SIGTERM; migrate ended with code 1; the release stops here',
-    leaveAtMs: 29_700,
+    exitAtMs: 29_700,
   });
 });
 
@@ -117,17 +117,17 @@ test('signals for other kinds of children are not for a migration', async () => 
 test('what a good release leaves behind has a second; a second INT does not wait for it', async () => {
   const { host, ended } = run();
   let gone: () => void = () => {};
-  host.sweepEnds = new Promise((resolve) => (gone = resolve));
+  host.reapAllEnds = new Promise((resolve) => (gone = resolve));
   await settled();
   host.of('migrate').exit(toStatus(0));
   await settled();
   host.of('after-migrate').exit(toStatus(0));
   await settled();
-  expect(host.sweeps).toEqual([1000]);
+  expect(host.reapedAllUntilMs).toEqual([1000]);
   await host.clock.advance(10);
   host.signal('SIGINT');
   host.signal('SIGINT');
-  expect(host.sweeps).toEqual([1000, 10]);
+  expect(host.reapedAllUntilMs).toEqual([1000, 10]);
   gone();
   expect(await ended).toMatchObject({ code: 0 });
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
@@ -141,5 +141,5 @@ test('a second INT before the first step is there kills it, and what it leaves, 
   expect(host.killedAll).toBe(1);
   host.of('migrate').exit(toStatus('SIGKILL'));
   expect(await ended).toMatchObject({ code: 137 });
-  expect(host.sweeps.at(-1)).toBe(0);
+  expect(host.reapedAllUntilMs.at(-1)).toBe(0);
 });

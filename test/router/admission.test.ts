@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Demand } from '../../src/measures.ts';
+import type { DemandCommand } from '../../src/commands.ts';
 import { Admission, type Waiter } from '../../src/router/admission.ts';
 import { FakeClock } from '../fakes/clock.ts';
 
@@ -13,14 +13,13 @@ class FakeWaiter implements Waiter {
   }
 }
 
-function setUp({ onDemand = true, shortage = null as string | null } = {}) {
+function setUp({ onDemand = true } = {}) {
   const clock = new FakeClock();
-  const commands: Demand[] = [];
+  const commands: DemandCommand[] = [];
   const admission = new Admission({
     upstream: { child: 'streaming', socket: '/s', onDemand, keeps: 0 },
     clock,
     sendCommand: (command) => void commands.push(command),
-    shortage: () => shortage,
     onRelease: () => {},
   });
   const acquire = (): FakeWaiter => {
@@ -95,55 +94,46 @@ describe('an upstream on demand', () => {
   test('is wanted by the first request, and unwanted after the last', () => {
     const { admission, acquire, takeCommands } = setUp();
     const [first, second] = [acquire(), acquire()];
-    expect(takeCommands()).toEqual(['wanted']);
+    expect(takeCommands()).toEqual(['demand-started']);
     admission.open();
     expect(takeCommands()).toEqual([]);
     admission.release(first);
     admission.release(second);
-    expect(takeCommands()).toEqual(['unwanted']);
+    expect(takeCommands()).toEqual(['demand-ended']);
     admission.release(acquire());
-    expect(takeCommands()).toEqual(['wanted', 'unwanted']);
+    expect(takeCommands()).toEqual(['demand-started', 'demand-ended']);
   });
 
   test('is unwanted after the only queued request was rejected', async () => {
     const { clock, acquire, takeCommands } = setUp();
     acquire();
     await clock.advance(25_000);
-    expect(takeCommands()).toEqual(['wanted', 'unwanted']);
+    expect(takeCommands()).toEqual(['demand-started', 'demand-ended']);
   });
 
-  test('is wanted again by a request that is queued while earlier ones are active', () => {
+  test('there is a demand again by a request that is queued while earlier ones are active', () => {
     const { admission, acquire, takeCommands } = setUp();
     admission.open();
     const active = acquire();
     admission.pause();
     takeCommands();
     acquire();
-    expect(takeCommands()).toEqual(['wanted']);
+    expect(takeCommands()).toEqual(['demand-started']);
     admission.release(active);
     expect(takeCommands()).toEqual([]);
   });
 
-  test('is wanted again by requestAgain() if requests are queued', () => {
+  test('there is a demand again by requestAgain() if requests are queued', () => {
     const { admission, acquire, takeCommands } = setUp();
     admission.requestAgain();
     expect(takeCommands()).toEqual([]);
     acquire();
     admission.requestAgain();
-    expect(takeCommands()).toEqual(['wanted', 'wanted']);
-  });
-
-  test('a demand names the memory shortage only if the upstream would have to start', () => {
-    const { admission, commands, acquire } = setUp({ shortage: 'memory at 160 %' });
-    const waiter = acquire();
-    admission.open();
-    admission.release(waiter);
-    acquire();
-    expect(commands).toMatchObject([{ shortage: 'memory at 160 %' }, { type: 'unwanted' }, { shortage: null }]);
+    expect(takeCommands()).toEqual(['demand-started', 'demand-started']);
   });
 });
 
-test('an upstream that always runs is never wanted or unwanted', () => {
+test('an upstream that always runs has no demand', () => {
   const { admission, acquire, takeCommands } = setUp({ onDemand: false });
   const waiter = acquire();
   admission.requestAgain();
@@ -153,7 +143,7 @@ test('an upstream that always runs is never wanted or unwanted', () => {
 });
 
 describe('drain()', () => {
-  test('queues new requests, and reports drained after the last active one', () => {
+  test('queues new requests, and reports that it is idle after the last active one', () => {
     const { admission, acquire, takeCommands } = setUp({ onDemand: false });
     admission.open();
     const active = acquire();
@@ -161,18 +151,18 @@ describe('drain()', () => {
     const queued = acquire();
     expect([queued.outcome, takeCommands()]).toEqual(['queued', []]);
     admission.release(active);
-    expect(takeCommands()).toEqual(['drained']);
+    expect(takeCommands()).toEqual(['idle']);
     admission.open();
     expect(queued.outcome).toBe('admitted');
     admission.release(queued);
     expect(takeCommands()).toEqual([]);
   });
 
-  test('reports drained at once if no request is active', () => {
+  test('reports that it is idle at once if no request is active', () => {
     const { admission, takeCommands } = setUp({ onDemand: false });
     admission.open();
     admission.drain();
-    expect(takeCommands()).toEqual(['drained']);
+    expect(takeCommands()).toEqual(['idle']);
   });
 });
 
@@ -187,7 +177,7 @@ describe('close()', () => {
     admission.release(active);
     expect(takeCommands()).toEqual([]);
     admission.release(late);
-    expect(takeCommands()).toEqual(['drained']);
+    expect(takeCommands()).toEqual(['idle']);
     admission.pause();
     expect(acquire().outcome).toBe('the dyno is stopping');
   });
@@ -200,6 +190,6 @@ describe('close()', () => {
     expect(waiter.outcome).toBe('the dyno is stopping');
     admission.open();
     acquire();
-    expect(takeCommands()).toEqual(['drained']);
+    expect(takeCommands()).toEqual(['idle']);
   });
 });

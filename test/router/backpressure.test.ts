@@ -33,7 +33,7 @@ test('a health check that arrives as an idle streaming is stopped gets its OK fr
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const client = fixture.client().send(request(`${API}/health`));
   const server = await streaming.awaitRequest();
-  fixture.router.onEvent({ fact: 'resting', child: 'streaming', idleMs: 1000 });
+  fixture.changed('streaming', 'stopping');
   server.socket.destroy();
   expect(await awaitResponse(client)).toMatchObject({ start: 'HTTP/1.1 200 OK', body: 'OK' });
   expect(fixture.warnings).toEqual([]);

@@ -85,8 +85,8 @@ export class FuzzRunner {
     if (client.isValid && all.every(({ isValid }) => isValid)) {
       checkAllServed(this.#outcome(client, connection));
       // A script may accept an upgrade that was not requested.
-      const unexpected = this.#fixture.warnings.filter(({ why }) => !why.startsWith('sent 101 '));
-      check(unexpected.length === 0, `warning: ${unexpected[0]?.why ?? ''}`);
+      const unexpected = this.#fixture.warnings.filter(({ reason }) => !reason.startsWith('sent 101 '));
+      check(unexpected.length === 0, `warning: ${unexpected[0]?.reason ?? ''}`);
     }
     this.#clientClosedFirst = !connection.isClosed;
     if (client.leaves === 'in order') connection.socket.end();

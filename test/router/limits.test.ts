@@ -151,7 +151,7 @@ test('an accept error is logged, and the next connection is served', async () =>
   const fixture = await startRouter();
   respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
   serverAt(fixture.port).emit('error', new Error('accept ENFILE'));
-  expect(fixture.warnings).toMatchObject([{ child: 'router', why: 'lost a new connection: accept ENFILE' }]);
+  expect(fixture.warnings).toMatchObject([{ child: 'router', reason: 'lost a new connection: accept ENFILE' }]);
   expect((await awaitResponse(fixture.client().send(request('/')))).body).toBe('ok');
 });
 

@@ -8,8 +8,8 @@ import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { respondingUpstream, plainResponse, FakeUpstream } from './fake-upstream.ts';
 
 const API = '/api/v1/streaming';
-const demand = (shortage: string | null = null) => ({ type: 'wanted', child: 'streaming', shortage });
-const unwanted = { type: 'unwanted', child: 'streaming' };
+const demandStarted = { type: 'demand-started', child: 'streaming' };
+const demandEnded = { type: 'demand-ended', child: 'streaming' };
 const echoing = (path: string): FakeUpstream => respondingUpstream(path, (message) => plainResponse(targetOf(message)));
 
 let fixture: RouterFixture;
@@ -29,7 +29,7 @@ async function expectCommands(...commands: readonly object[]): Promise<void> {
 test('the first request demands streaming, and all are served once it is ready', async () => {
   await start();
   const first = fixture.client().send(request(`${API}/user`));
-  await expectCommands(demand());
+  await expectCommands(demandStarted);
   const second = fixture.client().send(request(`${API}/public`));
   await eventually(() => expect(clock.left).toBe(2));
   const streaming = new FakeUpstream(fixture.streamingSocket);
@@ -38,7 +38,7 @@ test('the first request demands streaming, and all are served once it is ready',
   await eventually(() => expect(streaming.requests.map(targetOf).sort()).toEqual([`${API}/public`, `${API}/user`]));
   for (const connection of streaming.connections) connection.send(plainResponse('ok'));
   for (const client of [first, second]) await awaitResponse(client);
-  await expectCommands(demand(), unwanted);
+  await expectCommands(demandStarted, demandEnded);
 });
 
 test('requests for puma, rejected upgrades and similar paths do not demand streaming', async () => {
@@ -60,62 +60,55 @@ test('the demand ends with the last request, and the next request begins a new o
   const streaming = new FakeUpstream(fixture.streamingSocket);
   const clients = ['/a', '/b'].map((path) => fixture.client().send(request(API + path)));
   await eventually(() => expect(streaming.requests).toHaveLength(2));
-  expect(fixture.commands).toEqual([demand()]);
+  expect(fixture.commands).toEqual([demandStarted]);
   clients[0]?.socket.destroy();
   await eventually(() => expect(streaming.openConnections).toBe(1));
-  expect(fixture.commands).toEqual([demand()]);
+  expect(fixture.commands).toEqual([demandStarted]);
   clients[1]?.socket.destroy();
-  await expectCommands(demand(), unwanted);
+  await expectCommands(demandStarted, demandEnded);
   fixture.client().send(request(`${API}/c`));
-  await expectCommands(demand(), unwanted, demand());
+  await expectCommands(demandStarted, demandEnded, demandStarted);
 });
 
 test('a queued request repeats its demand when streaming exits before it was ready', async () => {
   await start();
   const client = fixture.client().send(request(API));
-  await expectCommands(demand());
+  await expectCommands(demandStarted);
   fixture.started('streaming');
   fixture.exited('streaming');
-  await expectCommands(demand(), demand());
+  await expectCommands(demandStarted, demandStarted);
   client.socket.destroy();
-  await expectCommands(demand(), demand(), unwanted);
+  await expectCommands(demandStarted, demandStarted, demandEnded);
 });
 
 test.each(['disconnects', 'times out'])('the demand ends when the only client %s', async (how) => {
   await start();
   const client = fixture.client().send(request(API));
-  await expectCommands(demand());
+  await expectCommands(demandStarted);
   if (how === 'disconnects') client.socket.destroy();
   else await clock.advance(QUEUE_TIMEOUT_MS);
-  await expectCommands(demand(), unwanted);
+  await expectCommands(demandStarted, demandEnded);
   expect(clock.left).toBe(0);
 });
 
 test('a request that arrives while streaming stops is served after the next start', async () => {
   await start(['puma', 'streaming']);
-  fixture.router.onEvent({ fact: 'resting', child: 'streaming', idleMs: 900_000 });
+  fixture.changed('streaming', 'stopping');
   const client = fixture.client().send(request(API));
-  await expectCommands(demand());
+  await expectCommands(demandStarted);
   fixture.exited('streaming');
-  await expectCommands(demand(), demand());
+  await expectCommands(demandStarted, demandStarted);
   echoing(fixture.streamingSocket);
   fixture.started('streaming');
   fixture.ready('streaming');
   expect(statusOf(await awaitResponse(client))).toBe(200);
 });
 
-test('a demand names the memory shortage', async () => {
-  await start();
-  fixture.shortage = '480 MB of 512 MB are in use';
-  fixture.client().send(request(API));
-  await expectCommands(demand('480 MB of 512 MB are in use'));
-});
-
 test('a denied start rejects queued requests and new ones for 5 s', async () => {
   await start();
   const waiting = fixture.client().send(request(API));
-  await expectCommands(demand());
-  fixture.router.onEvent({ fact: 'not-woken', child: 'streaming', why: 'memory is short' });
+  await expectCommands(demandStarted);
+  fixture.tell({ type: 'start-denied', child: 'streaming', reason: 'memory is short' });
   const soon = fixture.client().send(request(API));
   for (const client of [waiting, soon]) {
     const response = await awaitResponse(client);
@@ -170,13 +163,13 @@ describe('a health check', () => {
   test.each([`${API}/health/`, `${API}/healthy`, `${API}/health/x`, API])('is not a request for %s', async (target) => {
     await start();
     fixture.client().send(request(target));
-    await expectCommands(demand());
+    await expectCommands(demandStarted);
   });
 
   test('is not a POST', async () => {
     await start();
     fixture.client().send(request(`${API}/health`, { method: 'POST' }));
-    await expectCommands(demand());
+    await expectCommands(demandStarted);
   });
 
   test('is an ordinary request if streaming always runs', async () => {

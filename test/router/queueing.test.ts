@@ -52,7 +52,7 @@ test.each([
 test('an upstream that is only assumed ready gets no requests', async () => {
   const { fixture, clock } = await startNotReady();
   const [client] = await queue(fixture, clock, 1);
-  fixture.router.onEvent({ fact: 'taken-as-up', child: 'puma', afterMs: 60_000 });
+  fixture.changed('puma', 'ready', 'assumed');
   echoing(fixture.pumaSocket);
   fixture.ready('puma');
   if (client) expect(statusOf(await awaitResponse(client))).toBe(200);
@@ -118,11 +118,10 @@ test('requests wait while their upstream restarts, and none is lost', async () =
   expect(again.requests.map(targetOf)).toEqual(['/between']);
 });
 
-test.each(['restarting', 'saving'] as const)('after the event %s, new requests are queued', async (fact) => {
+test.each(['stopping', 'killing'] as const)('in the state %s, new requests are queued', async (state) => {
   const { fixture, clock } = await startNotReady();
   fixture.ready('puma');
-  if (fact === 'restarting') fixture.router.onEvent({ fact, child: 'puma', idle: true });
-  else fixture.router.onEvent({ fact, child: 'puma', why: 'memory', killed: false });
+  fixture.changed('puma', state);
   await queue(fixture, clock, 1);
 });
 
@@ -134,13 +133,13 @@ test('after the event recycling, active requests are served, new ones queued, an
   );
   const active = fixture.client().send(request('/slow'));
   await awaitRequests(puma, 1);
-  fixture.router.onEvent({ fact: 'recycling', child: 'puma', why: 'memory', quietMs: 20_000 });
+  fixture.changed('puma', 'quieting');
   const queued = fixture.client().send(request('/queued'));
   await eventually(() => expect(clock.left).toBeGreaterThan(0));
   expect(fixture.commands).toEqual([]);
   (await puma.awaitConnection()).send(plainResponse('slow'));
   expect((await awaitResponse(active)).body).toBe('slow');
-  await eventually(() => expect(fixture.commands).toEqual([{ type: 'drained', child: 'puma' }]));
+  await eventually(() => expect(fixture.commands).toEqual([{ type: 'idle', child: 'puma' }]));
   fixture.exited('puma');
   fixture.started('puma');
   fixture.ready('puma');
@@ -150,8 +149,8 @@ test('after the event recycling, active requests are served, new ones queued, an
 test('after the event recycling without active requests, drained is reported at once', async () => {
   const { fixture } = await startNotReady();
   fixture.ready('puma');
-  fixture.router.onEvent({ fact: 'recycling', child: 'puma', why: 'memory', quietMs: 20_000 });
-  expect(fixture.commands).toEqual([{ type: 'drained', child: 'puma' }]);
+  fixture.changed('puma', 'quieting');
+  expect(fixture.commands).toEqual([{ type: 'idle', child: 'puma' }]);
 });
 
 test('a queued request keeps its place among pipelined requests', async () => {

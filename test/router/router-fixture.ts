@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import type { Fact } from '../../src/facts.ts';
-import { clock as realClock } from '../../src/host/clock.ts';
-import type { Clock } from '../../src/host/host.ts';
-import type { Demand } from '../../src/measures.ts';
+import type { LogEvent } from '../../src/log/events.ts';
+import { clock as realClock } from '../../src/process/clock.ts';
+import type { Clock } from '../../src/host.ts';
+import type { ChildStateName, DemandCommand, SupervisorEvent } from '../../src/commands.ts';
 import { Router } from '../../src/router/router.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { rawClient, type RawConnection } from './raw-client.ts';
@@ -23,10 +23,9 @@ export class RouterFixture {
   readonly folder: string;
   readonly pumaSocket: string;
   readonly streamingSocket: string;
-  readonly events: Fact[] = [];
-  readonly commands: Demand[] = [];
+  readonly events: LogEvent[] = [];
+  readonly commands: DemandCommand[] = [];
   readonly router: Router;
-  shortage: string | null = null;
   port = 0;
 
   constructor({ clock = realClock, streaming = 'inline', maxConnections = 1000, folder }: FixtureOptions) {
@@ -41,12 +40,11 @@ export class RouterFixture {
         folder: this.folder,
         puma: { child: 'puma', socket: this.pumaSocket, onDemand: false, keeps: 5 },
         streaming: streaming === null ? null : { child: 'streaming', socket: this.streamingSocket, onDemand, keeps: 0 },
-        mostConnections: maxConnections,
+        maxConnections,
       },
       clock,
       log: (event) => this.events.push(event),
       sendCommand: (command) => this.commands.push(command),
-      shortage: () => this.shortage,
     });
   }
 
@@ -61,24 +59,33 @@ export class RouterFixture {
   }
 
   ready(child: string): void {
-    this.router.onEvent({ fact: 'ready', child, afterMs: 1 });
+    this.changed(child, 'ready');
   }
 
   started(child: string): void {
-    this.router.onEvent({ fact: 'started', child, command: ['true'], pid: 1 });
+    this.changed(child, 'starting');
   }
 
   exited(child: string): void {
-    this.router.onEvent({ fact: 'ended', child, status: { kind: 'exited', code: 0 }, afterMs: 1 });
+    this.changed(child, 'cleaning-up');
+  }
+
+  /** The supervisor tells of a new state. */
+  changed(child: string, state: ChildStateName, readiness: 'observed' | 'assumed' = 'observed'): void {
+    this.tell({ type: 'child-changed', child, state, readiness: state === 'ready' ? readiness : null });
+  }
+
+  tell(event: SupervisorEvent): void {
+    this.router.onEvent(event);
   }
 
   /** The dyno begins to stop. */
   stop(): void {
-    this.router.onEvent({ fact: 'stopping', because: 'SIGTERM', children: ['puma'], atMostMs: 29_000 });
+    this.tell({ type: 'dyno-stopping' });
   }
 
-  get warnings(): Extract<Fact, { fact: 'router-trouble' }>[] {
-    return this.events.filter((event) => event.fact === 'router-trouble');
+  get warnings(): Extract<LogEvent, { event: 'router-warning' }>[] {
+    return this.events.filter((event) => event.event === 'router-warning');
   }
 }
 

@@ -40,7 +40,7 @@ test('requests that arrive as a shutdown begins are served with Connection: clos
   expect(idle.isClosed).toBe(false);
   await clock.advance(DRAIN_GRACE_MS);
   await idle.closed();
-  expect(fixture.commands).toContainEqual({ type: 'drained', child: 'puma' });
+  expect(fixture.commands).toContainEqual({ type: 'idle', child: 'puma' });
 });
 
 test('the port closes, and idle connections close without an error', async () => {
@@ -68,7 +68,7 @@ test('a request in flight gets its response with Connection: close', async () =>
   const client = fixture.client().send(request('/'));
   await awaitRequests(puma, 1);
   fixture.stop();
-  const drained = { type: 'drained', child: 'puma' };
+  const drained = { type: 'idle', child: 'puma' };
   expect(fixture.commands).not.toContainEqual(drained);
   (await puma.awaitConnection()).send(plainResponse('late'));
   const response = await awaitResponse(client);
@@ -152,7 +152,7 @@ test('an upload in flight is completed', async () => {
 test('an upstream without requests is drained at once, and reported once', async () => {
   const fixture = await startRouter({ streaming: 'on-demand' });
   fixture.stop();
-  const drained = ['puma', 'streaming'].map((child) => ({ type: 'drained', child }));
+  const drained = ['puma', 'streaming'].map((child) => ({ type: 'idle', child }));
   await eventually(() => expect(fixture.commands).toEqual(drained));
   await fixture.router.close();
   expect(fixture.commands).toEqual(drained);
@@ -286,7 +286,7 @@ test('a client that does not read its response delays the shutdown for 5 s at mo
   fixture.stop();
   await clock.advance(STOPPING_STALL_TIMEOUT_MS + 2000);
   await server.closed();
-  await eventually(() => expect(fixture.commands).toContainEqual({ type: 'drained', child: 'puma' }));
+  await eventually(() => expect(fixture.commands).toContainEqual({ type: 'idle', child: 'puma' }));
 });
 
 test('a client that does not read its WebSocket does not delay close() after its upstream exits', async () => {
@@ -300,5 +300,5 @@ test('a client that does not read its WebSocket does not delay close() after its
   await new Producer(server.socket, 99 * MB).stalled();
   server.socket.destroy();
   await fixture.router.close(600_000);
-  await eventually(() => expect(fixture.commands).toContainEqual({ type: 'drained', child: 'streaming' }));
+  await eventually(() => expect(fixture.commands).toContainEqual({ type: 'idle', child: 'streaming' }));
 });

@@ -23,7 +23,7 @@ function likeStopped({ socket }: RawConnection): void {
 
 /** The demand for streaming has ended. */
 async function expectNoDemand(fixture: RouterFixture): Promise<void> {
-  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }), 5000);
+  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'demand-ended', child: 'streaming' }), 5000);
 }
 
 /** The router has closed its connection to an upstream, which notices at its next write. */
@@ -35,7 +35,7 @@ async function expectClosed(server: RawConnection): Promise<void> {
 }
 
 function expectDemand(fixture: RouterFixture): void {
-  expect(fixture.commands.at(-1)).toMatchObject({ type: 'wanted' });
+  expect(fixture.commands.at(-1)).toMatchObject({ type: 'demand-started' });
 }
 
 test('a client sends FIN and its upstream does not react: both close after 10 s', async () => {

@@ -225,7 +225,7 @@ test.each(['client', 'server'] as const)('the %s closes: the other end closes at
     else if (how === 'end') ends[closing].socket.end();
     else ends[closing].socket.destroy();
     await other.closed();
-    await eventually(() => expect(ends.fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
+    await eventually(() => expect(ends.fixture.commands.at(-1)).toEqual({ type: 'demand-ended', child: 'streaming' }));
   }
 });
 
@@ -271,7 +271,7 @@ test('an upgrade that is queued is served once streaming is ready', async () => 
   const clock = new FakeClock();
   const fixture = await startRouter({ clock, streaming: 'on-demand', ready: ['puma'] });
   const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
-  await eventually(() => expect(fixture.commands).toEqual([{ type: 'wanted', child: 'streaming', shortage: null }]));
+  await eventually(() => expect(fixture.commands).toEqual([{ type: 'demand-started', child: 'streaming' }]));
   const streaming = new FakeUpstream(fixture.streamingSocket, (connection) =>
     connection.socket.once('data', () => connection.send(ACCEPTED)),
   );
@@ -280,7 +280,7 @@ test('an upgrade that is queued is served once streaming is ready', async () => 
   await client.until('101');
   expect(streaming.connections).toHaveLength(1);
   client.socket.destroy();
-  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
+  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'demand-ended', child: 'streaming' }));
 });
 
 test('an upgrade that is rejected from the queue gets 503 and Retry-After', async () => {
@@ -288,7 +288,7 @@ test('an upgrade that is rejected from the queue gets 503 and Retry-After', asyn
   const fixture = await startRouter({ clock, streaming: 'on-demand', ready: ['puma'] });
   const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
   await eventually(() => expect(fixture.commands).toHaveLength(1));
-  fixture.router.onEvent({ fact: 'not-woken', child: 'streaming', why: 'memory is short' });
+  fixture.tell({ type: 'start-denied', child: 'streaming', reason: 'memory is short' });
   const response = await awaitResponse(client);
   expect(statusOf(response)).toBe(503);
   expect(headerOf(response, 'retry-after')).not.toBeNull();
@@ -301,7 +301,7 @@ test('a client that disconnects while its upgrade is queued ends the demand', as
   const client = fixture.client().send(request(API, { headers: UPGRADE_HEADERS }));
   await eventually(() => expect(fixture.commands).toHaveLength(1));
   client.socket.destroy();
-  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }), 5000);
+  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'demand-ended', child: 'streaming' }), 5000);
   expect(clock.left).toBe(0);
 });
 
@@ -309,7 +309,7 @@ test('a client that disconnects before the response closes the upstream connecti
   const { client, server, fixture } = await requestUpgrade();
   client.socket.destroy();
   await server.closed();
-  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }));
+  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'demand-ended', child: 'streaming' }));
 });
 
 test('an upgrade rejected by the upstream ends the demand, even if its client stays connected', async () => {
@@ -320,7 +320,7 @@ test('an upgrade rejected by the upstream ends the demand, even if its client st
   const client = fixture.client({ allowHalfOpen: true });
   client.send(request(API, { headers: UPGRADE_HEADERS }));
   expect(statusOf(await awaitResponse(client))).toBe(401);
-  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'unwanted', child: 'streaming' }), 5000);
+  await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'demand-ended', child: 'streaming' }), 5000);
 });
 
 test('a client that stays connected after a rejected upgrade is disconnected', async () => {

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../src/host/host.ts';
+import type { Cancel, Clock } from '../../src/host.ts';
 
 /** Virtual time that jumps from one timer to the next as soon as nothing else is to be done. */
 export class HastyClock implements Clock {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import type { Signals } from '../../src/host/signals.ts';
+import type { Signals } from '../../src/process/signals.ts';
 import { listenForInterruption, type Interruption } from '../../src/simulator/interruption.ts';
 
-type Name = Parameters<Parameters<Signals['each']>[0]>[0];
+type Name = Parameters<Parameters<Signals['subscribe']>[0]>[0];
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 function interruptedBy(...signals: readonly (readonly [afterMs: number, Name])[]): Interruption {
   let give: (name: Name) => void = () => {};
   const before = process.listeners('SIGQUIT');
-  const interruption = listenForInterruption({ each: (listener) => ((give = listener), () => {}) });
+  const interruption = listenForInterruption({ subscribe: (listener) => ((give = listener), () => {}) });
   onTestFinished(() => {
     for (const ours of process.listeners('SIGQUIT')) if (!before.includes(ours)) process.off('SIGQUIT', ours);
   });

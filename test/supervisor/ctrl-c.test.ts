@@ -1,13 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { StopSignal } from '../../src/host/host.ts';
-import { listenToSignals, SAME_CTRL_C_MS } from '../../src/host/signals.ts';
+import type { StopSignal } from '../../src/host.ts';
+import { listenToSignals, SAME_CTRL_C_MS } from '../../src/process/signals.ts';
 import type { ReleasePlan } from '../../src/plan/spec.ts';
 import { release } from '../../src/release/release.ts';
-import { supervise } from '../../src/supervisor/supervise.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { settled } from '../fakes/clock.ts';
 import { FakeHost } from '../fakes/host.ts';
 import { web } from '../fakes/plan.ts';
-import { toStatus } from '../supervisor/replay.ts';
+import { toStatus } from './replay.ts';
 
 const releasePlan: ReleasePlan = {
   kind: 'release',
@@ -39,12 +39,7 @@ function at(...times: readonly number[]): History {
 
 test.each(HISTORIES)('a dyno: %s', async (_, history, killedAtMs) => {
   const { host, play } = started();
-  const ended = supervise(
-    web,
-    host,
-    () => {},
-    () => () => {},
-  );
+  const ended = new Supervisor(web, host, () => {}).run();
   expect(await play(history)).toBe(killedAtMs);
   host.of('puma').exit(toStatus(killedAtMs === null ? 0 : 'SIGKILL'));
   expect(await ended).toMatchObject({ code: killedAtMs === null ? 0 : 137 });
@@ -64,12 +59,7 @@ test('an INT that waits for a listener is dated by its arrival', async () => {
   signals.post(INT);
   await host.clock.advance(GAP);
   signals.post(INT);
-  const ended = supervise(
-    web,
-    host,
-    () => {},
-    () => () => {},
-  );
+  const ended = new Supervisor(web, host, () => {}).run();
   await settled();
   expect(host.killedAll).toBe(1);
   host.of('puma').exit(toStatus('SIGKILL'));
@@ -81,7 +71,7 @@ function started() {
   const host = new FakeHost();
   const signals = listenToSignals(host.clock);
   onTestFinished(() => signals.close());
-  host.onSignal = signals.each;
+  host.onSignal = signals.subscribe;
   let isHurried = false;
   void signals.secondInterrupt.then(() => (isHurried = true));
   /** Gives the time at which everything was killed. The router must stop waiting for its clients at the same time. */

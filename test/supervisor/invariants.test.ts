@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { child, onDemand, routedPuma, servePlan } from '../fakes/plan.ts';
-import { begin } from '../../src/supervisor/begin.ts';
-import { next } from '../../src/supervisor/lifecycle.ts';
+import { begin } from '../../src/supervisor/start.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
-import { toStatus } from './replay.ts';
+import { next } from '../../src/supervisor/transitions.ts';
+import { child, onDemand, routedPuma, servePlan } from '../fakes/plan.ts';
+import { phaseOf, toStatus } from './replay.ts';
 
 const start = { afterReady: 'puma', atMostMs: 45_000 };
 const plan = servePlan(
@@ -14,95 +14,104 @@ const plan = servePlan(
   onDemand('streaming', 900_000),
 );
 const names = plan.children.map(({ name }) => name);
+const leftovers = { ended: [], killed: [] };
 
+/** All at 0: the time of the history is put in when it is played, and so is the `startedAtMs` of the living process. */
+const now = fc.constant(0);
 const anyChild = fc.constantFrom(...names);
 const anyStatus = fc
   .constantFrom(0, 1, 3, 143, 'SIGTERM', 'SIGKILL', 'SIGSEGV' as const)
   .map((status) => toStatus(status as number | NodeJS.Signals));
+const constant = <const T>(value: T): fc.Arbitrary<T> => fc.constant(value);
 const anyEvent: fc.Arbitrary<Event> = fc.oneof(
-  fc.record({ type: fc.constant('child-ready' as const), child: anyChild, atMs: fc.constant(0) }),
-  fc.record({ type: fc.constant('child-exited' as const), child: anyChild, status: anyStatus, atMs: fc.constant(0) }),
+  fc.record({ type: constant('child-ready'), child: anyChild, atMs: now }),
+  fc.record({ type: constant('readiness-unknown'), child: anyChild, atMs: now }),
+  fc.record({ type: constant('child-exited'), child: anyChild, status: anyStatus, atMs: now }),
   fc.record({
-    type: fc.constant('signal' as const),
+    type: constant('signal'),
     signal: fc.constantFrom('SIGTERM', 'SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGUSR1', 'SIGUSR2'),
-    atMs: fc.constant(0),
+    atMs: now,
   }),
-  fc.record({ type: fc.constant('start-over' as const), child: anyChild, atMs: fc.constant(0) }),
+  fc.record({ type: constant('second-interrupt'), atMs: now }),
   fc.record({
-    type: fc.constantFrom('broadcast-over' as const, 'grace-over' as const, 'budget-over' as const),
-    atMs: fc.constant(0),
+    type: constant('restart'),
+    mode: constant('graceful'),
+    child: anyChild,
+    reason: constant(''),
+    atMs: now,
   }),
-  fc.record({ type: fc.constant('recycle' as const), child: anyChild, why: fc.constant(''), atMs: fc.constant(0) }),
   fc.record({
-    type: fc.constant('save' as const),
+    type: constant('restart'),
+    mode: constant('emergency'),
     child: fc.constantFrom(...names, null),
-    why: fc.constant(''),
-    atOnce: fc.boolean(),
+    reason: constant(''),
+    immediate: fc.boolean(),
     lastResort: fc.constantFrom('stop-dyno' as const, 'none' as const),
-    atMs: fc.constant(0),
+    atMs: now,
+  }),
+  fc.record({ type: constant('memory-pressure'), reason: fc.constantFrom(null, null, 'memory at 160 %'), atMs: now }),
+  fc.record({ type: constant('demand-started'), child: fc.constantFrom('streaming', 'puma'), atMs: now }),
+  fc.record({ type: constant('demand-ended'), child: anyChild, atMs: now }),
+  fc.record({ type: constant('idle'), child: anyChild, atMs: now }),
+  fc.record({
+    type: constant('reaped'),
+    scope: fc.record({ child: anyChild }),
+    leftovers: constant(leftovers),
+    atMs: now,
   }),
   fc.record({
-    type: fc.constantFrom(
-      'idle' as const,
-      'quiet-over' as const,
-      'end-over' as const,
-      'return-over' as const,
-      'recycle-due' as const,
-      'boot-over' as const,
-      'idle-over' as const,
+    type: constant('timeout'),
+    timer: fc.constantFrom(
+      'ready-timeout' as const,
+      'quiet-timeout' as const,
+      'stop-timeout' as const,
+      'idle-timeout' as const,
+      'restart-due' as const,
     ),
     child: anyChild,
-    /** That of the living incarnation, put in when it is played. */
-    startedAtMs: fc.constant(0),
-    atMs: fc.constant(0),
+    startedAtMs: now,
+    atMs: now,
   }),
   fc.record({
-    type: fc.constantFrom(
-      'unwanted' as const,
-      'drained' as const,
-      'pause-over' as const,
-      'drain-over' as const,
-      'heard-over' as const,
+    type: constant('timeout'),
+    timer: fc.constantFrom(
+      'dependency-timeout' as const,
+      'backoff-expired' as const,
+      'drain-timeout' as const,
+      'resend-term' as const,
     ),
     child: anyChild,
-    atMs: fc.constant(0),
+    atMs: now,
   }),
   fc.record({
-    type: fc.constant('wanted' as const),
-    child: fc.constantFrom('streaming', 'puma'),
-    shortage: fc.constantFrom(null, null, 'memory at 160 % of 512 MB'),
-    atMs: fc.constant(0),
-  }),
-  fc.record({ type: fc.constant('unwatched' as const), child: anyChild, atMs: fc.constant(0) }),
-  fc.record({
-    type: fc.constant('cleared' as const),
-    child: anyChild,
-    leftovers: fc.constant({ ended: [], killed: [] }),
-    atMs: fc.constant(0),
+    type: constant('timeout'),
+    timer: fc.constantFrom('broadcast-window-closed' as const, 'kill-deadline' as const, 'exit-deadline' as const),
+    atMs: now,
   }),
 );
 
-/** Whatever comes, in any order, at any pace: children only end after they were started. Now and then a long time passes. */
+/** Any event, in any order, at any pace. Now and then a long time passes. */
 const anyPause = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 400 }) }, fc.constant(600_000));
 const anyHistory = fc.array(fc.tuple(anyEvent, anyPause), { maxLength: 40 });
 
-/** Plays a history as the world would: an event of a child that does not run cannot happen. */
+/** Plays a history as far as it can happen: a child that does not run neither becomes ready nor exits, and the second SIGINT comes
+ * once, after the first. */
 class World {
   readonly living = new Map<string, number>();
   readonly spawnedWhileAlive: string[] = [];
   readonly spawnedWhileStopping: string[] = [];
-  readonly spawnedUnasked: string[] = [];
-  readonly signalledAfterEnd: string[] = [];
-  readonly endedThoughWanted: string[] = [];
-  readonly termsOfTheStop: string[] = [];
-  readonly recycledAtMs: number[] = [];
-  readonly causes: State[] = [];
+  readonly spawnedWithoutDemand: string[] = [];
+  readonly signalledAfterExit: string[] = [];
+  readonly stoppedDespiteDemand: string[] = [];
+  readonly termsOfStop: string[] = [];
+  readonly restartsAtMs: number[] = [];
   readonly deadlines = new Set<string>();
-  sweeps = 0;
-  /** Sweeps that are to come to their end at once. */
-  hurries = 0;
+  reapings = 0;
+  /** Repeated after a second SIGINT. */
+  hurriedReapings = 0;
   nowMs = 0;
   state: State;
+  #interrupts = 0;
 
   constructor() {
     const [state, ...effects] = begin(plan, 0);
@@ -111,43 +120,52 @@ class World {
   }
 
   play(event: Event): void {
-    if (event.type === 'child-exited' || event.type === 'child-ready') {
-      if (!this.living.has(event.child)) return;
-      if (event.type === 'child-exited') this.living.delete(event.child);
-    }
-    const now =
+    if (!this.#canHappen(event)) return;
+    if (event.type === 'child-exited') this.living.delete(event.child);
+    const dated =
       'startedAtMs' in event ? { ...event, startedAtMs: this.living.get(event.child) ?? event.startedAtMs } : event;
     const before = this.state;
-    const [state, ...effects] = next(before, { ...now, atMs: this.nowMs }, plan);
+    const [state, ...effects] = next(before, { ...dated, atMs: this.nowMs }, plan);
     this.state = state;
-    this.#judgeTerms(before, event, effects);
-    const isAsked = event.type === 'wanted' && event.shortage === null;
-    const spawned = effects.some((effect) => effect.do === 'spawn' && effect.child === 'streaming');
-    if (spawned && !isAsked) this.spawnedUnasked.push(event.type);
+    this.#checkTerms(before, event, effects);
+    const isDenied = before.phase === 'running' && before.memoryPressure !== null;
+    const spawnsStreaming = effects.some((effect) => effect.type === 'spawn' && effect.child === 'streaming');
+    if (spawnsStreaming && (event.type !== 'demand-started' || isDenied)) this.spawnedWithoutDemand.push(event.type);
     if ('deadlines' in state) this.deadlines.add(JSON.stringify(state.deadlines));
-    const sweeps = effects.filter((effect) => effect.do === 'sweep').length;
-    if (before.phase === 'sweeping') this.hurries += sweeps;
-    else this.sweeps += sweeps;
+    const reapings = effects.filter((effect) => effect.type === 'reap' && effect.scope === 'all').length;
+    if (phaseOf(before) === 'reaping') this.hurriedReapings += reapings;
+    else this.reapings += reapings;
     this.#perform(effects);
   }
 
-  #judgeTerms(before: State, { type }: Event, effects: readonly Effect[]): void {
+  #canHappen(event: Event): boolean {
+    if (event.type === 'child-exited' || event.type === 'child-ready') return this.living.has(event.child);
+    const isInterrupt = event.type === 'second-interrupt' || (event.type === 'signal' && event.signal === 'SIGINT');
+    if (!isInterrupt) return true;
+    if (this.#interrupts !== (event.type === 'signal' ? 0 : 1)) return false;
+    this.#interrupts += 1;
+    return true;
+  }
+
+  #checkTerms(before: State, event: Event, effects: readonly Effect[]): void {
+    const timer = event.type === 'timeout' ? event.timer : event.type;
+    const isEmergency = event.type === 'restart' && event.mode === 'emergency';
     for (const effect of effects) {
-      if (effect.do !== 'signal' || effect.signal !== 'SIGTERM') continue;
-      if (type === 'heard-over') continue; // once more
-      if (this.state.phase !== 'running') this.termsOfTheStop.push(effect.child);
-      else if (before.phase === 'running' && before.demands.get(effect.child)?.idleSinceMs === null) {
-        if (type !== 'save' && type !== 'boot-over') this.endedThoughWanted.push(`${effect.child} by ${type}`);
+      if (effect.type !== 'signal' || effect.signal !== 'SIGTERM' || timer === 'resend-term') continue;
+      if (this.state.phase !== 'running') this.termsOfStop.push(effect.child);
+      else if (before.phase === 'running' && before.children.get(effect.child)?.demand?.idleSinceMs === null) {
+        if (!isEmergency && timer !== 'ready-timeout') this.stoppedDespiteDemand.push(`${effect.child} by ${timer}`);
       }
     }
   }
 
   #perform(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.do === 'spawn') this.#spawn(effect.child);
-      const told = effect.do === 'signal' ? [effect.child] : effect.do === 'hand-on' ? effect.children : [];
-      this.signalledAfterEnd.push(...told.filter((child) => !this.living.has(child)));
-      if (effect.do === 'schedule' && effect.event.type === 'quiet-over') this.recycledAtMs.push(this.nowMs);
+      if (effect.type === 'spawn') this.#spawn(effect.child);
+      const signalled =
+        effect.type === 'signal' ? [effect.child] : effect.type === 'forward-signal' ? effect.children : [];
+      this.signalledAfterExit.push(...signalled.filter((child) => !this.living.has(child)));
+      if (effect.type === 'schedule' && effect.timer.timer === 'quiet-timeout') this.restartsAtMs.push(this.nowMs);
     }
   }
 
@@ -169,48 +187,54 @@ function play(history: readonly (readonly [Event, number])[]): World {
 
 const runs = { numRuns: 5000 };
 
-test('no child is spawned while it lives or while the dyno stops, streaming only for who asks while there is memory, none is signalled after its end or ended though it is wanted, each has one TERM of the stop, the deadline never moves, and recycles lie ten minutes apart', () => {
+test('starts, signals, deadlines and restarts keep their invariants in any history', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       const world = play(history);
-      expect([world.spawnedWhileAlive, world.spawnedWhileStopping, world.spawnedUnasked]).toEqual([[], [], []]);
-      const apart = world.recycledAtMs.slice(1).map((atMs, index) => atMs - (world.recycledAtMs[index] ?? 0));
-      expect(apart.filter((ms) => ms < 600_000)).toEqual([]);
-      expect([world.signalledAfterEnd, world.endedThoughWanted]).toEqual([[], []]);
-      expect(new Set(world.termsOfTheStop).size).toBe(world.termsOfTheStop.length);
-      expect(world.deadlines.size).toBeLessThanOrEqual(1);
-      expect(world.sweeps).toBeLessThanOrEqual(1);
-      expect(world.hurries).toBeLessThanOrEqual(1);
+      expect(world.spawnedWhileAlive, 'a child is not started while it lives').toEqual([]);
+      expect(world.spawnedWhileStopping, 'nothing is started while the dyno stops').toEqual([]);
+      expect(world.spawnedWithoutDemand, 'streaming starts only on demand, and not under memory pressure').toEqual([]);
+      expect(world.signalledAfterExit, 'no child is signalled after its exit').toEqual([]);
+      expect(world.stoppedDespiteDemand, 'no child is stopped while there is a demand').toEqual([]);
+      expect(new Set(world.termsOfStop).size, 'a stop sends one SIGTERM to each').toBe(world.termsOfStop.length);
+      const apart = world.restartsAtMs.slice(1).map((atMs, index) => atMs - (world.restartsAtMs[index] ?? 0));
+      expect(
+        apart.filter((ms) => ms < 600_000),
+        'restarts are ten minutes apart',
+      ).toEqual([]);
+      expect(world.deadlines.size, 'the deadlines never move').toBeLessThanOrEqual(1);
+      expect([world.reapings <= 1, world.hurriedReapings <= 1]).toEqual([true, true]);
     }),
     runs,
   );
 });
 
-test('once all children have ended, the dyno is done after the sweep, and never before', () => {
+test('once all children have exited, the dyno is done after the reaping, and never before', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       const world = play(history);
-      const budgetOver = history.some(([{ type }]) => type === 'budget-over');
-      const living = [...world.living.keys()];
-      if (world.state.phase === 'done') expect(budgetOver || living.length === 0).toBe(true);
-      const leftovers = { ended: [], killed: [] };
-      for (const child of names) world.play({ type: 'cleared', child, leftovers, atMs: 0 });
-      // One that was being recycled is started again, once: its end after that is a crash.
+      const isOver = history.some(([event]) => event.type === 'timeout' && event.timer === 'exit-deadline');
+      if (world.state.phase === 'done') expect(isOver || world.living.size === 0).toBe(true);
+      const reapEach = (): void => {
+        for (const child of names) world.play({ type: 'reaped', scope: { child }, leftovers, atMs: 0 });
+      };
+      reapEach();
+      // A child that was being restarted starts again, once: its exit after that is a crash.
       for (let name = [...world.living.keys()][0]; name !== undefined; name = [...world.living.keys()][0]) {
         world.play({ type: 'child-exited', child: name, status: toStatus(0), atMs: 0 });
-        for (const child of names) world.play({ type: 'cleared', child, leftovers, atMs: 0 });
+        reapEach();
       }
       world.nowMs += 1000;
-      world.play({ type: 'broadcast-over', atMs: 0 });
-      if (world.living.size === 0) expect(['sweeping', 'done']).toContain(world.state.phase);
-      world.play({ type: 'swept', leftovers: { ended: [], killed: [] }, atMs: 0 });
+      world.play({ type: 'timeout', timer: 'broadcast-window-closed', atMs: 0 });
+      expect(['reaping', 'done']).toContain(phaseOf(world.state));
+      world.play({ type: 'reaped', scope: 'all', leftovers, atMs: 0 });
       expect(world.state.phase).toBe('done');
     }),
     runs,
   );
 });
 
-test('the first cause is kept; only our own TERM within a second turns a TERM-like end into an asked one', () => {
+test('the first cause is kept, unless SIGTERM within a second shows that the exit was asked for', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       const world = new World();

@@ -1,55 +1,134 @@
 import type { ExitStatus } from '../../src/exit-status.ts';
-import type { Fact } from '../../src/facts.ts';
-import type { ServePlan } from '../../src/plan/spec.ts';
-import { begin } from '../../src/supervisor/begin.ts';
-import { next } from '../../src/supervisor/lifecycle.ts';
+import type { LogEvent } from '../../src/log/events.ts';
+import type { ChildName, ServePlan } from '../../src/plan/spec.ts';
 import { outcome } from '../../src/supervisor/outcome.ts';
-import type { Effect, Event, State } from '../../src/supervisor/state.ts';
+import { begin } from '../../src/supervisor/start.ts';
+import type { Effect, Event, State, Timer } from '../../src/supervisor/state.ts';
+import { next } from '../../src/supervisor/transitions.ts';
 
-export const ready = (child: string, atMs: number): Event => ({ type: 'child-ready', child, atMs });
-export const signal = (
-  name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2',
-  atMs: number,
-): Event => ({
-  type: 'signal',
-  signal: name,
-  atMs,
-});
-export const exited = (child: string, status: number | NodeJS.Signals | Error, atMs: number): Event => ({
+/** A second SIGINT is given as such: replay() tells it apart. */
+type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2';
+type Status = number | NodeJS.Signals | Error;
+type Leftovers = { ended?: string[]; killed?: string[] };
+
+export const ready = (child: ChildName, atMs: number): Event => ({ type: 'child-ready', child, atMs });
+export const readinessUnknown = (child: ChildName, atMs: number): Event => ({ type: 'readiness-unknown', child, atMs });
+export const signal = (name: Signal, atMs: number): Event => ({ type: 'signal', signal: name, atMs });
+export const exited = (child: ChildName, status: Status, atMs: number): Event => ({
   type: 'child-exited',
   child,
   status: toStatus(status),
   atMs,
 });
-export const startOver = (child: string, atMs: number): Event => ({ type: 'start-over', child, atMs });
-export const broadcastOver = (atMs: number): Event => ({ type: 'broadcast-over', atMs });
-export const graceOver = (atMs: number): Event => ({ type: 'grace-over', atMs });
-export const budgetOver = (atMs: number): Event => ({ type: 'budget-over', atMs });
-export const swept = (atMs: number, leftovers = {}): Event => ({
-  type: 'swept',
+export const restart = (child: ChildName, atMs: number): Event => ({
+  type: 'restart',
+  mode: 'graceful',
+  child,
+  reason: 'it holds much',
+  atMs,
+});
+export const emergency = (
+  child: ChildName | null,
+  atMs: number,
+  immediate = false,
+  lastResort: 'stop-dyno' | 'none' = 'stop-dyno',
+): Event => ({
+  type: 'restart',
+  mode: 'emergency',
+  child,
+  reason: 'memory at 190 % of 512 MB',
+  immediate,
+  lastResort,
+  atMs,
+});
+export const demandStarted = (child: ChildName, atMs: number): Event => ({ type: 'demand-started', child, atMs });
+export const demandEnded = (child: ChildName, atMs: number): Event => ({ type: 'demand-ended', child, atMs });
+export const pressure = (atMs: number, reason: string | null = 'memory at 160 % of 512 MB'): Event => ({
+  type: 'memory-pressure',
+  reason,
+  atMs,
+});
+/** From the router, which knows no incarnation. */
+export const idle = (child: ChildName, atMs: number): Event => ({ type: 'idle', child, atMs });
+export const idleSince = (child: ChildName, startedAtMs: number, atMs: number): Event => ({
+  type: 'idle',
+  child,
+  startedAtMs,
+  atMs,
+});
+/** What the child left behind has ended. */
+export const reaped = (child: ChildName, atMs: number, leftovers: Leftovers = {}): Event => ({
+  type: 'reaped',
+  scope: { child },
+  leftovers: { ended: [], killed: [], ...leftovers },
+  atMs,
+});
+export const allReaped = (atMs: number, leftovers: Leftovers = {}): Event => ({
+  type: 'reaped',
+  scope: 'all',
   leftovers: { ended: [], killed: [], ...leftovers },
   atMs,
 });
 
-/** `last`: what the last event led to. */
-type Replayed = { state: State; did: string[][]; last: string[]; facts: Fact[] };
+type Of<K extends string> = Timer extends infer T
+  ? T extends { timer: infer N }
+    ? K extends N
+      ? T
+      : never
+    : never
+  : never;
+const timeout = (timer: Of<Timer['timer']>): Event => ({ type: 'timeout', ...timer });
+export const dependencyTimeout = (child: ChildName, atMs: number): Event =>
+  timeout({ timer: 'dependency-timeout', child, atMs });
+export const backoffExpired = (child: ChildName, atMs: number): Event =>
+  timeout({ timer: 'backoff-expired', child, atMs });
+export const drainTimeout = (child: ChildName, atMs: number): Event => timeout({ timer: 'drain-timeout', child, atMs });
+export const resendTerm = (child: ChildName, atMs: number): Event => timeout({ timer: 'resend-term', child, atMs });
+export const broadcastWindowClosed = (atMs: number): Event => timeout({ timer: 'broadcast-window-closed', atMs });
+export const killDeadline = (atMs: number): Event => timeout({ timer: 'kill-deadline', atMs });
+export const exitDeadline = (atMs: number): Event => timeout({ timer: 'exit-deadline', atMs });
+const ofIncarnation = (timer: 'ready-timeout' | 'quiet-timeout' | 'stop-timeout' | 'idle-timeout' | 'restart-due') => {
+  return (child: ChildName, startedAtMs: number, atMs: number): Event => timeout({ timer, child, startedAtMs, atMs });
+};
+export const readyTimeout = ofIncarnation('ready-timeout');
+export const quietTimeout = ofIncarnation('quiet-timeout');
+export const stopTimeout = ofIncarnation('stop-timeout');
+export const idleTimeout = ofIncarnation('idle-timeout');
+export const restartDue = ofIncarnation('restart-due');
 
-/** The state after a history of events, what each step did, as short words: `spawn puma`, `SIGTERM sidekiq`, and all that was
- * told. */
+/** `phase`: of the dyno, with the step of a stop in its place. `did`: what each event led to, as short words: `spawn puma`,
+ * `SIGTERM sidekiq`. `last`: what the last event led to. `logged`: all log events. */
+type Replayed = { state: State; phase: string; did: string[][]; last: string[]; logged: LogEvent[] };
+
 export function replay(plan: ServePlan, ...events: Event[]): Replayed {
   let [state, ...effects] = begin(plan, 0);
   const did = [words(effects)];
-  const facts = factsOf(effects);
-  for (const event of events) {
+  const logged = loggedBy(effects);
+  for (const event of withSecondInterrupts(events)) {
     [state, ...effects] = next(state, event, plan);
     did.push(words(effects));
-    facts.push(...factsOf(effects));
+    logged.push(...loggedBy(effects));
   }
-  return { state, did, last: did.at(-1) ?? [], facts };
+  return { state, phase: phaseOf(state), did, last: did.at(-1) ?? [], logged };
 }
 
-function factsOf(effects: readonly Effect[]): Fact[] {
-  return effects.flatMap((effect) => (effect.do === 'tell' ? [effect.fact] : []));
+/** As process/signals.ts gives them: the second SIGINT as such, and none after it, for which a SIGHUP stands here: it changes nothing. */
+export function withSecondInterrupts(events: readonly Event[]): Event[] {
+  let interrupts = 0;
+  return events.map((event) => {
+    if (event.type !== 'signal' || event.signal !== 'SIGINT') return event;
+    interrupts += 1;
+    if (interrupts === 1) return event;
+    return interrupts === 2 ? { type: 'second-interrupt', atMs: event.atMs } : { ...event, signal: 'SIGHUP' };
+  });
+}
+
+export function phaseOf(state: State): string {
+  return state.phase === 'stopping' ? state.step : state.phase;
+}
+
+function loggedBy(effects: readonly Effect[]): LogEvent[] {
+  return effects.flatMap((effect) => (effect.type === 'log' ? [effect.event] : []));
 }
 
 /** The exit code of a history, which must have come to its end. */
@@ -59,81 +138,43 @@ export function codeOf(plan: ServePlan, ...events: Event[]): number {
 
 export function end(plan: ServePlan, ...events: Event[]): { code: number; reason: string } {
   const { state } = replay(plan, ...events);
-  if (state.phase !== 'done') throw new Error(`still ${state.phase}`);
+  if (state.phase !== 'done') throw new Error(`still ${phaseOf(state)}`);
   return outcome(state);
 }
 
-export function toStatus(status: number | NodeJS.Signals | Error): ExitStatus {
+export function toStatus(status: Status): ExitStatus {
   if (typeof status === 'number') return { kind: 'exited', code: status };
   return typeof status === 'string' ? { kind: 'signaled', signal: status } : { kind: 'not-started', error: status };
 }
 
 function words(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) => {
-    switch (effect.do) {
+    switch (effect.type) {
       case 'spawn':
         return [`spawn ${effect.child}`];
-      case 'hand-on':
+      case 'forward-signal':
         return effect.children.map((child) => `${effect.signal} ${child}`);
       case 'signal':
         return effect.signal === 'SIGCONT' ? [] : [`${effect.signal} ${effect.child}`];
-      case 'kill-all':
-        return ['kill-all'];
-      case 'clear-tree':
-        return [`clear-tree ${effect.child} until ${effect.killAtMs}`];
-      case 'kill-tree':
       case 'watch-idle':
-        return [`${effect.do} ${effect.child}`];
+        return [`watch-idle ${effect.child}`];
+      case 'kill':
+        return [`kill ${effect.scope === 'all' ? 'all' : effect.scope.child}`];
+      case 'reap':
+        return [`reap ${effect.scope === 'all' ? 'all' : effect.scope.child} until ${effect.killAtMs}`];
       case 'end-process':
         return [`end ${effect.id.pid} kill after ${effect.killAfterMs}`];
-      case 'look':
-        return [];
-      case 'sweep':
-        return [`sweep until ${effect.untilMs}`];
       case 'schedule':
-        return effect.event.type === 'boot-over' ? [] : [`${effect.event.type} at ${effect.event.atMs}`];
-      case 'tell':
+        return isFirstReadyTimeout(effect.timer) ? [] : [`${effect.timer.timer} at ${effect.timer.atMs}`];
+      case 'scan':
+      case 'publish':
+      case 'log':
         return [];
     }
   });
 }
 
-/** What outlived a recycled child has ended. */
-export const cleared = (child: string, atMs: number, leftovers = {}): Event => ({
-  type: 'cleared',
-  child,
-  leftovers: { ended: [], killed: [], ...leftovers },
-  atMs,
-});
-export const bootOver = (child: string, startedAtMs: number, atMs: number): Event => ({
-  type: 'boot-over',
-  child,
-  startedAtMs,
-  atMs,
-});
-export const wanted = (child: string, atMs: number, shortage: string | null = null): Event => ({
-  type: 'wanted',
-  child,
-  shortage,
-  atMs,
-});
-export const unwanted = (child: string, atMs: number): Event => ({ type: 'unwanted', child, atMs });
-export const drained = (child: string, atMs: number): Event => ({ type: 'drained', child, atMs });
-export const heardOver = (child: string, atMs: number): Event => ({ type: 'heard-over', child, atMs });
-export const drainOver = (child: string, atMs: number): Event => ({ type: 'drain-over', child, atMs });
-export const save = (
-  child: string | null,
-  atMs: number,
-  atOnce = false,
-  lastResort: 'stop-dyno' | 'none' = 'stop-dyno',
-): Event => ({
-  type: 'save',
-  child,
-  why: 'memory at 190 % of 512 MB',
-  atOnce,
-  lastResort,
-  atMs,
-});
-export const about = (type: 'idle' | 'quiet-over' | 'end-over' | 'return-over' | 'recycle-due' | 'idle-over') => {
-  return (child: string, startedAtMs: number, atMs: number): Event => ({ type, child, startedAtMs, atMs });
-};
+/** Each start but a restart has it. */
+function isFirstReadyTimeout(timer: Timer): boolean {
+  return timer.timer === 'ready-timeout' && timer.atMs - timer.startedAtMs <= 60_000;
+}

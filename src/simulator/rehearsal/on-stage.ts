@@ -1,4 +1,4 @@
-import { clock } from '../../host/clock.ts';
+import { clock } from '../../process/clock.ts';
 import type { LoadReport } from '../edge/load-counts.ts';
 import { startLoad } from '../edge/load.ts';
 import { JobsInLog } from '../jobs-in-log.ts';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { EXIT } from '../../exit-status.ts';
-import { isTerminal } from '../../host/terminal.ts';
+import { isTerminal } from '../../output/writer.ts';
 import type { DevOptions } from '../options.ts';
 import { print } from '../print.ts';
 import { startSimulation, type Running, type Surroundings } from '../simulate.ts';

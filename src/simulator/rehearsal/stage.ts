@@ -1,4 +1,4 @@
-import type { Clock } from '../../host/host.ts';
+import type { Clock } from '../../host.ts';
 import type { Rules } from '../rules.ts';
 import type { Simulation } from '../simulation.ts';
 import type { Requests } from './figures.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ConfigError } from '../../errors.ts';
-import { isTerminal } from '../../host/terminal.ts';
+import { isTerminal } from '../../output/writer.ts';
 import { firstWords } from '../first-words.ts';
 import type { DevOptions } from '../options.ts';
 import { print } from '../print.ts';

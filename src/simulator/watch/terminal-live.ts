@@ -1,6 +1,6 @@
-import { clock } from '../../host/clock.ts';
-import type { Cancel } from '../../host/host.ts';
-import type { Output } from '../../host/output.ts';
+import { clock } from '../../process/clock.ts';
+import type { Cancel } from '../../host.ts';
+import type { Output } from '../../output/output.ts';
 import type { Simulation } from '../simulation.ts';
 import { AT_REST, type KeyState } from './key-state.ts';
 import { next, type Step } from './keys.ts';

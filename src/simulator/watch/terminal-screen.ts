@@ -1,5 +1,5 @@
-import type { Cancel, Clock } from '../../host/host.ts';
-import type { Output } from '../../host/output.ts';
+import type { Cancel, Clock } from '../../host.ts';
+import type { Output } from '../../output/output.ts';
 import { WaitingLines } from './waiting-lines.ts';
 
 /** Lines that come closer together are drawn together. */
@@ -77,7 +77,7 @@ export class Screen {
     const frame = `${this.#last === '' ? '' : ERASE}${lines}${last}${mode}`;
     [this.#last, this.#drawnAtMs] = [last, this.#clock.now()];
     this.#held += 1;
-    await this.#output.pass(Buffer.from(frame));
+    await this.#output.writeFromChild(Buffer.from(frame));
     this.#held -= 1;
     if (this.#isStale) this.draw();
   }

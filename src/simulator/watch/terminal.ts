@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
-import { clock } from '../../host/clock.ts';
-import { Output } from '../../host/output.ts';
+import { clock } from '../../process/clock.ts';
+import { Output } from '../../output/output.ts';
 import type { Simulation } from '../simulation.ts';
 import { wantsColours } from './colours.ts';
 import { lineText } from './line-text.ts';

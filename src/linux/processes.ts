@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { readProcFile } from './proc-file.ts';
+
+export type ProcessRow = {
+  pid: number;
+  parent: number;
+  session: number;
+  /** Clock ticks since boot: with the pid it names a process for good. */
+  started: string;
+  name: string;
+  /** Ended, and only waiting to be reaped. */
+  zombie: boolean;
+};
+
+/** Every process that /proc shows now; none where there is no /proc. Those that vanish meanwhile are left out. */
+export function readProcesses(): ProcessRow[] {
+  return pids().flatMap((pid) => parseStat(readProcFile(`/proc/${pid}/stat`)) ?? []);
+}
+
+export function readProcess(pid: number): ProcessRow | null {
+  return parseStat(readProcFile(`/proc/${pid}/stat`));
+}
+
+/** The descendants of a process that live now. Reads only what they are, so that a dyno can afford it every few seconds;
+ * a kernel without CONFIG_PROC_CHILDREN shows none. */
+export function readDescendants(pid: number): ProcessRow[] {
+  return childrenOf(pid).flatMap((child) => {
+    const row = readProcess(child);
+    return row === null ? [] : [row, ...readDescendants(child)];
+  });
+}
+
+function childrenOf(pid: number): number[] {
+  return list(`/proc/${pid}/task`).flatMap((thread) => {
+    const children = readProcFile(`/proc/${pid}/task/${thread}/children`, true).trim();
+    return children === '' ? [] : children.split(' ').map(Number);
+  });
+}
+
+/** Whether all of these are in the environment that the process was started with; it may have written over it. */
+export function hasEnvironment(pid: number, ...variables: string[]): boolean {
+  const environment = `\0${readProcFile(`/proc/${pid}/environ`, true)}\0`;
+  return variables.every((variable) => environment.includes(`\0${variable}\0`));
+}
+
+export function commandLine(pid: number): string[] {
+  return readWhole(pid, 'cmdline').split('\0').slice(0, -1);
+}
+
+/** The command line as a title, in one line: a process may have written over it, and left NULs behind. */
+export function titleOf(pid: number): string {
+  return readProcFile(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
+}
+
+/** A line of /proc/PID/stat; the name stands in parentheses and may hold anything. No regular expression: the first use of one
+ * costs 2 ms, and this is on the way to the first child. */
+export function parseStat(text: string): ProcessRow | null {
+  const [open, close] = [text.indexOf(' ('), text.lastIndexOf(') ')];
+  const pid = Number(text.slice(0, Math.max(open, 0)));
+  const [state, parent, , session, ...rest] = text.slice(close + 2).split(' ');
+  const started = rest[15];
+  if (!(pid > 0) || close < open || started === undefined) return null;
+  return {
+    pid,
+    parent: Number(parent),
+    session: Number(session),
+    started,
+    name: text.slice(open + 2, close),
+    zombie: state === 'Z' || state === 'X',
+  };
+}
+
+function pids(): number[] {
+  return list('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function readWhole(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+  } catch {
+    return '';
+  }
+}

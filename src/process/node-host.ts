@@ -1,0 +1,197 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Words } from '../config/parsers.ts';
+import type { Environment } from '../config/settings.ts';
+import type { Cancel, Child, ForwardedSignal, Host, Leftovers, Process, ProcessId } from '../host.ts';
+import { raiseOomScore } from '../linux/process-memory.ts';
+import { readProcess } from '../linux/processes.ts';
+import type { Output } from '../output/output.ts';
+import { PrefixedOutput } from '../output/prefixed-output.ts';
+import type { ChildName, ChildSpec, EnvironmentChange, ReleaseStep } from '../plan/spec.ts';
+import { clock } from './clock.ts';
+import { SignalSupport, whenTitleMatches } from './process-title.ts';
+import { CHILD_MARKER } from './process-tracker.ts';
+import type { TrackedProcess } from './process-tree.ts';
+import { prepareReadiness } from './readiness.ts';
+import { Reaper } from './reaper.ts';
+import { runCommand } from './run-command.ts';
+import type { Signals } from './signals.ts';
+import { removeSocket } from './socket-files.ts';
+import { pdeathsigPrefix, spawnChild } from './spawn.ts';
+import { killTree, sendSignal } from './termination.ts';
+
+/** Every child carries this variable with the id of our run: what escapes is known by it. */
+export const RUN_MARKER = 'MSTDN_SUPERVISE_RUN';
+
+/** Added to our own oom_score_adj for a process that is to go before any child; thousandths of all memory. */
+const PREFERRED_OOM_SCORE = 600;
+
+export type NodeHostOptions = {
+  env: Environment;
+  folder: string;
+  runId: string;
+  signals: Signals;
+  /** Where the children's lines go with a prefix; null hands them our own stdout and stderr. */
+  prefixed: { stdout: Output; stderr: Output } | null;
+};
+
+/** The machine that we run on. */
+export class NodeHost implements Host {
+  readonly clock = clock;
+  readonly onSignal: Host['onSignal'];
+  /** Resolves with the second SIGINT, copies of the first not counted. */
+  readonly secondInterrupt: Promise<void>;
+  readonly #options: NodeHostOptions;
+  readonly #pdeathsig: readonly string[];
+  readonly #reaper: Reaper;
+  readonly #stopWatching: Cancel;
+  /** pid -> the child that it is; '' for a one-shot command. */
+  readonly #living = new Map<number, ChildName>();
+  /** Kills that are still to come. */
+  readonly #kills = new Set<Cancel>();
+  readonly #signalSupport = new SignalSupport();
+  readonly #prefixedOutput = new PrefixedOutput(clock);
+  /** What was made to see when each child is ready goes at the end, too. */
+  readonly #cleanUps = new Map<ChildName, () => void>();
+
+  constructor(options: NodeHostOptions) {
+    this.#options = options;
+    this.onSignal = options.signals.subscribe;
+    this.secondInterrupt = options.signals.secondInterrupt;
+    this.#pdeathsig = pdeathsigPrefix(options.env.PATH);
+    this.#reaper = new Reaper(`${RUN_MARKER}=${options.runId}`, clock);
+    this.#stopWatching = this.#reaper.watch();
+  }
+
+  /** Whether the kernel TERMs the children when we die. */
+  get hasPdeathsig(): boolean {
+    return this.#pdeathsig.length > 0;
+  }
+
+  spawn(spec: ChildSpec): Child {
+    const { folder, prefixed } = this.#options;
+    if (spec.socket !== null) removeSocket(spec.socket);
+    const watch = prepareReadiness(spec, folder, clock);
+    this.#cleanUps.set(spec.name, watch.cleanUp);
+    const output =
+      prefixed === null ? 'inherit' : (child: ChildProcess) => this.#prefixedOutput.add(spec.name, child, prefixed);
+    const env = this.#environment({ ...watch.env, [CHILD_MARKER]: spec.name });
+    const started = this.#track(spawnChild(this.#withPdeathsig(spec.command), { env, folder, output }), spec.name);
+    const { pid } = started;
+    const { oomScoreAdj } = spec.memory;
+    if (pid !== null && oomScoreAdj > 0) raiseOomScore(pid, oomScoreAdj);
+    const child = watch.observe(started);
+    if (pid !== null) void child.ready.then(() => this.#signalSupport.onReady(pid));
+    return child;
+  }
+
+  async runCommand({ command, env }: ReleaseStep): Promise<Process> {
+    const { folder } = this.#options;
+    return this.#track(await runCommand(this.#withPdeathsig(command), { env: this.#environment(env), folder }), '');
+  }
+
+  scan(): void {
+    this.#reaper.scan();
+  }
+
+  /** The processes of the children that live now, found by a walk through their trees. */
+  trackedProcesses(): TrackedProcess[] {
+    return this.#reaper.scan().filter(({ child }) => child !== '');
+  }
+
+  canHandle(child: ChildName, signal: ForwardedSignal): boolean {
+    const pid = this.#pidOf(child);
+    return pid !== null && this.#signalSupport.canHandle(pid, signal);
+  }
+
+  whenIdle({ name, memory }: ChildSpec, idle: () => void): Cancel {
+    const row = readProcess(this.#pidOf(name) ?? 0);
+    if (row === null || memory.restart === null) return () => {};
+    return whenTitleMatches(row, new RegExp(memory.restart.idleTitle), clock, idle);
+  }
+
+  killTree(child: ChildName): void {
+    const pid = this.#pidOf(child);
+    this.#reaper.killTree(child); // first, while parents tell whose child a daemon is
+    if (pid === null) return;
+    killGroup(pid);
+    if (process.platform !== 'linux') void killTree(pid);
+  }
+
+  reap(child: ChildName, killAtMs: number): Promise<Leftovers> {
+    return this.#reaper.reap(child, killAtMs);
+  }
+
+  endProcess(target: ProcessId, killAfterMs: number | null): void {
+    const atOnce = killAfterMs !== null && killAfterMs <= 0;
+    this.#signal(target, atOnce ? ['SIGKILL'] : ['SIGTERM', 'SIGCONT']);
+    if (killAfterMs === null || atOnce) return;
+    const cancel = clock.after(killAfterMs, () => {
+      this.#kills.delete(cancel);
+      this.#signal(target, ['SIGKILL']);
+    });
+    this.#kills.add(cancel);
+  }
+
+  preferForOomKill(target: ProcessId): void {
+    if (this.#reaper.has(target)) raiseOomScore(target.pid, PREFERRED_OOM_SCORE);
+  }
+
+  killAll(): string[] {
+    const pids = new Set(this.#living.keys());
+    const killed = this.#reaper.killAll(pids);
+    for (const pid of pids) killGroup(pid);
+    if (process.platform !== 'linux') for (const pid of pids) void killTree(pid);
+    return killed;
+  }
+
+  reapAll(untilMs: number): Promise<Leftovers> {
+    return this.#reaper.reapAll(untilMs);
+  }
+
+  /** Lets go of everything; the last lines of the children get this long. */
+  async close(atMostMs: number): Promise<void> {
+    this.#stopWatching();
+    for (const cancel of this.#kills) cancel();
+    for (const clear of this.#cleanUps.values()) clear();
+    await this.#prefixedOutput.close(atMostMs);
+  }
+
+  /** Nobody is signalled who is not ours at this moment, whatever the pid and the name. */
+  #signal(target: ProcessId, signals: readonly NodeJS.Signals[]): void {
+    if (this.#reaper.has(target)) for (const signal of signals) sendSignal(target.pid, signal);
+  }
+
+  #environment(change: EnvironmentChange): NodeJS.ProcessEnv {
+    const all = { ...this.#options.env, ...change, [RUN_MARKER]: this.#options.runId };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => typeof value === 'string'));
+  }
+
+  #withPdeathsig(command: Words): Words {
+    const [file = command[0], ...args] = [...this.#pdeathsig, ...command];
+    return [file, ...args];
+  }
+
+  #track(started: Process, child: ChildName): Process {
+    const { pid } = started;
+    if (pid === null) return started;
+    this.#reaper.add(pid, child);
+    this.#living.set(pid, child);
+    void started.exited.then(() => {
+      this.#living.delete(pid);
+      this.#signalSupport.onExited(pid);
+    });
+    return started;
+  }
+
+  #pidOf(child: ChildName): number | null {
+    return [...this.#living].find(([, name]) => name === child)?.[0] ?? null;
+  }
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // it ended this moment
+  }
+}

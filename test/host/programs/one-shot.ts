@@ -1,7 +1,0 @@
-import { toExitCode } from '../../../src/exit-status.ts';
-import { startOneShot } from '../../../src/host/one-shot.ts';
-
-/** Runs the command in its arguments as a release would. */
-const [command = 'true', ...args] = process.argv.slice(2);
-const step = await startOneShot([command, ...args], { env: process.env, folder: process.cwd() });
-process.exitCode = toExitCode(await step.exited);

@@ -1,0 +1,42 @@
+import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeSocketFolder, removeSocketFolder, removeSocket } from '../../src/process/socket-files.ts';
+import { tempFolder } from '../harness/dyno.ts';
+
+test('a private folder is for its maker alone, whatever the umask', () => {
+  const before = process.umask(0);
+  try {
+    const folder = join(tempFolder(), 'private');
+    makeSocketFolder(folder);
+    expect((statSync(folder).mode & 0o777).toString(8)).toBe('700');
+  } finally {
+    process.umask(before);
+  }
+});
+
+test('what stands in its place is not taken for it', () => {
+  const folder = tempFolder();
+  symlinkSync(folder, join(folder, 'link'));
+  for (const name of ['.', 'link']) expect(() => makeSocketFolder(join(folder, name))).toThrow(/EEXIST/);
+});
+
+test('it goes with all that is in it, and going twice hurts nobody', () => {
+  const folder = join(tempFolder(), 'private');
+  makeSocketFolder(folder);
+  mkdirSync(join(folder, 'more'));
+  writeFileSync(join(folder, 'more/file'), '');
+  removeSocketFolder(folder);
+  removeSocketFolder(folder);
+  expect(existsSync(folder)).toBe(false);
+});
+
+test('a socket goes, one that is not there hurts nobody, and a folder in its place stays', () => {
+  const folder = tempFolder();
+  const socket = join(folder, 'a.sock');
+  writeFileSync(socket, '');
+  removeSocket(socket);
+  removeSocket(socket);
+  removeSocket(folder);
+  expect([existsSync(socket), existsSync(folder)]).toEqual([false, true]);
+});

@@ -1,0 +1,232 @@
+import { describe, expect, test } from 'vitest';
+import type { SupervisorEvent } from '../../src/commands.ts';
+import type { LogEvent } from '../../src/log/events.ts';
+import type { ServePlan } from '../../src/plan/spec.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import { settled } from '../fakes/clock.ts';
+import { FakeHost } from '../fakes/host.ts';
+import { child, onDemand, servePlan, web } from '../fakes/plan.ts';
+import { toStatus } from './replay.ts';
+
+/** A dyno that runs on a fake host. `names`: of the log events so far. */
+function run(plan: ServePlan = web) {
+  const host = new FakeHost();
+  const logged: LogEvent[] = [];
+  const supervisor = new Supervisor(plan, host, (event) => void logged.push(event));
+  const ended = supervisor.run();
+  return { host, supervisor, logged, ended, names: () => logged.map(({ event }) => event) };
+}
+
+/** What a subscriber is told, in short words. */
+function describeEvent(event: SupervisorEvent): string {
+  if (event.type === 'child-changed') return `${event.child} ${event.state} ${event.readiness ?? ''}`.trim();
+  return 'child' in event ? `${event.type} ${event.child}` : event.type;
+}
+
+test('a life: start, ready, stop, exit; no timer and no listener is left', async () => {
+  const { host, ended, names } = run();
+  host.of('puma').becomeReady();
+  await settled();
+  host.of('sidekiq').becomeReady();
+  await host.clock.advance(60_000);
+  host.signal('SIGTERM');
+  await settled();
+  const signals = ['SIGTERM', 'SIGCONT'];
+  expect([host.of('puma').signals, host.of('sidekiq').signals]).toEqual([signals, signals]);
+  host.of('sidekiq').exit(toStatus(0));
+  host.of('puma').exit(toStatus('SIGTERM'));
+  expect(await ended).toMatchObject({ code: 0 });
+  expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+  expect(names()).toEqual(['started', 'ready', 'started', 'ready', 'stopping', 'exited', 'exited']);
+});
+
+test('a child that ignores SIGTERM is killed 1.5 s before the platform would', async () => {
+  const { host, ended } = run();
+  host.signal('SIGTERM');
+  await host.clock.advance(28_499);
+  expect(host.killedAll).toBe(0);
+  await host.clock.advance(1);
+  expect(host.killedAll).toBe(1);
+  host.of('puma').exit(toStatus('SIGKILL'));
+  expect(await ended).toMatchObject({ code: 137 });
+});
+
+test('a child that cannot be killed does not delay the exit', async () => {
+  const { host, ended, names } = run();
+  host.signal('SIGTERM');
+  await host.clock.advance(29_700);
+  expect(await ended).toMatchObject({ code: 137, exitAtMs: 29_700 });
+  expect(names()).toContain('unkillable');
+  expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+});
+
+test('a child exits in the turn in which it starts', async () => {
+  const { host, ended } = run();
+  host.of('puma').exit(toStatus(3));
+  expect(await ended).toMatchObject({ code: 3 });
+  expect([...host.children.keys()]).toEqual(['puma']);
+});
+
+test('sidekiq starts anyway when puma takes too long', async () => {
+  const { host, names } = run();
+  await host.clock.advance(44_999);
+  expect([...host.children.keys()]).toEqual(['puma']);
+  await host.clock.advance(1);
+  expect([...host.children.keys()]).toEqual(['puma', 'sidekiq']);
+  expect(names()).toEqual(['started', 'dependency-timeout', 'started']);
+});
+
+test('what outlived the children is named', async () => {
+  const { host, ended, logged } = run();
+  host.leftovers = { ended: ['ffmpeg (pid 7)'], killed: ['sh (pid 8)'] };
+  host.signal('SIGTERM');
+  host.of('puma').exit(toStatus(0));
+  expect(await ended).toMatchObject({ code: 137 });
+  expect(logged.slice(-2)).toEqual([
+    { event: 'leftover', process: 'ffmpeg (pid 7)', how: 'ended' },
+    { event: 'leftover', process: 'sh (pid 8)', how: 'killed' },
+  ]);
+});
+
+describe('subscribers', () => {
+  test('a late one gets a snapshot, which tells observed from assumed readiness', async () => {
+    const { host, supervisor } = run(servePlan(child('puma'), child('sidekiq'), onDemand('streaming', 900_000)));
+    host.of('puma').becomeReady();
+    await host.clock.advance(60_000);
+    const events: string[] = [];
+    supervisor.subscribe((event) => void events.push(describeEvent(event)));
+    expect(events).toEqual(['puma ready observed', 'sidekiq ready assumed', 'streaming stopped']);
+  });
+
+  test('each is told of a stop before the SIGTERM of the same turn', async () => {
+    const { host, supervisor } = run();
+    const events: string[] = [];
+    supervisor.subscribe((event) => void events.push(`${describeEvent(event)} ${host.of('puma').signals.length}`));
+    host.signal('SIGTERM');
+    await settled();
+    expect(events.slice(1)).toEqual(['sidekiq pending 0', 'dyno-stopping 0']);
+    expect(host.of('puma').signals).toEqual(['SIGTERM', 'SIGCONT']);
+    const late: string[] = [];
+    supervisor.subscribe((event) => void late.push(describeEvent(event)));
+    expect(late).toContain('dyno-stopping');
+  });
+
+  test('one that has cancelled is told nothing', async () => {
+    const { host, supervisor } = run();
+    const events: string[] = [];
+    supervisor.subscribe((event) => void events.push(describeEvent(event)))();
+    host.of('puma').becomeReady();
+    await settled();
+    expect(events).toEqual(['puma starting', 'sidekiq pending']);
+  });
+
+  test('a denied start and the end of its reason', async () => {
+    const plan = servePlan(child('puma'), onDemand('streaming', 900_000));
+    const { supervisor, host } = run(plan);
+    const events: string[] = [];
+    supervisor.subscribe((event) => void events.push(describeEvent(event)));
+    supervisor.request({ type: 'memory-pressure', reason: 'memory at 160 % of 512 MB' });
+    supervisor.request({ type: 'demand-started', child: 'streaming' });
+    await settled();
+    expect(events.slice(2)).toEqual(['start-denied streaming']);
+    supervisor.request({ type: 'memory-pressure', reason: null });
+    supervisor.request({ type: 'demand-started', child: 'streaming' });
+    await settled();
+    expect(events.slice(3)).toEqual(['streaming starting']);
+    host.of('streaming').exit(toStatus(1));
+    await settled();
+    supervisor.request({ type: 'demand-started', child: 'streaming' });
+    await host.clock.advance(1000);
+    expect(events.slice(4)).toEqual(['streaming cleaning-up', 'streaming stopped', 'startable streaming']);
+  });
+});
+
+describe('behind a router', () => {
+  const routed = servePlan(child('puma', { drainMs: 10_000 }), onDemand('streaming', 900_000));
+
+  /** A dyno whose puma is ready, and what the router requests. */
+  async function runRouted() {
+    const running = run(routed);
+    const { host, supervisor } = running;
+    host.of('puma').becomeReady();
+    await settled();
+    return {
+      ...running,
+      demandStarts: () => supervisor.request({ type: 'demand-started', child: 'streaming' }),
+      demandEnds: () => supervisor.request({ type: 'demand-ended', child: 'streaming' }),
+      pumaIsIdle: () => supervisor.request({ type: 'idle', child: 'puma' }),
+    };
+  }
+
+  test('streaming starts on demand and stops when idle, and again; no timer is left', async () => {
+    const { host, ended, demandStarts, demandEnds, pumaIsIdle, names } = await runRouted();
+    for (let life = 0; life < 2; life += 1) {
+      demandStarts();
+      await settled();
+      host.of('streaming').becomeReady();
+      await host.clock.advance(1000);
+      demandEnds();
+      await host.clock.advance(899_999);
+      expect(host.of('streaming').signals).toEqual([]);
+      await host.clock.advance(1);
+      expect(host.of('streaming').signals).toEqual(['SIGTERM', 'SIGCONT']);
+      host.of('streaming').exit(toStatus(0));
+      await settled();
+    }
+    expect(host.reapedChildren).toEqual(['streaming', 'streaming']);
+    const inOrder = ['started', 'ready', 'idle-stopped', 'exited'];
+    expect(names()).toEqual(['started', 'ready', ...inOrder, ...inOrder]);
+    await host.clock.advance(60_000);
+    expect(host.clock.left).toBe(0);
+    host.signal('SIGTERM');
+    pumaIsIdle();
+    await settled();
+    host.of('puma').exit(toStatus('SIGTERM'));
+    expect(await ended).toMatchObject({ code: 0 });
+    expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+  });
+
+  test('ten thousand connections come and go with one idle timer', async () => {
+    const { host, demandStarts, demandEnds } = await runRouted();
+    demandStarts();
+    await settled();
+    host.of('streaming').becomeReady();
+    await host.clock.advance(60_000);
+    const before = host.clock.left;
+    for (let count = 0; count < 10_000; count += 1) {
+      demandStarts();
+      demandEnds();
+      await settled();
+    }
+    expect([before, host.clock.left]).toEqual([1, 1]);
+  });
+
+  test('puma gets its SIGTERM when the router says so, or ten seconds later', async () => {
+    const { host, pumaIsIdle } = await runRouted();
+    host.signal('SIGTERM');
+    await host.clock.advance(5000);
+    expect(host.of('puma').signals).toEqual([]);
+    pumaIsIdle();
+    await settled();
+    expect(host.of('puma').signals).toEqual(['SIGTERM', 'SIGCONT']);
+    const late = await runRouted();
+    late.host.signal('SIGTERM');
+    await late.host.clock.advance(10_000);
+    expect(late.host.of('puma').signals).toEqual(['SIGTERM', 'SIGCONT']);
+  });
+
+  test('three failed starts of streaming end the dyno', async () => {
+    const { host, ended, demandStarts, pumaIsIdle, logged } = await runRouted();
+    for (let start = 0; start < 3; start += 1) {
+      demandStarts();
+      await settled();
+      host.of('streaming').exit(toStatus(7));
+      await host.clock.advance(4000);
+    }
+    pumaIsIdle();
+    await settled();
+    host.of('puma').exit(toStatus(0));
+    expect(await ended).toMatchObject({ code: 7, child: 'streaming' });
+    expect(logged.flatMap((event) => (event.event === 'backing-off' ? [event.pauseMs] : []))).toEqual([1000, 2000]);
+  });
+});
