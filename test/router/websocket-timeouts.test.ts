@@ -155,7 +155,7 @@ test('an upgrade without a response gets 504 after 25 s, and a warning is logged
   await client.closed();
   await expectNoDemand(fixture);
   expect(fixture.warnings).toMatchObject([
-    { child: 'streaming', why: 'did not respond to a WebSocket upgrade within 25 s' },
+    { child: 'streaming', reason: 'did not respond to a WebSocket upgrade within 25 s' },
   ]);
 });
 
