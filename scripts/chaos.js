@@ -1,7 +1,5 @@
-// npm run chaos -- [--runs N] [--seed S] [--path P] [--at-once N] [--keep FOLDER] [--docs]: random stories of a dyno's life with the
-// real binary, one in twenty with the real puma, sidekiq and Redis, each held to docs/termination.md. A story that fails is
-// named by its seed and path; `--path` plays it alone, and finds the shortest one that fails in the same way. `--keep`
-// writes what was seen of each that fails into a folder, `--docs` what came of all into docs/evidence.md.
+// npm run chaos: runs random fault-injection scenarios with the real binary, one in twenty with the real puma, sidekiq and Redis, and
+// checks each run against docs/termination.md.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -11,23 +9,23 @@ import { atEnd } from './memory/ending.js';
 import { installPackages } from './packages.js';
 import { CannotRun, root } from './quietly.js';
 
-const WRONG_USAGE = 64;
-/** The later the machine is, the less can be asked of a story. */
+const USAGE_ERROR = 64;
+/** More at a time make the machine late, and the less precise are the checks. */
 const AT_ONCE = Math.min(32, 2 * availableParallelism() + 1);
-/** docs/evidence.md is the record of a long run. */
-const DOCS_LEAST = 10_000;
+/** docs/evidence.md records long runs only. */
+const DOCS_MIN_RUNS = 10_000;
 const USAGE = `npm run chaos -- [--runs N] [--seed S] [--at-once N] [--keep FOLDER] [--docs]
 npm run chaos -- --seed S --path P
 
-  --runs N       so many stories; 100 unless told
-  --seed S       of this seed; another one each time unless told
-  --path P       only this one, as a failing run prints it, and the shortest that fails like it
-  --at-once N    so many at the same time, ${AT_ONCE} on these cores unless told; with real parts always 3
-  --keep FOLDER  what was seen of each that fails goes there
-  --docs         what came of all goes into docs/evidence.md and the README; from --runs ${DOCS_LEAST} on`;
+  --runs N       number of scenarios; default 100
+  --seed S       seed of the scenarios; default: a different one each time
+  --path P       run only this scenario, as a failing run prints it, and find the simplest one that fails in the same way
+  --at-once N    scenarios at a time; default ${AT_ONCE} on this machine; with the real puma and sidekiq always 3
+  --keep FOLDER  write the history of each failing scenario to this folder
+  --docs         write the result into docs/evidence.md and README.md; needs --runs ${DOCS_MIN_RUNS} or more`;
 
 try {
-  const options = read(process.argv.slice(2));
+  const options = parse(process.argv.slice(2));
   if (options.help) {
     console.log(USAGE);
     process.exit();
@@ -37,12 +35,12 @@ try {
   process.exitCode = await run(options);
 } catch (error) {
   if (!(error instanceof CannotRun)) throw error;
-  console.error(`npm run chaos: ${error.message}${error.exitCode === WRONG_USAGE ? '; --help tells all options' : ''}`);
+  console.error(`npm run chaos: ${error.message}${error.exitCode === USAGE_ERROR ? '; see --help' : ''}`);
   process.exitCode = error.exitCode ?? 1;
 }
 process.exit();
 
-function read(words) {
+function parse(words) {
   const text = { type: 'string' };
   try {
     const flag = { type: 'boolean', default: false };
@@ -50,39 +48,43 @@ function read(words) {
     const { values } = parseArgs({ args: words, options });
     if (values.path !== undefined && values.seed === undefined) throw new CannotRun('--path: expected --seed too');
     return checked({
-      ...{ root, help: values.help, isForDocs: values.docs },
+      root,
+      help: values.help,
+      isForDocs: values.docs,
       runs: number('--runs', values.runs ?? '100', 1, 1_000_000),
       seed: number('--seed', values.seed ?? `${Date.now() % 1_000_000}`, 0, 1_000_000_000),
       path: path(values.path ?? null),
-      atOnce: number('--at-once', values['at-once'] ?? `${AT_ONCE}`, 1, 32),
+      slots: number('--at-once', values['at-once'] ?? `${AT_ONCE}`, 1, 32),
       keep: values.keep ?? null,
     });
   } catch (error) {
-    if (error instanceof CannotRun || error.code?.startsWith('ERR_PARSE_ARGS')) throw wrong(error.message);
+    if (error instanceof CannotRun || error.code?.startsWith('ERR_PARSE_ARGS')) throw usageError(error.message);
     throw error;
   }
 }
 
 function checked(options) {
-  if (!options.isForDocs || (options.path === null && options.runs >= DOCS_LEAST)) return options;
-  throw new CannotRun(`--docs: expected --runs ${DOCS_LEAST} or more and no --path, since the docs record a long run`);
+  if (!options.isForDocs || (options.path === null && options.runs >= DOCS_MIN_RUNS)) return options;
+  throw new CannotRun(
+    `--docs: expected --runs ${DOCS_MIN_RUNS} or more and no --path, since the docs record long runs`,
+  );
 }
 
-function number(name, text, least, most) {
-  if (/^\d{1,10}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-  throw new CannotRun(`${name} ${text}: expected a whole number from ${least} to ${most}`);
+function number(name, text, min, max) {
+  if (/^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+  throw new CannotRun(`${name} ${text}: expected a whole number from ${min} to ${max}`);
 }
 
 function path(text) {
   if (text === null || /^\d{1,9}(:\d{1,3})*$/.test(text)) return text;
-  throw new CannotRun(`--path ${text}: expected numbers as a failing story prints them, such as 41 or 41:3:0`);
+  throw new CannotRun(`--path ${text}: expected numbers as a failing scenario prints them, such as 41 or 41:3:0`);
 }
 
-function wrong(message) {
-  return Object.assign(new CannotRun(message.split('\n')[0]), { exitCode: WRONG_USAGE });
+function usageError(message) {
+  return Object.assign(new CannotRun(message.split('\n')[0]), { exitCode: USAGE_ERROR });
 }
 
-/** The stories are TypeScript, which the oldest Node that we run on does not read. */
+/** The harness is TypeScript, which the oldest supported Node cannot run. */
 async function run(options) {
   const { build } = await import('esbuild');
   const folder = mkdtempSync(join(root, 'node_modules/.chaos-'));

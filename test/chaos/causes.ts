@@ -1,177 +1,183 @@
 import { constants } from 'node:os';
-import { interruptsIn, possiblySecond, secondInterruptMs, surelySecond } from './interrupts.ts';
-import { endsUnasked, isFirst, type Life } from './lives.ts';
-import { CHILDREN_MS, type TinyRecord } from './record.ts';
-import { castOf, isRouted, natureOf, type ChildName, type StopSignal, type Story } from './story.ts';
+import type { History } from './history.ts';
+import { childrenOf, type ChildName, type Scenario, type StopSignal } from './scenario.ts';
+import {
+  BROADCAST_MS,
+  canBeRestarted,
+  exitsUnrequested,
+  interruptsIn,
+  isFirst,
+  isOnDemand,
+  mayEndBeforeStop,
+  NODE_BOOT_MS,
+  type Period,
+  secondInterruptMs,
+  slackOf,
+  surelySecond,
+  type Trace,
+  tracesOf,
+} from './traces.ts';
 
-/** Between these two the supervisor came to know of something. */
-export type Moment = { fromMs: number; toMs: number };
-
-/** A reason to stop. */
-export type Cause = Moment &
+/** Why a dyno stops, and when the supervisor learned of it. mayBeStop: exited as TERM causes it. */
+export type Cause = Period &
   (
     | { kind: 'signal'; signal: StopSignal }
-    | { kind: 'child'; child: ChildName; code: number; mayBeAsked: boolean }
+    | { kind: 'child-exit'; child: ChildName; code: number; mayBeStop: boolean }
     | { kind: 'memory' }
   );
 
-/** An end as TERM makes it counts as asked when our own TERM comes so soon after. */
-export const BROADCAST_MS = 1000;
-/** Who is up is asked whether it is so often at least. */
-const SEEN_WITHIN_MS = 1000;
-/** Node, from exec to where it hears signals. */
-export const BOOT_MS = 300;
+/** Longest interval between two checks whether a child is ready. */
+const READY_CHECK_MS = 1000;
 
-/** What this machine adds to a moment. */
-export function slackOf({ lagMs }: Pick<TinyRecord, 'lagMs'>): number {
-  return 60 + 2 * lagMs;
+/** What the checkers know of a run. */
+export type Analysis = {
+  scenario: Scenario;
+  history: History;
+  traces: readonly Trace[];
+  /** Every cause that can have been the first one, and when the supervisor learned of the first. */
+  causes: readonly Cause[];
+  stop: Period;
+  /** Processes that may have ended before the stop. */
+  early: ReadonlySet<Trace>;
+  slackMs: number;
+};
+
+export function analyze(scenario: Scenario, history: History): Analysis {
+  const traces = tracesOf(history);
+  const causes = possibleCauses(scenario, history, traces);
+  const stop = firstOf(causes);
+  const early = mayEndBeforeStop(scenario, history, traces, stop);
+  return { scenario, history, traces, causes, stop, early, slackMs: slackOf(history) };
 }
 
-/** By itself or by our KILL, as the time for children ran out or a second INT came: with that the dyno may have killed it before it
- * was gone, and what it left `leadMs` before that. */
-export function endsWithItsTime({ ended, killedAtMs }: Life, stop: Moment, record: TinyRecord, leadMs = 0): boolean {
-  const slackMs = slackOf(record);
-  const endedAtMs = ended?.atMs ?? killedAtMs;
-  const timeOver = { fromMs: stop.fromMs + CHILDREN_MS, toMs: stop.toMs + CHILDREN_MS };
-  const kills = [
-    timeOver,
-    ...possiblySecond(interruptsIn(record), slackMs).map(({ atMs, untilMs }) => ({ fromMs: atMs, toMs: untilMs })),
-  ];
-  return kills.some(
-    ({ fromMs, toMs }) => endedAtMs !== null && endedAtMs >= fromMs - slackMs - leadMs && endedAtMs <= toMs + slackMs,
-  );
-}
-
-/** Every reason that can have been the first one. */
-export function possibleCauses(story: Story, record: TinyRecord, lives: readonly Life[]): Cause[] {
-  const slackMs = slackOf(record);
-  const certain = [...signals(record, slackMs), ...ends(story, lives, slackMs)];
-  const all = [...certain, ...mayBe(story, record, lives, slackMs)];
-  const stops = certain.filter((cause) => cause.kind === 'signal' && cause.signal === 'SIGTERM');
+function possibleCauses(scenario: Scenario, history: History, traces: readonly Trace[]): Cause[] {
+  const slackMs = slackOf(history);
+  const certain = [...signals(history, slackMs), ...exits(scenario, traces, slackMs)];
+  const all = [...certain, ...uncertain(scenario, history, traces, slackMs)];
   const firstMs = Math.min(...certain.map(({ toMs }) => toMs));
   const first = all.filter(({ fromMs }) => fromMs <= firstMs);
-  const inTime = stops.filter(({ toMs }) => toMs <= secondInterruptMs(record, slackMs));
-  const finalMs = (surelySecond(interruptsIn(record), slackMs)?.untilMs ?? Infinity) + slackMs;
-  const notLate = stops.filter(({ fromMs }) => fromMs <= finalMs);
-  const kept = first.filter((cause) => !isAsked(cause, inTime));
-  const instead = first.flatMap((cause) =>
-    notLate.filter((stop) => canAsk(cause, stop)).map((stop) => ({ ...stop, ...earlier(stop, cause) })),
+  // A TERM after a second INT is no longer taken for a broadcast.
+  const terms = certain.filter((cause) => cause.kind === 'signal' && cause.signal === 'SIGTERM');
+  const termsInTime = terms.filter(({ toMs }) => toMs <= secondInterruptMs(history));
+  const finalMs = (surelySecond(interruptsIn(history), slackMs)?.untilMs ?? Infinity) + slackMs;
+  const possibleTerms = terms.filter(({ fromMs }) => fromMs <= finalMs);
+  const asItIs = first.filter((cause) => !isSurelyBroadcast(cause, termsInTime));
+  const asBroadcast = first.flatMap((cause) =>
+    possibleTerms.filter((term) => mayBeBroadcast(cause, term)).map((term) => ({ ...term, ...earlier(term, cause) })),
   );
-  return [...kept, ...instead];
+  return [...asItIs, ...asBroadcast];
 }
 
-/** When the first of them was heard of. */
-export function firstOf(causes: readonly Cause[]): Moment {
-  return causes.reduce<Moment>(earlier, { fromMs: Infinity, toMs: Infinity });
+export function firstOf(causes: readonly Cause[]): Period {
+  return causes.reduce<Period>(earlier, { fromMs: Infinity, toMs: Infinity });
 }
 
-/** The stop begins with what came first, whatever it is called in the end. */
-function earlier(one: Moment, other: Moment): Moment {
+/** The stop begins with the earlier one, whatever the outcome calls it. */
+function earlier(one: Period, other: Period): Period {
   return { fromMs: Math.min(one.fromMs, other.fromMs), toMs: Math.min(one.toMs, other.toMs) };
 }
 
-function signals({ done, startedAtMs }: TinyRecord, slackMs: number): Cause[] {
-  return done.flatMap(({ atMs, untilMs, what }): Cause[] => {
-    if (what.do !== 'stop') return [];
-    const toMs = Math.max(untilMs + slackMs, startedAtMs + BOOT_MS + slackMs);
-    return [{ kind: 'signal', signal: what.signal, fromMs: atMs, toMs }];
+function isSurelyBroadcast(cause: Cause, terms: readonly Cause[]): boolean {
+  return (
+    cause.kind === 'child-exit' && cause.mayBeStop && terms.some(({ toMs }) => toMs <= cause.fromMs + BROADCAST_MS)
+  );
+}
+
+function mayBeBroadcast(cause: Cause, { fromMs }: Cause): boolean {
+  return cause.kind === 'child-exit' && cause.mayBeStop && fromMs <= cause.toMs + BROADCAST_MS;
+}
+
+function signals({ injected, startedAtMs }: History, slackMs: number): Cause[] {
+  return injected.flatMap(({ atMs, untilMs, fault }): Cause[] => {
+    if (fault.type !== 'stop') return [];
+    const toMs = Math.max(untilMs + slackMs, startedAtMs + NODE_BOOT_MS + slackMs);
+    return [{ kind: 'signal', signal: fault.signal, fromMs: atMs, toMs }];
   });
 }
 
-/** Ends that nobody asked for, told by the child before, or our doing. */
-function ends(story: Story, lives: readonly Life[], slackMs: number): Cause[] {
-  return lives
-    .filter((life) => isFirst(life) && !mayFall(story, life.child, lives))
-    .flatMap((life) => {
-      const { child, is, ended, killedAtMs, toldAtMs } = life;
-      return [
-        ...(ended !== null && endsUnasked(life) ? [endOf(child, ended.atMs, ended.status, slackMs)] : []),
-        ...(killedAtMs === null ? [] : [endOf(child, killedAtMs, 137, slackMs)]),
-        // Who only waits has TERM as the kernel has it, and says nothing.
-        ...(is === 'waiter' ? toldAtMs.slice(0, 1).map((atMs) => endOf(child, atMs, 143, slackMs)) : []),
-      ];
-    });
+/** Exits of children that must end the dyno: crashes and faults. */
+function exits(scenario: Scenario, traces: readonly Trace[], slackMs: number): Cause[] {
+  return traces.filter((trace) => isFirst(trace) && !isTolerated(scenario, trace.child)).flatMap(exitsOf(slackMs));
 }
 
-function endOf(child: ChildName, atMs: number, status: number, slackMs: number): Cause {
-  const mayBeAsked = [0, 143].includes(status);
-  return { kind: 'child', child, code: status === 0 ? 1 : status, mayBeAsked, fromMs: atMs, toMs: atMs + slackMs };
+function exitsOf(slackMs: number): (trace: Trace) => Cause[] {
+  return (trace) => {
+    const { child, role, exit, killedAtMs, injectedTermsAtMs } = trace;
+    return [
+      ...(exit !== null && exitsUnrequested(trace) ? [exitCause(child, exit.atMs, exit.status, slackMs)] : []),
+      ...(killedAtMs === null ? [] : [exitCause(child, killedAtMs, 137, slackMs)]),
+      // A wrapper has no handler for TERM and records nothing.
+      ...(role === 'wrapper' ? injectedTermsAtMs.slice(0, 1).map((atMs) => exitCause(child, atMs, 143, slackMs)) : []),
+    ];
+  };
 }
 
-/** Whether its end need not be the dyno's: streaming on demand, and what the guard may be restarting. */
-function mayFall(story: Story, child: ChildName, lives: readonly Life[]): boolean {
-  if (child === 'streaming') return story.role === 'web' && story.streaming === 'on-demand';
-  return canBeRecycled(story, child) && lives.filter((life) => life.child === child && isFirst(life)).length > 0;
+function exitCause(child: ChildName, atMs: number, status: number, slackMs: number): Cause {
+  const code = status === 0 ? 1 : status;
+  return { kind: 'child-exit', child, code, mayBeStop: [0, 143].includes(status), fromMs: atMs, toMs: atMs + slackMs };
 }
 
-export function canBeRecycled(story: Story, child: ChildName): boolean {
-  const isGrowing = story.memory !== 'off' && natureOf(story, child).grows !== null;
-  return isGrowing && (child === 'sidekiq' || (child === 'puma' && isRouted(story)));
+/** The dyno may outlive the exit of this child. */
+function isTolerated(scenario: Scenario, child: ChildName): boolean {
+  return isOnDemand(scenario, child) || canBeRestarted(scenario, child);
 }
 
-/** What can have been a reason, and need not. */
-function mayBe(story: Story, record: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
-  const restarting = lives.filter((life) => isLast(life, lives) && canBeRecycled(story, life.child));
+/** Causes that the supervisor may have seen, and need not have. */
+function uncertain(scenario: Scenario, history: History, traces: readonly Trace[], slackMs: number): Cause[] {
+  const restarting = traces.filter((trace) => isLast(trace, traces) && canBeRestarted(scenario, trace.child));
   return [
-    ...ends({ ...story, memory: 'off' }, restarting, slackMs),
-    ...thirdFalls(story, lives, slackMs),
-    ...endsWhileBooting(story, record, lives, slackMs),
-    ...endsHeardFirst(record, lives, slackMs),
-    ...memory(story, record),
+    ...restarting.flatMap(exitsOf(slackMs)),
+    ...thirdFailedStart(scenario, traces, slackMs),
+    ...exitsBeforeHandlers(scenario, history, traces, slackMs),
+    ...exitsHandledFirst(history, traces, slackMs),
+    ...memoryCause(scenario, history),
   ];
 }
 
-/** Whoever has come back was no reason to stop. */
-function isLast(life: Life, lives: readonly Life[]): boolean {
-  const isNext = (one: Life): boolean => one.child === life.child && one.startedAtMs > life.startedAtMs;
-  return isFirst(life) && !lives.some((one) => isFirst(one) && isNext(one));
+/** A child that was started again did not end the dyno. */
+function isLast(trace: Trace, traces: readonly Trace[]): boolean {
+  const isNext = (other: Trace): boolean => other.child === trace.child && other.startedAtMs > trace.startedAtMs;
+  return isFirst(trace) && !traces.some((other) => isFirst(other) && isNext(other));
 }
 
-/** Streaming on demand, the third time in a row before it was seen to be up. */
-function thirdFalls(story: Story, lives: readonly Life[], slackMs: number): Cause[] {
-  const isFall = ({ upAtMs, ended, killedAtMs }: Life): boolean =>
-    upAtMs === null || Math.min(ended?.atMs ?? Infinity, killedAtMs ?? Infinity) < upAtMs + SEEN_WITHIN_MS + slackMs;
-  const falls = lives.filter((life) => life.child === 'streaming' && isFirst(life) && isFall(life));
-  if (falls.length < 3 || !mayFall(story, 'streaming', lives)) return [];
-  const last = falls.filter((life) => isLast(life, lives));
-  return ends({ ...story, streaming: 'inline' }, last, slackMs);
+/** The third time in a row that streaming on demand exits before it was seen to be ready. */
+function thirdFailedStart(scenario: Scenario, traces: readonly Trace[], slackMs: number): Cause[] {
+  const isFailedStart = ({ readyAtMs, exit, killedAtMs }: Trace): boolean =>
+    readyAtMs === null ||
+    Math.min(exit?.atMs ?? Infinity, killedAtMs ?? Infinity) < readyAtMs + READY_CHECK_MS + slackMs;
+  const failed = traces.filter((trace) => isFirst(trace) && isOnDemand(scenario, trace.child) && isFailedStart(trace));
+  return failed.length < 3 ? [] : failed.filter((trace) => isLast(trace, traces)).flatMap(exitsOf(slackMs));
 }
 
-/** A child that cannot hear signals yet dies of one that all processes get. */
-function endsWhileBooting(story: Story, { done }: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
-  return done.flatMap(({ atMs, what }): Cause[] => {
-    if (what.do !== 'stop' || what.to === 'supervisor') return [];
-    const hears = (child: ChildName): boolean =>
-      lives.some((life) => isFirst(life) && life.child === child && life.startedAtMs < atMs);
-    const code = 128 + constants.signals[what.signal];
-    return castOf(story)
-      .filter((child) => !hears(child))
-      .map((child) => endOf(child, atMs, code, slackMs));
+/** A signal to every process ends a child that has no handlers yet. */
+function exitsBeforeHandlers(
+  scenario: Scenario,
+  { injected }: History,
+  traces: readonly Trace[],
+  slackMs: number,
+): Cause[] {
+  return injected.flatMap(({ atMs, fault }): Cause[] => {
+    if (fault.type !== 'stop' || fault.target === 'supervisor') return [];
+    const hasHandlers = (child: ChildName): boolean =>
+      traces.some((trace) => isFirst(trace) && trace.child === child && trace.startedAtMs < atMs);
+    const status = 128 + constants.signals[fault.signal];
+    const booting = childrenOf(scenario).filter((child) => !hasHandlers(child));
+    return booting.map((child) => exitCause(child, atMs, status, slackMs));
   });
 }
 
-/** Where all processes get a signal, a child's end may be heard before the supervisor's own; only 0 and 143 count as asked then. */
-function endsHeardFirst({ done }: TinyRecord, lives: readonly Life[], slackMs: number): Cause[] {
-  const broadcasts = done.filter(({ what }) => what.do === 'stop' && what.to !== 'supervisor');
-  return lives.filter(isFirst).flatMap(({ child, ended }) => {
-    const isHeard = broadcasts.some(({ atMs, untilMs }) => {
-      return ended !== null && ended.atMs >= atMs && ended.atMs <= untilMs + slackMs;
-    });
-    return isHeard && ended !== null ? [endOf(child, ended.atMs, ended.status, slackMs)] : [];
+/** After a signal to every process, the supervisor may see a child's exit before its own signal. Only 0 and 143 count as requested. */
+function exitsHandledFirst({ injected }: History, traces: readonly Trace[], slackMs: number): Cause[] {
+  const broadcasts = injected.filter(({ fault }) => fault.type === 'stop' && fault.target !== 'supervisor');
+  return traces.filter(isFirst).flatMap(({ child, exit }) => {
+    if (exit === null) return [];
+    const isNear = broadcasts.some(({ atMs, untilMs }) => exit.atMs >= atMs && exit.atMs <= untilMs + slackMs);
+    return isNear ? [exitCause(child, exit.atMs, exit.status, slackMs)] : [];
   });
 }
 
-/** From the first growth on; when it is noticed is not ours to say. */
-function memory({ memory }: Story, { ledger }: TinyRecord): Cause[] {
-  const grown = ledger.find(({ what }) => what === 'grow');
-  return memory === 'save' && grown ? [{ kind: 'memory', fromMs: grown.atMs, toMs: Infinity }] : [];
-}
-
-/** Surely, not only perhaps, the platform's TERM. */
-function isAsked(cause: Cause, stops: readonly Cause[]): boolean {
-  return cause.kind === 'child' && cause.mayBeAsked && stops.some(({ toMs }) => toMs <= cause.fromMs + BROADCAST_MS);
-}
-
-function canAsk(cause: Cause, { fromMs }: Cause): boolean {
-  return cause.kind === 'child' && cause.mayBeAsked && fromMs <= cause.toMs + BROADCAST_MS;
+/** From the first growth on. When the guard notices it is not known. */
+function memoryCause({ memory }: Scenario, { events }: History): Cause[] {
+  const growth = events.find(({ event }) => event === 'grow');
+  return memory === 'emergency' && growth ? [{ kind: 'memory', fromMs: growth.atMs, toMs: Infinity }] : [];
 }

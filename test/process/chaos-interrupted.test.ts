@@ -9,11 +9,11 @@ const repo = fileURLToPath(new URL('../..', import.meta.url));
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
-] as const)('stories that a %s interrupts leave nothing behind', async (signal, code) => {
+] as const)('scenarios that a %s interrupts leave nothing behind', async (signal, code) => {
   const { TMPDIR = '/tmp' } = process.env; // of this run, short enough for sockets
   const command = [process.execPath, 'scripts/chaos.js', '--runs', '60', '--seed', '7', '--at-once', '3'] as const;
   const chaos = startDyno({ command, cwd: repo, env: { TMPDIR } });
-  await chaos.says(/^60 stories of seed 7/m);
+  await chaos.says(/^60 scenarios of seed 7/m);
   await eventually(() => expect(chaos.look().length).toBeGreaterThan(4));
   chaos.signal(signal);
   expect(await chaos.exited).toEqual({ code, signal: null });

@@ -1,4 +1,4 @@
-# As Mastodon's, in what concerns a dyno.
+# The settings of Mastodon's config/puma.rb that matter to a dyno.
 environment 'production'
 threads 3, 3
 workers ENV.fetch('WEB_CONCURRENCY', 0).to_i
