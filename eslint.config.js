@@ -38,7 +38,6 @@ export default tseslint.config(
         URL: 'readonly',
         setTimeout: 'readonly',
         setInterval: 'readonly',
-        fetch: 'readonly',
       },
     },
   },

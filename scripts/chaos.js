@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { onCleanup } from '../bench/cleanup.ts';
 import { bootstrap } from './bootstrap.js';
-import { atEnd } from './memory/ending.js';
 import { installPackages } from './packages.js';
 import { CannotRun, root } from './quietly.js';
 
@@ -88,7 +88,7 @@ function usageError(message) {
 async function run(options) {
   const { build } = await import('esbuild');
   const folder = mkdtempSync(join(root, 'node_modules/.chaos-'));
-  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  onCleanup(() => rmSync(folder, { recursive: true, force: true }));
   const outfile = join(folder, 'chaos.mjs');
   const shared = { bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'error' };
   await build({ ...shared, entryPoints: [join(root, 'test/chaos/main.ts')], outfile });
@@ -99,9 +99,9 @@ async function run(options) {
 }
 
 async function writeDocs(report) {
-  const { writeChaos } = await import('./bench/docs.js');
-  const { describe, describeVersions, machine } = await import('./bench/machine.js');
-  const { REAL_PARTS, REAL_RAILS, versionsOf } = await import('./bench/debian.js');
-  const versions = describeVersions(versionsOf({ ...REAL_PARTS, ...REAL_RAILS, libfaketime: 'libfaketime' }));
-  await writeChaos({ ...report, where: `${describe(machine())}; ${versions}.` });
+  const { writeChaos } = await import('../bench/peers/docs.ts');
+  const { describeMachine, describeVersions, machine, packageVersions, REAL_PARTS, REAL_RAILS } =
+    await import('../bench/report/machine.ts');
+  const versions = describeVersions(packageVersions({ ...REAL_PARTS, ...REAL_RAILS, libfaketime: 'libfaketime' }));
+  await writeChaos({ ...report, where: `${describeMachine(machine())}; ${versions}.` });
 }

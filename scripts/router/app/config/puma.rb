@@ -1,7 +1,0 @@
-# One puma, reached on two ways: the socket of the proxies, and a port for who measures without one.
-threads 5, 5
-workers 0
-persistent_timeout 20
-bind "unix://#{ENV.fetch('SOCKET')}"
-bind "tcp://127.0.0.1:#{ENV.fetch('BENCH_PORT')}"
-File.write(File.join(ENV.fetch('BENCH_FOLDER'), 'socket'), ENV.fetch('SOCKET'))
