@@ -20,7 +20,7 @@ export default tseslint.config(
   },
   {
     // The code of browsers, which has their names and not those of Node.
-    files: ['src/simulator/page/**/*.ts'],
+    files: ['src/simulator/web/page/**/*.ts'],
     languageOptions: { parserOptions: { projectService: false, project: './tsconfig.page.json' } },
   },
   {

@@ -60,12 +60,12 @@ metafiles.push(
     target: 'es2022',
     format: 'iife',
     minify: true,
-    entryPoints: ['src/simulator/page/page.ts', 'src/simulator/page/page.css'],
+    entryPoints: ['src/simulator/web/page/page.ts', 'src/simulator/web/page/page.css'],
     outdir: join(incoming, 'simulator/page'),
   }),
 );
 for (const file of ['page.html', 'icon.svg'])
-  copyFileSync(join('src/simulator/page', file), join(incoming, 'simulator/page', file));
+  copyFileSync(join('src/simulator/web/page', file), join(incoming, 'simulator/page', file));
 // What the package offers to code: not the whole of main.
 const offered = ['supervise', 'ConfigError', 'UsageError'];
 writeFileSync(

@@ -61,33 +61,42 @@ async function inEmptyFolder(run) {
   }
 }
 
-/** A line for each figure that either has: scene, what, the limit, then both. */
+/** A line for each figure that either has: scenario, what, the limit, then both. */
 function sideBySide(shellLine, own) {
   const [left, right] = [rowsOf(shellLine), rowsOf(own)];
   const keys = [...new Set([...left.keys(), ...right.keys()])];
-  const scenes = own.scenes.map(({ scene }) => scene);
-  keys.sort((one, other) => scenes.indexOf(sceneOf(one)) - scenes.indexOf(sceneOf(other)));
+  const scenarios = own.scenarios.map(({ scenario }) => scenario);
+  keys.sort((one, other) => scenarios.indexOf(scenarioOf(one)) - scenarios.indexOf(scenarioOf(other)));
   return keys.map((key) => {
     const [a, b] = [left.get(key), right.get(key)];
-    return { scene: sceneOf(key), what: key.slice(sceneOf(key).length + 1), limit: b?.limit || a?.limit || '', a, b };
+    return {
+      scenario: scenarioOf(key),
+      what: key.slice(scenarioOf(key).length + 1),
+      limit: b?.limit || a?.limit || '',
+      a,
+      b,
+    };
   });
 }
 
 /** The first process of one is a shell, of the other a supervisor. */
-function rowsOf({ scenes }) {
-  const all = scenes.flatMap(({ scene, rows }) => rows.map((row) => ({ ...row, scene })));
+function rowsOf({ scenarios }) {
+  const all = scenarios.flatMap(({ scenario, rows }) => rows.map((row) => ({ ...row, scenario })));
   return new Map(
-    all.map((row) => [`${row.scene} ${row.what.replace(/\b(shell|supervisor) killed/, 'first process killed')}`, row]),
+    all.map((row) => [
+      `${row.scenario} ${row.what.replace(/\b(shell|supervisor) killed/, 'first process killed')}`,
+      row,
+    ]),
   );
 }
 
-function sceneOf(key) {
+function scenarioOf(key) {
   return key.split(' ')[0];
 }
 
 function asText(rows) {
-  const lines = rows.map(({ scene, what, limit, a, b }) => [scene, what, limit, cell(a), cell(b)]);
-  const all = [['scene', 'what', 'limit', 'shell line', 'our Procfile'], ...lines];
+  const lines = rows.map(({ scenario, what, limit, a, b }) => [scenario, what, limit, cell(a), cell(b)]);
+  const all = [['scenario', 'what', 'limit', 'shell line', 'our Procfile'], ...lines];
   const widths = all[0].map((_, column) => Math.max(...all.map((line) => line[column].length)));
   return all
     .map((line) =>
@@ -115,12 +124,12 @@ async function writeDocs(rows, timeScale) {
 }
 
 function section(rows, timeScale) {
-  const lines = rows.map(({ scene, what, limit, a, b }, index) => {
+  const lines = rows.map(({ scenario, what, limit, a, b }, index) => {
     const bold = (text) => `**${text}**`;
-    return [rows[index - 1]?.scene === scene ? '' : scene, what, limit, cell(a, bold), cell(b, bold)];
+    return [rows[index - 1]?.scenario === scenario ? '' : scenario, what, limit, cell(a, bold), cell(b, bold)];
   });
   const head = [
-    ['scene', 'what', 'limit', 'shell line', 'our Procfile'],
+    ['scenario', 'what', 'limit', 'shell line', 'our Procfile'],
     ['---', '---', '---', '---', '---'],
   ];
   const table = [...head, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

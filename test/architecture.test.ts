@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'linux/': ['node:', 'errors.ts', 'host.ts (types)', 'plan/ (types)'],
   'simulator/stand-ins/': ['node:', 'ws'],
   // In a browser: of the simulator it knows only the shape of what is sent.
-  'simulator/page/': ['simulator/view.ts (types)', 'simulator/action.ts (types)', 'uplot'],
+  'simulator/web/page/': ['simulator/simulation.ts (types)', 'simulator/action.ts (types)', 'uplot'],
   'simulator/': ['node:', 'process/', 'output/', 'linux/', 'host.ts (types)', 'exit-status.ts', 'errors.ts', 'ws'],
 };
 
@@ -63,7 +63,7 @@ const RESERVED: readonly (readonly [word: RegExp, folders: readonly string[]])[]
   [/\bconsole\.\w/, []],
   [
     /(?<!\.)\bset(Timeout|Interval)\b|\b(Date|performance)\.now\b|\bMath\.random\b/,
-    [...EFFECTS, ...SIMULATOR, 'simulator/page/', 'log/'],
+    [...EFFECTS, ...SIMULATOR, 'simulator/web/page/', 'log/'],
   ],
   [/\b(import|require)\s*\((?!\s*')/, []],
 ];
@@ -183,12 +183,12 @@ describe('each rule finds what breaks it', () => {
       'src/simulator/a.ts: src/plan/spec.ts (types)',
     ],
     ['who imports whom', 'src/simulator/a.ts', `import { main } from '../main.ts';`, 'src/simulator/a.ts: src/main.ts'],
-    ['who imports whom', 'src/simulator/page/a.ts', `import 'node:fs';`, 'src/simulator/page/a.ts: node:fs'],
+    ['who imports whom', 'src/simulator/web/page/a.ts', `import 'node:fs';`, 'src/simulator/web/page/a.ts: node:fs'],
     [
       'who imports whom',
-      'src/simulator/page/a.ts',
-      `import { parseAction } from '../action.ts';`,
-      'src/simulator/page/a.ts: src/simulator/action.ts',
+      'src/simulator/web/page/a.ts',
+      `import { parseAction } from '../../action.ts';`,
+      'src/simulator/web/page/a.ts: src/simulator/action.ts',
     ],
     [
       'who imports whom',
@@ -261,7 +261,7 @@ describe('each rule finds what breaks it', () => {
 /** `plan/` for src/plan/plan.ts, `cli.ts` for src/cli.ts. */
 function folderOf(file: string): string {
   const inner = file.replace(/^src\//, '');
-  const inSimulator = ['simulator/page/', 'simulator/stand-ins/'].find((one) => inner.startsWith(one));
+  const inSimulator = ['simulator/web/page/', 'simulator/stand-ins/'].find((one) => inner.startsWith(one));
   if (inSimulator !== undefined) return inSimulator;
   return inner.includes('/') ? inner.slice(0, inner.indexOf('/') + 1) : inner;
 }

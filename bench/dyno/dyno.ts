@@ -13,7 +13,7 @@ import type { ProcessExit } from './processes.ts';
 
 export type DynoCommand = { name: string; command: readonly string[] };
 /** A line of the supervisor's JSON log, with the time of its arrival. */
-export type LogEntry = { fact?: string; msg?: string; child?: string; process?: string; atMs: number };
+export type LogEntry = { event?: string; msg?: string; child?: string; process?: string; atMs: number };
 
 /** As published, after its .profile, without the `sleep 25` that would only make each run longer. */
 const SHELL_LINE = `trap '' SIGTERM

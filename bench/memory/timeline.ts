@@ -4,18 +4,18 @@ import type { Level, Mark } from '../report/chart.ts';
 import { megabytes } from '../report/format.ts';
 import type { UnexpectedExit } from './platform.ts';
 
-/** Text by kind of log entry: what the memory guard did. */
+/** Text by log event: what the memory guard did. */
 const ACTIONS: Record<string, (entry: LogEntry) => string> = {
-  ending: ({ process = '' }) => `${process.split(' ')[0] ?? ''} is ended`,
-  saving: ({ child = '' }) => `${child} is stopped`,
-  recycling: ({ child = '' }) => `${child} is quieted`,
+  terminating: ({ process = '' }) => `${process.split(' ')[0] ?? ''} is ended`,
+  'emergency-restart': ({ child = '' }) => `${child} is stopped`,
+  'graceful-restart': ({ child = '' }) => `${child} is quieted`,
   restarting: ({ child = '' }) => `${child} is restarted`,
 };
 
 /** When the memory guard acted, and when a dyno exited. */
 export function timelineMarks(log: readonly LogEntry[], exits: readonly UnexpectedExit[]): Mark[] {
   const actions = log.flatMap((entry) => {
-    const text = ACTIONS[entry.fact ?? '']?.(entry);
+    const text = ACTIONS[entry.event ?? '']?.(entry);
     return text === undefined ? [] : [{ atMs: entry.atMs, text }];
   });
   const ends = exits.map(({ atMs, reason }) => ({

@@ -1,22 +1,22 @@
-import type { LogPace } from './view.ts';
-
-/** What a person can do to a simulation; the keys, the page and the rehearsal say it in these words. */
+/** A user action on a simulation: from the keyboard, the page or the rehearsal. */
 export type Action =
-  | { do: 'deploy' }
-  | { do: 'restart'; dyno: string }
-  | { do: 'kill'; pid: number; signal: KillSignal }
-  | { do: 'flood'; where: FloodTarget; bytes: number }
-  | { do: 'open-stream' }
-  | { do: 'close-stream' }
-  | { do: 'quota'; bytes: number }
-  | { do: 'log-reader'; pace: LogPace }
-  | { do: 'quit' };
+  | { type: 'deploy' }
+  | { type: 'restart'; dyno: string }
+  | { type: 'kill'; pid: number; signal: KillSignal }
+  | { type: 'flood'; where: FloodTarget; bytes: number }
+  | { type: 'open-stream' }
+  | { type: 'close-stream' }
+  | { type: 'quota'; bytes: number }
+  | { type: 'log-reader'; pace: LogPace }
+  | { type: 'quit' };
 
+/** How fast the platform reads the dynos' output. */
+export type LogPace = 'full' | 'slow' | 'stalled';
 export type KillSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSEGV';
-/** Who takes so much memory: puma, sidekiq, or a `convert` that a job of sidekiq starts. */
+/** The process whose memory grows: puma, sidekiq, or a `convert` that a sidekiq job starts. */
 export type FloodTarget = 'puma' | 'sidekiq' | 'convert';
 
-/** What came of it, in words for the person who asked. */
+/** The result of an action, with a text for the user. */
 export type Answer = { ok: boolean; text: string };
 
 const KILL_SIGNALS: readonly KillSignal[] = ['SIGKILL', 'SIGTERM', 'SIGSEGV'];
@@ -24,39 +24,39 @@ const FLOOD_TARGETS: readonly FloodTarget[] = ['puma', 'sidekiq', 'convert'];
 const PACES: readonly LogPace[] = ['full', 'slow', 'stalled'];
 const WITHOUT_MORE = ['deploy', 'open-stream', 'close-stream', 'quit'] as const;
 
-/** Data from outside to an action; text that says what is wrong with it. */
+/** Parses an action from JSON data. Returns an error message when the data is invalid. */
 export function parseAction(data: unknown): Action | string {
   if (typeof data !== 'object' || data === null) return 'expected an object';
-  const { do: verb, dyno, pid, signal, where, bytes, pace } = data as Record<string, unknown>;
-  const plain = WITHOUT_MORE.find((name) => name === verb);
-  if (plain !== undefined) return { do: plain };
-  switch (verb) {
+  const { type, dyno, pid, signal, where, bytes, pace } = data as Record<string, unknown>;
+  const plain = WITHOUT_MORE.find((name) => name === type);
+  if (plain !== undefined) return { type: plain };
+  switch (type) {
     case 'restart':
-      return typeof dyno === 'string' ? { do: verb, dyno } : 'restart: expected the name of a dyno';
+      return typeof dyno === 'string' ? { type, dyno } : 'restart: expected the name of a dyno';
     case 'kill': {
-      const known = KILL_SIGNALS.find((name) => name === (signal ?? 'SIGKILL'));
-      if (known === undefined) return `kill: expected one of ${KILL_SIGNALS.join(', ')}`;
-      return isWhole(pid) && pid > 1 ? { do: verb, pid, signal: known } : 'kill: expected a pid';
+      const matching = KILL_SIGNALS.find((name) => name === (signal ?? 'SIGKILL'));
+      if (matching === undefined) return `kill: expected one of ${KILL_SIGNALS.join(', ')}`;
+      return isWhole(pid) && pid > 1 ? { type, pid, signal: matching } : 'kill: expected a pid';
     }
     case 'flood': {
       const target = FLOOD_TARGETS.find((name) => name === where);
       if (target === undefined) return `flood: expected one of ${FLOOD_TARGETS.join(', ')}`;
       return isAmount(bytes)
-        ? { do: verb, where: target, bytes }
+        ? { type, where: target, bytes }
         : 'flood: expected a number of bytes, from 16 MiB to 1 PiB';
     }
     case 'quota':
-      return isAmount(bytes) ? { do: verb, bytes } : 'quota: expected a number of bytes, from 16 MiB to 1 PiB';
+      return isAmount(bytes) ? { type, bytes } : 'quota: expected a number of bytes, from 16 MiB to 1 PiB';
     case 'log-reader': {
-      const known = PACES.find((name) => name === pace);
-      return known === undefined ? `log-reader: expected one of ${PACES.join(', ')}` : { do: verb, pace: known };
+      const matching = PACES.find((name) => name === pace);
+      return matching === undefined ? `log-reader: expected one of ${PACES.join(', ')}` : { type, pace: matching };
     }
     default:
       return 'no such action';
   }
 }
 
-/** As many as --quota takes. */
+/** The same range as --quota accepts. */
 function isAmount(value: unknown): value is number {
   return isWhole(value) && value >= 2 ** 24 && value <= 2 ** 50;
 }

@@ -2,59 +2,58 @@ import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Signals } from '../process/signals.ts';
-import { DEV_USAGE } from './dev-usage.ts';
-import { letGoOfGoneTerminals } from './gone-terminals.ts';
-import { listenForInterruption } from './interruption.ts';
-import { parseDevOptions, type DevOptions } from './options.ts';
-import { print } from './print.ts';
-import { SCENES } from './rehearsal/scene-names.ts';
-import { startSimulation, type Surroundings } from './simulate.ts';
-import { Eyes } from './watch/eyes.ts';
+import { DEV_USAGE, type DevOptions, parseDevOptions } from './options.ts';
+import { closeDeadTtys, print } from './terminal/tty.ts';
+import { listenForInterruption, startSimulation, type SimulationContext } from './start-simulation.ts';
+import { SCENARIOS } from './rehearsal/figures.ts';
+import { Ui } from './ui.ts';
 
-/** `mstdn-supervise dev`: simulates the platform around the app of a folder, until somebody ends it. Gives the exit code.
- * @throws UsageError, ConfigError; nothing was started then */
-export async function dev(words: readonly string[], env: NodeJS.ProcessEnv, signals: Signals): Promise<number> {
-  if (words.includes('--help') || words.includes('-h')) {
+/** `mstdn-supervise dev`: simulates the platform around the app of a folder until it is stopped. Returns the exit code.
+ * @throws UsageError, ConfigError before anything was started */
+export async function dev(args: readonly string[], env: NodeJS.ProcessEnv, signals: Signals): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
     await print(1, DEV_USAGE);
     return 0;
   }
-  const options = parsed(words);
-  letGoOfGoneTerminals();
-  const surroundings = { env, home: home(), interruption: listenForInterruption(signals) };
-  if (!options.rehearse) return watch(options, surroundings);
+  const options = parseOptions(args);
+  closeDeadTtys();
+  const context = { env, packageFolder: packageFolder(), interruption: listenForInterruption(signals) };
+  if (!options.rehearse) return watch(options, context);
   const { rehearse } = await import('./rehearsal/rehearse.ts');
-  return rehearse(options, surroundings);
+  return rehearse(options, context);
 }
 
-function parsed(words: readonly string[]): DevOptions {
+function parseOptions(args: readonly string[]): DevOptions {
   try {
-    return parseDevOptions(words, SCENES);
+    return parseDevOptions(args, SCENARIOS);
   } catch (error) {
-    if (error instanceof UsageError) error.message += '\nAll that dev takes: mstdn-supervise dev --help';
+    if (error instanceof UsageError) error.message += '\nSee mstdn-supervise dev --help';
     throw error;
   }
 }
 
-/** The folder of this package: we are its bin/mstdn-supervise.js. */
-function home(): string {
+/** The folder of this package. process.argv[1] is its bin/mstdn-supervise.js. */
+function packageFolder(): string {
   return dirname(dirname(realpathSync(process.argv[1] ?? '')));
 }
 
-/** What a shell reports of one that was killed. */
-const KILLED = 137;
+/** 128 + SIGKILL, as a shell reports it. */
+const EXIT_KILLED = 137;
 
-async function watch(options: DevOptions, surroundings: Surroundings): Promise<number> {
-  const { interruption } = surroundings;
-  const eyes = new Eyes(options, surroundings);
-  const running = await startSimulation(options, surroundings, (simulation) => eyes.open(simulation));
-  const failed = running.released.then((how) => (how === 'failed' && !eyes.areOpen ? 1 : new Promise<never>(() => {})));
-  const code = await Promise.race([failed, whenAborted(interruption.first), whenAborted(eyes.quit), running.quit]);
-  const now = Promise.race([interruption.second, eyes.quitAtOnce].map(whenAborted));
-  const killed = now.then(() => running.kill()).then(() => KILLED);
+async function watch(options: DevOptions, context: SimulationContext): Promise<number> {
+  const { interruption } = context;
+  const ui = new Ui(options, context);
+  const running = await startSimulation(options, context, (simulation) => ui.open(simulation));
+  const failed = running.released.then((outcome) =>
+    outcome === 'failed' && !ui.isInteractive ? 1 : new Promise<never>(() => {}),
+  );
+  const code = await Promise.race([failed, whenAborted(interruption.first), whenAborted(ui.quit), running.quit]);
+  const now = Promise.race([interruption.second, ui.quitNow].map(whenAborted));
+  const killed = now.then(() => running.kill()).then(() => EXIT_KILLED);
   await Promise.race([running.stop(), killed]);
-  const end = [interruption.second, eyes.quitAtOnce].some(({ aborted }) => aborted) ? await killed : (code ?? 0);
-  await eyes.close();
-  return end;
+  const exitCode = [interruption.second, ui.quitNow].some(({ aborted }) => aborted) ? await killed : (code ?? 0);
+  await ui.close();
+  return exitCode;
 }
 
 function whenAborted(signal: AbortSignal): Promise<undefined> {

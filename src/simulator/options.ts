@@ -1,43 +1,67 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../errors.ts';
-import { parseBuildpacks } from './buildpacks.ts';
-import { SIZES } from './rules.ts';
-import type { LogPace } from './view.ts';
+import type { LogPace } from './action.ts';
+import { SIZES } from './platform/rules.ts';
 
-/** What the words after `mstdn-supervise dev` ask for. null: not said. */
+export const DEV_USAGE = `Usage: mstdn-supervise dev [OPTION...]
+
+Runs the dynos of a folder's Procfile, app.json and .env on this machine, as the platform would. A Mastodon checkout
+runs its real commands. Any other folder runs small stand-ins, which need no Ruby, Redis or database.
+
+  --dir FOLDER             the app's folder (default: this folder)
+  --procfile FILE          replaces the folder's own
+  --buildpacks heroku/ruby,heroku/nodejs   in this order, replacing those in app.json
+  --stand-ins              use the stand-ins even in a checkout
+  --allow-remote-data      run a checkout on a database or Redis of another machine: migrations and jobs run there
+  --only web,worker        run only these process types
+  --formation web=1,worker=1   the number of dynos of each
+  --size standard-2x       the dynos' type: eco, basic, standard-1x, standard-2x, performance-m, performance-l
+  --quota 512M             their memory, overrides the type
+  --port 5006              the app's port; the page uses the next one, then the dynos
+  --no-page                do not serve the page
+  --log-reader slow        how the platform reads what dynos print: full, slow, stalled
+  --cycle-every 10m        restart dynos this often instead of once a day
+  --time-scale 10          divide the platform's times by this factor, up to 15
+  --rehearse               run scenarios unattended and print verdicts; exit code 1 if one is bad
+  --scenarios boot,deploy  only these scenarios
+  --path /about            the path that the rehearsal's load requests
+  --json                   print the verdicts as JSON
+`;
+
+/** The command line options of `mstdn-supervise dev`. null: the option was not given. */
 export type DevOptions = {
   folder: string;
-  /** Instead of the folder's own. */
+  /** Replaces the folder's own Procfile. */
   procfile: string | null;
-  /** In their order, instead of those in app.json. */
+  /** In order. Replaces the buildpacks in app.json. */
   buildpacks: readonly string[] | null;
-  /** Process types; everything else stays down. */
+  /** Process types to run. All others stay down. */
   only: readonly string[] | null;
   /** Process type -> number of dynos. */
   formation: ReadonlyMap<string, number>;
   size: string | null;
   quotaBytes: number | null;
   port: number | null;
-  /** The stand-ins even in a checkout. */
+  /** Run the stand-ins even in a checkout. */
   standIns: boolean;
-  /** A checkout may use a database and a Redis of another machine. */
+  /** A checkout may use a database or Redis on another machine. */
   allowRemoteData: boolean;
   page: boolean;
   timeScale: number;
   cycleEveryMs: number | null;
   logReader: LogPace;
   rehearse: boolean;
-  /** Names of scenes; null: all. */
-  scenes: readonly string[] | null;
+  /** null: all scenarios. */
+  scenarios: readonly string[] | null;
   json: boolean;
-  /** What the load of a rehearsal asks for; null: what every app of this kind answers. */
+  /** The path that the rehearsal's load requests. null: a path that every Mastodon answers. */
   path: string | null;
 };
 
-/** Above it our own times, in whole seconds at the least, no longer keep in step with the platform's. */
-const SCALE_MOST = 15;
+/** Above this scale, the supervisor's own timeouts (at least a whole second) no longer match the platform's. */
+const MAX_TIME_SCALE = 15;
 
-const WORDS = {
+const OPTIONS = {
   dir: { type: 'string' },
   procfile: { type: 'string' },
   buildpacks: { type: 'string' },
@@ -53,16 +77,16 @@ const WORDS = {
   'cycle-every': { type: 'string' },
   'log-reader': { type: 'string' },
   rehearse: { type: 'boolean' },
-  scenes: { type: 'string' },
+  scenarios: { type: 'string' },
   json: { type: 'boolean' },
   path: { type: 'string' },
 } as const;
 
-/** @throws UsageError with every problem, a line each. */
-export function parseDevOptions(words: readonly string[], scenes: readonly string[]): DevOptions {
-  const values = valuesOf(words);
+/** @throws UsageError with one line for each problem. */
+export function parseDevOptions(args: readonly string[], scenarios: readonly string[]): DevOptions {
+  const values = valuesOf(args);
   const problems: string[] = [];
-  const read = <T>(name: keyof typeof WORDS, parse: (text: string) => T | undefined, expected: string): T | null => {
+  const read = <T>(name: keyof typeof OPTIONS, parse: (text: string) => T | undefined, expected: string): T | null => {
     const text = values[name];
     if (typeof text !== 'string') return null;
     const value = parse(text);
@@ -70,67 +94,67 @@ export function parseDevOptions(words: readonly string[], scenes: readonly strin
     return value ?? null;
   };
   const options: DevOptions = {
-    folder: read('dir', notEmpty, 'a folder') ?? '.',
-    procfile: read('procfile', notEmpty, 'a file'),
+    folder: read('dir', nonEmpty, 'a folder') ?? '.',
+    procfile: read('procfile', nonEmpty, 'a file'),
     buildpacks: read('buildpacks', parseBuildpacks, 'buildpacks in their order, like heroku/ruby,heroku/nodejs'),
-    only: read('only', names, 'process types, like web,worker'),
-    formation: read('formation', formation, 'numbers of dynos, like web=1,worker=1') ?? new Map<string, number>(),
-    size: read('size', (text) => (text.toLowerCase() in SIZES ? text.toLowerCase() : undefined), sizes()),
-    quotaBytes: read('quota', bytes, 'an amount of memory like 512M or 1G, at least 16M'),
+    only: read('only', parseNames, 'process types, like web,worker'),
+    formation: read('formation', parseFormation, 'numbers of dynos, like web=1,worker=1') ?? new Map<string, number>(),
+    size: read('size', (text) => (text.toLowerCase() in SIZES ? text.toLowerCase() : undefined), sizeNames()),
+    quotaBytes: read('quota', parseBytes, 'an amount of memory like 512M or 1G, at least 16M'),
     port: read('port', port, 'a port from 1 to 65000'),
     standIns: values['stand-ins'] === true,
     allowRemoteData: values['allow-remote-data'] === true,
     page: values['no-page'] !== true,
-    timeScale: read('time-scale', scale, `a number from 1 to ${SCALE_MOST}`) ?? 1,
-    cycleEveryMs: read('cycle-every', duration, 'a time like 90s, 30m or 24h, from 1s to 24d'),
-    logReader: read('log-reader', pace, 'full, slow or stalled') ?? 'full',
+    timeScale: read('time-scale', parseScale, `a number from 1 to ${MAX_TIME_SCALE}`) ?? 1,
+    cycleEveryMs: read('cycle-every', parseDuration, 'a time like 90s, 30m or 24h, from 1s to 24d'),
+    logReader: read('log-reader', parsePace, 'full, slow or stalled') ?? 'full',
     rehearse: values.rehearse === true,
-    scenes: read('scenes', (text) => known(text, scenes), `some of ${scenes.join(',')}`),
+    scenarios: read('scenarios', (text) => list(text, scenarios), `some of ${scenarios.join(',')}`),
     json: values.json === true,
     path: read('path', (text) => (text.startsWith('/') ? text : undefined), 'a path like /about'),
   };
   if (!options.rehearse)
-    for (const name of ['scenes', 'json', 'path'] as const) {
+    for (const name of ['scenarios', 'json', 'path'] as const) {
       if (values[name] !== undefined) problems.push(`--${name} goes with --rehearse`);
     }
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
   return options;
 }
 
-function valuesOf(words: readonly string[]): Partial<Record<keyof typeof WORDS, string | boolean>> {
+function valuesOf(args: readonly string[]): Partial<Record<keyof typeof OPTIONS, string | boolean>> {
   try {
-    return parseArgs({ args: [...words], options: WORDS, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values;
   } catch (error) {
     throw new UsageError(`dev: ${(error as Error).message.split('. ')[0] ?? ''}`);
   }
 }
 
-function notEmpty(text: string): string | undefined {
+function nonEmpty(text: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-function names(text: string): string[] | undefined {
+function parseNames(text: string): string[] | undefined {
   const list = text.split(',').map((name) => name.trim());
   return list.every((name) => /^[\w-]+$/.test(name)) ? list : undefined;
 }
 
-function known(text: string, all: readonly string[]): string[] | undefined {
-  const list = names(text);
+function list(text: string, all: readonly string[]): string[] | undefined {
+  const list = parseNames(text);
   return list?.every((name) => all.includes(name)) === true ? list : undefined;
 }
 
-function formation(text: string): Map<string, number> | undefined {
+function parseFormation(text: string): Map<string, number> | undefined {
   const items = text.split(',').map((item) => /^\s*([\w-]+)[=:](\d{1,2})\s*$/.exec(item));
   if (items.some((item) => item === null)) return undefined;
   return new Map(items.map((item) => [item?.[1] ?? '', Number(item?.[2])]));
 }
 
-function sizes(): string {
+function sizeNames(): string {
   return `one of ${Object.keys(SIZES).join(', ')}`;
 }
 
-/** `512M`, `1G`; bytes. */
-export function bytes(text: string): number | undefined {
+/** Parses `512M` or `1G` into bytes. */
+export function parseBytes(text: string): number | undefined {
   const [, number, unit] = /^(\d{1,12}(?:\.\d{1,3})?)([KMG]?)i?B?$/i.exec(text) ?? [];
   const factor = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[(unit ?? '').toUpperCase()] ?? NaN;
   const value = Math.round(Number(number) * factor);
@@ -142,17 +166,27 @@ function port(text: string): number | undefined {
   return value >= 1 && value <= 65_000 ? value : undefined;
 }
 
-function scale(text: string): number | undefined {
+function parseScale(text: string): number | undefined {
   const value = /^\d{1,2}(\.\d{1,2})?$/.test(text) ? Number(text) : NaN;
-  return value >= 1 && value <= SCALE_MOST ? value : undefined;
+  return value >= 1 && value <= MAX_TIME_SCALE ? value : undefined;
 }
 
-function duration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const [, number, unit] = /^(\d{1,7}(?:\.\d{1,3})?)([smhd]?)$/.exec(text) ?? [];
   const value = Number(number) * ({ '': 1, s: 1, m: 60, h: 3600, d: 86_400 }[unit ?? ''] ?? NaN) * 1000;
   return value >= 1000 && value <= 24 * 86_400_000 ? value : undefined;
 }
 
-function pace(text: string): LogPace | undefined {
+function parsePace(text: string): LogPace | undefined {
   return (['full', 'slow', 'stalled'] as const).find((name) => name === text);
+}
+
+/** Parses `heroku/nodejs,heroku/ruby`. Returns undefined if an item is neither a name nor a URL. */
+function parseBuildpacks(text: string): string[] | undefined {
+  const list = text.split(',').map((item) => item.trim());
+  return list.every(isBuildpack) ? list : undefined;
+}
+
+function isBuildpack(text: string): boolean {
+  return /^[\w.-]+\/[\w.-]+$/.test(text) || /^(https?|git|urn):\S+$/.test(text);
 }

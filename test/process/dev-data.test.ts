@@ -24,7 +24,7 @@ async function startDev(cwd: string, TMPDIR: string, ...words: string[]): Promis
 }
 
 describe('mstdn-supervise dev in a checkout whose .env names other machines', () => {
-  it.each([[[]], [['--rehearse']], [['--rehearse', '--json', '--scenes', 'boot']]])(
+  it.each([[[]], [['--rehearse']], [['--rehearse', '--json', '--scenarios', 'boot']]])(
     'starts nothing with %j',
     async (words) => {
       const [folder, TMPDIR] = [checkout(REMOTE), tempFolder()];

@@ -24,13 +24,13 @@ describe('mstdn-supervise dev on a machine that is against it', () => {
     const folder = app({});
     const dyno = startDyno({ args: ['dev'], cwd: folder, env: { TMPDIR: join(folder, 'missing') } });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(dyno.output).toMatch(/^mstdn-supervise: no place for temporary files: .*choose one with TMPDIR\n/);
+    expect(dyno.output).toMatch(/^mstdn-supervise: no folder for temporary files: .*choose one with TMPDIR\n/);
   });
 
   it('counts a dyno that this machine cannot start as crashed, and goes on', async () => {
     const TMPDIR = tempFolder();
     const dyno = await startDev(app({ Procfile: 'web: sleep 600\n' }), { PATH: withoutMkfifo(), TMPDIR });
-    await dyno.says(/could not start: .*mkfifo[^]*exited with status 126[^]*State changed from starting to crashed/);
+    await dyno.says(/cannot start: .*mkfifo[^]*exited with status 126[^]*State changed from starting to crashed/);
     await dyno.says(/State changed from crashed to starting[^]*State changed from starting to crashed/);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
@@ -41,7 +41,7 @@ describe('mstdn-supervise dev on a machine that is against it', () => {
     const folder = app({ Procfile: 'web: sleep 600\nrelease: sleep 600\n' });
     const dyno = await startDev(folder, { PATH: withoutMkfifo() });
     expect(await dyno.exited).toEqual({ code: 1, signal: null });
-    expect(dyno.output).toMatch(/app\[release\.1\]: could not start: .*mkfifo[^]*Release v1 failed: .*status 126/);
+    expect(dyno.output).toMatch(/app\[release\.1\]: cannot start: .*mkfifo[^]*Release v1 failed: .*status 126/);
   });
 
   it('kills who left session and environment, and waits for nobody', async () => {

@@ -141,7 +141,7 @@ describe('npm run dev', () => {
     const TMPDIR = tempFolder();
     const dyno = startDyno({ command: script, cwd: repo, env: { PORT: String(port), TMPDIR } });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(dyno.output).toMatch(new RegExp(`^mstdn-supervise: .*port ${port + offset} is taken.*--port.*\n`, 'm'));
+    expect(dyno.output).toMatch(new RegExp(`^mstdn-supervise: .*port ${port + offset} is in use.*--port.*\n`, 'm'));
     await nothingLeft(dyno, TMPDIR);
     await close();
   });

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-import { openPage } from '../../src/simulator/watch/page.ts';
+import { openPage } from '../../src/simulator/web/server.ts';
 import { eventually } from '../harness/eventually.ts';
 import { FakeSimulation } from '../simulator/fake-simulation.ts';
 

@@ -30,7 +30,7 @@ const ATTEMPTS = `
   });
   window.attempts = async (url, token) => {
     const post = (headers, mode) => () =>
-      fetch(url + 'actions', { method: 'POST', mode, headers, body: '{"do":"deploy"}' }).then((reply) => reply.ok || Promise.reject());
+      fetch(url + 'actions', { method: 'POST', mode, headers, body: '{"type":"deploy"}' }).then((reply) => reply.ok || Promise.reject());
     const json = { 'Content-Type': 'application/json', 'X-Page-Token': token };
     return {
       readsThePage: await attempt(() => fetch(url).then((reply) => reply.text())),
@@ -63,10 +63,10 @@ test('another origin can neither read, act, listen nor frame, even if it had the
   // The same attempts from the page itself, with its token, so that it is the origin that is refused.
   const own = await page.evaluate(async (secret) => {
     const headers = { 'Content-Type': 'application/json', 'X-Page-Token': secret };
-    return (await fetch('/actions', { method: 'POST', headers, body: '{"do":"deploy"}' })).status;
+    return (await fetch('/actions', { method: 'POST', headers, body: '{"type":"deploy"}' })).status;
   }, token ?? '');
   expect(own).toBe(200);
-  expect(simulation.actions).toEqual([{ do: 'deploy' }]);
+  expect(simulation.actions).toEqual([{ type: 'deploy' }]);
 });
 
 test('a name that leads to this machine is no way in', async () => {
@@ -75,7 +75,7 @@ test('a name that leads to this machine is no way in', async () => {
   const { page } = await newPage();
   const answer = await page.goto(`http://example.org:${port}/`);
   expect(answer?.status()).toBe(403);
-  await reads(page, 'body', `this page is only at http://localhost:${port}`);
+  await reads(page, 'body', `this page is only served at http://localhost:${port}`);
   for (const name of ['localhost', '127.0.0.1']) {
     const own = await newPage();
     await own.page.goto(`http://${name}:${port}/`);
@@ -90,7 +90,7 @@ test('without the token nothing is done, by the page neither', async () => {
       fetch('/actions', {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', ...headers },
-        body: '{"do":"quit"}',
+        body: '{"type":"quit"}',
       });
     return [(await post({})).status, (await post({ 'X-Page-Token': 'x' })).status];
   });
@@ -101,7 +101,7 @@ test('without the token nothing is done, by the page neither', async () => {
 
 test('when the simulation ends, the page says so and keeps what it shows', async () => {
   const { page, simulation, close } = await show();
-  simulation.say('the last line');
+  simulation.log('the last line');
   simulation.show({ dynos: [aDyno({ state: 'down' })] });
   await close();
   await reads(page, '#connection', 'The simulation has ended. This is the last it showed.');

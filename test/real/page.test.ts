@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import type { Action } from '../../src/simulator/action.ts';
-import type { DynoState } from '../../src/simulator/view.ts';
+import type { DynoStatus } from '../../src/simulator/simulation.ts';
 import { eventually } from '../harness/eventually.ts';
 import { aDyno, aProcess, aRun, FakeSimulation, MB, START_MS } from '../simulator/fake-simulation.ts';
 import { isLive, newPage, reads, show, withBrowser } from './page-browser.ts';
@@ -30,7 +30,7 @@ test('shows the app, the release, what is open', async () => {
   await eventually(async () => expect(await page.getByRole('radio', { name: 'slow' }).isChecked()).toBe(true));
 });
 
-test.each<DynoState>(['starting', 'up', 'crashed', 'cooling off', 'stopping', 'down'])(
+test.each<DynoStatus>(['starting', 'up', 'crashed', 'cooling off', 'stopping', 'down'])(
   'says in words that a dyno is %s',
   async (state) => {
     const { page, simulation } = await show();
@@ -47,7 +47,7 @@ test('shows crashes, the time to the next start, and no process', async () => {
   await reads(page, '#dynos .usage', '– of 512 MB –');
   await reads(page, '#dynos .empty', 'No process runs.');
   expect(await page.title()).toBe('1 dyno crashed: mstdn-supervise dev');
-  simulation.later(10_000);
+  simulation.advance(10_000);
   await reads(page, '#dynos .trouble', /starts again in 4 min$/);
   simulation.show({ dynos: [] });
   await reads(page, '#no-dynos', /^No dyno runs/);
@@ -92,20 +92,20 @@ test('a button keeps the focus while the numbers around it change', async () => 
   const later = aRun({
     processes: [aProcess({ pid: 99, label: 'shell' }), aProcess({ pid: 102, label: 'puma', bytes: 7 * MB })],
   });
-  simulation.later(1000, { dynos: [aDyno({ runs: [later] })] });
+  simulation.advance(1000, { dynos: [aDyno({ runs: [later] })] });
   await reads(page, '#dynos tr:has([data-part=pid]) >> nth=1', /7 MB/);
   expect(await kill.evaluate((button) => button === document.activeElement)).toBe(true);
 });
 
 test('the plot moves: more memory stands higher, up to now', async () => {
   const { page, simulation } = await show();
-  for (let n = 0; n < 20; n++) simulation.later(1000);
+  for (let n = 0; n < 20; n++) simulation.advance(1000);
   await eventually(async () => expect(await heightOf(page)).toBeGreaterThan(20));
   const before = await heightOf(page);
-  for (let n = 0; n < 5; n++) simulation.later(1000, { dynos: [aDyno({ runs: [bigRun(900)] })] });
+  for (let n = 0; n < 5; n++) simulation.advance(1000, { dynos: [aDyno({ runs: [bigRun(900)] })] });
   await eventually(async () => expect(await heightOf(page)).toBeGreaterThan(2 * before));
   await reads(page, '#dynos .legend', /puma 900 MB/);
-  for (let n = 0; n < 5; n++) simulation.later(1000, { dynos: [aDyno({ runs: [bigRun(100)] })] });
+  for (let n = 0; n < 5; n++) simulation.advance(1000, { dynos: [aDyno({ runs: [bigRun(100)] })] });
   await eventually(async () => expect(await heightOf(page)).toBeLessThan(before));
   expect(await page.locator('.plot').getAttribute('aria-label')).toBe(
     'Memory of web.1 over time, now 100 MB of 512 MB',
@@ -114,32 +114,32 @@ test('the plot moves: more memory stands higher, up to now', async () => {
 
 test('the plot has a line for the quota and one for twice as much; another quota is told', async () => {
   const { page, simulation } = await show();
-  for (let n = 0; n < 20; n++) simulation.later(1000, { dynos: [aDyno({ runs: [bigRun(100)] })] });
+  for (let n = 0; n < 20; n++) simulation.advance(1000, { dynos: [aDyno({ runs: [bigRun(100)] })] });
   await reads(page, '#dynos .legend', /puma 100 MB/);
   const [warn, bad] = [await linesOf(page, 'warn'), await linesOf(page, 'bad')];
   expect(warn).not.toBeNull();
   expect(bad).not.toBeNull();
   expect(bad?.fromBottom).toBeCloseTo(2 * (warn?.fromBottom ?? 0), -1);
   for (let n = 0; n < 20; n++)
-    simulation.later(1000, { dynos: [aDyno({ quotaBytes: 1024 * MB, runs: [bigRun(100)] })] });
+    simulation.advance(1000, { dynos: [aDyno({ quotaBytes: 1024 * MB, runs: [bigRun(100)] })] });
   await reads(page, '#dynos .usage', '100 MB of 1 GB 10 %');
 });
 
 test('what happens is a mark in the plot and a row of the table, the newest first', async () => {
   const { page, simulation } = await show();
-  for (let n = 0; n < 30; n++) simulation.later(1000);
+  for (let n = 0; n < 30; n++) simulation.advance(1000);
   const accent = async () => (await inked(page, 'accent')).length;
   const before = await accent();
-  simulation.happen('deploy', { kind: 'action', text: 'a deploy was asked for', atMs: START_MS + 15_000, dyno: null });
+  simulation.emit('deploy', { kind: 'action', text: 'a deploy was asked for', atMs: START_MS + 15_000, dyno: null });
   await eventually(async () => expect(await accent()).toBeGreaterThan(before + 40));
-  simulation.happen('R14', { kind: 'error-code', text: 'Error R14 (Memory quota exceeded)' });
+  simulation.emit('R14', { kind: 'error-code', text: 'Error R14 (Memory quota exceeded)' });
   await reads(page, '#events tr >> nth=0', /^[\d:]+ web\.1 R14 Error R14 \(Memory quota exceeded\)$/);
   await reads(page, '#events tr >> nth=1', /^[\d:]+ all deploy a deploy was asked for$/);
 });
 
 test('under the pointer, the legend says how much it was then', async () => {
   const { page, simulation } = await show();
-  for (let n = 0; n < 60; n++) simulation.later(1000, { dynos: [aDyno({ runs: [bigRun(n < 30 ? 100 : 400)] })] });
+  for (let n = 0; n < 60; n++) simulation.advance(1000, { dynos: [aDyno({ runs: [bigRun(n < 30 ? 100 : 400)] })] });
   await reads(page, '#dynos .legend', /puma 400 MB/);
   const box = await page.locator('.u-over').boundingBox();
   if (box === null) throw new Error('no plot');
@@ -149,7 +149,7 @@ test('under the pointer, the legend says how much it was then', async () => {
 
 test('the log follows its end until the reader scrolls up, and again on demand', async () => {
   const { page, simulation } = await show();
-  const talk = (from: number) => Array.from({ length: 50 }, (_, n) => simulation.say(`line ${from + n}`));
+  const talk = (from: number) => Array.from({ length: 50 }, (_, n) => simulation.log(`line ${from + n}`));
   const isAtEnd = () => page.locator('#log').evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 5);
   talk(0);
   await reads(page, '#log li >> nth=49', /line 49$/);
@@ -170,9 +170,9 @@ test('the log follows its end until the reader scrolls up, and again on demand',
 
 test('the log by who says it, and by words', async () => {
   const { page, simulation } = await show();
-  simulation.say('State changed from up to crashed', { source: 'heroku' });
-  simulation.say('Completed 200 OK');
-  simulation.say('done', { from: 'worker.1' });
+  simulation.log('State changed from up to crashed', { source: 'heroku' });
+  simulation.log('Completed 200 OK');
+  simulation.log('done', { from: 'worker.1' });
   await reads(page, '#log li >> nth=2', /worker/);
   const seen = () => page.locator('#log li:visible').allInnerTexts();
   const from = page.getByLabel('From');
@@ -185,8 +185,8 @@ test('the log by who says it, and by words', async () => {
   await from.selectOption('everything');
   await page.getByLabel('Filter').fill('COMPLETED');
   expect(await seen()).toEqual([expect.stringMatching(/Completed 200/)]);
-  simulation.say('Completed 500');
-  simulation.say('nothing to see');
+  simulation.log('Completed 500');
+  simulation.log('nothing to see');
   await eventually(async () => expect(await seen()).toHaveLength(2));
 });
 
@@ -194,9 +194,9 @@ test('what processes call themselves and print is text, never a part of the page
   const evil = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
   const processes = [aProcess({ pid: 5, title: evil, label: evil })];
   const { page, simulation } = await show(new FakeSimulation({ dynos: [aDyno({ runs: [aRun({ processes })] })] }));
-  simulation.say(evil, { from: evil });
-  simulation.happen(evil, { text: evil });
-  simulation.later(1000);
+  simulation.log(evil, { from: evil });
+  simulation.emit(evil, { text: evil });
+  simulation.advance(1000);
   simulation.answer = { ok: false, text: evil };
   await page.getByRole('button', { name: /^Deploy/ }).click();
   await reads(page, '#answer', /<img src=x/);
@@ -209,9 +209,9 @@ test('what processes call themselves and print is text, never a part of the page
 test('a page that is opened late shows the same', async () => {
   const { page, simulation, url } = await show();
   for (let n = 0; n < 10; n++) {
-    simulation.say(`line ${n}`);
-    simulation.happen(`mark ${n}`);
-    simulation.later(1000);
+    simulation.log(`line ${n}`);
+    simulation.emit(`mark ${n}`);
+    simulation.advance(1000);
   }
   await reads(page, '#events tr >> nth=9', /mark 0/);
   await reads(page, '#log li >> nth=9', /line 9/);
@@ -231,16 +231,16 @@ const click = async (page: Page, name: string | RegExp): Promise<void> => {
 const inDialog = (page: Page) => page.locator('dialog[open]');
 
 test.each<[string, Doing, Action]>([
-  ['deploy', (page) => click(page, /^Deploy/), { do: 'deploy' }],
-  ['restart', (page) => click(page, 'Restart web.1'), { do: 'restart', dyno: 'web.1' }],
-  ['restart of the only dyno', (page) => page.locator('#restart').click(), { do: 'restart', dyno: 'web.1' }],
+  ['deploy', (page) => click(page, /^Deploy/), { type: 'deploy' }],
+  ['restart', (page) => click(page, 'Restart web.1'), { type: 'restart', dyno: 'web.1' }],
+  ['restart of the only dyno', (page) => page.locator('#restart').click(), { type: 'restart', dyno: 'web.1' }],
   [
     'kill a process',
     async (page) => {
       await click(page, 'Kill sidekiq, pid 103');
       await inDialog(page).getByRole('button', { name: 'Kill' }).click();
     },
-    { do: 'kill', pid: 103, signal: 'SIGKILL' },
+    { type: 'kill', pid: 103, signal: 'SIGKILL' },
   ],
   [
     'kill one of all processes, with a signal',
@@ -250,7 +250,7 @@ test.each<[string, Doing, Action]>([
       await inDialog(page).getByRole('radio', { name: 'SIGSEGV' }).check();
       await inDialog(page).getByRole('button', { name: 'Kill' }).click();
     },
-    { do: 'kill', pid: 102, signal: 'SIGSEGV' },
+    { type: 'kill', pid: 102, signal: 'SIGSEGV' },
   ],
   [
     'flood memory',
@@ -260,10 +260,10 @@ test.each<[string, Doing, Action]>([
       await inDialog(page).getByRole('button', { name: '512M' }).click();
       await inDialog(page).getByRole('button', { name: 'Flood' }).click();
     },
-    { do: 'flood', where: 'convert', bytes: 512 * MB },
+    { type: 'flood', where: 'convert', bytes: 512 * MB },
   ],
-  ['open a stream', (page) => click(page, /^Open stream/), { do: 'open-stream' }],
-  ['close a stream', (page) => click(page, /^Close stream/), { do: 'close-stream' }],
+  ['open a stream', (page) => click(page, /^Open stream/), { type: 'open-stream' }],
+  ['close a stream', (page) => click(page, /^Close stream/), { type: 'close-stream' }],
   [
     'change the quota',
     async (page) => {
@@ -271,12 +271,12 @@ test.each<[string, Doing, Action]>([
       await inDialog(page).getByLabel('Memory').fill('1.5 GB');
       await inDialog(page).getByRole('button', { name: 'Change' }).click();
     },
-    { do: 'quota', bytes: 1536 * MB },
+    { type: 'quota', bytes: 1536 * MB },
   ],
   [
     'stall the log reader',
     (page) => page.getByRole('radio', { name: 'stalled' }).check(),
-    { do: 'log-reader', pace: 'stalled' },
+    { type: 'log-reader', pace: 'stalled' },
   ],
   [
     'quit',
@@ -284,7 +284,7 @@ test.each<[string, Doing, Action]>([
       await click(page, /^Quit/);
       await inDialog(page).getByRole('button', { name: 'Quit' }).click();
     },
-    { do: 'quit' },
+    { type: 'quit' },
   ],
 ])('by a click: %s', async (_, doing, action) => {
   const { page, simulation } = await show();
@@ -323,28 +323,28 @@ test('which of two dynos to restart is asked', async () => {
   await page.locator('#restart').click();
   await inDialog(page).getByLabel('Dyno').selectOption('worker.1');
   await inDialog(page).getByRole('button', { name: 'Restart' }).click();
-  await eventually(() => expect(simulation.actions).toEqual([{ do: 'restart', dyno: 'worker.1' }]));
+  await eventually(() => expect(simulation.actions).toEqual([{ type: 'restart', dyno: 'worker.1' }]));
 });
 
 test.each<[string, readonly string[], Action]>([
-  ['d', ['d'], { do: 'deploy' }],
-  ['r', ['r'], { do: 'restart', dyno: 'web.1' }],
-  ['k, down, Enter', ['k', 'ArrowDown', 'Enter'], { do: 'kill', pid: 102, signal: 'SIGKILL' }],
+  ['d', ['d'], { type: 'deploy' }],
+  ['r', ['r'], { type: 'restart', dyno: 'web.1' }],
+  ['k, down, Enter', ['k', 'ArrowDown', 'Enter'], { type: 'kill', pid: 102, signal: 'SIGKILL' }],
   [
     'c as in the terminal, another signal',
     ['c', 'Tab', 'ArrowDown', 'Enter'],
-    { do: 'kill', pid: 101, signal: 'SIGTERM' },
+    { type: 'kill', pid: 101, signal: 'SIGTERM' },
   ],
   [
     'f, down, an amount',
     ['f', 'Shift+Tab', 'ArrowDown', 'Tab', '6', '4', 'm', 'Enter'],
-    { do: 'flood', where: 'sidekiq', bytes: 64 * MB },
+    { type: 'flood', where: 'sidekiq', bytes: 64 * MB },
   ],
-  ['s', ['s'], { do: 'open-stream' }],
-  ['x', ['x'], { do: 'close-stream' }],
-  ['u and an amount', ['u', '1', 'g', 'Enter'], { do: 'quota', bytes: 1024 * MB }],
-  ['l', ['l'], { do: 'log-reader', pace: 'slow' }],
-  ['q, to the button', ['q', 'Tab', 'Enter'], { do: 'quit' }],
+  ['s', ['s'], { type: 'open-stream' }],
+  ['x', ['x'], { type: 'close-stream' }],
+  ['u and an amount', ['u', '1', 'g', 'Enter'], { type: 'quota', bytes: 1024 * MB }],
+  ['l', ['l'], { type: 'log-reader', pace: 'slow' }],
+  ['q, to the button', ['q', 'Tab', 'Enter'], { type: 'quit' }],
 ])('by the keyboard: %s', async (_, keys, action) => {
   const { page, simulation } = await show();
   for (const key of keys) await page.keyboard.press(key);
@@ -361,7 +361,7 @@ test('quit asks, and Enter or Escape alone do not end it', async () => {
     await inDialog(page).waitFor({ state: 'hidden' });
   }
   await page.keyboard.press('d');
-  await eventually(() => expect(simulation.actions).toEqual([{ do: 'deploy' }]));
+  await eventually(() => expect(simulation.actions).toEqual([{ type: 'deploy' }]));
 });
 
 test('keys rest while somebody types, with a modifier, and below a dialog; ? lists them', async () => {
@@ -378,7 +378,7 @@ test('keys rest while somebody types, with a modifier, and below a dialog; ? lis
   expect(listed).toEqual(['d', 'r', 'k', 'f', 'u', 's', 'x', 'l', '/', 'q', '?', 'Esc']);
   await page.keyboard.press('Escape');
   await page.keyboard.press('s');
-  await eventually(() => expect(simulation.actions).toEqual([{ do: 'open-stream' }]));
+  await eventually(() => expect(simulation.actions).toEqual([{ type: 'open-stream' }]));
 });
 
 test('Tab reaches all there is, each with a name and a focus that can be seen', async () => {
@@ -417,7 +417,7 @@ test('Tab reaches all there is, each with a name and a focus that can be seen', 
 
 test('light and dark, also while it is open', async () => {
   const { page, simulation } = await show(undefined, { colorScheme: 'light' });
-  for (let n = 0; n < 10; n++) simulation.later(1000);
+  for (let n = 0; n < 10; n++) simulation.advance(1000);
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await eventually(async () => expect((await inked(page, 'process-puma')).length).toBeGreaterThan(10));
   const light = await ground();
@@ -447,9 +447,9 @@ test.each([360, 768, 1280])('%d pixels are wide enough', async (width) => {
   ];
   const app = { folder: `/home/${'mastodon'.repeat(20)}`, standIns: false, url: 'http://localhost:5006' };
   const { page, simulation } = await show(new FakeSimulation({ dynos, app }), { viewport: { width, height: 740 } });
-  simulation.say(long);
-  simulation.happen('R14', { text: long });
-  simulation.later(1000);
+  simulation.log(long);
+  simulation.emit('R14', { text: long });
+  simulation.advance(1000);
   await reads(page, '#events tr', /R14/);
   await reads(page, '#log li', /tcp/);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);

@@ -1,26 +1,34 @@
 import type { Action, Answer } from '../../src/simulator/action.ts';
-import type { Cancel, Simulation } from '../../src/simulator/simulation.ts';
-import type { DynoView, Happening, LogLine, ProcessView, RunView, View } from '../../src/simulator/view.ts';
+import type {
+  Cancel,
+  DynoView,
+  PlatformEvent,
+  LogLine,
+  ProcessView,
+  RunView,
+  Simulation,
+  View,
+} from '../../src/simulator/simulation.ts';
 
 export const MB = 2 ** 20;
-/** When the made-up simulation begins. */
+/** Start time of the fake simulation. */
 export const START_MS = Date.UTC(2026, 0, 2, 12);
 
-/** Shows what a test makes up, says what it is told to, and writes actions down. */
+/** A simulation whose view, log and events a test controls. Records actions. */
 export class FakeSimulation implements Simulation {
   readonly actions: Action[] = [];
   answer: Answer = { ok: true, text: 'done as asked' };
-  seen: View;
+  currentView: View;
   readonly #lines = new Set<(line: LogLine) => void>();
-  readonly #happenings = new Set<(happening: Happening) => void>();
+  readonly #events = new Set<(event: PlatformEvent) => void>();
   readonly #views = new Set<() => void>();
 
   constructor(view: Partial<View> = {}) {
-    this.seen = { ...aView(), ...view };
+    this.currentView = { ...aView(), ...view };
   }
 
   view(): View {
-    return this.seen;
+    return this.currentView;
   }
 
   act(action: Action): Promise<Answer> {
@@ -32,37 +40,43 @@ export class FakeSimulation implements Simulation {
     return listen(this.#lines, listener);
   }
 
-  onHappening(listener: (happening: Happening) => void): Cancel {
-    return listen(this.#happenings, listener);
+  onEvent(listener: (event: PlatformEvent) => void): Cancel {
+    return listen(this.#events, listener);
   }
 
   onView(listener: () => void): Cancel {
     return listen(this.#views, listener);
   }
 
-  /** Nobody listens any more. */
-  get isLeft(): boolean {
-    return this.#lines.size + this.#happenings.size + this.#views.size === 0;
+  /** Whether all listeners were removed. */
+  get hasNoListeners(): boolean {
+    return this.#lines.size + this.#events.size + this.#views.size === 0;
   }
 
   show(change: Partial<View>): void {
-    this.seen = { ...this.seen, ...change };
+    this.currentView = { ...this.currentView, ...change };
     for (const listener of this.#views) listener();
   }
 
-  /** Time goes by. */
-  later(byMs: number, change: Partial<View> = {}): void {
-    this.show({ atMs: this.seen.atMs + byMs, ...change });
+  advance(byMs: number, change: Partial<View> = {}): void {
+    this.show({ atMs: this.currentView.atMs + byMs, ...change });
   }
 
-  say(text: string, more: Partial<LogLine> = {}): void {
-    const line: LogLine = { atMs: this.seen.atMs, source: 'app', from: 'web.1', text, ...more };
+  log(text: string, more: Partial<LogLine> = {}): void {
+    const line: LogLine = { atMs: this.currentView.atMs, source: 'app', from: 'web.1', text, ...more };
     for (const listener of this.#lines) listener(line);
   }
 
-  happen(mark: string, more: Partial<Happening> = {}): void {
-    const happening: Happening = { atMs: this.seen.atMs, dyno: 'web.1', kind: 'state', mark, text: mark, ...more };
-    for (const listener of this.#happenings) listener(happening);
+  emit(mark: string, more: Partial<PlatformEvent> = {}): void {
+    const event: PlatformEvent = {
+      atMs: this.currentView.atMs,
+      dyno: 'web.1',
+      kind: 'state',
+      label: mark,
+      text: mark,
+      ...more,
+    };
+    for (const listener of this.#events) listener(event);
   }
 }
 

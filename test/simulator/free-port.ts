@@ -1,29 +1,28 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { isFree } from '../../src/simulator/ports.ts';
+import { isPortFree } from '../../src/simulator/platform/loopback.ts';
 
-/** Below those that the kernel gives to whoever connects: such a one may be gone again a moment later. */
+/** Below the kernel's ephemeral ports, which outgoing connections may take at any time. */
 const [FROM, TO] = [10_000, 32_000];
 
-/** By twos, for the successor of each (see `freePair`), from a start of each process's own: what others have drawn and do not
- * use yet is far from it. */
+/** Steps of two leave room for the successor (see `freePair`). The random start keeps test processes apart. */
 const STEP = 2;
 let drawn = Math.floor(Math.random() * (TO - FROM));
 
-/** A port of the loopback that nobody used a moment ago, and that nobody draws soon. */
+/** A loopback port that was free a moment ago and is not returned again soon. */
 export async function freePort(): Promise<number> {
   drawn = (drawn + STEP) % (TO - FROM);
   const port = FROM + drawn;
-  return (await isFree(port)) ? port : freePort();
+  return (await isPortFree(port)) ? port : freePort();
 }
 
-/** One whose successor is free as well: the page of a simulation takes the port after the app's. */
+/** A free port whose successor is free as well: the page of a simulation uses the port after the app's. */
 export async function freePair(): Promise<number> {
   const port = await freePort();
-  return (await isFree(port + 1)) ? port : freePair();
+  return (await isPortFree(port + 1)) ? port : freePair();
 }
 
-/** A port that somebody listens on; 0 for any. */
+/** A listening port. wanted: 0 for any. */
 export async function takenPort(wanted = 0): Promise<{ port: number; close: () => Promise<unknown> }> {
   const server = createServer().listen(wanted, '127.0.0.1');
   await once(server, 'listening');

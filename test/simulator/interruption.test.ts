@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Signals } from '../../src/process/signals.ts';
-import { listenForInterruption, type Interruption } from '../../src/simulator/interruption.ts';
+import { type Interruption, listenForInterruption } from '../../src/simulator/start-simulation.ts';
 
 type Name = Parameters<Parameters<Signals['subscribe']>[0]>[0];
 

@@ -57,7 +57,7 @@ export function describePuma(label: string, puma: Part): void {
       dyno.signal('SIGTERM');
       await dyno.says(/stopping|shutdown/);
       for (let count = 0; count < more; count++) signalIfAlive(dyno.pid, 'SIGTERM');
-      // Reset: it came between the word and the close, and nobody took it.
+      // Reset: it arrived between the log line and the close and was not accepted.
       await expect(get(address, '/health')).rejects.toThrow(/ECONNREFUSED|ECONNRESET|EPIPE|socket hang up/);
       expect(await inHand).toMatchObject({ status: 200 });
       expect(await dyno.exited).toEqual(byTerm);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { JobsInLog } from '../../src/simulator/jobs-in-log.ts';
+import { JobLog } from '../../src/simulator/rehearsal/job-log.ts';
 import type { Dyno } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive, commandLine, signalIfAlive } from '../harness/processes.ts';
@@ -127,7 +127,7 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
 
 /** How many jobs its log says are done, given back and lost. */
 function jobsOf(dyno: Dyno): number[] {
-  const jobs = new JobsInLog();
-  for (const line of dyno.output.split('\n')) jobs.take(line);
+  const jobs = new JobLog();
+  for (const line of dyno.output.split('\n')) jobs.addLine(line);
   return [jobs.done, jobs.returned, jobs.lost()];
 }

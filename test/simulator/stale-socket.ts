@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { tempFolder } from '../harness/dyno.ts';
 
-/** A unix socket in the file system whose listener was killed: nobody answers, nobody has removed it. */
+/** A unix socket file whose listener was killed. */
 export function staleSocket(): string {
   const path = join(tempFolder(), 'stale.sock');
   const listenAndDie =

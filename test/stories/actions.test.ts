@@ -20,17 +20,17 @@ describe('a child that is killed', () => {
   ] as const)('ends the dyno with its status, and all is back soon: %s by %s', async (label, signal, status) => {
     const story = await instance();
     const { pid } = story.process(label);
-    const answer = await story.running.act({ do: 'kill', pid, signal });
+    const answer = await story.running.act({ type: 'kill', pid, signal });
     expect(answer).toEqual({ ok: true, text: `${label} (pid ${pid}) of web.1 got ${signal}` });
     await story.says(new RegExp(`Process exited with status ${status}\n`));
-    expect(story.exits()).toEqual([{ status, left: 0 }]);
+    expect(story.exits()).toEqual([{ status, orphans: 0 }]);
     await eventually(() => expect(story.process(label).pid).not.toBe(pid));
     expect(story.marks('action')).toEqual([`${signal} ${label}`]);
   });
 
   it('is none of a stranger', async () => {
     const story = await instance();
-    const { ok, text } = await story.running.act({ do: 'kill', pid: process.pid, signal: 'SIGKILL' });
+    const { ok, text } = await story.running.act({ type: 'kill', pid: process.pid, signal: 'SIGKILL' });
     expect({ ok, text }).toEqual({ ok: false, text: `no process ${process.pid} in these dynos` });
   });
 });
@@ -39,28 +39,31 @@ describe('streaming clients', () => {
   it('wake streaming, are counted, and let it rest again', async () => {
     const story = await instance({ SUPERVISE_STREAMING_IDLE: '1s' });
     expect(() => story.process('streaming')).toThrow();
-    expect(await story.running.act({ do: 'open-stream' })).toEqual({ ok: true, text: 'streaming clients: 1' });
-    expect((await story.running.act({ do: 'open-stream' })).text).toBe('streaming clients: 2');
+    expect(await story.running.act({ type: 'open-stream' })).toEqual({ ok: true, text: 'streaming clients: 1' });
+    expect((await story.running.act({ type: 'open-stream' })).text).toBe('streaming clients: 2');
     expect(story.running.view()).toMatchObject({ openStreams: 2, ownStreams: 2 });
     await eventually(() => story.process('streaming'));
-    await story.running.act({ do: 'close-stream' });
-    await story.running.act({ do: 'close-stream' });
-    expect(await story.running.act({ do: 'close-stream' })).toEqual({ ok: false, text: 'no streaming client is open' });
+    await story.running.act({ type: 'close-stream' });
+    await story.running.act({ type: 'close-stream' });
+    expect(await story.running.act({ type: 'close-stream' })).toEqual({
+      ok: false,
+      text: 'no streaming client is open',
+    });
     await eventually(() => expect(() => story.process('streaming')).toThrow());
   });
 
   it('are told where nothing streams', async () => {
     const story = await instance({ RUN_STREAMING: 'false' });
-    const { ok, text } = await story.running.act({ do: 'open-stream' });
+    const { ok, text } = await story.running.act({ type: 'open-stream' });
     expect(ok).toBe(false);
-    expect(text).toMatch(/nothing streams here; RUN_STREAMING=on-demand would/);
+    expect(text).toMatch(/streaming is not running; set RUN_STREAMING=on-demand/);
   });
 });
 
 describe('memory', () => {
   it('that puma takes beyond twice the quota is R14, R15 and the end', async () => {
     const story = await instance({ SUPERVISE_MEMORY_GUARD: 'off' }, ['--quota', '256M']);
-    const flood = { do: 'flood', where: 'puma', bytes: 270 * MEBIBYTE } as const;
+    const flood = { type: 'flood', where: 'puma', bytes: 270 * MEBIBYTE } as const;
     expect(await story.running.act(flood)).toMatchObject({ ok: true });
     await story.says(/Error R14 /);
     expect(await story.running.act(flood)).toMatchObject({ ok: true });
@@ -70,11 +73,13 @@ describe('memory', () => {
   it('that a convert of a job takes costs that convert alone', async () => {
     const story = await instance({}, ['--quota', '512M']);
     const before = story.dyno().runs[0]?.id;
-    expect((await story.running.act({ do: 'flood', where: 'convert', bytes: 1200 * MEBIBYTE })).ok).toBe(true);
+    expect((await story.running.act({ type: 'flood', where: 'convert', bytes: 1200 * MEBIBYTE })).ok).toBe(true);
     await story.says(
       /(ending|killing) convert \(pid \d+\)[^]*WARN: RuntimeError: Command failed with SIG(TERM|KILL): convert/,
     );
-    await eventually(() => expect(story.dyno().runs[0]?.processes.map(({ label }) => label)).not.toContain('convert'));
+    await eventually(() =>
+      expect(story.dyno().runs[0]?.processes.map(({ label: label }) => label)).not.toContain('convert'),
+    );
     expect(story.dyno().runs[0]?.id).toBe(before);
     expect(story.marks('error-code')).not.toContain('R15');
   });
@@ -82,7 +87,7 @@ describe('memory', () => {
   it('can be taken by stand-ins alone, and only by one that runs', async () => {
     const story = await simulate({ env: { RUN_WORKER: 'false' } });
     await story.is('up');
-    const { ok, text } = await story.running.act({ do: 'flood', where: 'sidekiq', bytes: MEBIBYTE });
+    const { ok, text } = await story.running.act({ type: 'flood', where: 'sidekiq', bytes: MEBIBYTE });
     expect({ ok, text }).toEqual({ ok: false, text: 'no sidekiq runs' });
   });
 });
@@ -90,13 +95,13 @@ describe('memory', () => {
 describe('what cannot be done', () => {
   it('is said in one line', async () => {
     const story = await instance();
-    expect(await story.running.act({ do: 'restart', dyno: 'web.7' })).toEqual({
+    expect(await story.running.act({ type: 'restart', dyno: 'web.7' })).toEqual({
       ok: false,
       text: 'no dyno web.7: there are web.1',
     });
     const [first, second] = await Promise.all([
-      story.running.act({ do: 'deploy' }),
-      story.running.act({ do: 'deploy' }),
+      story.running.act({ type: 'deploy' }),
+      story.running.act({ type: 'deploy' }),
     ]);
     expect([first.ok, second.ok]).toEqual([true, false]);
     expect(second.text).toBe('a release is running');

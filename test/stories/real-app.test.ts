@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startLoad } from '../../src/simulator/edge/load.ts';
-import { firstWords } from '../../src/simulator/first-words.ts';
-import { JobsInLog } from '../../src/simulator/jobs-in-log.ts';
-import { findDatabase, holders, look } from '../../src/simulator/rehearsal/connections.ts';
+import { banner } from '../../src/simulator/ui.ts';
+import { JobLog } from '../../src/simulator/rehearsal/job-log.ts';
+import { findDatabase, candidatePids, readConnections } from '../../src/simulator/rehearsal/connections.ts';
 import { eventually } from '../harness/eventually.ts';
 import { enqueue, expectNoneLost, inHand, queued, runs } from '../real/jobs.ts';
 import { postgresOfThisFile, type Database } from '../real/services.ts';
@@ -23,15 +23,15 @@ const SLOW_MIGRATION = `class SlowMigration < ActiveRecord::Migration[6.1]
 end
 `;
 
-type Real = RealApp & { story: Seen; jobs: JobsInLog };
+type Real = RealApp & { story: Seen; jobs: JobLog };
 
 /** Our Procfile in a checkout, puma and sidekiq at work. */
 async function start(name: string): Promise<Real> {
   const app = await realApp(postgres.create(name), home);
   const story = await simulateReal(app);
-  const jobs = new JobsInLog();
+  const jobs = new JobLog();
   story.running.onLine(({ source, text }) => {
-    if (source === 'app') jobs.take(text);
+    if (source === 'app') jobs.addLine(text);
   });
   await story.says(/sidekiq is ready after/);
   return { ...app, story, jobs };
@@ -39,7 +39,7 @@ async function start(name: string): Promise<Real> {
 
 test('the checkout itself runs: rails migrates, puma answers, sidekiq works', async () => {
   const { story, jobs, redis, database, folder } = await start('works');
-  expect(firstWords(story.running.app(), story.url, null)).toMatch(`The Mastodon in ${folder} runs here: ${story.url}`);
+  expect(banner(story.running.app(), story.url, null)).toMatch(`The Mastodon in ${folder} runs here: ${story.url}`);
   expect(database.rows('select version from schema_migrations')).toEqual(['20260101000000']);
   await story.says(/app\[release\.1\]: == 20260101000000 CreateNotes: migrated/);
   const reply = await fetch(`${story.url}/notes?with=job`, { redirect: 'manual' });
@@ -54,8 +54,8 @@ test('the checkout itself runs: rails migrates, puma answers, sidekiq works', as
   ]);
   await eventually(() => {
     const tree = story.dyno().runs[0]?.processes ?? [];
-    expect(tree.map(({ label, depth }) => `${depth} ${label}`)).toEqual(['0 supervisor', '1 puma', '1 sidekiq']);
-    for (const { label, bytes } of tree)
+    expect(tree.map(({ label: label, depth }) => `${depth} ${label}`)).toEqual(['0 supervisor', '1 puma', '1 sidekiq']);
+    for (const { label: label, bytes } of tree)
       expect(bytes, label).toBeGreaterThan((label === 'supervisor' ? 5 : 30) * MEBIBYTE);
   });
 });
@@ -67,13 +67,13 @@ test('a deploy under load: no request lost, no job lost, and the log counts them
   const load = startLoad({ url: story.url, path: PATH_WITH_JOB, perSecond: 5 });
   await eventually(() => expect(load.answered).toBeGreaterThan(5));
   const before = story.dyno().runs[0]?.id;
-  expect(await story.running.act({ do: 'deploy' })).toEqual({ ok: true, text: 'v2 is deployed' });
+  expect(await story.running.act({ type: 'deploy' })).toEqual({ ok: true, text: 'v2 is deployed' });
   await eventually(() => expect(story.dyno().runs).toHaveLength(2));
   // The long job went back to its queue, and the new sidekiq has it.
   await eventually(() => expect(runs(redis, 'started').filter((id) => id === long[0])).toHaveLength(2));
   await eventually(() => expect(story.dyno().runs.map(({ phase }) => phase)).toEqual(['up']));
   expect(story.dyno().runs[0]?.id).not.toBe(before);
-  expect(story.exits()).toEqual([{ status: 0, left: 0 }]);
+  expect(story.exits()).toEqual([{ status: 0, orphans: 0 }]);
   const { answered, failures } = await load.stop();
   expect(failures).toEqual([]);
   await eventually(() => expect(runs(redis, 'finished')).toHaveLength(answered));
@@ -101,11 +101,11 @@ test('sidekiq killed: status 137, the dyno up again; what it had in hand is lost
   await inHand(redis, 2);
   await eventually(() => expect(jobs.lost()).toBe(2));
   const { pid } = story.process('sidekiq');
-  await story.running.act({ do: 'kill', pid, signal: 'SIGKILL' });
+  await story.running.act({ type: 'kill', pid, signal: 'SIGKILL' });
   await story.says(
     /heroku\[web\.1\]: Process exited with status 137\nheroku\[web\.1\]: State changed from up to crashed/,
   );
-  expect(story.exits()).toEqual([{ status: 137, left: 0 }]);
+  expect(story.exits()).toEqual([{ status: 137, orphans: 0 }]);
   await eventually(() => expect(story.process('sidekiq').pid).not.toBe(pid));
   await story.is('up');
   const next = enqueue(redis, 3, 'NoteWorker', 0.1);
@@ -117,12 +117,12 @@ test('sidekiq killed: status 137, the dyno up again; what it had in hand is lost
 
 test("database connections are counted from outside as PostgreSQL's own view counts them", async () => {
   const { story, redis, database, folder } = await start('connects');
-  const pids = (): number[] => holders(story.running.view());
+  const pids = (): number[] => candidatePids(story.running.view());
   const place = await findDatabase(pids());
   const agree = (least: number): Promise<void> =>
     eventually(() => {
       const peak = backends(database);
-      expect(look(pids(), place)).toEqual({ kind: 'seen', peak });
+      expect(readConnections(pids(), place)).toEqual({ kind: 'seen', peak });
       expect(peak).toBeGreaterThanOrEqual(least);
     });
   await agree(0);
@@ -131,7 +131,7 @@ test("database connections are counted from outside as PostgreSQL's own view cou
   enqueue(redis, 2, 'NoteWorker', 600); // in hand until the dyno is stopped, each with a connection of its own
   await agree(3);
   writeFileSync(join(folder, 'db/migrate/20260102000000_slow_migration.rb'), SLOW_MIGRATION);
-  const deployed = story.running.act({ do: 'deploy' });
+  const deployed = story.running.act({ type: 'deploy' });
   await agree(4); // those of the migration with them
   writeFileSync(join(folder, 'tmp/go'), '');
   expect((await deployed).ok).toBe(true);

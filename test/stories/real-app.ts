@@ -1,8 +1,8 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDevOptions } from '../../src/simulator/options.ts';
-import { copyProfile } from '../../src/simulator/profile.ts';
-import { startSimulation } from '../../src/simulator/simulate.ts';
+import { copyProfile } from '../../src/simulator/platform/slug.ts';
+import { startSimulation } from '../../src/simulator/start-simulation.ts';
 import { checkout } from '../real/instance.ts';
 import { startRedis, type Database, type Redis } from '../real/services.ts';
 import { freePort } from '../simulator/free-port.ts';
@@ -64,5 +64,5 @@ export async function simulateReal({ folder }: RealApp): Promise<Seen> {
   const words = ['--dir', folder, '--time-scale', `${SCALE}`, '--port', `${await freePort()}`];
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
   const env = { PATH, HOME, TMPDIR, LANG: 'C.UTF-8' };
-  return new Seen(await startSimulation(parseDevOptions(words, []), { home, env }), folder);
+  return new Seen(await startSimulation(parseDevOptions(words, []), { packageFolder: home, env }), folder);
 }

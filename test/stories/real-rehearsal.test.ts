@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { Report } from '../../src/simulator/rehearsal/report.ts';
-import { SCENES } from '../../src/simulator/rehearsal/scene-names.ts';
+import { SCENARIOS } from '../../src/simulator/rehearsal/figures.ts';
 import { startDyno } from '../harness/dyno.ts';
 import { postgresOfThisFile } from '../real/services.ts';
 import { freePort } from '../simulator/free-port.ts';
@@ -25,16 +25,16 @@ async function rehearse(name: string, procfileOf: string, words: readonly string
   return JSON.parse(dyno.output) as Report;
 }
 
-function badOf({ scenes }: Report): string[] {
-  return scenes.flatMap(({ rows }) => rows.filter(({ verdict }) => verdict === 'bad').map(({ what }) => what));
+function badOf({ scenarios: scenarios }: Report): string[] {
+  return scenarios.flatMap(({ rows }) => rows.filter(({ verdict }) => verdict === 'bad').map(({ what }) => what));
 }
 
 test('our Procfile: nothing bad, exit code 0; only the stand-ins can be flooded or told to fail', async () => {
   const report = await rehearse('ours', home, [], 0);
   expect(badOf(report)).toEqual([]);
   expect(report).toMatchObject({ verdict: 'good', app: { standIns: false } });
-  expect(report.scenes.map(({ scene }) => scene)).toEqual(SCENES);
-  const figures = Object.fromEntries(report.scenes.map((scene) => [scene.scene, scene.figures]));
+  expect(report.scenarios.map(({ scenario }) => scenario)).toEqual(SCENARIOS);
+  const figures = Object.fromEntries(report.scenarios.map((scenario) => [scenario.scenario, scenario.figures]));
   expect(figures).toMatchObject({
     boot: { dynos: [{ dyno: 'web.1', isWeb: true, processes: ['supervisor', 'puma', 'sidekiq'] }] },
     load: { requests: { failed: 0 }, jobs: { lost: 0 } },
@@ -46,21 +46,21 @@ test('our Procfile: nothing bad, exit code 0; only the stand-ins can be flooded 
         { child: 'sidekiq', status: 137, orphans: 0 },
       ],
     },
-    flood: { leftOut: expect.stringContaining('--stand-ins') as string },
+    flood: { skipped: expect.stringContaining('--stand-ins') as string },
     stop: { wasFull: true, exitTimeouts: 0, orphans: 0 },
-    release: { leftOut: expect.stringContaining('--stand-ins') as string },
+    release: { skipped: expect.stringContaining('--stand-ins') as string },
   });
   const { connections } = figures.deploy as { connections: { peak: number } };
   expect(connections.peak).toBeGreaterThan(0);
-  for (const scene of ['load', 'deploy'] as const)
-    expect((figures[scene] as { jobs: { done: number } }).jobs.done).toBeGreaterThan(10);
+  for (const scenario of ['load', 'deploy'] as const)
+    expect((figures[scenario] as { jobs: { done: number } }).jobs.done).toBeGreaterThan(10);
 });
 
 test('the shell line: a dyno that crashed ends with exit code 0', async () => {
-  const report = await rehearse('shell_line', SHELL_LINE, ['--scenes', 'crash'], 1);
+  const report = await rehearse('shell_line', SHELL_LINE, ['--scenarios', 'crash'], 1);
   expect(report).toMatchObject({ verdict: 'bad', app: { standIns: false } });
   expect(badOf(report)).toEqual(['web.1 puma killed: exit status', 'web.1 sidekiq killed: exit status']);
-  expect(report.scenes[0]?.figures).toMatchObject({
+  expect(report.scenarios[0]?.figures).toMatchObject({
     cases: [
       { child: 'shell', isFirst: true },
       { child: 'puma', status: 0 },

@@ -61,8 +61,8 @@ describe('a crash', () => {
     const story = await simulate({ files: { Procfile: 'web: exit 3\n' } });
     await story.is('cooling off');
     expect(story.exits()).toEqual([
-      { status: 3, left: 0 },
-      { status: 3, left: 0 },
+      { status: 3, orphans: 0 },
+      { status: 3, orphans: 0 },
     ]);
     const { restartsAtMs, sinceMs, crashes } = story.dyno();
     expect(crashes).toBe(2);
@@ -74,7 +74,7 @@ describe('a crash', () => {
   it('takes with it what its first process has left', async () => {
     const story = await simulate({ files: { Procfile: 'web: setsid sleep 601 & sleep 602 & sleep 0.3; exit 4\n' } });
     await story.says(/Process exited with status 4/);
-    expect(story.exits()[0]).toEqual({ status: 4, left: 2 });
+    expect(story.exits()[0]).toEqual({ status: 4, orphans: 2 });
   });
 
   it('of a command that is not there is 127', async () => {
@@ -93,7 +93,7 @@ describe('a restart', () => {
     });
     await story.says(/orphan is there/);
     await story.is('up');
-    const answer = await story.running.act({ do: 'restart', dyno: 'web.1' });
+    const answer = await story.running.act({ type: 'restart', dyno: 'web.1' });
     expect(answer).toEqual({ ok: true, text: 'web.1 restarts' });
     await story.says(/orphan heard/);
     await story.says(/Restarting\n[^]*Stopping all processes with SIGTERM\n[^]*Starting process with command/);
@@ -102,7 +102,7 @@ describe('a restart', () => {
   it('kills with R12 what has not ended 30 s after its TERM', async () => {
     const story = await simulate({ files: { Procfile: `web: ${listener("process.on('SIGTERM', () => {})")}\n` } });
     await story.is('up');
-    await story.running.act({ do: 'restart', dyno: 'web.1' });
+    await story.running.act({ type: 'restart', dyno: 'web.1' });
     await story.says(/Error R12 \(Exit timeout\) -> At least one process failed to exit within 3 seconds of SIGTERM/);
     await story.says(/Stopping remaining processes with SIGKILL\n[^]*Process exited with status 137/);
     await story.is('up');
@@ -151,7 +151,7 @@ describe('the quota', () => {
     });
     await story.says(new RegExp(`quota ${512 * MEBIBYTE}`));
     await story.is('up');
-    await story.running.act({ do: 'quota', bytes: 300 * MEBIBYTE });
+    await story.running.act({ type: 'quota', bytes: 300 * MEBIBYTE });
     await story.says(new RegExp(`quota ${300 * MEBIBYTE}`));
     expect(story.dyno().quotaBytes).toBe(300 * MEBIBYTE);
   });
@@ -171,7 +171,7 @@ describe('a deploy', () => {
     const story = await simulate({ files: { Procfile }, words: ['--time-scale', '1'] });
     await story.is('up');
     await story.says(/app\[release\.1\]: DYNO=release\.1 PORT=$/m);
-    expect(await story.running.act({ do: 'deploy' })).toEqual({ ok: true, text: 'v2 is deployed' });
+    expect(await story.running.act({ type: 'deploy' })).toEqual({ ok: true, text: 'v2 is deployed' });
     expect(story.dyno().runs.map(({ phase }) => phase)).toEqual(['starting', 'stopping']);
     await eventually(() => {
       const lives = story.dyno().runs.map(({ phase, processes }) => `${phase} ${processes.length > 0}`);
@@ -188,14 +188,14 @@ describe('a deploy', () => {
     expect(await story.running.released).toBe('failed');
     expect(story.running.view().dynos).toEqual([]);
     writeFileSync(join(story.folder, 'Procfile'), `web: ${listener()}\nrelease: true\n`);
-    expect((await story.running.act({ do: 'deploy' })).ok).toBe(true);
+    expect((await story.running.act({ type: 'deploy' })).ok).toBe(true);
     await story.is('up');
     const before = story.dyno().runs[0];
     writeFileSync(join(story.folder, 'Procfile'), `web: ${listener()}\nrelease: echo no; exit 5\n`);
-    const answer = await story.running.act({ do: 'deploy' });
+    const answer = await story.running.act({ type: 'deploy' });
     expect(answer).toEqual({
       ok: false,
-      text: expect.stringContaining('ended with status 5; what runs stays as it is') as string,
+      text: expect.stringContaining('ended with status 5; the running dynos stay unchanged') as string,
     });
     expect(story.dyno().runs[0]).toMatchObject({ id: before?.id, phase: 'up' });
   });
@@ -206,9 +206,9 @@ describe('a deploy', () => {
     await story.is('up');
     writeFileSync(join(story.folder, '.env'), 'VERSION=bad\n');
     writeFileSync(join(story.folder, 'Procfile'), `${web}release: echo "releasing $VERSION"; exit 5\n`);
-    expect((await story.running.act({ do: 'deploy' })).ok).toBe(false);
+    expect((await story.running.act({ type: 'deploy' })).ok).toBe(false);
     await story.says(/releasing bad/);
-    await story.running.act({ do: 'restart', dyno: 'web.1' });
+    await story.running.act({ type: 'restart', dyno: 'web.1' });
     await story.says(/version good[^]*Restarting[^]*app\[web\.1\]: version (good|bad)/);
     expect(story.lines.filter((line) => line.includes('version bad'))).toEqual([]);
   });
@@ -218,7 +218,7 @@ describe('a deploy', () => {
     await story.is('up');
     writeFileSync(join(story.folder, 'Procfile'), 'web\nworker:\n');
     writeFileSync(join(story.folder, 'app.json'), '[');
-    const { ok, text } = await story.running.act({ do: 'deploy' });
+    const { ok, text } = await story.running.act({ type: 'deploy' });
     expect(ok).toBe(false);
     expect(text).toMatch(/^not deployed: Procfile, line 1.*; Procfile, line 2.*; app\.json: /);
     expect(story.dyno().state).toBe('up');
@@ -229,14 +229,14 @@ describe('a deploy', () => {
     const story = await simulate({ files: { Procfile } });
     await story.is('up');
     writeFileSync(join(story.folder, 'app.json'), '{"formation":{"worker":{"quantity":1},"web":{"quantity":2}}}');
-    await story.running.act({ do: 'deploy' });
+    await story.running.act({ type: 'deploy' });
     await story.is('up', 'worker.1');
     await story.is('up', 'web.2');
     writeFileSync(join(story.folder, 'app.json'), '{"formation":{"worker":{"quantity":0}}}');
-    await story.running.act({ do: 'deploy' });
+    await story.running.act({ type: 'deploy' });
     await eventually(() => expect(story.running.view().dynos.map(({ name }) => name)).toEqual(['web.1']));
     writeFileSync(join(story.folder, 'app.json'), '{"formation":{"worker":{"quantity":1}}}');
-    await story.running.act({ do: 'deploy' });
+    await story.running.act({ type: 'deploy' });
     await story.is('up', 'worker.1');
   });
 });
@@ -256,7 +256,7 @@ describe('the log', () => {
   it.each([
     ['stalled', 0],
     ['slow', 2],
-  ] as const)('that is read %s fills the pipe and holds whoever prints up', async (pace, seconds) => {
+  ] as const)('that is read %s fills the pipe and blocks its writers', async (pace, seconds) => {
     const done = join(tempFolder(), 'done');
     const story = await simulate({ files: { Procfile: filler(done) }, words: ['--log-reader', pace] });
     const ticks = ticksOf(story);
@@ -264,7 +264,7 @@ describe('the log', () => {
     await ticks(2 * Math.max(2, seconds)); // twice a second
     expect(existsSync(done)).toBe(false);
     if (pace === 'stalled') expect(story.lines.join('\n')).not.toContain('line 399');
-    if (pace === 'stalled') await story.running.act({ do: 'log-reader', pace: 'full' });
+    if (pace === 'stalled') await story.running.act({ type: 'log-reader', pace: 'full' });
     await story.says(/line 399 /);
     await eventually(() => expect(existsSync(done)).toBe(true));
   });
@@ -296,11 +296,11 @@ describe('the end', () => {
     const stopped = story.running.stop();
     await story.is('down', 'worker.1');
     for (const action of [
-      { do: 'restart', dyno: 'worker.1' },
-      { do: 'deploy' },
-      { do: 'quota', bytes: 2 ** 30 },
+      { type: 'restart', dyno: 'worker.1' },
+      { type: 'deploy' },
+      { type: 'quota', bytes: 2 ** 30 },
     ] as const) {
-      expect(await story.running.act(action)).toEqual({ ok: false, text: 'the simulation ends' });
+      expect(await story.running.act(action)).toEqual({ ok: false, text: 'the simulation is stopping' });
     }
     await stopped;
     expect(story.running.view().dynos.map(({ state }) => state)).toEqual(['down', 'down']);

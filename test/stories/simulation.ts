@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
 import { parseDevOptions } from '../../src/simulator/options.ts';
-import { startSimulation, type Running } from '../../src/simulator/simulate.ts';
-import type { DynoView, Happening, ProcessView } from '../../src/simulator/view.ts';
+import { type RunningSimulation, startSimulation } from '../../src/simulator/start-simulation.ts';
+import type { DynoView, PlatformEvent, ProcessView } from '../../src/simulator/simulation.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { freePair } from '../simulator/free-port.ts';
@@ -42,22 +42,25 @@ export async function simulate({ words = [], env = {}, files = {} }: Story = {})
     [],
   );
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
-  const running = await startSimulation(options, { home, env: { PATH, HOME, TMPDIR, ...LIGHT, ...env } });
+  const running = await startSimulation(options, {
+    packageFolder: home,
+    env: { PATH, HOME, TMPDIR, ...LIGHT, ...env },
+  });
   return new Seen(running, folder);
 }
 
 /** What a story sees of its simulation. */
 export class Seen {
-  readonly running: Running;
+  readonly running: RunningSimulation;
   readonly folder: string;
   readonly lines: string[] = [];
-  readonly happenings: Happening[] = [];
+  readonly events: PlatformEvent[] = [];
 
-  constructor(running: Running, folder: string) {
+  constructor(running: RunningSimulation, folder: string) {
     this.running = running;
     this.folder = folder;
     running.onLine(({ source, from, text }) => this.lines.push(`${source}[${from}]: ${text}`));
-    running.onHappening((happening) => this.happenings.push(happening));
+    running.onEvent((event) => this.events.push(event));
     onTestFinished(() => running.kill());
   }
 
@@ -91,12 +94,12 @@ export class Seen {
     await eventually(() => expect(this.dyno(name).state, this.lines.join('\n')).toBe(state));
   }
 
-  marks(kind?: Happening['kind']): string[] {
-    return this.happenings.filter((one) => kind === undefined || one.kind === kind).map(({ mark }) => mark);
+  marks(kind?: PlatformEvent['kind']): string[] {
+    return this.events.filter((one) => kind === undefined || one.kind === kind).map(({ label }) => label);
   }
 
   /** The exits so far: status and how many processes had to be killed after it. */
-  exits(): NonNullable<Happening['exit']>[] {
-    return this.happenings.flatMap(({ exit }) => exit ?? []);
+  exits(): NonNullable<PlatformEvent['exit']>[] {
+    return this.events.flatMap(({ exit }) => exit ?? []);
   }
 }

@@ -1,4 +1,4 @@
-// A sidekiq whose jobs leak, under a steady load: the supervisor recycles it, and no request or job is lost.
+// A sidekiq whose jobs leak, under a steady load: the supervisor restarts it gracefully, and no request or job is lost.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SUPERVISOR } from '../../dyno/dyno.ts';
@@ -49,10 +49,10 @@ function run<Acted>(
   return runUnderLoad({ dyno: SUPERVISOR, env, jobs, ...limits }, act);
 }
 
-/** Goes on for a while after the recycle. */
+/** Goes on for a while after the restart. */
 async function untilRecycled({ platform }: Workload): Promise<Recycled> {
   const deadline = performance.now() + TIMEOUT_MS;
-  const readyAgain = () => platform.log.filter(({ fact, child }) => fact === 'ready' && child === 'sidekiq').at(1);
+  const readyAgain = () => platform.log.filter(({ event, child }) => event === 'ready' && child === 'sidekiq').at(1);
   while (readyAgain() === undefined && performance.now() < deadline) await pause(100);
   if (readyAgain() !== undefined) await pause(AFTERWARDS_MS);
   return { readyAgainMs: readyAgain()?.atMs ?? Infinity };
@@ -61,7 +61,7 @@ async function untilRecycled({ platform }: Workload): Promise<Recycled> {
 function rowsOf(result: WorkloadResult<Recycled>, restBytes: number, quota: number): Row[] {
   const { jobs, requests, samples, log } = result;
   const { readyAgainMs } = result.acted;
-  const quietMs = log.find(({ fact }) => fact === 'recycling')?.atMs ?? Infinity;
+  const quietMs = log.find(({ event }) => event === 'graceful-restart')?.atMs ?? Infinity;
   const sidekiq = samples.map(({ atMs, kinds }) => ({ atMs, bytes: kinds.sidekiq ?? 0 }));
   const bytesBetween = (fromMs: number, toMs: number) =>
     sidekiq.filter(({ atMs }) => atMs > fromMs && atMs < toMs).map(({ bytes }) => bytes);
@@ -83,9 +83,9 @@ function rowsOf(result: WorkloadResult<Recycled>, restBytes: number, quota: numb
 }
 
 function claimsOf({ exits, jobs, requests, log }: WorkloadResult<Recycled>): Claim[] {
-  const recycles = log.filter(({ fact }) => fact === 'recycling').length;
+  const restarts = log.filter(({ event }) => event === 'graceful-restart').length;
   return [
-    { text: 'sidekiq is recycled once, the dyno does not exit', holds: recycles === 1 && exits.length === 0 },
+    { text: 'sidekiq is restarted once, the dyno does not exit', holds: restarts === 1 && exits.length === 0 },
     { text: 'every job ran, none is lost', holds: jobs.done === jobs.enqueued && jobs.lost === 0 },
     { text: 'every request is answered', holds: requests.failed === 0 },
   ];

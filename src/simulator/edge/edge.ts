@@ -1,36 +1,33 @@
-import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
+import { Agent, createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { DynoConnections } from './dyno-connections.ts';
-import type { EdgeOptions } from './edge-options.ts';
+import { listenOnLoopback } from '../platform/loopback.ts';
 import { Exchange } from './exchange.ts';
-import { listenOnLoopback } from '../listen-on-loopback.ts';
+import type { EdgeOptions } from './target.ts';
 
 export type Edge = {
   port: number;
   /** `http://localhost:5006` */
   url: string;
-  /** Requests without a whole answer yet, held ones too. */
+  /** Unfinished requests, including held ones. */
   readonly openRequests: number;
   /** WebSockets and event streams. */
   readonly openStreams: number;
-  /** Dynos came up, crashed or went: held requests ask for their target again. */
-  changed(): void;
-  /** Drops what is open, without a word. */
+  /** The dynos changed: held requests ask for their target again. */
+  retarget(): void;
+  /** Closes all connections without a response. */
   close(): Promise<void>;
 };
 
-/** Longer than a browser, or a load of ours, keeps an idle connection, so that they never send into one that closes. */
+/** Longer than a browser, or our load, keeps an idle connection, so that neither sends into a closing one. */
 const CLIENT_IDLE_MS = 75_000;
-/** Lines of 8 KB each pass the platform's router, "but together can be more than 8KB in total". [D: HTTP Routing] */
-const HEAD_MOST_BYTES = 128 * 2 ** 10;
+/** The platform's router accepts lines of 8 KB, "but together can be more than 8KB in total". [D: HTTP Routing] */
+const MAX_HEAD_BYTES = 128 * 2 ** 10;
 
-/**
- * The platform's HTTP router before the dynos, on the loopback only. In front and behind stands node:http: httpxy, tried,
- * passes hop-by-hop fields on, merges repeated ones, ends the client's connection after a body in chunks, and does not say
- * in which phase a request failed, which is what the platform's codes are about.
- * @throws Error that names the port which it could not have
- */
+/** The platform's HTTP router, on the loopback only. It uses node:http on both sides. httpxy was tried: it forwards
+ * hop-by-hop fields, merges repeated fields, closes the client connection after a chunked body, and does not report the
+ * phase of a failure, which the platform's codes depend on.
+ * @throws Error that names the port if it is taken */
 export async function openEdge(options: EdgeOptions): Promise<Edge> {
   const agent = new DynoConnections(options.rules.keepAliveMs);
   const open = new Set<Exchange>();
@@ -39,12 +36,12 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
   const take = (request: IncomingMessage, response: ServerResponse, upgradeHead: Buffer | null = null): void => {
     const exchange = new Exchange({
       ...{ rules: options.rules, target: () => options.target(), agent, request, response, upgradeHead },
-      say: (text) => isClosing || options.say(text),
-      happen: (happening) => isClosing || options.happen?.(happening),
-      over: () => open.delete(exchange),
+      log: (text) => isClosing || options.log(text),
+      emit: (event) => isClosing || options.emit?.(event),
+      onEnd: () => open.delete(exchange),
     });
     open.add(exchange);
-    exchange.begin();
+    exchange.start();
   };
   const { servers, port } = await listenOnLoopback(options.port, () => frontServer(take, sockets));
   return {
@@ -56,8 +53,8 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     get openStreams() {
       return [...open].filter(({ isStream }) => isStream).length;
     },
-    changed: () => {
-      for (const exchange of open) exchange.changed();
+    retarget: () => {
+      for (const exchange of open) exchange.retarget();
     },
     close: async () => {
       isClosing = true;
@@ -73,7 +70,7 @@ function frontServer(
   take: (request: IncomingMessage, response: ServerResponse, upgradeHead?: Buffer) => void,
   sockets: Set<Socket>,
 ): Server {
-  const server = createServer({ maxHeaderSize: HEAD_MOST_BYTES, requestTimeout: 0, keepAliveTimeout: CLIENT_IDLE_MS });
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES, requestTimeout: 0, keepAliveTimeout: CLIENT_IDLE_MS });
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -81,18 +78,34 @@ function frontServer(
   server.on('request', take);
   server.on('checkExpectation', take);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => {}); // Its close follows.
-    take(request, answerTo(request), head);
+    socket.on('error', () => {}); // 'close' follows
+    take(request, responseForUpgrade(request), head);
   });
   return server;
 }
 
-/** For an upgrade that a dyno answers with anything but a 101; the connection ends after it. */
-function answerTo(request: IncomingMessage): ServerResponse {
+/** The response to an upgrade that a dyno answers with anything but 101. The connection closes after it. */
+function responseForUpgrade(request: IncomingMessage): ServerResponse {
   const { socket } = request;
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   response.once('finish', () => socket.destroySoon());
   return response;
+}
+
+/** Connections to the dynos. Idle ones are kept for the platform's time, whatever the server's `Keep-Alive` says: a
+ * server that closes earlier gets H13 and H18. [D: HTTP Routing, Keepalives] */
+class DynoConnections extends Agent {
+  readonly #idleMs: number;
+
+  constructor(idleMs: number) {
+    super({ keepAlive: true, timeout: idleMs, maxFreeSockets: 256 });
+    this.#idleMs = idleMs;
+  }
+
+  override keepSocketAlive(socket: Duplex & { setTimeout?(ms: number): void }): boolean {
+    socket.setTimeout?.(this.#idleMs);
+    return true;
+  }
 }

@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { lookup } from 'node:dns/promises';
-import type { View } from '../view.ts';
-import type { Connections } from './figures.ts';
+import type { View } from '../simulation.ts';
+import type { ConnectionCount } from './figures.ts';
 
-/** One end of a TCP connection, as /proc/net/tcp has it. Addresses as `127.0.0.1` or `0:0:0:0:0:0:0:1`. */
-export type TcpRow = { remote: string; remotePort: number; isEstablished: boolean; inode: string };
-export type Place = { addresses: readonly string[]; port: number };
+/** A row of /proc/net/tcp. Addresses are written `127.0.0.1` or `0:0:0:0:0:0:0:1`. */
+type TcpRow = { remote: string; remotePort: number; isEstablished: boolean; inode: string };
+export type Address = { addresses: readonly string[]; port: number };
 
 const ESTABLISHED = '01';
 const POSTGRES = 5432;
 
-/** The text of /proc/net/tcp or tcp6. An IPv4 address that stands there as an IPv6 one is given as what it is. */
+/** Parses /proc/net/tcp or tcp6. An IPv4-mapped IPv6 address becomes an IPv4 address. */
 export function parseTcp(text: string): TcpRow[] {
   return text
     .split('\n')
@@ -21,13 +21,13 @@ export function parseTcp(text: string): TcpRow[] {
       const [address, port] = remote.split(':');
       if (address === undefined || port === undefined || inode === undefined) return [];
       return [
-        { remote: addressOf(address), remotePort: parseInt(port, 16), isEstablished: state === ESTABLISHED, inode },
+        { remote: parseAddress(address), remotePort: parseInt(port, 16), isEstablished: state === ESTABLISHED, inode },
       ];
     });
 }
 
-/** The kernel writes each word of 32 bits in the order of the machine: all that Node runs on here have the low byte first. */
-function addressOf(hex: string): string {
+/** The kernel writes each 32-bit word in native byte order, which is little-endian on all supported machines. */
+function parseAddress(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse());
   if (bytes.length === 4) return bytes.map((byte) => parseInt(byte, 16)).join('.');
   const isMapped = bytes.slice(0, 12).join('') === '00000000000000000000ffff'.toUpperCase();
@@ -40,8 +40,8 @@ function addressOf(hex: string): string {
   return pairs.map((pair) => pair.toString(16)).join(':');
 }
 
-/** Host and port of a DATABASE_URL; words that say why it has none. */
-export function placeOf(url: string | undefined): { host: string; port: number } | string {
+/** Host and port of a DATABASE_URL, or why it has none. */
+export function parseDatabaseUrl(url: string | undefined): { host: string; port: number } | string {
   if (!url) return 'no DATABASE_URL is set';
   if (!URL.canParse(url)) return 'DATABASE_URL is no URL';
   const { hostname, port, searchParams } = new URL(url);
@@ -50,35 +50,41 @@ export function placeOf(url: string | undefined): { host: string; port: number }
   return { host, port: Number(port || POSTGRES) };
 }
 
-/** How many connections to that place these processes hold, of those that the kernel lists. */
-export function count(rows: readonly TcpRow[], inodes: ReadonlySet<string>, { addresses, port }: Place): number {
+/** Counts the established connections of these processes to the address. */
+export function countConnections(
+  rows: readonly TcpRow[],
+  inodes: ReadonlySet<string>,
+  { addresses, port }: Address,
+): number {
   const isTheirs = ({ remote, remotePort, isEstablished, inode }: TcpRow): boolean =>
     isEstablished && remotePort === port && addresses.includes(remote) && inodes.has(inode);
   return rows.filter(isTheirs).length;
 }
 
-/** Finds the database of a dyno by the environment of one of its processes. Words where it cannot be seen. */
-export async function findDatabase(pids: readonly number[]): Promise<Place | string> {
+/** Finds the database in the environment of one of the processes. Resolves with the reason if it cannot be found. */
+export async function findDatabase(pids: readonly number[]): Promise<Address | string> {
   if (read('/proc/net/tcp') === '') return 'this machine has no /proc/net/tcp';
   const urls = pids.flatMap((pid) => /\0DATABASE_URL=([^\0]*)/.exec(`\0${read(`/proc/${pid}/environ`)}`)?.[1] ?? []);
-  const place = placeOf(urls[0]);
-  if (typeof place === 'string') return place;
-  const found = await lookup(place.host, { all: true }).catch(() => []);
-  if (found.length === 0) return `the host of DATABASE_URL is not known here: ${place.host}`;
-  return { addresses: found.map(({ address }) => (isIPv4(address) ? address : long(address))), port: place.port };
+  const address = parseDatabaseUrl(urls[0]);
+  if (typeof address === 'string') return address;
+  const found = await lookup(address.host, { all: true }).catch(() => []);
+  if (found.length === 0) return `the host of DATABASE_URL is not known here: ${address.host}`;
+  return {
+    addresses: found.map(({ address }) => (isIPv4(address) ? address : expandIpv6(address))),
+    port: address.port,
+  };
 }
 
-/** All processes that may hold connections: of the dynos, and of a release that runs beside them. */
-export function holders({ dynos, release }: View): number[] {
+/** Processes that may hold connections: those of the dynos and of a running release. */
+export function candidatePids({ dynos, release }: View): number[] {
   const trees = dynos.flatMap(({ runs }) => runs.flatMap(({ processes }) => processes));
   return [...trees, ...(release.processes ?? [])].map(({ pid }) => pid);
 }
 
-/** What these processes hold now. */
-export function look(pids: readonly number[], place: Place | string): Connections {
-  if (typeof place === 'string') return { kind: 'not visible', why: place };
+export function readConnections(pids: readonly number[], address: Address | string): ConnectionCount {
+  if (typeof address === 'string') return { kind: 'not visible', reason: address };
   const rows = ['tcp', 'tcp6'].flatMap((name) => parseTcp(read(`/proc/net/${name}`)));
-  return { kind: 'seen', peak: count(rows, new Set(pids.flatMap(socketsOf)), place) };
+  return { kind: 'seen', peak: countConnections(rows, new Set(pids.flatMap(socketsOf)), address) };
 }
 
 function socketsOf(pid: number): string[] {
@@ -87,7 +93,7 @@ function socketsOf(pid: number): string[] {
 }
 
 /** `::1` -> `0:0:0:0:0:0:0:1` */
-function long(address: string): string {
+function expandIpv6(address: string): string {
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
   const words = (text: string): string[] => (text === '' ? [] : text.split(':'));
   const [first, last] = [words(head), words(tail ?? '')];

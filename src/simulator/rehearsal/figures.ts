@@ -1,6 +1,9 @@
-import type { SceneName } from './scene-names.ts';
+/** The scenarios of a rehearsal, in order. */
+export const SCENARIOS: readonly ScenarioName[] = ['boot', 'load', 'deploy', 'crash', 'flood', 'stop', 'release'];
 
-/** What a scene has measured, as --json prints it: durations in milliseconds, sizes in bytes; null: not to be had. */
+export type ScenarioName = 'boot' | 'load' | 'deploy' | 'crash' | 'flood' | 'stop' | 'release';
+
+/** The measurements of a scenario, as --json prints them: durations in milliseconds, sizes in bytes, null if unknown. */
 export type Figures =
   | BootFigures
   | LoadFigures
@@ -9,117 +12,140 @@ export type Figures =
   | FloodFigures
   | StopFigures
   | ReleaseFigures
-  | LeftOut
-  | Stuck;
+  | SkippedFigures
+  | FailedFigures;
 
-export type BootFigures = { scene: 'boot'; bootLimitMs: number; dynos: readonly BootOfDyno[] };
-export type BootOfDyno = {
+export type BootFigures = { scenario: 'boot'; bootLimitMs: number; dynos: readonly DynoBoot[] };
+export type DynoBoot = {
   dyno: string;
   /** Only a web dyno has to listen on $PORT. */
   isWeb: boolean;
-  /** From the start of its command to a listener on $PORT; null where none came. */
+  /** From the start of the command to a listener on $PORT. null: none. */
   boundMs: number | null;
-  /** From the start to the moment from which on nothing changed any more; null where it never came to rest. */
+  /** From the start until nothing changed any more. null: it never came to rest. */
   restMs: number | null;
   restBytes: number | null;
   quotaBytes: number;
-  /** Their labels, at rest. */
+  /** Labels at rest. */
   processes: readonly string[];
 };
 
-/** Requests through the edge. One fails that gets no answer, or 5xx. */
-export type Requests = {
+/** Requests through the edge. A request without a complete 200 has failed. */
+export type RequestFigures = {
   sent: number;
   failed: number;
-  /** How they failed: `503 H10`, `reset`, as often as the first thousand of them did. */
+  /** Reasons such as `503 H10` or `reset`, counted over the first thousand failures. */
   failures: readonly { what: string; count: number }[];
   p50Ms: number | null;
   p99Ms: number | null;
 };
-/** Jobs as sidekiq's log tells them: a lost one has begun, and never ended or gone back to the queue. */
-export type JobsOfScene = { done: number; lost: number };
+/** From sidekiq's log. A lost job has started but neither ended nor returned to its queue. */
+export type JobFigures = { done: number; lost: number };
 
 export type LoadFigures = {
-  scene: 'load';
-  requests: Requests;
-  jobs: JobsOfScene;
+  scenario: 'load';
+  requests: RequestFigures;
+  jobs: JobFigures;
   hasSidekiq: boolean;
   firstByteLimitMs: number;
   peaks: readonly { dyno: string; peakBytes: number; quotaBytes: number }[];
 };
 
 export type DeployFigures = {
-  scene: 'deploy';
+  scenario: 'deploy';
   release: 'succeeded' | 'failed' | 'none' | 'running';
-  requests: Requests;
-  jobs: JobsOfScene;
-  /** How long the old life of a dyno and its new one were both there. */
+  requests: RequestFigures;
+  jobs: JobFigures;
+  /** How long the old and the new instance of a dyno ran at the same time. */
   overlaps: readonly { dyno: string; overlapMs: number }[];
   stopLimitMs: number;
   /** R12 of any dyno. */
   exitTimeouts: number;
-  connections: Connections;
+  connections: ConnectionCount;
   connectionsLimit: number;
 };
-/** Database connections of all dynos together, at the peak. */
-export type Connections = { kind: 'seen'; peak: number } | { kind: 'not visible'; why: string };
+/** The peak of all dynos' database connections. */
+export type ConnectionCount = { kind: 'seen'; peak: number } | { kind: 'not visible'; reason: string };
 
-export type CrashFigures = { scene: 'crash'; recoveryLimitMs: number; cases: readonly CrashCase[] };
+export type CrashFigures = { scenario: 'crash'; recoveryLimitMs: number; cases: readonly CrashCase[] };
 export type CrashCase = {
   dyno: string;
   child: string;
-  /** The first process of the dyno: with it everything ends at once, whatever the rest would have done. */
+  /** The dyno's first process. Its exit ends the whole dyno at once. */
   isFirst: boolean;
-  /** N of `Process exited with status N`; null where the dyno did not end. */
+  /** N of `Process exited with status N`. null: the dyno did not exit. */
   status: number | null;
-  /** From the SIGKILL until all of the dyno's processes were at work again; null where they did not come back in time. */
+  /** From SIGKILL until all of the dyno's processes were at work again. null: they did not come back in time. */
   recoveredMs: number | null;
-  /** Processes that outlived the dyno's first one; null where nobody can tell. */
+  /** Processes that outlived the dyno's first one. null: unknown. */
   orphans: number | null;
-  jobs: JobsOfScene;
-  requests: Requests;
+  jobs: JobFigures;
+  requests: RequestFigures;
 };
 
-export type FloodFigures = { scene: 'flood'; dyno: string; cases: readonly FloodCase[] };
+export type FloodFigures = { scenario: 'flood'; dyno: string; cases: readonly FloodCase[] };
 export type FloodCase = {
   where: 'convert' | 'sidekiq';
   askedBytes: number;
   peakBytes: number;
   quotaBytes: number;
-  /** R14 and R15, how often. */
+  /** How often R14 and R15 were logged. */
   warnings: number;
   kills: number;
-  /** Labels of what lived through it with the same pid, and of what did not. */
+  /** Labels of processes that kept their pid, and of those that did not. */
   survived: readonly string[];
   ended: readonly string[];
-  /** It is within its quota again, with all of its processes at work. */
-  isWellAgain: boolean;
-  jobs: JobsOfScene;
-  requests: Requests;
+  /** Within its quota again, with all processes at work. */
+  hasRecovered: boolean;
+  jobs: JobFigures;
+  requests: RequestFigures;
 };
 
 export type StopFigures = {
-  scene: 'stop';
+  scenario: 'stop';
   dyno: string;
-  /** The children had printed so much that they had to wait for the reader. */
-  wasFull: boolean;
-  /** From TERM to the end of its last process; null where it never came. */
+  /** The children had printed so much that they were blocked by the stalled reader. */
+  wasBlocked: boolean;
+  /** From TERM to the exit of the last process. null: it never exited. */
   tookMs: number | null;
   stopLimitMs: number;
   exitTimeouts: number;
   status: number | null;
   orphans: number | null;
-  jobs: JobsOfScene;
+  jobs: JobFigures;
 };
 
 export type ReleaseFigures = {
-  scene: 'release';
+  scenario: 'release';
   state: 'succeeded' | 'failed' | 'none' | 'running';
-  /** Dynos that started all the same, and those that ended. */
+  /** Dynos that started or ended although the release failed. */
   booted: readonly string[];
   ended: readonly string[];
 };
 
-/** A scene that cannot be played here, and one that could not go on. */
-export type LeftOut = { scene: SceneName; leftOut: string };
-export type Stuck = { scene: SceneName; stuck: string };
+/** A scenario that cannot run here, and one that could not continue. */
+export type SkippedFigures = { scenario: ScenarioName; skipped: string };
+type FailedFigures = { scenario: ScenarioName; failed: string };
+
+/** `340 ms`, `2.3 s`, `29.7 s`, `60 s` */
+export function formatDuration(ms: number): string {
+  return ms < 999.5 ? `${Math.round(ms)} ms` : `${Number((ms / 1000).toFixed(1))} s`;
+}
+
+/** In MiB, as the platform writes it: `512M` */
+export function formatMemory(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)}M`;
+}
+
+/** `118M (23 %)` */
+export function formatShare(bytes: number, quotaBytes: number): string {
+  return `${formatMemory(bytes)} (${Math.round((100 * bytes) / quotaBytes)} %)`;
+}
+
+/** `supervisor, puma, puma worker x2` */
+export function formatList(labels: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const words = [...counts].map(([label, count]) => (count === 1 ? label : `${label} x${count}`));
+  return words.join(', ') || 'none';
+}

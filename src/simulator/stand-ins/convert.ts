@@ -1,18 +1,16 @@
 import { copyFileSync, existsSync, realpathSync, renameSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { basename, join } from 'node:path';
-import { knobs } from './knobs.ts';
+import { options } from './env-options.ts';
 
 const STEP_MS = 20;
-/** As fast as a flood: 200 MB/s. */
+/** 200 MB/s, like a flood. */
 const STEP = Buffer.alloc(4 * 2 ** 20, 1);
-/** How long it stays as large as it gets. */
+/** How long it stays at its full size. */
 const HOLD_MS = 1000;
 
-/**
- * A helper program as media processing starts one: a process named `convert` that grows to that many bytes, then ends.
- * @throws what ruby's `system` throws where it was killed or could not start.
- */
+/** Runs a helper program as media processing does: a process named `convert` that grows to this size, then exits.
+ * @throws what ruby's `system` raises if it is killed or cannot start */
 export async function convert(bytes: number, cut: AbortSignal): Promise<void> {
   const helper = startHelper(bytes);
   const ended = new Promise<void>((resolve, reject) => {
@@ -22,7 +20,7 @@ export async function convert(bytes: number, cut: AbortSignal): Promise<void> {
       else reject(new Error(`Command failed with ${signal ?? `exit ${code}`}: convert`));
     });
   });
-  const stopFeeding = feed(helper, bytes);
+  const stopFeeding = feedInput(helper, bytes);
   const cutShort = new Promise<never>((_, reject) =>
     cut.addEventListener('abort', () => reject(new Error('shutdown'))),
   );
@@ -34,35 +32,35 @@ export async function convert(bytes: number, cut: AbortSignal): Promise<void> {
   }
 }
 
-/** `tail -c BYTES` keeps the last so many bytes that it reads. It is everywhere, small enough to copy, and takes its memory
- * as fast as it is fed. */
+/** `tail -c BYTES` keeps the last bytes that it reads. It exists everywhere, is small enough to copy, and allocates
+ * memory as fast as it is fed. */
 function startHelper(bytes: number): ChildProcess {
   const tail = realpathSync('/usr/bin/tail');
-  const program = join(knobs.controlFolder, 'convert');
+  const program = join(options.controlFolder, 'convert');
   if (!existsSync(program)) {
     copyFileSync(tail, `${program}.${process.pid}`);
     renameSync(`${program}.${process.pid}`, program);
   }
-  // One that is many programs, like busybox, looks at what it is called.
+  // A multi-call binary like busybox depends on its argv[0].
   const argv0 = basename(tail) === 'tail' ? 'convert' : 'tail';
   return spawn(program, ['-c', String(bytes)], { argv0, stdio: ['pipe', 'ignore', 'inherit'] });
 }
 
-/** Gives what stops it; the helper then reaches the end of its input. */
-function feed({ stdin }: ChildProcess, bytes: number): () => void {
+/** Returns a function that stops feeding. The helper then reads the end of its input. */
+function feedInput({ stdin }: ChildProcess, bytes: number): () => void {
   let rest = bytes;
-  stdin?.on('error', () => undefined); // killed: its exit says so
-  const beat = setInterval(() => {
+  stdin?.on('error', () => undefined); // killed; the exit event reports it
+  const timer = setInterval(() => {
     if (rest > 0 && stdin?.writableNeedDrain === false) {
       stdin.write(STEP.subarray(0, rest));
       rest -= STEP.length;
     } else if (rest <= 0 && stdin?.writableLength === 0) {
-      clearInterval(beat);
+      clearInterval(timer);
       setTimeout(() => stdin.end(), HOLD_MS).unref();
     }
   }, STEP_MS);
   return () => {
-    clearInterval(beat);
+    clearInterval(timer);
     stdin?.destroy();
   };
 }

@@ -1,26 +1,26 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Ballast } from './ballast.ts';
-import { bindSocket, type BoundSocket } from './bound-socket.ts';
-import { takeCommands } from './control.ts';
-import { dieBy } from './die-by.ts';
-import { knobs } from './knobs.ts';
-import { goodbye, header } from './puma-words.ts';
-import { say } from './say.ts';
+import { openControlSocket } from './control.ts';
+import { openPool, poolSize } from './database.ts';
+import { options } from './env-options.ts';
+import { bindSocket, type BoundSocket } from './http-server.ts';
+import { MemoryBallast } from './memory-ballast.ts';
+import { createAppServer, printGoodbye, printHeader } from './puma-server.ts';
+import { killSelf, writeLine } from './write-line.ts';
 
-/** Which file descriptor of a worker is the socket of the master. */
-export const SOCKET_FD = 4;
-/** Of what a puma in single mode holds: a master has 152 MB and a worker 105 MB where that has 190 MB (plan/footprints.ts).
- * The real ones share pages; these, processes of their own, do not. */
-export const SHARES = { master: 0.8, worker: 0.55 };
+/** The file descriptor of the master's socket in a worker. */
+const SOCKET_FD = 4;
+/** Memory shares of single mode: a master has 152 MB and a worker 105 MB where single mode has 190 MB
+ * (plan/footprints.ts). Real workers share pages with the master; these are separate processes. */
+const MEMORY_SHARES = { master: 0.8, worker: 0.55 };
 /** puma's worker_shutdown_timeout. */
 const WORKER_STOP_MS = 30_000;
 
-/** A master and its workers. */
-export async function cluster(workers: number, threads: number): Promise<void> {
-  header('cluster', threads, workers);
-  // A signal that comes before this line ends it at once, as it ends a ruby that still loads the app.
-  await new Ballast().take(knobs.pumaBytes * SHARES.master, knobs.bootMs);
+/** Runs a master with its workers. */
+export async function runCluster(workers: number, threads: number): Promise<void> {
+  printHeader('cluster', threads, workers);
+  // Until here a signal ends the process at once, as it ends a ruby that is still loading the app.
+  await new MemoryBallast().allocate(options.pumaBytes * MEMORY_SHARES.master, options.bootMs);
   const master = new Master(await bindSocket(3000), workers, threads);
   master.start();
 }
@@ -29,62 +29,62 @@ class Master {
   readonly #socket: BoundSocket;
   readonly #threads: number;
   readonly #workers: number;
-  readonly #living = new Map<number, ChildProcess>();
-  readonly #noCommands: () => void;
+  readonly #children = new Map<number, ChildProcess>();
+  readonly #closeControlSocket: () => void;
   #isListening = false;
-  /** What to do once no worker is left; unset while it serves. */
-  #afterwards: (() => void) | undefined;
+  /** Called when no worker is left. Unset while serving. */
+  #onWorkersEnded: (() => void) | undefined;
 
   constructor(socket: BoundSocket, workers: number, threads: number) {
     this.#socket = socket;
     this.#workers = workers;
     this.#threads = threads;
-    this.#noCommands = takeCommands();
+    this.#closeControlSocket = openControlSocket();
   }
 
   start(): void {
     process.title = `puma 8.0.0 (${this.#socket.address}) [stand-in]`;
-    process.on('SIGTERM', () => this.#stop(() => dieBy('SIGTERM')));
+    process.on('SIGTERM', () => this.#stop(() => killSelf('SIGTERM')));
     for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => this.#stop(() => undefined));
     process.on('SIGUSR1', () => {
-      say('* phased-restart called but not available, restarting normally.');
+      writeLine('* phased-restart called but not available, restarting normally.');
       this.#restart();
     });
     process.on('SIGUSR2', () => this.#restart());
     this.#spawnAll();
   }
 
-  /** Only the first of several calls decides how it ends: a second TERM is harmless. */
-  #stop(ended: () => void): void {
-    if (this.#afterwards !== undefined) return;
+  /** The first call decides how the process ends. A second TERM is harmless. */
+  #stop(onEnd: () => void): void {
+    if (this.#onWorkersEnded !== undefined) return;
     this.#socket.close();
-    goodbye();
+    printGoodbye();
     this.#endWorkers(() => {
-      this.#noCommands();
-      ended();
+      this.#closeControlSocket();
+      onEnd();
     });
   }
 
-  /** The real one executes itself anew with the same pid and the same listening socket. */
+  /** The real puma re-executes itself with the same pid and listening socket. */
   #restart(): void {
-    if (this.#afterwards !== undefined) return;
+    if (this.#onWorkersEnded !== undefined) return;
     this.#endWorkers(() => {
-      say('* Restarting...');
-      header('cluster', this.#threads, this.#workers);
-      say(`* Inherited ${this.#socket.address}\nUse Ctrl-C to stop`);
-      this.#afterwards = undefined;
+      writeLine('* Restarting...');
+      printHeader('cluster', this.#threads, this.#workers);
+      writeLine(`* Inherited ${this.#socket.address}\nUse Ctrl-C to stop`);
+      this.#onWorkersEnded = undefined;
       this.#spawnAll();
     });
   }
 
-  #endWorkers(afterwards: () => void): void {
-    say('- Gracefully shutting down workers...');
-    this.#afterwards = afterwards;
-    for (const worker of this.#living.values()) {
+  #endWorkers(onEnd: () => void): void {
+    writeLine('- Gracefully shutting down workers...');
+    this.#onWorkersEnded = onEnd;
+    for (const worker of this.#children.values()) {
       worker.kill('SIGTERM');
-      setTimeout(() => worker.kill('SIGKILL'), knobs.scaledMs(WORKER_STOP_MS)).unref();
+      setTimeout(() => worker.kill('SIGKILL'), options.scale(WORKER_STOP_MS)).unref();
     }
-    if (this.#living.size === 0) afterwards();
+    if (this.#children.size === 0) onEnd();
   }
 
   #spawnAll(): void {
@@ -96,23 +96,48 @@ class Master {
     const worker = fork(fileURLToPath(import.meta.url), ['--cluster-worker', String(index), ...process.argv.slice(2)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', this.#socket.fd],
     });
-    this.#living.set(index, worker);
+    this.#children.set(index, worker);
     worker.once('message', () => {
-      this.#sayListening();
+      this.#printListening();
       const seconds = ((performance.now() - since) / 1000).toFixed(2);
-      say(`- Worker ${index} (PID: ${String(worker.pid)}) booted in ${seconds}s, phase: 0`);
+      writeLine(`- Worker ${index} (PID: ${String(worker.pid)}) booted in ${seconds}s, phase: 0`);
     });
     worker.once('exit', () => {
-      this.#living.delete(index);
-      if (this.#afterwards === undefined) this.#spawn(index);
-      else if (this.#living.size === 0) this.#afterwards();
+      this.#children.delete(index);
+      if (this.#onWorkersEnded === undefined) this.#spawn(index);
+      else if (this.#children.size === 0) this.#onWorkersEnded();
     });
   }
 
-  /** The real master says so before it forks: its socket listens by itself, ours when the first worker takes it. */
-  #sayListening(): void {
+  /** Logged when the first worker listens. The real master logs it before it forks, because its own socket listens
+   * already. */
+  #printListening(): void {
     if (this.#isListening) return;
     this.#isListening = true;
-    say(`* Listening on ${this.#socket.address}\nUse Ctrl-C to stop`);
+    writeLine(`* Listening on ${this.#socket.address}\nUse Ctrl-C to stop`);
   }
+}
+
+/** One worker of a cluster. Serves on the master's socket, drains on TERM, then exits 0. */
+export async function runWorker(index: number, threads: number): Promise<void> {
+  process.title = `puma: cluster worker ${index}: ${process.ppid} [stand-in]`;
+  const server = createAppServer();
+  let isDone = false;
+  const finish = (): void => {
+    isDone = true;
+    process.disconnect();
+  };
+  process.on('disconnect', () => {
+    if (isDone) return;
+    writeLine('! Detected parent died, dying');
+    killSelf('SIGKILL'); // at once, even with open requests: no parent is left to wait for
+  });
+  await new MemoryBallast().allocate(options.pumaBytes * MEMORY_SHARES.worker, 0);
+  for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
+  process.on('SIGTERM', () => server.listening && server.close(finish));
+  server.listen({ fd: SOCKET_FD }, () => {
+    openControlSocket();
+    openPool(poolSize(threads));
+    process.send?.('booted');
+  });
 }

@@ -1,8 +1,9 @@
-// Behaves as `rails db:migrate` and `rails runner CODE`: takes a moment and exits 0, or fails when STAND_IN_FAIL names it.
+// A stand-in for `rails db:migrate` and `rails runner CODE`: exits 0 after a moment, or fails if STAND_IN_FAIL names
+// the task.
 import { setTimeout } from 'node:timers/promises';
-import { knobs } from './knobs.ts';
-import { openPool } from './pool.ts';
-import { say } from './say.ts';
+import { options } from './env-options.ts';
+import { openPool } from './database.ts';
+import { writeLine } from './write-line.ts';
 
 openPool(1);
 const [task = '', code = ''] = process.argv.slice(2);
@@ -14,21 +15,21 @@ async function migrate(): Promise<void> {
   const interrupted = new AbortController();
   // rake turns TERM into an exception: exit code 1, not an end by signal.
   process.once('SIGTERM', () => interrupted.abort());
-  say('== 20260101000000 StandIn: migrating =====================');
-  const done = await setTimeout(knobs.bootMs, true, { signal: interrupted.signal }).catch(() => false);
+  writeLine('== 20260101000000 StandIn: migrating =====================');
+  const done = await setTimeout(options.bootMs, true, { signal: interrupted.signal }).catch(() => false);
   if (!done) abort('SignalException: SIGTERM');
-  else if (knobs.failingTask === task)
+  else if (options.failingTask === task)
     abort('StandardError: An error has occurred, this and all later migrations canceled');
-  else say('== 20260101000000 StandIn: migrated ======================');
+  else writeLine('== 20260101000000 StandIn: migrated ======================');
 }
 
 async function run(): Promise<void> {
-  await setTimeout(knobs.bootMs);
-  if (knobs.failingTask === task) abort(`RuntimeError: told to fail: ${code}`);
-  else say(`Ran ${code}`);
+  await setTimeout(options.bootMs);
+  if (options.failingTask === task) abort(`RuntimeError: told to fail: ${code}`);
+  else writeLine(`Ran ${code}`);
 }
 
 function abort(reason: string): void {
-  say(`rails aborted!\n${reason}`);
+  writeLine(`rails aborted!\n${reason}`);
   process.exitCode = 1;
 }

@@ -1,19 +1,18 @@
-// Behaves as a sidekiq of Mastodon: writes its ready file, quiets on TSTP, on TERM gives its jobs -t seconds and exits 0.
-import { rmSync, writeFileSync } from 'node:fs';
+// A stand-in for Mastodon's sidekiq: writes its ready file, quiets on TSTP, gives its jobs -t seconds on TERM and exits
+// 0.
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ballast } from './ballast.ts';
-import { needsBytes, takeCommands } from './control.ts';
-import { Jobs } from './jobs.ts';
-import { knobs } from './knobs.ts';
-import { openPool, poolSize } from './pool.ts';
-import { convertJob } from './pretend-job.ts';
-import { log } from './sidekiq-log.ts';
-import { readOptions } from './sidekiq-options.ts';
+import { parseArgs } from 'node:util';
+import { withBytes, openControlSocket } from './control.ts';
+import { openPool, poolSize } from './database.ts';
+import { options } from './env-options.ts';
+import { convertJob, Jobs, log } from './jobs.ts';
+import { MemoryBallast } from './memory-ballast.ts';
 
 const { threads, timeoutMs, queues } = readOptions();
 log('Booting Sidekiq 8.1.6 (stand-in)');
-// A signal that comes before this line ends it at once, as it ends a ruby that still loads the app.
-await new Ballast().take(knobs.sidekiqBytes, knobs.bootMs);
+// Until here a signal ends the process at once, as it ends a ruby that is still loading the app.
+await new MemoryBallast().allocate(options.sidekiqBytes, options.bootMs);
 
 const readyFile =
   process.env.MASTODON_SIDEKIQ_READY_FILENAME && join('tmp', process.env.MASTODON_SIDEKIQ_READY_FILENAME);
@@ -25,9 +24,9 @@ process.on('SIGTSTP', () => {
 });
 process.on('SIGTTIN', dumpThreads);
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => void (stopping ??= shutDown()));
-takeCommands({ convert: needsBytes((bytes) => jobs.add(convertJob(bytes))) });
+openControlSocket({ convert: withBytes((bytes) => jobs.add(convertJob(bytes))) });
 openPool(poolSize(threads));
-// Only now: whoever sees it ready or at work can count on its answer to signals.
+// The ready file and the title come last: a process that sees them can rely on the signal handlers.
 if (readyFile) writeFileSync(readyFile, '');
 log(`Ready with ${threads} threads for ${[...new Set(queues)].join(', ')}`);
 jobs.start();
@@ -38,7 +37,8 @@ async function shutDown(): Promise<void> {
   log('Pausing to allow jobs to finish...');
   await jobs.finish(timeoutMs);
   log('Bye!');
-  // Left to itself, Node takes the signal handlers away first: a TERM in those milliseconds would be its end.
+  // Without this call, Node removes the signal handlers before it exits, and a TERM in those milliseconds would kill
+  // it.
   process.exit();
 }
 
@@ -47,4 +47,46 @@ function dumpThreads(): void {
     log(`Thread TID-${name}`, {}, 'WARN');
     log("stand-ins/sidekiq.ts:1:in `sleep'", {}, 'WARN');
   }
+}
+
+/** `queues` repeats each queue by its weight. An unknown option or a missing file exits with 1. */
+type SidekiqOptions = { threads: number; timeoutMs: number; queues: readonly string[] };
+
+function readOptions(): SidekiqOptions {
+  const { values } = parseArgs({
+    options: {
+      concurrency: { type: 'string', short: 'c', default: process.env.RAILS_MAX_THREADS || '5' },
+      queue: { type: 'string', short: 'q', multiple: true, default: [] },
+      timeout: { type: 'string', short: 't' },
+      config: { type: 'string', short: 'C' },
+      environment: { type: 'string', short: 'e' },
+      require: { type: 'string', short: 'r' },
+      tag: { type: 'string', short: 'g' },
+    },
+  });
+  if (values.config !== undefined && !existsSync(values.config)) throw new Error(`No such file ${values.config}`);
+  const queues = values.queue.length > 0 ? values.queue : queuesOf(values.config ?? 'config/sidekiq.yml');
+  return {
+    threads: integer(values.concurrency),
+    // A timeout on the command line comes from the admin or the supervisor and is not scaled.
+    timeoutMs: values.timeout === undefined ? options.scale(25_000) : integer(values.timeout) * 1000,
+    queues: queues.flatMap(weighted),
+  };
+}
+
+/** Reads lines like `- [push, 6]` as `push,6`. Without any, sidekiq serves `default`. */
+function queuesOf(file: string): string[] {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const queues = [...text.matchAll(/^\s*- \[([^\]]+)\]/gm)].map(([, item = '']) => item.replaceAll(' ', ''));
+  return queues.length > 0 ? queues : ['default'];
+}
+
+function weighted(queue: string): string[] {
+  const [name = '', weight = '1'] = queue.split(',');
+  return Array.from({ length: Math.max(1, integer(weight)) }, () => name);
+}
+
+function integer(text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error(`invalid value for Integer(): "${text}"`);
+  return Number(text);
 }

@@ -1,22 +1,20 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type RawData, type WebSocket } from 'ws';
-import { askedFor } from './asked-for.ts';
-import { knobs } from './knobs.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { options } from './env-options.ts';
+import { parseTarget } from './http-server.ts';
+import { writeLine } from './write-line.ts';
 
-/** So that nobody on the way takes a quiet connection for a dead one. */
+/** Keeps proxies from closing an idle connection. */
 const PING_EVERY_MS = 30_000;
 
-/** The token that nobody has: an upgrade with it is answered 401. */
+/** An upgrade with this token is answered 401. */
 const WRONG_TOKEN = 'wrong';
 
-/**
- * Takes upgrades on any path, as the real one does. What a client sends comes back, but for
- * `{"type":"count","from":1,"to":9,"everyMs":5}`: it gets `{"count":1}` and on, one each 5 ms. A client whose subscription was
- * lost receives nothing. Gives what drops them all.
- */
-export function takeWebSockets(server: Server, subscriptions: Subscriptions): () => void {
+/** Accepts upgrades on any path, as the real server does. Echoes what a client sends, but answers
+ * `{"type":"count","from":1,"to":9,"everyMs":5}` with `{"count":1}` and so on, one every 5 ms. A client whose
+ * subscription was lost receives nothing. Returns a function that closes all connections. */
+export function serveWebSockets(server: Server, subscriptions: Subscriptions): () => void {
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const token = accessToken(request);
@@ -24,10 +22,10 @@ export function takeWebSockets(server: Server, subscriptions: Subscriptions): ()
     sockets.handleUpgrade(request, socket, head, (client) => {
       const subscription = subscriptions.subscribe(token);
       client.once('close', () => subscription.leave());
-      talk(client, subscription.isLive);
+      serveClient(client, subscription.isLive);
     });
   });
-  const pings = setInterval(() => sockets.clients.forEach((client) => client.ping()), knobs.scaledMs(PING_EVERY_MS));
+  const pings = setInterval(() => sockets.clients.forEach((client) => client.ping()), options.scale(PING_EVERY_MS));
   pings.unref();
   return () => {
     for (const client of sockets.clients) client.terminate();
@@ -35,7 +33,7 @@ export function takeWebSockets(server: Server, subscriptions: Subscriptions): ()
 }
 
 function accessToken(request: IncomingMessage): string {
-  const inQuery = askedFor(request).query.get('access_token');
+  const inQuery = parseTarget(request).query.get('access_token');
   return inQuery ?? request.headers['sec-websocket-protocol'] ?? '';
 }
 
@@ -45,28 +43,72 @@ function refuse(socket: Duplex): void {
   socket.end(`${head.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 }
 
-function talk(client: WebSocket, isLive: boolean): void {
+function serveClient(client: WebSocket, isLive: boolean): void {
   client.on('error', () => client.terminate());
   client.on('message', (data: RawData, isBinary: boolean) => {
     if (!isLive) return;
-    const wish = isBinary ? null : countWish((data as Buffer).toString());
-    if (wish === null) client.send(data, { binary: isBinary });
-    else count(client, wish);
+    const request = isBinary ? null : parseCountRequest((data as Buffer).toString());
+    if (request === null) client.send(data, { binary: isBinary });
+    else sendCounts(client, request);
   });
 }
 
-type CountWish = { from: number; to: number; everyMs: number };
+type CountRequest = { from: number; to: number; everyMs: number };
 
-function countWish(text: string): CountWish | null {
+function parseCountRequest(text: string): CountRequest | null {
   if (!text.startsWith('{"type":"count"')) return null;
-  const { from = 1, to = Infinity, everyMs = 0 } = JSON.parse(text) as Partial<CountWish>;
+  const { from = 1, to = Infinity, everyMs = 0 } = JSON.parse(text) as Partial<CountRequest>;
   return { from, to, everyMs };
 }
 
-function count(client: WebSocket, { from, to, everyMs }: CountWish): void {
+function sendCounts(client: WebSocket, { from, to, everyMs }: CountRequest): void {
   let next = from;
-  const beat = setInterval(() => {
+  const timer = setInterval(() => {
     if (next <= to && client.readyState === client.OPEN) client.send(`{"count":${next++}}`);
-    else clearInterval(beat);
+    else clearInterval(timer);
   }, everyMs);
+}
+
+/** One client's share of the subscription of its account. */
+type Subscription = {
+  /** Whether Redis delivers messages for the account. */
+  isLive: boolean;
+  leave(): void;
+};
+
+type Channel = { clients: number; isLive: boolean };
+
+/**
+ * The Redis subscriptions of the streaming server: one for each account, shared by the clients of that account. The real server
+ * answers its health check before its Redis connection is ready. A SUBSCRIBE that it sends before then fails, and is not sent
+ * again while the account has a client, so that all clients of the account receive nothing.
+ */
+export class Subscriptions {
+  readonly #channels = new Map<string, Channel>();
+  #isRedisReady = false;
+
+  /** Call this when the server listens. */
+  connect(): void {
+    if (options.redisMs === 0) this.#isRedisReady = true;
+    else setTimeout(() => (this.#isRedisReady = true), options.redisMs).unref();
+  }
+
+  subscribe(account: string): Subscription {
+    const channel = this.#channels.get(account) ?? this.#open(account);
+    channel.clients += 1;
+    return { isLive: channel.isLive, leave: () => this.#leave(account, channel) };
+  }
+
+  #open(account: string): Channel {
+    const channel = { clients: 0, isLive: this.#isRedisReady };
+    if (!channel.isLive)
+      writeLine('ERROR: Error subscribing to the timeline of an account (stand-in: Redis is not ready yet)');
+    this.#channels.set(account, channel);
+    return channel;
+  }
+
+  #leave(account: string, channel: Channel): void {
+    channel.clients -= 1;
+    if (channel.clients === 0) this.#channels.delete(account);
+  }
 }

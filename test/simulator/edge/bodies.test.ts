@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { eventually } from '../../harness/eventually.ts';
-import { httpDyno, openBed } from './bed.ts';
+import { httpDyno, openEdgeFixture } from './edge-fixture.ts';
 
 const PIECE = Buffer.alloc(64 * 2 ** 10, 'abcdefghijklmnop');
 const PIECES = 1024; // 64 MB
@@ -32,8 +32,8 @@ test.each([
       void write(response);
     });
   });
-  const bed = await openBed(dyno.target);
-  const asked = request({ host: '127.0.0.1', port: bed.edge.port, method: 'POST', headers, agent: false });
+  const fixture = await openEdgeFixture(dyno.target);
+  const asked = request({ host: '127.0.0.1', port: fixture.edge.port, method: 'POST', headers, agent: false });
   const hash = createHash('sha256');
   const whole = new Promise((resolve, reject) => {
     asked.once('error', reject).once('response', (response) => {
@@ -44,7 +44,7 @@ test.each([
   await write(asked);
   await whole;
   expect(hash.digest('hex')).toBe(WHOLE);
-  expect(await bed.line()).toMatch(new RegExp(`^at=info .* status=200 bytes=${PIECE.length * PIECES} `));
+  expect(await fixture.line()).toMatch(new RegExp(`^at=info .* status=200 bytes=${PIECE.length * PIECES} `));
 });
 
 test('what a dyno sends waits for a slow client: no more than a buffer of it is held', async () => {
@@ -59,8 +59,8 @@ test('what a dyno sends waits for a slow client: no more than a buffer of it is 
     };
     more();
   });
-  const bed = await openBed(dyno.target);
-  const client = bed.client();
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client();
   client.socket.pause();
   client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
   let [before, looksAlike] = [0, 0];
@@ -71,7 +71,7 @@ test('what a dyno sends waits for a slow client: no more than a buffer of it is 
   });
   // The edge's own megabyte, and what the kernel holds of two connections.
   expect(written).toBeLessThan(PIECES * PIECE.length * 0.5);
-  expect(bed.edge.openRequests).toBe(1);
+  expect(fixture.edge.openRequests).toBe(1);
   let received = 0;
   client.socket.removeAllListeners('data').on('data', ({ length }: Buffer) => (received += length));
   client.socket.resume();
@@ -86,8 +86,8 @@ test('what a client sends waits for a slow dyno', async () => {
     taken.push(incoming);
     incoming.once('end', () => response.end('whole'));
   });
-  const bed = await openBed(dyno.target);
-  const asked = request({ host: '127.0.0.1', port: bed.edge.port, method: 'PUT', agent: false });
+  const fixture = await openEdgeFixture(dyno.target);
+  const asked = request({ host: '127.0.0.1', port: fixture.edge.port, method: 'PUT', agent: false });
   const answered = new Promise<number | undefined>((resolve) =>
     asked.once('response', (response) => resolve(response.resume().statusCode)),
   );
@@ -102,15 +102,15 @@ test('what a client sends waits for a slow dyno', async () => {
 
 test('an answer before the end of the body reaches the client, and the dyno gets no more', async () => {
   const dyno = await httpDyno((_, response) => void response.writeHead(413, { 'content-length': 3 }).end('no!'));
-  const bed = await openBed(dyno.target);
-  const client = bed.client().send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome');
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client().send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome');
   await client.until(/413 [^]*no!/);
-  expect(await bed.line()).toMatch(/^at=info .* status=413 bytes=3 /);
+  expect(await fixture.line()).toMatch(/^at=info .* status=413 bytes=3 /);
   await eventually(() => expect(dyno.sockets.every(({ destroyed }) => destroyed)).toBe(true));
   // The rest of the body is no second request.
   client.send(`${'x'.repeat(96)}GET / HTTP/1.1\r\nHost: a\r\n\r\n`);
   await client.until(/413 [^]*413 /);
-  expect(bed.lines.map((line) => /method=\w+/.exec(line)?.[0])).toEqual(['method=POST', 'method=GET']);
+  expect(fixture.lines.map((line) => /method=\w+/.exec(line)?.[0])).toEqual(['method=POST', 'method=GET']);
 });
 
 test('a small answer is passed on whole although the dyno is gone by then', async () => {
@@ -119,8 +119,8 @@ test('a small answer is passed on whole although the dyno is gone by then', asyn
     response.setHeader('Connection', 'close');
     response.end(body);
   });
-  const bed = await openBed(dyno.target);
-  const client = bed.client();
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client();
   client.socket.pause();
   client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
   await eventually(() => expect(dyno.sockets[0]?.destroyed).toBe(true));

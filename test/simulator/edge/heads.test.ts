@@ -1,21 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { expect, test } from 'vitest';
 import { get } from '../get.ts';
-import { httpDyno, openBed, rawDyno } from './bed.ts';
+import { httpDyno, openEdgeFixture, rawDyno } from './edge-fixture.ts';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
 test('tells the dyno where a request came from', async () => {
   const heads: IncomingHttpHeaders[] = [];
   const dyno = await httpDyno(({ headers }, response) => void (heads.push(headers), response.end()));
-  const bed = await openBed(dyno.target);
+  const fixture = await openEdgeFixture(dyno.target);
   const before = Date.now();
-  await get({ host: '127.0.0.1', port: bed.edge.port }, '/', {
+  await get({ host: '127.0.0.1', port: fixture.edge.port }, '/', {
     'X-Forwarded-For': '204.204.204.204',
     'X-Forwarded-Proto': 'http',
   });
   expect(heads[0]).toMatchObject({
-    host: `127.0.0.1:${bed.edge.port}`,
+    host: `127.0.0.1:${fixture.edge.port}`,
     'x-forwarded-for': '204.204.204.204,127.0.0.1',
     'x-forwarded-proto': 'https',
     'x-forwarded-port': '443',
@@ -25,7 +25,7 @@ test('tells the dyno where a request came from', async () => {
   const start = Number(heads[0]?.['x-request-start']);
   expect(start).toBeGreaterThanOrEqual(before);
   expect(start).toBeLessThanOrEqual(Date.now());
-  expect(await bed.line()).toContain(
+  expect(await fixture.line()).toContain(
     `request_id=${String(heads[0]?.['x-request-id'])} fwd="204.204.204.204,127.0.0.1"`,
   );
 });
@@ -37,11 +37,11 @@ test.each([
   ['replaces one too long', 'a'.repeat(201), false],
 ])('%s', async (_, given, isKept) => {
   const dyno = await httpDyno(({ headers }, response) => response.end(headers['x-request-id']));
-  const bed = await openBed(dyno.target);
-  const { body } = await get({ host: '127.0.0.1', port: bed.edge.port }, '/', { 'X-Request-Id': given });
+  const fixture = await openEdgeFixture(dyno.target);
+  const { body } = await get({ host: '127.0.0.1', port: fixture.edge.port }, '/', { 'X-Request-Id': given });
   expect(body === given).toBe(isKept);
   expect(body).not.toBe('');
-  expect(await bed.line()).toContain(`request_id=${body} `);
+  expect(await fixture.line()).toContain(`request_id=${body} `);
 });
 
 test('passes fields on as they stood, but for those between neighbours', async () => {
@@ -55,8 +55,8 @@ test('passes fields on as they stood, but for those between neighbours', async (
       socket.write('Connection: X-Hop\r\nX-Hop: 1\r\nContent-Length: 2\r\n\r\nok');
     }),
   );
-  const bed = await openBed(dyno.target);
-  const client = bed.client();
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client();
   client.send(
     'GET /a%20b?c=d&e HTTP/1.1\r\nhOST: kept.example\r\nX-Twice: 1\r\nX-Twice: 2\r\nConnection: keep-alive, X-Mine, Host\r\n',
   );
@@ -75,8 +75,8 @@ test('answers Expect: 100-continue on behalf of the dyno, and no other expectati
   const dyno = await httpDyno(
     (request, response) => void (expected.push(request.headers.expect), request.pipe(response)),
   );
-  const bed = await openBed(dyno.target);
-  const client = bed.client();
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client();
   client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n');
   await client.until('HTTP/1.1 100 Continue\r\n\r\n');
   client.send('body');
@@ -84,7 +84,7 @@ test('answers Expect: 100-continue on behalf of the dyno, and no other expectati
   client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nContent-Length: 0\r\n\r\n');
   await client.until('417 Expectation Failed');
   expect(expected).toEqual([undefined]);
-  expect(await bed.line(2)).toMatch(/^at=info .* dyno= connect= service= status=417 /);
+  expect(await fixture.line(2)).toMatch(/^at=info .* dyno= connect= service= status=417 /);
 });
 
 test.each([
@@ -98,12 +98,12 @@ test.each([
   ],
 ])('%s answered with %j leaves the connection as good as before', async (method, reply, expected) => {
   const dyno = await rawDyno((socket) => socket.on('data', () => socket.write(reply)));
-  const bed = await openBed(dyno.target);
-  const client = bed.client();
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client();
   for (const number of [1, 2]) {
     client.received = '';
     client.send(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
-    expect(await bed.line(number)).toMatch(/^at=info .* bytes=0 /);
+    expect(await fixture.line(number)).toMatch(/^at=info .* bytes=0 /);
     expect(await client.until(expected)).not.toMatch(/chunked/i);
   }
   expect(dyno.sockets).toHaveLength(1);
@@ -112,10 +112,10 @@ test.each([
 test('a request without a body has none at the dyno either', async () => {
   const heads: IncomingHttpHeaders[] = [];
   const dyno = await httpDyno(({ headers }, response) => void (heads.push(headers), response.end()));
-  const bed = await openBed(dyno.target);
-  const client = bed.client();
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client();
   for (const method of ['POST', 'GET', 'DELETE', 'PURGE']) client.send(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
-  await bed.line(4);
+  await fixture.line(4);
   expect(heads.map((head) => head['transfer-encoding'])).toEqual([undefined, undefined, undefined, undefined]);
   expect(heads.filter((head) => head['content-length'] === '0')).toHaveLength(2);
 });
@@ -125,8 +125,8 @@ test('a client of HTTP/1.0 gets no chunks, and the end of the connection as the 
     response.write('a');
     response.end('b');
   });
-  const bed = await openBed(dyno.target);
-  const client = bed.client().send('GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client().send('GET / HTTP/1.0\r\nHost: a\r\n\r\n');
   expect(await client.closed()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nab$/);
-  expect(await bed.line()).toMatch(/^at=info .* protocol=http1\.0 /);
+  expect(await fixture.line()).toMatch(/^at=info .* protocol=http1\.0 /);
 });

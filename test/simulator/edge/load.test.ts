@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startLoad, type Load, type LoadOptions } from '../../../src/simulator/edge/load.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { freePort } from '../free-port.ts';
-import { httpDyno, openBed, rawDyno } from './bed.ts';
+import { httpDyno, openEdgeFixture, rawDyno } from './edge-fixture.ts';
 
 function load(options: Pick<LoadOptions, 'url'> & Partial<LoadOptions>): Load {
   const started = startLoad({ path: '/health', perSecond: 200, timeoutMs: 60_000, ...options });
@@ -19,9 +19,9 @@ test('a steady load: as many as are due, each answered whole, on few connections
     paths.add(`${String(request.url)} ${String(request.headers.accept)}`);
     response.end('OK');
   });
-  const bed = await openBed(dyno.target);
+  const fixture = await openEdgeFixture(dyno.target);
   const from = performance.now();
-  const started = load({ url: bed.edge.url, headers: { accept: 'text/html' } });
+  const started = load({ url: fixture.edge.url, headers: { accept: 'text/html' } });
   // A late tick sends all that it has missed at once, each on a connection of its own.
   await eventually(() => expect(started.answered).toBeGreaterThan(Math.max(300, 2 * dyno.sockets.length)));
   const report = await started.stop();
@@ -34,27 +34,27 @@ test('a steady load: as many as are due, each answered whole, on few connections
   expect(report.p99Ms).toBeGreaterThanOrEqual(report.p50Ms);
   expect(report.slowestMs + 1).toBeGreaterThanOrEqual(report.p99Ms);
   expect(dyno.sockets.length).toBeLessThan(report.sent / 2);
-  await eventually(() => expect(bed.lines.length).toBe(report.sent));
+  await eventually(() => expect(fixture.lines.length).toBe(report.sent));
 });
 
 test('it goes on sending while nothing is answered, and waits for the open ones at its end', async () => {
   const dyno = await httpDyno((_, response) => void response.end('OK'));
-  const bed = await openBed({ kind: 'booting' });
-  const started = load({ url: bed.edge.url });
-  await eventually(() => expect(bed.edge.openRequests).toBeGreaterThan(50));
+  const fixture = await openEdgeFixture({ kind: 'booting' });
+  const started = load({ url: fixture.edge.url });
+  await eventually(() => expect(fixture.edge.openRequests).toBeGreaterThan(50));
   expect(started.answered).toBe(0);
   const stopped = started.stop();
-  bed.move(dyno.target);
+  fixture.setTarget(dyno.target);
   const report = await stopped;
   expect(report).toMatchObject({ answered: report.sent, failed: 0 });
 });
 
 test('what is due beyond the most at once is skipped, and counted', async () => {
-  const bed = await openBed({ kind: 'booting' });
-  const started = load({ url: bed.edge.url, atOnce: 5 });
+  const fixture = await openEdgeFixture({ kind: 'booting' });
+  const started = load({ url: fixture.edge.url, maxOpen: 5 });
   await eventually(() => expect(started.report().skipped).toBeGreaterThan(5));
-  await eventually(() => expect([started.sent, bed.edge.openRequests]).toEqual([5, 5])); // a late tick sends all at once
-  bed.move({ kind: 'none', code: 'H10' });
+  await eventually(() => expect([started.sent, fixture.edge.openRequests]).toEqual([5, 5])); // a late tick sends all at once
+  fixture.setTarget({ kind: 'none', code: 'H10' });
   await started.stop();
 });
 
@@ -66,12 +66,12 @@ test.each<[string, (socket: Socket) => void]>([
   ['timeout 0.2 s', () => {}],
 ])('says %s', async (what, answer) => {
   const dyno = await rawDyno((socket) => socket.on('data', () => answer(socket)));
-  const bed = await openBed(dyno.target);
-  const started = load({ url: bed.edge.url, ...(what.startsWith('timeout') ? { timeoutMs: 200 } : {}) });
+  const fixture = await openEdgeFixture(dyno.target);
+  const started = load({ url: fixture.edge.url, ...(what.startsWith('timeout') ? { timeoutMs: 200 } : {}) });
   const from = Date.now();
   await eventually(() => expect(started.failures.length).toBeGreaterThan(2));
   const report = await started.stop();
-  expect(new Set(report.failures.map((failure) => failure.what))).toEqual(new Set([what]));
+  expect(new Set(report.failures.map((failure) => failure.reason))).toEqual(new Set([what]));
   expect(report).toMatchObject({ answered: 0, failed: report.sent, p50Ms: 0, p99Ms: 0, slowestMs: 0 });
   expect(report.failures[0]?.atMs).toBeGreaterThanOrEqual(from);
 });
@@ -85,13 +85,13 @@ test('says reset and refused where no edge answers', async () => {
   ] as const) {
     const started = load({ url: `http://127.0.0.1:${at}` });
     await eventually(() => expect(started.failures.length).toBeGreaterThan(2));
-    expect(new Set((await started.stop()).failures.map((failure) => failure.what))).toEqual(new Set([what]));
+    expect(new Set((await started.stop()).failures.map((failure) => failure.reason))).toEqual(new Set([what]));
   }
 });
 
 test('keeps a thousand failures, and counts all', async () => {
-  const bed = await openBed({ kind: 'none', code: 'H14' });
-  const started = load({ url: bed.edge.url, perSecond: 5000 });
+  const fixture = await openEdgeFixture({ kind: 'none', code: 'H14' });
+  const started = load({ url: fixture.edge.url, perSecond: 5000 });
   await eventually(() => expect(started.report().failed).toBeGreaterThan(1200));
   expect((await started.stop()).failures).toHaveLength(1000);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { routerLine, type Handled } from '../../../src/simulator/edge/router-line.ts';
+import { type HandledRequest, routerLine } from '../../../src/simulator/edge/error-codes.ts';
 
-const GOOD: Handled = {
+const GOOD: HandledRequest = {
   code: null,
   method: 'GET',
   path: '/',
@@ -24,7 +24,7 @@ describe('a line of heroku[router]', () => {
     );
   });
 
-  test.each<[Handled['code'], string]>([
+  test.each<[HandledRequest['code'], string]>([
     ['H12', 'at=error code=H12 desc="Request timeout" method=GET '],
     ['H13', 'at=error code=H13 desc="Connection closed without response" method=GET '],
     ['H18', 'sock=backend at=error code=H18 desc="Server Request Interrupted" method=GET '],

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { openStreamingClient } from '../../../src/simulator/edge/streaming-client.ts';
+import { openStreamingClient } from '../../../src/simulator/edge/streaming-clients.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { freePort } from '../free-port.ts';
-import { httpDyno, openBed, rawDyno, type Bed } from './bed.ts';
+import { httpDyno, openEdgeFixture, rawDyno, type EdgeFixture } from './edge-fixture.ts';
 
 /** A dyno whose WebSockets send back what they get. */
 async function echo(): Promise<{ dyno: Awaited<ReturnType<typeof httpDyno>>; sockets: WebSocketServer }> {
@@ -17,30 +17,30 @@ async function echo(): Promise<{ dyno: Awaited<ReturnType<typeof httpDyno>>; soc
   return { dyno, sockets };
 }
 
-function counts({ edge }: Bed): [number, number] {
+function counts({ edge }: EdgeFixture): [number, number] {
   return [edge.openRequests, edge.openStreams];
 }
 
 test('a WebSocket passes whole, both ways, and counts as a stream', async () => {
   const { dyno } = await echo();
-  const bed = await openBed(dyno.target);
-  const socket = new WebSocket(`${bed.edge.url.replace('http', 'ws')}/api/v1/streaming?stream=user`);
+  const fixture = await openEdgeFixture(dyno.target);
+  const socket = new WebSocket(`${fixture.edge.url.replace('http', 'ws')}/api/v1/streaming?stream=user`);
   onTestFinished(() => socket.terminate());
   const received: Buffer[] = [];
   socket.on('message', (data: Buffer) => received.push(data));
   await new Promise((resolve) => socket.once('open', resolve));
-  expect(counts(bed)).toEqual([0, 1]);
+  expect(counts(fixture)).toEqual([0, 1]);
   const large = Buffer.alloc(3_000_000, 'abc');
   socket.send('hello');
   socket.send(large);
   await eventually(() => expect(received.length).toBe(2));
   expect([received[0]?.toString(), received[1]?.equals(large)]).toEqual(['hello', true]);
-  expect(bed.lines).toEqual([]);
+  expect(fixture.lines).toEqual([]);
   socket.close();
-  expect(await bed.line()).toMatch(
+  expect(await fixture.line()).toMatch(
     /^at=info method=GET path="\/api\/v1\/streaming\?stream=user" .* dyno=web\.1 .* status=101 bytes=30\d{5} /,
   );
-  expect(counts(bed)).toEqual([0, 0]);
+  expect(counts(fixture)).toEqual([0, 0]);
 });
 
 test('bytes right behind the head of an upgrade are not lost, on either side', async () => {
@@ -53,8 +53,10 @@ test('bytes right behind the head of an upgrade are not lost, on either side', a
       socket.pipe(socket);
     }),
   );
-  const bed = await openBed(dyno.target);
-  const client = bed.client().send('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tests\r\n\r\nbird ');
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture
+    .client()
+    .send('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tests\r\n\r\nbird ');
   await client.until('bird ');
   client.send('late');
   expect(await client.until('late')).toMatch(
@@ -64,20 +66,20 @@ test('bytes right behind the head of an upgrade are not lost, on either side', a
 
 test('a WebSocket ends when its dyno goes, without an error of the platform', async () => {
   const { dyno, sockets } = await echo();
-  const bed = await openBed(dyno.target);
-  const client = await openStreamingClient(bed.edge.url);
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = await openStreamingClient(fixture.edge.url);
   for (const socket of sockets.clients) socket.terminate();
-  expect(await client.closed).toBe('the connection broke off');
-  expect(await bed.line()).toMatch(/^at=info .* status=101 /);
-  expect(bed.happenings).toEqual([]);
+  expect(await client.closed).toBe('the connection was lost');
+  expect(await fixture.line()).toMatch(/^at=info .* status=101 /);
+  expect(fixture.events).toEqual([]);
 });
 
 test('H15: a WebSocket that is silent for too long', async () => {
   const { dyno } = await echo();
-  const bed = await openBed(dyno.target, { nextByteMs: 40 });
-  const client = await openStreamingClient(bed.edge.url);
-  expect(await client.closed).toBe('the connection broke off');
-  expect(await bed.line()).toMatch(/^at=error code=H15 /);
+  const fixture = await openEdgeFixture(dyno.target, { nextByteMs: 40 });
+  const client = await openStreamingClient(fixture.edge.url);
+  expect(await client.closed).toBe('the connection was lost');
+  expect(await fixture.line()).toMatch(/^at=error code=H15 /);
 });
 
 test('an event stream passes as it comes, counts as a stream, and ends when its reader leaves', async () => {
@@ -85,39 +87,41 @@ test('an event stream passes as it comes, counts as a stream, and ends when its 
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
     response.write(':)\n');
   });
-  const bed = await openBed(dyno.target);
-  const client = bed.client().send('GET /api/v1/streaming/user HTTP/1.1\r\nHost: a\r\n\r\n');
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture.client().send('GET /api/v1/streaming/user HTTP/1.1\r\nHost: a\r\n\r\n');
   await client.until(':)');
-  expect(counts(bed)).toEqual([0, 1]);
+  expect(counts(fixture)).toEqual([0, 1]);
   client.socket.destroy();
-  expect(await bed.line()).toMatch(/^at=info .* status=200 bytes=3 /);
-  expect(counts(bed)).toEqual([0, 0]);
+  expect(await fixture.line()).toMatch(/^at=info .* status=200 bytes=3 /);
+  expect(counts(fixture)).toEqual([0, 0]);
   await eventually(() => expect(dyno.sockets.every(({ destroyed }) => destroyed)).toBe(true));
 });
 
 test('an upgrade that the dyno refuses is answered as it says, and the connection ends', async () => {
   const { dyno } = await echo();
   dyno.server.removeAllListeners('upgrade');
-  const bed = await openBed(dyno.target);
-  const client = bed.client().send('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture
+    .client()
+    .send('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   expect(await client.closed()).toMatch(/^HTTP\/1\.1 404 Not Found\r\n/);
-  expect(await bed.line()).toMatch(/^at=info .* status=404 /);
+  expect(await fixture.line()).toMatch(/^at=info .* status=404 /);
 });
 
 test('an upgrade is held while a dyno boots', async () => {
   const { dyno } = await echo();
-  const bed = await openBed({ kind: 'booting' });
-  const opening = openStreamingClient(bed.edge.url);
-  await eventually(() => expect(counts(bed)).toEqual([1, 0]));
-  bed.move(dyno.target);
+  const fixture = await openEdgeFixture({ kind: 'booting' });
+  const opening = openStreamingClient(fixture.edge.url);
+  await eventually(() => expect(counts(fixture)).toEqual([1, 0]));
+  fixture.setTarget(dyno.target);
   (await opening).close();
-  expect(await bed.line()).toMatch(/^at=info .* status=101 /);
+  expect(await fixture.line()).toMatch(/^at=info .* status=101 /);
 });
 
 test('an upgrade with a body is refused', async () => {
   const { dyno } = await echo();
-  const bed = await openBed(dyno.target);
-  const client = bed
+  const fixture = await openEdgeFixture(dyno.target);
+  const client = fixture
     .client()
     .send('POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: a\r\nContent-Length: 4\r\n\r\nbody');
   expect(await client.closed()).toMatch(/^HTTP\/1\.1 400 /);
@@ -125,11 +129,14 @@ test('an upgrade with a body is refused', async () => {
 
 test('the streaming client counts its messages and says who closed', async () => {
   const { dyno, sockets } = await echo();
-  const bed = await openBed(dyno.target);
-  const [first, second] = [await openStreamingClient(bed.edge.url), await openStreamingClient(bed.edge.url, '/other')];
+  const fixture = await openEdgeFixture(dyno.target);
+  const [first, second] = [
+    await openStreamingClient(fixture.edge.url),
+    await openStreamingClient(fixture.edge.url, '/other'),
+  ];
   for (const socket of sockets.clients) for (const text of ['a', 'b']) socket.send(text);
   await eventually(() => expect([first.messages, second.messages]).toEqual([2, 2]));
-  expect(bed.edge.openStreams).toBe(2);
+  expect(fixture.edge.openStreams).toBe(2);
   first.close();
   expect(await first.closed).toBe('closed by the client');
   for (const socket of sockets.clients) socket.close(1001);
@@ -137,21 +144,21 @@ test('the streaming client counts its messages and says who closed', async () =>
 });
 
 test.each([
-  [404, '404: nothing streams here; RUN_STREAMING=on-demand would'],
-  [200, '200: nothing streams here; RUN_STREAMING=on-demand would'],
-  [401, '401: the streaming server wants an access token of a user'],
-  [500, '500: no WebSocket came of it'],
-  [503, '503: streaming is not there now; its log says why'],
+  [404, '404: streaming is not running; set RUN_STREAMING=on-demand'],
+  [200, '200: streaming is not running; set RUN_STREAMING=on-demand'],
+  [401, '401: the streaming server needs an access token'],
+  [500, '500: not a WebSocket response'],
+  [503, '503: streaming is unavailable; see its log'],
 ])('the streaming client says what a %i means', async (status, text) => {
   const dyno = await httpDyno((_, response) => void response.writeHead(status).end());
   dyno.server.on('upgrade', (_, socket) => socket.end(`HTTP/1.1 ${status} So\r\nContent-Length: 0\r\n\r\n`));
-  const bed = await openBed(dyno.target);
-  await expect(openStreamingClient(bed.edge.url)).rejects.toThrow(new Error(text));
+  const fixture = await openEdgeFixture(dyno.target);
+  await expect(openStreamingClient(fixture.edge.url)).rejects.toThrow(new Error(text));
 });
 
 test('the streaming client says when there is no dyno, or no edge', async () => {
-  const bed = await openBed({ kind: 'none', code: 'H10' });
-  await expect(openStreamingClient(bed.edge.url)).rejects.toThrow('503 H10: no web dyno took it');
+  const fixture = await openEdgeFixture({ kind: 'none', code: 'H10' });
+  await expect(openStreamingClient(fixture.edge.url)).rejects.toThrow('503 H10: no web dyno accepted it');
   const url = `http://127.0.0.1:${await freePort()}`;
-  await expect(openStreamingClient(url)).rejects.toThrow(`nobody listens at ${url}`);
+  await expect(openStreamingClient(url)).rejects.toThrow(`nothing listens at ${url}`);
 });
