@@ -38,18 +38,9 @@ function isInstalled() {
 }
 
 function isBuilt() {
-  const outputs = ['dist/main.cjs', 'dist/types/main.d.ts', 'dist/simulator/page/page.html'].map((path) =>
-    join(root, path),
-  );
+  const outputs = ['dist/main.cjs', 'dist/api.d.ts', 'dist/simulator/page/page.html'].map((path) => join(root, path));
   if (!outputs.every((path) => existsSync(path))) return false;
-  const sources = [
-    'src',
-    'scripts/build.js',
-    'package.json',
-    'package-lock.json',
-    'tsconfig.json',
-    'tsconfig.types.json',
-  ];
+  const sources = ['src', 'scripts/build.js', 'package.json', 'package-lock.json', 'tsconfig.json'];
   const changed = Math.max(...sources.map((path) => newestIn(join(root, path))));
   return outputs.every((path) => statSync(path).mtimeMs >= changed);
 }

@@ -1,5 +1,5 @@
 // Bundles src/ into dist/: the path that a dyno takes at work is one file, everything else is loaded when it is needed.
-// Also writes the type declarations and the licences of what is bundled.
+// Also copies the type declarations and collects the licences of the bundled packages.
 import { build } from 'esbuild';
 import {
   chmodSync,
@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { spawnSync } from 'node:child_process';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -66,20 +65,17 @@ metafiles.push(
 );
 for (const file of ['page.html', 'icon.svg'])
   copyFileSync(join('src/simulator/web/page', file), join(incoming, 'simulator/page', file));
-// What the package offers to code: not the whole of main.
-const offered = ['supervise', 'ConfigError', 'UsageError'];
+// What the package exports: not the whole of main.
+const exported = ['supervise', 'ConfigError', 'UsageError'];
 writeFileSync(
   join(incoming, 'api.cjs'),
-  offered.map((name) => `exports.${name} = require('./main.cjs').${name};\n`).join(''),
+  exported.map((name) => `exports.${name} = require('./main.cjs').${name};\n`).join(''),
 );
 writeFileSync(join(incoming, 'LICENSES.txt'), licences(metafiles));
-const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json', '--outDir', join(incoming, 'types')];
-const types = spawnSync(process.execPath, tsc, { stdio: 'inherit' });
-if (types.status === 0) {
-  chmodSync(incoming, 0o755);
-  if (existsSync('dist')) renameSync('dist', outgoing); // at once: npm 9 runs `prepare` even with --ignore-scripts, beside tests
-  renameSync(incoming, 'dist');
-} else process.exitCode = 1;
+copyFileSync('src/api.d.ts', join(incoming, 'api.d.ts'));
+chmodSync(incoming, 0o755);
+if (existsSync('dist')) renameSync('dist', outgoing); // at once: npm 9 runs `prepare` even with --ignore-scripts, beside tests
+renameSync(incoming, 'dist');
 
 async function bundle(options) {
   const plugins = [lazily(), leaveOut(/^(sonic-boom|worker_threads|.*\/transport)$/)];

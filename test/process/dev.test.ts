@@ -249,7 +249,7 @@ function awkwardClone(): string {
   const clone = join(tempFolder(), `a "clone" of mine, isn't it $HOME`);
   mkdirSync(clone);
   symlinkSync(join(repo, 'node_modules'), join(clone, 'node_modules'));
-  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'Procfile', 'app.json'];
+  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'Procfile', 'app.json'];
   for (const name of [...files, 'bin', 'scripts', 'src', 'dist']) {
     cpSync(join(repo, name), join(clone, name), { recursive: true });
   }

@@ -15,7 +15,9 @@ async function install(): Promise<string> {
   const packed = await execa('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
     cwd: root,
   });
-  const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
+  const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
+  expect(files.length).toBeLessThanOrEqual(60);
+  expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining(['dist/LICENSES.txt', 'docs/termination.md']));
   const into = join(folder, 'instance');
   await execa('npm', ['install', '--offline', '--ignore-scripts', '--prefix', into, join(folder, filename)]);
   return into;
@@ -58,7 +60,7 @@ await supervise('web', { PUMA_COMMAND: 'sleep 1', PORT: 'x' }).catch((error) => 
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
   expect(dyno.output).toContain('code 7 listeners 0');
   expect(dyno.output).toContain('SUPERVISE_CONFIG 1');
-  expect(existsSync(join(folder, 'node_modules/mstdn-supervise/dist/types/main.d.ts'))).toBe(true);
+  expect(existsSync(join(folder, 'node_modules/mstdn-supervise/dist/api.d.ts'))).toBe(true);
 });
 
 test('a dyno at work loads neither execa, dotenv, tree-kill nor the release', async () => {

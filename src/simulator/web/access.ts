@@ -8,6 +8,11 @@ type Access = { endpoint: Endpoint; path: string } | Refusal;
 export type Refusal = { status: 403 | 404 | 405 | 413 | 415; reason: string };
 type RequestHead = { method: string; target: string; headers: IncomingHttpHeaders };
 
+const METHODS: Readonly<Record<Endpoint, readonly string[]>> = {
+  file: ['GET', 'HEAD'],
+  events: ['GET'],
+  actions: ['POST'],
+};
 /** More than any action needs. */
 export const MAX_BODY_BYTES = 4096;
 const TOKEN_HEADER = 'x-page-token';
@@ -27,8 +32,8 @@ export function checkAccess(
   if (isCrossSite(headers, url.pathname))
     return refusal(403, 'cross-site request; only the page itself may send requests');
   if (endpoint === null) return refusal(404, 'not found; the page is at /');
-  const expected = endpoint === 'actions' ? 'POST' : 'GET';
-  if (method !== expected) return refusal(405, `${url.pathname} takes ${expected} only`);
+  const methods = METHODS[endpoint];
+  if (!methods.includes(method)) return refusal(405, `${url.pathname} takes ${methods.join(' and ')} only`);
   if (endpoint === 'file') return { endpoint, path: url.pathname };
   const givenToken = endpoint === 'events' ? url.searchParams.get('token') : headers[TOKEN_HEADER];
   if (!isEqual(givenToken, token)) return refusal(403, 'wrong token; reload the page');

@@ -89,8 +89,8 @@ test.each<[string, typeof GET, Record<string, string | undefined>, Partial<typeo
   ['a target that is no path', GET, {}, { target: '*' }, 404, /not found/],
   ['a target of a proxy', GET, {}, { target: 'http://example.org/' }, 404, /not found/],
   ['two slashes', GET, {}, { target: '//example.org/' }, 404, /not found/],
-  ['POST to the page', GET, {}, { method: 'POST' }, 405, /^\/ takes GET only$/],
-  ['HEAD', GET, {}, { method: 'HEAD' }, 405, /takes GET only/],
+  ['POST to the page', GET, {}, { method: 'POST' }, 405, /^\/ takes GET and HEAD only$/],
+  ['HEAD of events', EVENTS, {}, { method: 'HEAD' }, 405, /takes GET only/],
   [
     'OPTIONS, as a browser asks for another origin',
     POST,

@@ -24,6 +24,13 @@ test('the page with its token, on both loopback addresses and nowhere else', asy
     await expect(ask(port, '/', { hostname: address })).rejects.toThrow('ECONNREFUSED');
 });
 
+test('HEAD gives the headers of GET, without the page', async () => {
+  const { port } = await start({});
+  const [get, head] = await Promise.all([ask(port, '/'), ask(port, '/', { method: 'HEAD' })]);
+  expect(head).toMatchObject({ status: 200, body: '' });
+  expect(head.headers['content-type']).toBe(get.headers['content-type']);
+});
+
 test('nothing of another origin is loaded, run, shown or kept', async () => {
   const { port } = await start();
   for (const path of ['/', '/page.js', '/nothing']) {
