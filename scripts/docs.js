@@ -21,10 +21,12 @@ const PAGE = (table) => `# Settings
 
 <!-- Written by \`npm run docs\` from src/config/settings.ts: change it there. -->
 
-Settings are environment variables: config vars on a platform, or the lines of a file with \`--env-file FILE\`, which never
-overrides what is set. Empty is unset. All wrong values are told at once with what was expected, nothing is started then,
-and the exit code is 78. \`mstdn-supervise plan\` shows what would run with the settings as they are, and warns about what
-looks like a setting and is none.
+Settings are environment variables: config vars on a platform, or lines of a file with \`--env-file FILE\`. A variable that is
+already set overrides the file. An empty variable counts as unset.
+
+All invalid values are reported together, with what was expected. Nothing is started then, and the exit code is 78.
+\`mstdn-supervise plan\` prints what would run with the current settings. It also warns about variables that look like a misspelled
+setting.
 
 ${table}
 `;

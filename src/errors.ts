@@ -1,4 +1,4 @@
-/** What is wrong with the settings or with the place we were started in; all of it, one line each. Exit code 78. */
+/** The settings or the folder are wrong. `problems` has one line for each problem found. Exit code 78. */
 export class ConfigError extends Error {
   readonly code = 'SUPERVISE_CONFIG';
   readonly problems: readonly string[];

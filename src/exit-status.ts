@@ -1,15 +1,17 @@
 import { constants } from 'node:os';
 
-/** How a process ended, as data: a child that could not start is a status too. */
+/** How a process ended. A process that could not be started has a status, too. */
 export type ExitStatus =
   | { kind: 'exited'; code: number }
   | { kind: 'signaled'; signal: NodeJS.Signals }
   | { kind: 'not-started'; error: Error };
 
-/** Exit codes with a meaning of their own (sysexits.h: EX_USAGE, EX_SOFTWARE, EX_TEMPFAIL, EX_CONFIG; POSIX shell: 126, 127). */
+/** The supervisor's own exit codes. From sysexits.h: EX_USAGE, EX_SOFTWARE, EX_TEMPFAIL and EX_CONFIG; from the
+ * POSIX shell: 126 and 127. unexpected: a process exited with 0 although it should have kept running, or did not
+ * become ready. */
 export const EXIT = {
   ok: 0,
-  unasked: 1,
+  unexpected: 1,
   usage: 64,
   internal: 70,
   memory: 75,
@@ -19,7 +21,8 @@ export const EXIT = {
   killed: 137,
 } as const;
 
-/** The code that a shell would report: n, 128 + signal number, 127 for not found, 126 for any other failure to start. */
+/** The exit code that a shell would report: 128 + signal number for a signal, 127 if the command was not found, 126
+ * if it could not be started for another reason. */
 export function toExitCode(status: ExitStatus): number {
   switch (status.kind) {
     case 'exited':
@@ -31,14 +34,14 @@ export function toExitCode(status: ExitStatus): number {
   }
 }
 
-/** `ended with code 3`, `was killed by SIGKILL (out of memory?)`, `could not start: …` */
-export function describeStatus(status: ExitStatus, byUs = false): string {
+/** `exited with code 3`, `was killed by SIGKILL (out of memory?)`, `could not start: …` */
+export function describeStatus(status: ExitStatus, bySupervisor = false): string {
   switch (status.kind) {
     case 'exited':
-      return `ended with code ${status.code}`;
+      return `exited with code ${status.code}`;
     case 'signaled':
-      if (status.signal !== 'SIGKILL') return `was ended by ${status.signal}`;
-      return byUs ? 'was killed by us' : 'was killed by SIGKILL (out of memory?)';
+      if (status.signal !== 'SIGKILL') return `was killed by ${status.signal}`;
+      return bySupervisor ? 'was killed by the supervisor' : 'was killed by SIGKILL (out of memory?)';
     case 'not-started':
       return `could not start: ${status.error.message}`;
   }

@@ -14,12 +14,12 @@ function twoUnits(seconds: number, large: number, largeName: string, small: numb
   return `${Math.floor(seconds / large)} ${largeName}${rest === 0 ? '' : ` ${rest} ${smallName}`}`;
 }
 
-/** `530 MB`; a MB is 2^20 bytes, as the platforms count. */
+/** `530 MB`. A MB is 2^20 bytes here, as in the platforms' own figures. */
 export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MB`;
 }
 
-/** The element for which `measure` is largest, the first of several; null of none. */
+/** The first element with the largest `measure`, null if there are no elements. */
 export function largest<T>(elements: readonly T[], measure: (element: T) => number): T | null {
   return elements.reduce<T | null>(
     (best, element) => (best === null || measure(element) > measure(best) ? element : best),

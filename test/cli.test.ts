@@ -6,7 +6,7 @@ import { EXIT } from '../src/exit-status.ts';
 const ALL = ['web', 'worker', 'release'] as const;
 
 describe('parseCommandLine', () => {
-  test('leaves everything after dev to it', () => {
+  test('passes everything after dev on', () => {
     const words = ['--help', 'web', '--nonsense'];
     expect(parseCommandLine(['dev', ...words])).toEqual({ kind: 'dev', words });
   });
@@ -50,14 +50,14 @@ describe('parseCommandLine', () => {
     ['help', '"help" is not a process type: expected web, worker or release'],
     ['plan plan', '"plan" is not a process type: expected web, worker or release'],
     ['plan streaming', '"streaming" is not a process type: expected web, worker or release'],
-    ['web worker', 'web takes no further word: "worker"'],
-    ['web plan', 'web takes no further word: "plan"'],
-    ['plan web worker', 'plan takes one name, not also "worker"'],
-    ['plan web worker release', 'plan takes one name, not also "worker release"'],
-    ['web --json', '--json goes with plan'],
-    ['release --json', '--json goes with plan'],
-    ['web --env-file', '--env-file needs the name of a file'],
-    ['web --env-file=', '--env-file needs the name of a file'],
+    ['web worker', 'web accepts no arguments; unexpected "worker"'],
+    ['web plan', 'web accepts no arguments; unexpected "plan"'],
+    ['plan web worker', 'plan accepts one process type; unexpected "worker"'],
+    ['plan web worker release', 'plan accepts one process type; unexpected "worker release"'],
+    ['web --json', '--json is only valid with plan'],
+    ['release --json', '--json is only valid with plan'],
+    ['web --env-file', '--env-file needs a file name'],
+    ['web --env-file=', '--env-file needs a file name'],
     ['--verbose web', 'unknown option --verbose'],
     ['web -v', 'unknown option -v'],
     ['web --', 'unknown option --'],
@@ -65,29 +65,29 @@ describe('parseCommandLine', () => {
     ['web --env-fil=x', 'unknown option --env-fil=x'],
     ['web --json=true', 'unknown option --json=true'],
     ['--help --nonsense', 'unknown option --nonsense'],
-  ])('%j is told', (line, message) => {
+  ])('%j is a usage error', (line, message) => {
     const parse = (): Command => parseCommandLine(line.split(' ').filter((word) => word !== ''));
     expect(parse).toThrow(UsageError);
     expect(parse).toThrow(expect.objectContaining({ message, code: 'SUPERVISE_USAGE' }));
   });
 
-  test('an empty word names nothing', () => {
+  test('an empty argument is no process type and no file name', () => {
     expect(() => parseCommandLine([''])).toThrow('"" is not a process type');
-    expect(() => parseCommandLine(['web', '--env-file', ''])).toThrow('--env-file needs the name of a file');
+    expect(() => parseCommandLine(['web', '--env-file', ''])).toThrow('--env-file needs a file name');
   });
 });
 
-test('wrong usage has the code of sysexits', () => {
+test('a usage error has the exit code of sysexits.h', () => {
   expect(EXIT.usage).toBe(64);
 });
 
 test.each(['web', 'worker', 'release', 'plan', '--env-file FILE', '--json', '--help', '--version', 'docs/settings.md'])(
-  'the usage tells of %s',
+  'the usage text mentions %s',
   (word) => {
     expect(USAGE).toContain(word);
   },
 );
 
-test('the usage fits a terminal', () => {
+test('the lines of the usage text have at most 100 characters', () => {
   expect(USAGE.split('\n').filter((line) => line.length > 100)).toEqual([]);
 });

@@ -40,10 +40,10 @@ describe('toExitCode', () => {
   });
 });
 
-test('EXIT names the codes of ours', () => {
+test('EXIT has the exit codes of the supervisor', () => {
   expect(EXIT).toEqual({
     ok: 0,
-    unasked: 1,
+    unexpected: 1,
     usage: 64,
     internal: 70,
     memory: 75,
@@ -56,14 +56,14 @@ test('EXIT names the codes of ours', () => {
 
 describe('describeStatus', () => {
   test.each([0, 1, 255])('code %i', (code) => {
-    expect(describeStatus({ kind: 'exited', code })).toBe(`ended with code ${code}`);
+    expect(describeStatus({ kind: 'exited', code })).toBe(`exited with code ${code}`);
   });
 
   test.each(SIGNALS.map(([signal]) => signal).filter((signal) => signal !== 'SIGKILL'))('%s', (signal) => {
-    expect(describeStatus({ kind: 'signaled', signal })).toBe(`was ended by ${signal}`);
+    expect(describeStatus({ kind: 'signaled', signal })).toBe(`was killed by ${signal}`);
   });
 
-  test('SIGKILL comes from the platform as a rule', () => {
+  test('SIGKILL is assumed to come from the kernel or the platform', () => {
     expect(describeStatus({ kind: 'signaled', signal: 'SIGKILL' })).toBe('was killed by SIGKILL (out of memory?)');
   });
 

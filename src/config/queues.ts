@@ -1,18 +1,18 @@
 import type { Parsed } from './parsers.ts';
 
 export type Queue = { name: string; weight: number | null };
-/** One sidekiq process; `queues` null is all that config/sidekiq.yml names. */
+/** One sidekiq process. queues: null means all queues of config/sidekiq.yml. */
 export type SidekiqProcess = { threads: number; queues: readonly Queue[] | null };
 
-/** The queue whose jobs enqueue the scheduled work: exactly one process of an instance may serve it. */
+/** The queue of the recurring jobs. Exactly one sidekiq process of an instance may serve it. */
 export const SCHEDULER = 'scheduler';
 
-/** `10 5:default*8,push` to processes: THREADS[:queue[*weight][,…]] separated by blanks. */
+/** Parses `10 5:default*8,push`: THREADS[:queue[*weight][,…]] separated by spaces. */
 export function parseProcesses(text: string | null): Parsed<readonly SidekiqProcess[] | null> {
   if (text === null || text.trim() === '') return { value: null };
   const processes = text.trim().split(/\s+/).map(parseProcess);
   if (processes.every((process) => process !== null)) return { value: processes };
-  return { expected: 'THREADS[:queue[*weight][,queue…]] separated by blanks, as in "10 5:default"' };
+  return { expected: 'THREADS[:queue[*weight][,queue…]] separated by spaces, as in "10 5:default"' };
 }
 
 function parseProcess(word: string): SidekiqProcess | null {
@@ -29,9 +29,9 @@ function parseQueue(word: string): Queue | null {
   return match?.[1] === undefined ? null : { name: match[1], weight: match[2] === undefined ? null : Number(match[2]) };
 }
 
-/** The queues of config/sidekiq.yml: items of its `:queues:` list, `- name` or `- [name, weight]`, in any YAML spelling
- * Sidekiq's own documentation uses. null when the text (it is ERB and YAML) holds anything else there, or has queues for
- * an environment of their own: those would count instead. */
+/** Reads the `:queues:` list of config/sidekiq.yml: items `- name` or `- [name, weight]`, in any spelling that
+ * Sidekiq's documentation uses. The file is ERB and YAML. Returns null if the list contains anything else, or if an
+ * environment has a list of its own, which would replace this one. */
 export function readSidekiqYml(text: string): readonly Queue[] | null {
   const lines = text.split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*$/, ''));
   const start = lines.findIndex((line) => /^:?queues:\s*$/.test(line));
@@ -56,12 +56,12 @@ function yamlQueue(line: string): Queue | null {
   return name === undefined ? null : { name, weight: weight === undefined ? null : Number(weight) };
 }
 
-/** `-q` words for sidekiq. Without any weight sidekiq serves queues in strict order and starves the later ones. */
+/** The `-q` arguments for sidekiq. Without any weights, sidekiq serves the queues in strict order. */
 export function queueArguments(queues: readonly Queue[] | null): string[] {
   return (queues ?? []).flatMap(({ name, weight }) => ['-q', weight === null ? name : `${name},${weight}`]);
 }
 
-/** The queues with the weights of config/sidekiq.yml where they have none of their own. */
+/** Adds the weights of config/sidekiq.yml to several queues of which none has a weight. */
 export function withWeights(queues: readonly Queue[], known: readonly Queue[]): readonly Queue[] {
   if (queues.length < 2 || queues.some(({ weight }) => weight !== null)) return queues;
   return queues.map((queue) => known.find(({ name }) => name === queue.name) ?? queue);

@@ -1,5 +1,5 @@
-/** Hides what a printed word must never show: database and Redis addresses, and any address with a user or password. Such
- * a password may hold anything, so what follows is hidden to the end: redact word by word. */
+/** Hides database and Redis URLs, and any other URL with a user or password. A password may contain any character, so
+ * everything after the scheme is hidden up to the end of the text: redact a command line word by word. */
 export function redact(text: string): string {
   return text
     .replace(/(postgres|postgresql|redis|rediss):\/\/[^]*/i, '$1://[hidden]')

@@ -18,125 +18,126 @@ import { redact } from './redact.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const DAY_MS = 86_400_000;
-/** With less, nobody's page could be loaded again before streaming is stopped. */
-const LEAST_IDLE_MS = 1000;
-/** Well below the 25 s for which the router holds a request (src/router/limits.ts): streaming's boot is part of them. */
-const LONGEST_SETTLE_MS = 10_000;
+/** With less, streaming would stop before a page that is being reloaded connects again. */
+const MIN_IDLE_MS = 1000;
+/** Well below the 25 s for which the router queues a request (src/router/limits.ts). Those include the boot of
+ * streaming. */
+const MAX_SETTLE_MS = 10_000;
 
-/** Every variable that we read, in the order of the documentation. */
+/** Every variable that the program reads, in the order of the documentation. */
 export const SETTINGS = {
   RUN_STREAMING: setting(
     exactlyOneOf(['true', 'inline', 'on-demand']),
     '',
-    'exactly one of three words. `inline`: puma and streaming behind one port; `on-demand`: the same, with streaming only while somebody wants it; `true`: this app runs streaming, and neither puma nor migrations. Anything else: puma without streaming',
+    '`inline`: puma and streaming behind one port; `on-demand`: the same, but streaming runs only while a client uses it; `true`: this app runs streaming, without puma and migrations. Any other value: puma without streaming',
   ),
-  RUN_WORKER: setting(exactly('true'), '', 'exactly `true`: sidekiq runs in the web dyno as well'),
+  RUN_WORKER: setting(exactly('true'), '', 'exactly `true`: the web dyno also runs sidekiq'),
   RUN_SCHEDULE: setting(
     anythingBut('false'),
     '',
-    'exactly `false`: sidekiq takes all queues of config/sidekiq.yml, weights kept, but `scheduler`. Unset or `true`: as sidekiq.yml says',
+    'exactly `false`: sidekiq serves all queues of config/sidekiq.yml except `scheduler`, with their weights. Any other value: all queues of config/sidekiq.yml',
   ),
-  SIDEKIQ_THREADS: setting(wholeNumber(1, 999, 5), '5', 'threads of a sidekiq process'),
+  SIDEKIQ_THREADS: setting(wholeNumber(1, 999, 5), '5', 'number of threads of a sidekiq process'),
   SIDEKIQ_PROCESSES: setting(
     parseProcesses,
     '',
-    'several sidekiq processes in one dyno, `THREADS[:queue[,queue…]]` separated by spaces: `10 5:default` is one for all queues with 10 threads and one for `default` with 5. Weights as `default*8`. Overrides SIDEKIQ_THREADS',
+    'several sidekiq processes in one dyno, as `THREADS[:queue[,queue…]]` separated by spaces. `10 5:default` starts one process with 10 threads for all queues and one with 5 threads for `default`. `default*8` sets a weight. Overrides SIDEKIQ_THREADS',
   ),
   WEB_CONCURRENCY: setting(
     wholeNumber(0, 999, null),
-    "0 where the quota is 512M or less, else puma's: 2",
-    'worker processes of puma; 0 is a single process',
+    '0 if the memory quota is 512M or less, otherwise 2',
+    'number of worker processes of puma; 0 runs puma as a single process',
   ),
   WEB_CONCURRENCY_SET_BY: setting(
     exactlyOneOf(['heroku/nodejs', 'scalingo/nodejs']),
     '',
-    'set by buildpacks beside WEB_CONCURRENCY. With `heroku/nodejs` or `scalingo/nodejs` that value counts as unset, and puma gets neither variable',
+    'set by buildpacks together with WEB_CONCURRENCY. If it is `heroku/nodejs` or `scalingo/nodejs`, WEB_CONCURRENCY counts as unset, and puma receives neither variable',
   ),
-  MAX_THREADS: setting(wholeNumber(1, 999, null), "puma's: 5", 'threads of a puma process'),
+  MAX_THREADS: setting(wholeNumber(1, 999, null), '5', 'number of threads of a puma process'),
   PORT: setting(
     wholeNumber(1, 65535, null),
-    'the router and puma 3000, streaming 4000',
-    'where the router listens, or puma or streaming where there is no router; set by the platform',
+    '3000 for the router and puma, 4000 for streaming',
+    'the port of the router, or of puma or streaming if there is no router; set by the platform',
   ),
   BIND: setting(
     anyText,
-    'the router every address, those of IPv6 as well; puma and streaming 0.0.0.0',
-    'the address on which the router listens, or puma or streaming where there is no router',
+    'all IPv4 and IPv6 addresses for the router, 0.0.0.0 for puma and streaming',
+    'the address on which the router listens, or puma or streaming if there is no router',
   ),
   SOCKET: setting(
     anyText,
     '',
-    'a unix socket on which puma or streaming listens instead of PORT and BIND; not where there is a router, which gives each a socket of its own',
+    'a Unix socket on which puma or streaming listens instead of PORT and BIND; an error with the router, which gives each of them its own socket',
   ),
   DB_POOL: setting(
     wholeNumber(1, 999, null),
-    'puma MAX_THREADS, sidekiq its threads, streaming 10',
-    'database connections of each process',
+    'MAX_THREADS for puma, the number of threads for sidekiq, 10 for streaming',
+    'size of the database connection pool of each process',
   ),
-  PUMA_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of puma'),
-  SIDEKIQ_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of each sidekiq process'),
-  STREAMING_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL of streaming'),
+  PUMA_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL for puma'),
+  SIDEKIQ_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL for each sidekiq process'),
+  STREAMING_DB_POOL: setting(wholeNumber(1, 999, null), 'DB_POOL', 'DB_POOL for streaming'),
   PUMA_COMMAND: setting(
     command('bundle exec puma -C config/puma.rb'),
     '`bundle exec puma -C config/puma.rb`',
-    'the command of puma; split into words as a shell would, never run by a shell',
+    'the command that starts puma; split into words as a shell would, but run without a shell',
   ),
   SIDEKIQ_COMMAND: setting(
     command('bundle exec sidekiq'),
     '`bundle exec sidekiq`',
-    'the command of sidekiq; `-c`, `-t`, `-g` and `-q` are added to it',
+    'the command that starts sidekiq; the options `-c`, `-t`, `-g` and `-q` are appended',
   ),
-  STREAMING_COMMAND: setting(command('node ./streaming'), '`node ./streaming`', 'the command of streaming'),
+  STREAMING_COMMAND: setting(command('node ./streaming'), '`node ./streaming`', 'the command that starts streaming'),
   MIGRATE_COMMAND: setting(
     command('bundle exec rails db:migrate'),
     '`bundle exec rails db:migrate`',
-    'the command of the migration',
+    'the command that migrates the database',
   ),
   AFTER_MIGRATE_COMMAND: setting(
     command('bundle exec rails runner Rails.cache.clear'),
     '`bundle exec rails runner Rails.cache.clear`',
-    'the command after a good migration',
+    'the command to run after a successful migration',
   ),
   SUPERVISE_STOP_TIMEOUT: setting(
     seconds(2, 3600, 30),
     '30',
-    'the seconds that the platform gives from its TERM to its KILL; everything has ended before',
+    'seconds between the SIGTERM and the SIGKILL of the platform; all processes are stopped before the SIGKILL',
   ),
   SUPERVISE_START_TIMEOUT: setting(
     seconds(0, 3600, 45),
     '45',
-    'seconds to wait for puma before sidekiq starts anyway; 0 starts both at once',
+    'seconds to wait for puma to become ready before sidekiq starts anyway; 0 starts both at once',
   ),
   SUPERVISE_ROUTER: setting(
     oneOf(['true', 'false'], null),
-    '`true` with RUN_STREAMING `inline` or `on-demand`, else `false`',
-    '`true`: the router listens on PORT before puma boots, and holds requests until puma answers',
+    '`true` if RUN_STREAMING is `inline` or `on-demand`, otherwise `false`',
+    '`true`: the router listens on PORT before puma boots, and queues requests until puma is ready',
   ),
   SUPERVISE_STREAMING_IDLE: setting(
-    duration(LEAST_IDLE_MS, 7 * DAY_MS, 15 * 60_000),
+    duration(MIN_IDLE_MS, 7 * DAY_MS, 15 * 60_000),
     '`15m`',
-    'with RUN_STREAMING=on-demand: the time without an open connection after which streaming is stopped, from `1s` to `7d`',
+    'with RUN_STREAMING=on-demand: how long streaming keeps running without an open connection, from `1s` to `7d`',
   ),
   SUPERVISE_STREAMING_SETTLE: setting(
-    duration(0, LONGEST_SETTLE_MS, 500),
+    duration(0, MAX_SETTLE_MS, 500),
     '`500ms`',
-    'how long the health check of streaming must have answered before streaming counts as ready, from `0s` to `10s`. Streaming answers it before its Redis connection is ready: set it higher where Redis is far away',
+    'how long the health check of streaming must succeed before streaming counts as ready, from `0s` to `10s`. The check succeeds before the Redis connection is ready: use a longer time if Redis is far away',
   ),
   ...MEMORY_SETTINGS,
   SUPERVISE_LOG_FORMAT: setting(
     oneOf(['json', 'pretty'], null),
-    '`pretty` on a terminal, else `json`',
-    'how our own lines look: `json` or `pretty`',
+    '`pretty` on a terminal, otherwise `json`',
+    'format of the log lines of the supervisor: `json` or `pretty`',
   ),
   SUPERVISE_LOG_LEVEL: setting(
     oneOf(['debug', 'info', 'warn', 'error'], 'info'),
     '`info`',
-    'the level of our own lines: `debug`, `info`, `warn` or `error`',
+    'log level of the supervisor: `debug`, `info`, `warn` or `error`',
   ),
   SUPERVISE_LOG_PREFIX: setting(
     oneOf(['true', 'false'], 'false'),
     '`false`',
-    "`true`: the children's lines get a `puma |` prefix, whole up to 1 MiB; costs a copy of each line, and the children get a socket for stdout, which they cannot open as /dev/stdout",
+    '`true`: each output line of a child process gets a prefix such as `puma |`; lines stay whole up to 1 MiB. Every line is then copied through the supervisor, and the child processes cannot open /dev/stdout, because it is a socket',
   ),
 } as const;
 
@@ -144,8 +145,8 @@ export type SettingName = keyof typeof SETTINGS;
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 export type Settings = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[N]> };
 
-/** An environment and what it sets. `problems` names every wrong variable, its value and what was expected; a wrong variable has its
- * default in `settings`, so that the rest can be checked as well. */
+/** problems: one line for each invalid variable, with its value and what was expected. An invalid variable has its
+ * default in `settings`, so that the rest can be checked, too. */
 export type Config = { env: Environment; settings: Settings; problems: readonly string[] };
 
 /** An empty variable counts as unset. */
@@ -160,7 +161,8 @@ export function readSettings(env: Environment): Config {
     }
     values[name] = 'value' in parsed ? parsed.value : (parse(null) as { value: unknown }).value;
   }
-  // Only these markers prove that the value is not the user's: under SENSIBLE_DEFAULTS heroku/ruby adds its own to one.
+  // Only these two markers prove that a buildpack chose the value. With SENSIBLE_DEFAULTS, heroku/ruby adds its marker
+  // to a value that the user has set.
   if (values.WEB_CONCURRENCY_SET_BY !== null) {
     values.WEB_CONCURRENCY = null;
     problems.delete('WEB_CONCURRENCY');

@@ -1,74 +1,78 @@
 import { type Environment, SETTINGS } from './settings.ts';
 
-const KNOWN = Object.keys(SETTINGS);
-/** Names of upstream's own that stand close to one of ours, or begin as ours do. */
-const UPSTREAM = ['DB_PORT', 'DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASS', 'MIN_THREADS'];
+const SETTING_NAMES = Object.keys(SETTINGS);
+/** Variables of Mastodon whose names are close to the name of a setting. */
+const MASTODON_VARIABLES = ['DB_PORT', 'DB_HOST', 'DB_NAME', 'DB_USER', 'DB_PASS', 'MIN_THREADS'];
 
-/** Warnings about variables that will not do what they seem to say. */
+/** Warnings about variables that will not do what their name or value suggests. */
 export function typoWarnings(env: Environment): string[] {
-  return [...switches(env), ...names(env), ...postDeployment(env)];
+  return [...valueWarnings(env), ...nameWarnings(env), ...postDeploymentWarnings(env)];
 }
 
-/** `RUN_WORKER=1`: set, meant as a yes, and not the one word that counts. */
-function switches(env: Environment): string[] {
-  const meant = (name: string, word: string, like: RegExp): string[] => {
+/** Values such as `RUN_WORKER=1`, which look like the one word that counts. */
+function valueWarnings(env: Environment): string[] {
+  const lookalike = (name: string, word: string, pattern: RegExp): string[] => {
     const value = env[name];
-    if (!value || value === word || !like.test(bare(value))) return [];
-    return [`${name}=${JSON.stringify(value)} is not "${word}" and counts as unset: did you mean ${name}=${word}?`];
+    if (!value || value === word || !pattern.test(unquoted(value))) return [];
+    return [`${name}=${JSON.stringify(value)} is not recognized and has no effect; did you mean ${name}=${word}?`];
   };
   const inline = /^in[-_ ]?lined?$/i;
   const onDemand = /^on[-_ ]?demand(ed)?$/i;
   const yes = /^(true|1|y|yes|on|t|enabled?)$/i;
   return [
-    ...meant('RUN_STREAMING', 'true', yes),
-    ...meant('RUN_STREAMING', 'inline', inline),
-    ...meant('RUN_STREAMING', 'on-demand', onDemand),
-    ...meant('RUN_WORKER', 'true', yes),
-    ...meant('RUN_SCHEDULE', 'false', /^(false|0|n|no|off|f|disabled?)$/i),
+    ...lookalike('RUN_STREAMING', 'true', yes),
+    ...lookalike('RUN_STREAMING', 'inline', inline),
+    ...lookalike('RUN_STREAMING', 'on-demand', onDemand),
+    ...lookalike('RUN_WORKER', 'true', yes),
+    ...lookalike('RUN_SCHEDULE', 'false', /^(false|0|n|no|off|f|disabled?)$/i),
   ];
 }
 
-/** Without blanks, and without the quotes that Docker's --env-file keeps. */
-function bare(value: string): string {
+/** Removes spaces, and the quotes that Docker's --env-file keeps. */
+function unquoted(value: string): string {
   return value.trim().replace(/^(["'])(.*)\1$/, '$2');
 }
 
-function names(env: Environment): string[] {
+function nameWarnings(env: Environment): string[] {
   return Object.keys(env)
-    .filter((name) => isAlike(name) && env[name] && !KNOWN.includes(name) && !UPSTREAM.includes(name))
+    .filter(
+      (name) => mayBeClose(name) && env[name] && !SETTING_NAMES.includes(name) && !MASTODON_VARIABLES.includes(name),
+    )
     .flatMap((name) => {
-      const closest = KNOWN.find((known) => isClose(name, known));
-      if (closest !== undefined)
-        return [`${name} is not a variable that anything here reads: did you mean ${closest}?`];
+      const closest = SETTING_NAMES.find((known) => isClose(name, known));
+      if (closest !== undefined) return [`${name} is not a known variable; did you mean ${closest}?`];
       return /^(RUN|SUPERVISE)_/.test(name)
-        ? [`${name} is not a setting of mstdn-supervise: see docs/settings.md`]
+        ? [`${name} is not a setting of mstdn-supervise; see docs/settings.md`]
         : [];
     });
 }
 
-function postDeployment(env: Environment): string[] {
+function postDeploymentWarnings(env: Environment): string[] {
   const value = env.SKIP_POST_DEPLOYMENT_MIGRATIONS;
   if (!value || !/^(false|0|no|off)$/i.test(value)) return [];
-  return [`SKIP_POST_DEPLOYMENT_MIGRATIONS=${value}: Mastodon skips them when this is set to anything; unset it`];
+  return [
+    `SKIP_POST_DEPLOYMENT_MIGRATIONS=${value}: Mastodon skips these migrations whatever the value is; unset the variable to run them`,
+  ];
 }
 
-const BEGINNINGS = new Set(KNOWN.map((known) => known.slice(0, 3)));
-const ENDINGS = new Set(KNOWN.map((known) => known.slice(-4)));
+const BEGINNINGS = new Set(SETTING_NAMES.map((known) => known.slice(0, 3)));
+const ENDINGS = new Set(SETTING_NAMES.map((known) => known.slice(-4)));
 
-/** The cheap question first: this is asked of every variable of an environment, on the way to the first child. */
-function isAlike(name: string): boolean {
+/** A cheap test to run first: every variable of the environment is checked before the first child starts. */
+function mayBeClose(name: string): boolean {
   return BEGINNINGS.has(name.slice(0, 3)) || ENDINGS.has(name.slice(-4));
 }
 
-/** One slip of the keyboard away, two side by side in a long name. Short names have too many neighbours. */
+/** Differs by one typing error, or by two adjacent ones in a long name. Short names are close to too many other
+ * names. */
 function isClose(name: string, known: string): boolean {
-  const slips = known.length >= 12 ? 2 : known.length >= 7 ? 1 : 0;
-  if (Math.abs(name.length - known.length) > slips) return false;
+  const maxErrors = known.length >= 12 ? 2 : known.length >= 7 ? 1 : 0;
+  if (Math.abs(name.length - known.length) > maxErrors) return false;
   let begin = 0;
   while (begin < known.length && name[begin] === known[begin]) begin += 1;
   let end = 0;
   while (end < Math.min(name.length, known.length) - begin && name.at(-1 - end) === known.at(-1 - end)) end += 1;
-  const [instead, missing] = [name.slice(begin, name.length - end), known.slice(begin, known.length - end)];
-  const swapped = missing.length === 2 && instead === `${missing.charAt(1)}${missing.charAt(0)}`;
-  return Math.max(instead.length, missing.length) <= slips || (slips > 0 && swapped);
+  const [typed, meant] = [name.slice(begin, name.length - end), known.slice(begin, known.length - end)];
+  const swapped = meant.length === 2 && typed === `${meant.charAt(1)}${meant.charAt(0)}`;
+  return Math.max(typed.length, meant.length) <= maxErrors || (maxErrors > 0 && swapped);
 }

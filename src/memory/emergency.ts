@@ -84,7 +84,7 @@ function largestUnready(
 ): (Candidate & { process: string }) | null {
   const unready = specs.flatMap(({ name, memory: { restart: method } }) => {
     const process = firstProcess(name, snapshot);
-    if (process === null || ready.has(name) || method === null || method.quiet === null) return [];
+    if (process === null || ready.has(name) || method === null || method.quietSignal === null) return [];
     return [{ name, bytes: snapshot.children.get(name) ?? 0, process }];
   });
   const child = unready.find(({ process }) => process === restarted) ?? largest(unready, ({ bytes }) => bytes);

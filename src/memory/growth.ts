@@ -21,5 +21,8 @@ export function growthOf(
         return { name, bytes, gain: bytes - (baseline.get(name) ?? bytes) };
       })
       .filter(({ gain }) => gain >= MIN_GAIN_SHARE * limits.bytes);
-  return { quietable: grown(({ quiet }) => quiet !== null), routed: grown(({ quiet }) => quiet === null) };
+  return {
+    quietable: grown(({ quietSignal }) => quietSignal !== null),
+    routed: grown(({ quietSignal }) => quietSignal === null),
+  };
 }

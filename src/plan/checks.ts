@@ -1,16 +1,16 @@
-import { readSidekiqYml, SCHEDULER } from '../config/queues.ts';
+import { type Queue, readSidekiqYml, SCHEDULER } from '../config/queues.ts';
 import type { Environment, Settings } from '../config/settings.ts';
 import { DEFAULT_NEEDS, type Need, sidekiqProcesses } from './commands.ts';
 import type { Machine } from './machine.ts';
 import type { ChildSpec, Plan, ServePlan } from './spec.ts';
 
-/** Default commands in a folder that is no Mastodon checkout. */
-export function checkoutProblems(plan: Plan, settings: Settings, env: Environment, place: Machine): string[] {
+/** Default commands that cannot work, because the folder lacks what they need. */
+export function checkoutProblems(plan: Plan, settings: Settings, env: Environment, machine: Machine): string[] {
   return needs(plan)
-    .filter(({ variable, path }) => !env[variable] && !place.has[path])
+    .filter(({ variable, path }) => !env[variable] && !machine.has[path])
     .map(({ variable, path }) => {
       const command = settings[variable].join(' ');
-      return `no ${path} in ${place.folder}, so this is no Mastodon checkout and \`${command}\` cannot work: start there, or set ${variable}`;
+      return `no ${path} in ${machine.folder}: \`${command}\` needs a Mastodon checkout; run mstdn-supervise in one, or set ${variable}`;
     });
 }
 
@@ -25,41 +25,41 @@ function needs(plan: Plan): Need[] {
   }
 }
 
-/** Queues that cannot be told, or are told twice in contradiction. */
-export function queueProblems(plan: ServePlan, settings: Settings, place: Machine): string[] {
+/** RUN_SCHEDULE=false with queues that contradict it, or that are not known. */
+export function queueProblems(plan: ServePlan, settings: Settings, machine: Machine): string[] {
   if (settings.RUN_SCHEDULE || !runsSidekiq(plan.children)) return [];
-  const asked = settings.SIDEKIQ_PROCESSES ?? [{ queues: null }];
-  const named = asked.some(({ queues }) => queues?.some(({ name }) => name === SCHEDULER));
-  if (named)
-    return ['SIDEKIQ_PROCESSES names the queue `scheduler`, RUN_SCHEDULE=false forbids it: change one of them'];
-  if (asked.every(({ queues }) => queues !== null)) return [];
-  if (place.sidekiqYml === null) {
-    return [`RUN_SCHEDULE=false needs the queues of config/sidekiq.yml, and ${place.folder} has none`];
+  const processes = settings.SIDEKIQ_PROCESSES ?? [{ queues: null }];
+  const namesScheduler = processes.some(({ queues }) => queues?.some(({ name }) => name === SCHEDULER));
+  if (namesScheduler)
+    return ['SIDEKIQ_PROCESSES names the queue `scheduler`, but RUN_SCHEDULE=false excludes it; change one of them'];
+  if (processes.every(({ queues }) => queues !== null)) return [];
+  if (machine.sidekiqYml === null) {
+    return [`RUN_SCHEDULE=false needs the queues in config/sidekiq.yml, but ${machine.folder} has no such file`];
   }
-  if (readSidekiqYml(place.sidekiqYml) !== null) return [];
-  return ['RUN_SCHEDULE=false: cannot read the `:queues:` of config/sidekiq.yml; name the queues in SIDEKIQ_PROCESSES'];
+  if (readSidekiqYml(machine.sidekiqYml) !== null) return [];
+  return ['RUN_SCHEDULE=false: cannot read `:queues:` in config/sidekiq.yml; list the queues in SIDEKIQ_PROCESSES'];
 }
 
-/** `scheduler` served by none or by several processes of this dyno, queues that do not exist, queues that starve. */
-export function queueWarnings(children: readonly ChildSpec[], settings: Settings, place: Machine): string[] {
+/** Warns if not exactly one process of this dyno serves `scheduler`, and about unknown queues and queues without
+ * weights. */
+export function queueWarnings(children: readonly ChildSpec[], settings: Settings, machine: Machine): string[] {
   if (!runsSidekiq(children)) return [];
-  const known = place.sidekiqYml === null ? null : readSidekiqYml(place.sidekiqYml);
-  const processes = sidekiqProcesses(settings, place);
+  const known = machine.sidekiqYml === null ? null : readSidekiqYml(machine.sidekiqYml);
+  const processes = sidekiqProcesses(settings, machine);
   const warnings: string[] = [];
-  const inAll = known === null || known.some(({ name }) => name === SCHEDULER);
-  const serving = processes.filter(({ queues }) => queues?.some(({ name }) => name === SCHEDULER) ?? inAll).length;
-  if (serving === 0) {
-    warnings.push('no sidekiq of this dyno serves `scheduler`: exactly one process of the instance must');
-  }
-  if (serving > 1) {
-    warnings.push(`${serving} sidekiq processes serve \`scheduler\`: exactly one process of the instance must`);
+  const isScheduler = ({ name }: Queue): boolean => name === SCHEDULER;
+  const isInFile = known === null || known.some(isScheduler);
+  const servers = processes.filter(({ queues }) => queues?.some(isScheduler) ?? isInFile).length;
+  if (servers !== 1) {
+    const count = servers === 0 ? 'no sidekiq process of this dyno serves' : `${servers} sidekiq processes serve`;
+    warnings.push(`${count} the queue \`scheduler\`; exactly one process of the instance must serve it`);
   }
   for (const { queues } of processes) {
-    const strangers = (queues ?? []).filter((queue) => known?.every(({ name }) => name !== queue.name));
-    warnings.push(...strangers.map(({ name }) => `config/sidekiq.yml knows no queue \`${name}\``));
+    const unknown = (queues ?? []).filter((queue) => known?.every(({ name }) => name !== queue.name));
+    warnings.push(...unknown.map(({ name }) => `SIDEKIQ_PROCESSES: config/sidekiq.yml has no queue \`${name}\``));
     if (queues !== null && queues.length > 1 && queues.every(({ weight }) => weight === null)) {
       warnings.push(
-        `queues ${queues.map(({ name }) => name).join(', ')} have no weights: the first starves the others`,
+        `queues ${queues.map(({ name }) => name).join(', ')} have no weights: each waits until those before it are empty`,
       );
     }
   }

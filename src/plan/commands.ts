@@ -13,84 +13,92 @@ import { databaseConnections, ownPool, redisConnections, sidekiqMemory } from '.
 import type { ChildKind, ChildSpec, EnvironmentChange, ReleaseStep, StopTimes, TuningVariable } from './spec.ts';
 import { environmentOf, tuningFor } from './tuning.ts';
 
-/** Sidekiq's worst case after TERM beyond `-t`: 3 s for ensure blocks, and Redis. Measured: `-t 25` ends within 28.5 s. */
-const SIDEKIQ_BEYOND_TIMEOUT_MS = 3500;
-/** An idle thread may sit in a 2 s fetch (BRPOP) when sidekiq gives up the jobs in hand; with less than this it takes one
- * back and dies with it. Measured, jobs lost in 8 stops: 4 with `-t 1`, 1 with `-t 2`, none from `-t 3` on. */
-const SIDEKIQ_LEAST_TIMEOUT_S = 3;
-/** Mastodon's sidekiq touches the file of this name in tmp/ when it is ready (upstream's config/initializers/sidekiq.rb). */
+/** How much longer than `-t` sidekiq takes to exit after SIGTERM, at most: 3 s for ensure blocks, and Redis.
+ * Measured: with `-t 25` it exits within 28.5 s. */
+const SIDEKIQ_AFTER_TIMEOUT_MS = 3500;
+/** An idle thread may be in a 2 s fetch (BRPOP) while sidekiq returns the running jobs to Redis. With a shorter
+ * `-t`, it fetches one of them again, and the job is lost. Measured, jobs lost in 8 stops: 4 with `-t 1`, 1 with `-t
+ * 2`, none with `-t 3` or more. */
+const SIDEKIQ_MIN_TIMEOUT_S = 3;
+/** When it is ready, Mastodon's sidekiq touches tmp/ with the file name in this variable
+ * (config/initializers/sidekiq.rb). */
 const READY_VARIABLE = 'MASTODON_SIDEKIQ_READY_FILENAME';
 
 export function sidekiqSpecs(
   settings: Settings,
-  place: Machine,
+  machine: Machine,
   stop: StopTimes,
   start: ChildSpec['start'],
 ): ChildSpec[] {
-  const processes = sidekiqProcesses(settings, place);
+  const processes = sidekiqProcesses(settings, machine);
   const seconds = timeoutSeconds(stop);
-  const tuning = tuningFor('sidekiq', settings, place, false);
+  const tuning = tuningFor('sidekiq', settings, machine, false);
   return processes.map(({ threads, queues }, index) => {
     const name = processes.length === 1 ? 'sidekiq' : `sidekiq-${index + 1}`;
-    const readyFile = `${place.runId}-${name}.ready`;
-    const size = ['-c', `${threads}`, '-t', `${seconds}`];
+    const readyFile = `${machine.runId}-${name}.ready`;
+    const options = ['-c', `${threads}`, '-t', `${seconds}`];
     return {
       name,
       kind: 'sidekiq',
-      command: words(
+      command: withArguments(
         settings.SIDEKIQ_COMMAND,
-        ...size,
-        ...tag(settings.SIDEKIQ_COMMAND, name),
+        ...options,
+        ...tagOption(settings.SIDEKIQ_COMMAND, name),
         ...queueArguments(queues),
       ),
       env: { ...ownPool('sidekiq', settings), [READY_VARIABLE]: readyFile, ...environmentOf(tuning) },
       tuning,
       start,
-      ready: { by: 'file', variable: READY_VARIABLE, name: readyFile },
-      forwards: ['SIGTTIN'],
+      ready: { kind: 'file', variable: READY_VARIABLE, name: readyFile },
+      forwardedSignals: ['SIGTTIN'],
       threads,
-      queues: queues ?? queuesOf(place),
-      databaseConnections: databaseConnections('sidekiq', settings, place.quota, threads),
-      redisConnections: redisConnections('sidekiq', settings, place.quota, threads),
-      memory: sidekiqMemory(settings, place, threads, index),
+      queues: queues ?? queuesOf(machine),
+      databaseConnections: databaseConnections('sidekiq', settings, machine.quota, threads),
+      redisConnections: redisConnections('sidekiq', settings, machine.quota, threads),
+      memory: sidekiqMemory(settings, machine, threads, index),
       socket: null,
       drainMs: null,
     };
   });
 }
 
-/** Sidekiq writes what it does over its command line, and only as much as fits in there. Its tag, which is the name of the
- * folder by default, comes first: a long one hides how busy it is, one from the command line brings its own space. */
-function tag(command: Words, name: string): string[] {
+/** Sidekiq overwrites its command line with its state, cut to the length of the command line. The state starts with
+ * the tag, by default the name of the folder, and a long tag would cut off the number of busy threads. A tag given
+ * as an option makes the command line longer by the same amount. */
+function tagOption(command: Words, name: string): string[] {
   return command.some((word) => /^(-g|--tag)/.test(word)) ? [] : ['-g', name];
 }
 
-/** Sidekiq's `-t`: room for its worst case, and never so little that jobs get lost as long as there is time at all. */
+/** Sidekiq's `-t`: leaves time for its worst case, but is at least the minimum that loses no jobs, as far as the
+ * time allows. */
 function timeoutSeconds({ killAfterMs }: StopTimes): number {
-  const withRoom = Math.floor((killAfterMs - SIDEKIQ_BEYOND_TIMEOUT_MS) / 1000);
-  const atAll = Math.max(0, Math.floor(killAfterMs / 1000) - 1);
-  return Math.max(withRoom, Math.min(SIDEKIQ_LEAST_TIMEOUT_S, atAll));
+  const safe = Math.floor((killAfterMs - SIDEKIQ_AFTER_TIMEOUT_MS) / 1000);
+  const possible = Math.max(0, Math.floor(killAfterMs / 1000) - 1);
+  return Math.max(safe, Math.min(SIDEKIQ_MIN_TIMEOUT_S, possible));
 }
 
-/** A budget too short for sidekiq's worst case. */
+/** Warns if the time to stop is too short for sidekiq's worst case. */
 export function stopWarnings(children: readonly ChildSpec[], { budgetMs, killAfterMs }: StopTimes): string[] {
-  const neededMs = SIDEKIQ_LEAST_TIMEOUT_S * 1000 + SIDEKIQ_BEYOND_TIMEOUT_MS;
+  const neededMs = SIDEKIQ_MIN_TIMEOUT_S * 1000 + SIDEKIQ_AFTER_TIMEOUT_MS;
   if (killAfterMs >= neededMs || !children.some(({ kind }) => kind === 'sidekiq')) return [];
-  const least = (neededMs + budgetMs - killAfterMs) / 1000;
+  const minSeconds = (neededMs + budgetMs - killAfterMs) / 1000;
   return [
-    `SUPERVISE_STOP_TIMEOUT=${budgetMs / 1000} may lose jobs: sidekiq needs ${least} s to give them back for sure`,
+    `SUPERVISE_STOP_TIMEOUT=${budgetMs / 1000} may lose jobs: sidekiq needs up to ${minSeconds} s to return them to Redis`,
   ];
 }
 
-/** The sidekiq processes of a dyno with their queues settled; queues null leaves them to config/sidekiq.yml. */
-export function sidekiqProcesses(settings: Settings, place: Machine): readonly SidekiqProcess[] {
-  const known = queuesOf(place) ?? [];
+/** The sidekiq processes of a dyno. queues: null means that sidekiq reads config/sidekiq.yml itself. */
+export function sidekiqProcesses(settings: Settings, machine: Machine): readonly SidekiqProcess[] {
+  const known = queuesOf(machine) ?? [];
   const all: readonly Queue[] | null = settings.RUN_SCHEDULE ? null : known.filter(({ name }) => name !== SCHEDULER);
-  const asked = settings.SIDEKIQ_PROCESSES ?? [{ threads: settings.SIDEKIQ_THREADS, queues: null }];
-  return asked.map(({ threads, queues }) => ({ threads, queues: queues === null ? all : withWeights(queues, known) }));
+  const processes = settings.SIDEKIQ_PROCESSES ?? [{ threads: settings.SIDEKIQ_THREADS, queues: null }];
+  return processes.map(({ threads, queues }) => ({
+    threads,
+    queues: queues === null ? all : withWeights(queues, known),
+  }));
 }
 
-/** Migrations run without PORT: nothing in a release may take a dyno's port for its own. */
+/** Release steps run without PORT, so that nothing in them listens on the port of a dyno. */
 export function releaseSteps(settings: Settings, tuning: readonly TuningVariable[]): ReleaseStep[] {
   const env: EnvironmentChange = { PORT: null, ...environmentOf(tuning) };
   return [
@@ -99,7 +107,7 @@ export function releaseSteps(settings: Settings, tuning: readonly TuningVariable
   ];
 }
 
-/** The variable that replaces a default command, and what Mastodon's default needs to be there. */
+/** The variable that replaces a default command, and the path that the default command needs. */
 export type Need = { variable: Extract<SettingName, `${string}_COMMAND`>; path: keyof Machine['has'] };
 export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate' | 'afterMigrate', Need>> = {
   puma: { variable: 'PUMA_COMMAND', path: 'config/puma.rb' },
@@ -109,12 +117,12 @@ export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate' | 'afterMigrat
   afterMigrate: { variable: 'AFTER_MIGRATE_COMMAND', path: 'config/environment.rb' },
 };
 
-/** The queues of config/sidekiq.yml, null where they cannot be told. */
-function queuesOf(place: Machine): readonly Queue[] | null {
-  return place.sidekiqYml === null ? null : readSidekiqYml(place.sidekiqYml);
+/** The queues of config/sidekiq.yml; null if it is missing or cannot be read. */
+function queuesOf(machine: Machine): readonly Queue[] | null {
+  return machine.sidekiqYml === null ? null : readSidekiqYml(machine.sidekiqYml);
 }
 
-function words(command: Words, ...more: string[]): Words {
+function withArguments(command: Words, ...more: string[]): Words {
   const [file, ...args] = command;
   return [file, ...args, ...more];
 }

@@ -1,34 +1,36 @@
-/** What the plan needs to know of where it runs. */
+/** Facts about the machine and the folder that the plan depends on. */
 export type Machine = {
   folder: string;
-  /** What a Mastodon checkout has there. */
+  /** Which paths of a Mastodon checkout exist in the folder. */
   has: Readonly<Record<'config/puma.rb' | 'config/environment.rb' | 'streaming', boolean>>;
-  /** The text of config/sidekiq.yml; null without it. */
+  /** The text of config/sidekiq.yml; null if there is no such file. */
   sidekiqYml: string | null;
-  /** Random name of this run. */
+  /** A random name for this run. */
   runId: string;
-  /** Not there yet: the folder of this run for the sockets behind a router, of so few bytes that a socket's path can hold it. */
+  /** The folder for the sockets behind a router. It does not exist yet; its path is short enough for a socket's
+   * path. */
   socketFolder: string;
-  /** Random, from 0 to 1: spreads over time what would otherwise happen in every dyno at once. */
+  /** Random, from 0 to 1. Spreads periodic restarts, so that they do not happen in every dyno at once. */
   jitter: number;
-  /** The jemalloc library that is there; null without one. */
+  /** Path of the jemalloc library; null if none was found. */
   jemalloc: string | null;
-  /** The memory that this dyno may use; null where nobody says so. */
+  /** The memory that this dyno may use; null if no limit was found. */
   quota: Quota | null;
-  /** null where the limit is not known. */
+  /** null if the limit is not known. */
   openFiles: OpenFiles | null;
 };
 
-/** limit: how many file descriptors this process may have (`ulimit -n`). open: how many it has already. */
+/** limit: the maximum number of file descriptors of this process (`ulimit -n`). open: how many are open already. */
 export type OpenFiles = { limit: number; open: number };
 
 export type Quota = {
   bytes: number;
-  /** Who says so, for a person: `SUPERVISE_MEMORY_QUOTA`, or a file of the cgroup. */
+  /** Where the figure comes from: `SUPERVISE_MEMORY_QUOTA`, or a file of the cgroup. */
   source: string;
-  /** In per cent of the quota: where the platform ends the dyno. */
+  /** Percentage of the quota at which the platform kills the dyno. */
   killsAtPercent: number;
-  /** The cgroup whose limit the quota is, and whose own count is the total therefore; null: the sum over our processes. */
+  /** The cgroup whose limit is the quota: its own count is then the total. null: the total is the sum over the
+   * dyno's processes. */
   cgroup: Cgroup | null;
 };
 export type Cgroup = { version: 1 | 2; folder: string };

@@ -1,5 +1,5 @@
 import type { Role } from '../cli.ts';
-import { type Config, type Environment, type Settings } from '../config/settings.ts';
+import type { Config, Environment, Settings } from '../config/settings.ts';
 import { typoWarnings } from '../config/typo-warnings.ts';
 import { ConfigError } from '../errors.ts';
 import { budgetOf } from './budget.ts';
@@ -16,10 +16,10 @@ import type { ChildSpec, Plan, StopTimes } from './spec.ts';
 import { allocatorVariables, allocatorWarnings, concurrencyNotes } from './tuning.ts';
 
 /** What this process type runs with these settings on this machine.
- * @throws ConfigError with everything that is wrong, before anything is started. */
-export function makePlan(role: Role, { env, settings, problems: wrong }: Config, machine: Machine): Plan {
-  const problems = [...wrong];
-  const { plan, files } = outline(role, settings, env, machine);
+ * @throws ConfigError with all problems */
+export function makePlan(role: Role, { env, settings, problems: invalid }: Config, machine: Machine): Plan {
+  const problems = [...invalid];
+  const { plan, files } = draftPlan(role, settings, env, machine);
   if (role === 'web') problems.push(...routerProblems(settings));
   problems.push(...checkoutProblems(plan, settings, env, machine));
   if (files !== null) problems.push(...filesProblems(files));
@@ -30,58 +30,59 @@ export function makePlan(role: Role, { env, settings, problems: wrong }: Config,
   return plan;
 }
 
-/** files: what it needs of the limit of open files; null where nothing runs. */
-type Outline = { plan: Plan; files: FilesPlan | null };
+/** A plan that is not yet checked. files: null if nothing runs. */
+type Draft = { plan: Plan; files: FilesPlan | null };
 
-function outline(role: Role, settings: Settings, env: Environment, place: Machine): Outline {
+function draftPlan(role: Role, settings: Settings, env: Environment, machine: Machine): Draft {
   const stop = stopTimes(settings.SUPERVISE_STOP_TIMEOUT);
-  if (role !== 'release') return servePlan(role, settings, env, place, stop);
-  const misses = typoWarnings(env);
+  if (role !== 'release') return servePlan(role, settings, env, machine, stop);
+  const typos = typoWarnings(env);
   if (settings.RUN_STREAMING === 'true')
-    return { plan: { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: misses }, files: null };
-  const files = filesPlan(place.openFiles, { children: [], isPrefixed: false }, null);
-  const tuning = allocatorVariables(settings, place);
-  const warnings = [...misses, ...allocatorWarnings(settings, place), ...filesWarnings(files)];
+    return { plan: { kind: 'nothing', role, reason: 'Not migrating on this app', warnings: typos }, files: null };
+  const files = filesPlan(machine.openFiles, { children: [], isPrefixed: false }, null);
+  const tuning = allocatorVariables(settings, machine);
+  const warnings = [...typos, ...allocatorWarnings(settings, machine), ...filesWarnings(files)];
   return {
-    plan: { kind: 'release', role, steps: releaseSteps(settings, tuning), stop, tuning: tuning, warnings },
+    plan: { kind: 'release', role, steps: releaseSteps(settings, tuning), stop, tuning, warnings },
     files,
   };
 }
 
-function servePlan(role: Role, settings: Settings, env: Environment, place: Machine, stop: StopTimes): Outline {
-  const routes = role === 'web' ? routerPlan(settings, place) : null;
+function servePlan(role: Role, settings: Settings, env: Environment, machine: Machine, stop: StopTimes): Draft {
+  const routes = role === 'web' ? routerPlan(settings, machine) : null;
   const children =
-    role === 'web' ? webChildren(settings, place, stop, routes) : sidekiqSpecs(settings, place, stop, 'at-once');
-  const budget = budgetOf(children, settings, place.quota, routes !== null);
+    role === 'web' ? webChildren(settings, machine, stop, routes) : sidekiqSpecs(settings, machine, stop, 'at-once');
+  const budget = budgetOf(children, settings, machine.quota, routes !== null);
   const isPrefixed = settings.SUPERVISE_LOG_PREFIX === 'true';
-  const files = filesPlan(place.openFiles, { children, isPrefixed }, routes);
+  const files = filesPlan(machine.openFiles, { children, isPrefixed }, routes);
   const router = routes === null ? null : { ...routes, maxConnections: files.maxConnections ?? 0 };
   const warnings = [
     ...typoWarnings(env),
     ...poolWarnings(children, settings),
-    ...queueWarnings(children, settings, place),
+    ...queueWarnings(children, settings, machine),
     ...stopWarnings(children, stop),
     ...(children.some(({ kind }) => kind !== 'streaming')
-      ? [...allocatorWarnings(settings, place), ...rubyGcWarnings(settings)]
+      ? [...allocatorWarnings(settings, machine), ...rubyGcWarnings(settings)]
       : []),
-    ...memoryWarnings(env, place.quota),
+    ...memoryWarnings(env, machine.quota),
     ...filesWarnings(files),
     ...(role === 'web' ? idleWarnings(settings, env) : []),
   ];
-  const memory = memoryPlan(role, settings, env, place.quota);
+  const memory = memoryPlan(role, settings, env, machine.quota);
   const notes = concurrencyNotes(children, settings, env);
   return { plan: { kind: 'serve', role, children, stop, memory, router, budget, notes, warnings }, files };
 }
 
-function webChildren(settings: Settings, place: Machine, stop: StopTimes, router: Routes | null): ChildSpec[] {
-  const servers = serverSpecs(settings, place, stop, router);
+function webChildren(settings: Settings, machine: Machine, stop: StopTimes, router: Routes | null): ChildSpec[] {
+  const servers = serverSpecs(settings, machine, stop, router);
   if (!settings.RUN_WORKER) return servers;
-  const atMostMs = settings.SUPERVISE_START_TIMEOUT;
-  const start = atMostMs === 0 ? 'at-once' : { afterReady: servers[0].name, atMostMs };
-  return [...servers, ...sidekiqSpecs(settings, place, stop, start)];
+  const timeoutMs = settings.SUPERVISE_START_TIMEOUT;
+  const start = timeoutMs === 0 ? 'at-once' : { afterReady: servers[0].name, timeoutMs };
+  return [...servers, ...sidekiqSpecs(settings, machine, stop, start)];
 }
 
-/** What is left 1.5 s before the platform's KILL is killed; we are gone 0.3 s before it whatever happens. */
+/** Anything still running 1.5 s before the platform's SIGKILL is killed; the supervisor exits 0.3 s before it in any
+ * case. */
 function stopTimes(budgetMs: number): StopTimes {
-  return { budgetMs, killAfterMs: budgetMs - 1500, leaveAfterMs: budgetMs - 300 };
+  return { budgetMs, killAfterMs: budgetMs - 1500, exitAfterMs: budgetMs - 300 };
 }

@@ -13,66 +13,68 @@ import type { Routes } from './router-plan.ts';
 import type { ChildSpec, StopTimes } from './spec.ts';
 import { environmentOf, tuningFor, withoutBuildpackValue } from './tuning.ts';
 
-/** Milliseconds: a request that takes longer, such as an upload, is left to puma's own drain. */
-const DRAIN_AT_MOST_MS = 10_000;
+/** A request that takes longer, such as an upload, is left to puma's own shutdown. */
+const MAX_DRAIN_MS = 10_000;
 
 type Servers = [first: ChildSpec, ...more: ChildSpec[]];
 
-/** What answers requests in a web dyno; sidekiq waits for the first. */
-export function serverSpecs(settings: Settings, place: Machine, stop: StopTimes, router: Routes | null): Servers {
-  if (router !== null) return behind(router, settings, place, stop);
-  if (settings.RUN_STREAMING === 'true') return [streamingSpec(settings, place, null, !settings.RUN_WORKER)];
-  return [pumaSpec(settings, place, null)];
+/** The servers of a web dyno. Sidekiq waits for the first one to be ready. */
+export function serverSpecs(settings: Settings, machine: Machine, stop: StopTimes, router: Routes | null): Servers {
+  if (router !== null) return routedSpecs(router, settings, machine, stop);
+  if (settings.RUN_STREAMING === 'true') return [streamingSpec(settings, machine, null, !settings.RUN_WORKER)];
+  return [pumaSpec(settings, machine, null)];
 }
 
-/** `inline` starts streaming beside puma, not after it: it takes a second of CPU, and does not need Rails to answer. */
-function behind({ puma, streaming }: Routes, settings: Settings, place: Machine, stop: StopTimes): Servers {
-  const first = routedPuma(pumaSpec(settings, place, puma.socket), stop);
+/** `inline` starts streaming together with puma: streaming boots with one second of CPU time and does not need
+ * Rails. */
+function routedSpecs({ puma, streaming }: Routes, settings: Settings, machine: Machine, stop: StopTimes): Servers {
+  const first = routedPuma(pumaSpec(settings, machine, puma.socket), stop);
   if (streaming === null) return [first];
-  const second = streamingSpec(settings, place, streaming.socket, false);
+  const second = streamingSpec(settings, machine, streaming.socket, false);
   if (!streaming.onDemand) return [first, second];
   return [first, { ...second, start: { onDemand: { idleMs: settings.SUPERVISE_STREAMING_IDLE } } }];
 }
 
-/** The router queues its requests while it restarts, so it can be restarted. In a cluster a single worker is restarted instead. */
+/** Puma behind a router can be restarted, because the router queues its requests meanwhile. In a cluster, a single
+ * worker is restarted instead. */
 function routedPuma(spec: ChildSpec, stop: StopTimes): ChildSpec {
-  const restart = { quiet: null, idleTitle: '', quietMs: drainMs(stop), everyMs: null };
+  const restart = { quietSignal: null, idleTitle: '', quietMs: drainMs(stop), everyMs: null };
   const memory = spec.memory.workers === 0 ? { ...spec.memory, restart } : spec.memory;
   return { ...spec, memory, drainMs: drainMs(stop) };
 }
 
-/** How long puma's TERM waits for its requests in flight, in milliseconds: puma answers what it has accepted before it ends,
- * but not what is still in the queue of its socket (lib/puma/server.rb, unless drain_on_shutdown is set). At most a third of
- * the time there is, so that two thirds are left for puma's own drain. */
+/** How long puma's SIGTERM waits for the requests in flight. Puma finishes the requests that it has accepted, but
+ * not those in the backlog of its socket (lib/puma/server.rb, unless drain_on_shutdown is set). At most a third of
+ * the available time, so that two thirds are left for puma's own shutdown. */
 function drainMs({ killAfterMs }: StopTimes): number {
-  return Math.min(DRAIN_AT_MOST_MS, Math.floor(killAfterMs / 3));
+  return Math.min(MAX_DRAIN_MS, Math.floor(killAfterMs / 3));
 }
 
-function pumaSpec(settings: Settings, place: Machine, socket: string | null): ChildSpec {
-  const tuning = tuningFor('puma', settings, place, false);
+function pumaSpec(settings: Settings, machine: Machine, socket: string | null): ChildSpec {
+  const tuning = tuningFor('puma', settings, machine, false);
   const { env, ready } = listenAddress(settings, { socket, port: 3000, path: '/health', settleMs: 0 });
   return {
     name: 'puma',
     kind: 'puma',
     command: settings.PUMA_COMMAND,
     env: { ...env, ...ownPool('puma', settings), ...withoutBuildpackValue(settings), ...environmentOf(tuning) },
-    tuning: tuning,
+    tuning,
     start: 'at-once',
     ready,
-    forwards: ['SIGUSR1', 'SIGUSR2'],
+    forwardedSignals: ['SIGUSR1', 'SIGUSR2'],
     threads: pumaThreads(settings),
     queues: null,
-    databaseConnections: databaseConnections('puma', settings, place.quota),
-    redisConnections: redisConnections('puma', settings, place.quota),
-    memory: pumaMemory(settings, place),
+    databaseConnections: databaseConnections('puma', settings, machine.quota),
+    redisConnections: redisConnections('puma', settings, machine.quota),
+    memory: pumaMemory(settings, machine),
     socket,
     drainMs: null,
   };
 }
 
-/** isAlone: nothing else runs in this dyno. */
-function streamingSpec(settings: Settings, place: Machine, socket: string | null, isAlone: boolean): ChildSpec {
-  const tuning = tuningFor('streaming', settings, place, isAlone);
+/** isAlone: no other child runs in this dyno. */
+function streamingSpec(settings: Settings, machine: Machine, socket: string | null, isAlone: boolean): ChildSpec {
+  const tuning = tuningFor('streaming', settings, machine, isAlone);
   const settleMs = settings.SUPERVISE_STREAMING_SETTLE;
   const { env, ready } = listenAddress(settings, { socket, port: 4000, path: '/api/v1/streaming/health', settleMs });
   return {
@@ -80,14 +82,14 @@ function streamingSpec(settings: Settings, place: Machine, socket: string | null
     kind: 'streaming',
     command: settings.STREAMING_COMMAND,
     env: { ...env, ...ownPool('streaming', settings), ...environmentOf(tuning) },
-    tuning: tuning,
+    tuning,
     start: 'at-once',
     ready,
-    forwards: [],
+    forwardedSignals: [],
     threads: null,
     queues: null,
-    databaseConnections: databaseConnections('streaming', settings, place.quota),
-    redisConnections: redisConnections('streaming', settings, place.quota),
+    databaseConnections: databaseConnections('streaming', settings, machine.quota),
+    redisConnections: redisConnections('streaming', settings, machine.quota),
     memory: streamingMemory(),
     socket,
     drainMs: null,

@@ -4,82 +4,87 @@ import type { Quota } from './machine.ts';
 import type { Queue } from '../config/queues.ts';
 
 export type ChildKind = 'puma' | 'sidekiq' | 'streaming';
-/** `puma`, `streaming`, `sidekiq`, or `sidekiq-1` and on where there are several. */
+/** `puma`, `streaming` or `sidekiq`; several sidekiq processes are called `sidekiq-1`, `sidekiq-2` and so on. */
 export type ChildName = string;
-/** What differs from our own environment; null takes a variable away. */
+/** Differences from the environment of the supervisor; null removes a variable. */
 export type EnvironmentChange = Readonly<Record<string, string | null>>;
 
 export type Readiness =
-  /** Answers HTTP there. settleMs: for how long it must keep answering without a 5xx status; 0: its first answer counts,
-   * whatever the status. */
-  | { by: 'http'; at: { host: string; port: number } | { socket: string }; path: string; settleMs: number }
-  /** Touches tmp/NAME, NAME being told in this variable. */
-  | { by: 'file'; variable: string; name: string };
+  /** Ready when it answers HTTP requests. settleMs: how long it must answer without a 5xx status; 0: any first
+   * answer is enough. */
+  | { kind: 'http'; at: { host: string; port: number } | { socket: string }; path: string; settleMs: number }
+  /** Ready when it touches the file `name` in tmp/. It reads the name from the variable. */
+  | { kind: 'file'; variable: string; name: string };
 
-/** A variable that we set because the admin did not, and why. */
-export type TuningVariable = { variable: string; value: string; why: string };
+/** A variable that is set because the user did not set it. */
+export type TuningVariable = { variable: string; value: string; reason: string };
 
 export type ChildSpec = {
   name: ChildName;
   kind: ChildKind;
   command: Words;
-  /** What is in `thrift` stands here too. */
+  /** Includes the variables in `tuning`. */
   env: EnvironmentChange;
   tuning: readonly TuningVariable[];
   start: 'at-once' | AfterReady | OnDemand;
   ready: Readiness;
-  /** Signals to us that are handed on to it. */
-  forwards: readonly NodeJS.Signals[];
+  /** Signals to the supervisor that are forwarded to this child. */
+  forwardedSignals: readonly NodeJS.Signals[];
   threads: number | null;
-  /** What a sidekiq serves; null where that is not known or no queues are served. */
+  /** The queues of a sidekiq process; null if they are not known, and for other children. */
   queues: readonly Queue[] | null;
   databaseConnections: number;
   redisConnections: number;
   memory: ChildMemory;
-  /** Its own unix socket behind the router: removed before each start, so that a stale one is in nobody's way. */
+  /** The Unix socket of a child behind the router. It is removed before each start, so that a stale one is not in
+   * the way. */
   socket: string | null;
-  /** How long its TERM waits at most, in milliseconds, for the router to have no request in flight to it; null: not at all. */
+  /** How long its SIGTERM waits, at most, for the router to finish the requests in flight to it; null: it does not
+   * wait. */
   drainMs: number | null;
 };
 
-/** atMostMs: from the start of the dyno. */
-export type AfterReady = { afterReady: ChildName; atMostMs: number };
-/** Started when it is wanted, stopped when nobody has wanted it for `idleMs`. */
+/** timeoutMs: counted from the start of the dyno; the child then starts anyway. */
+export type AfterReady = { afterReady: ChildName; timeoutMs: number };
+/** Started by the first request, stopped after `idleMs` without a connection. */
 export type OnDemand = { onDemand: { idleMs: number } };
 
 export type ChildMemory = {
-  /** What it is expected to hold when it is at work, in bytes, shared pages counted once. */
+  /** Expected memory of the busy child in bytes; shared pages count once. */
   expectedBytes: number;
-  /** Added to its oom_score_adj: the more, the sooner the kernel takes it. */
+  /** Added to its oom_score_adj. The kernel kills processes with a higher value first. */
   oomScoreAdj: number;
-  /** Processes of which one can end and is replaced by their master; 0 for what has none. */
+  /** Number of worker processes that can be stopped one by one, because their master replaces them; 0 if there are
+   * none. */
   workers: number;
-  /** How it can be ended and started again while the dyno lives; null for what cannot. */
+  /** How to restart it while the dyno runs; null if that is not possible. */
   restart: RestartMethod | null;
 };
 export type RestartMethod = {
-  /** The signal after which it takes no new work; null: the router brings it none, and says when it has nothing in hand. */
-  quiet: NodeJS.Signals | null;
-  /** With such a signal: its command line shows this pattern once it has nothing in hand. */
+  /** The signal after which it accepts no new work; null: the router sends it no requests, and reports when none is
+   * in flight. */
+  quietSignal: NodeJS.Signals | null;
+  /** After the signal, its command line matches this pattern once it is idle. */
   idleTitle: string;
   /** How long to wait for that, at most. */
   quietMs: number;
-  /** Milliseconds from its readiness to a recycle without need; null for never. */
+  /** Interval of periodic restarts, counted from its readiness; null: none. */
   everyMs: number | null;
 };
 
-/** When to act, counted from the first reason to stop. The platform's KILL comes at `budgetMs`. */
-export type StopTimes = { budgetMs: number; killAfterMs: number; leaveAfterMs: number };
+/** Counted from the first reason to stop. The platform sends SIGKILL at `budgetMs`; the supervisor kills what is
+ * left at `killAfterMs`, and exits at `exitAfterMs` at the latest. */
+export type StopTimes = { budgetMs: number; killAfterMs: number; exitAfterMs: number };
 
-/** In bytes of the dyno's total. */
+/** Bytes of the total of the dyno. A warning is repeated only after the total fell below `rearm`. */
 export type Thresholds = { warn: number; rearm: number; act: number; emergency: number; kill: number };
 export type MemoryPlan = {
-  /** null: nothing is weighed against anything. */
+  /** null: no limit is known, so there is nothing to guard. */
   quota: (Quota & { thresholds: Thresholds }) | null;
   guard: 'on' | 'warn' | 'off';
-  /** null: no such lines. */
+  /** Interval of the metrics lines; null: none. */
   logEveryMs: number | null;
-  /** The name of this dyno in those lines, such as web.1. */
+  /** The name of this dyno in the metrics lines, such as web.1. */
   source: string;
 };
 
@@ -89,37 +94,37 @@ export type ServePlan = {
   children: readonly ChildSpec[];
   stop: StopTimes;
   memory: MemoryPlan;
-  /** null: the children listen on the dyno's port themselves. */
+  /** null: the children listen on the port of the dyno themselves. */
   router: RouterPlan | null;
   warnings: readonly string[];
 };
 
-/** One port before several children. */
+/** One port for several children. */
 export type RouterPlan = {
   port: number;
-  /** null: every address, those of IPv6 as well where there is IPv6. */
+  /** null: all IPv4 and IPv6 addresses. */
   bind: string | null;
-  /** Made for this run, for us alone (0700), and removed at its end: the sockets of the upstreams are in it. */
+  /** The folder for the sockets of the upstreams. It is private (0700), created for this run and removed at its end. */
   folder: string;
   puma: Upstream;
   streaming: Upstream | null;
-  /** How many clients may be connected at the same time; more are closed at once. */
+  /** Maximum number of client connections; more are closed at once. */
   maxConnections: number;
 };
-/** Who is behind the router, and on which unix socket. keeps: how many connections may be kept for the next request, each of
- * which may hold one of its threads. */
-export type Upstream = { child: ChildName; socket: string; onDemand: boolean; keeps: number };
+/** A child behind the router. maxKeptConnections: how many connections the router may keep open for the next
+ * request. Each of them can occupy a thread of the child. */
+export type Upstream = { child: ChildName; socket: string; onDemand: boolean; maxKeptConnections: number };
 
-/** What the children of a dyno need against what there is. */
+/** What the children of a dyno need, and what is available. */
 export type Budget = {
-  /** expectedBytes: with all children at work. restingBytes: without those that run on demand; null where there are none.
-   * ownBytes: of both, what we ourselves take. quotaBytes: null where it is not known. */
-  memory: { expectedBytes: number; restingBytes: number | null; ownBytes: number; quotaBytes: number | null };
+  /** expectedBytes: with all children busy. idleBytes: without the on-demand children; null if there are none.
+   * ownBytes: the share of the supervisor in both. quotaBytes: null if it is not known. */
+  memory: { expectedBytes: number; idleBytes: number | null; ownBytes: number; quotaBytes: number | null };
   database: Connections;
   redis: Connections;
 };
-/** most: of this dyno; overlap: of it and of the one that it replaces; limit: what the plan allows. */
-export type Connections = { most: number; overlap: number; limit: number };
+/** max: of this dyno. overlap: of this dyno and the one that it replaces. limit: what the database plan allows. */
+export type Connections = { max: number; overlap: number; limit: number };
 
 export type ReleaseStep = { name: string; command: Words; env: EnvironmentChange };
 export type ReleasePlan = {
@@ -130,8 +135,8 @@ export type ReleasePlan = {
   warnings: readonly string[];
 };
 export type NothingToDo = { kind: 'nothing'; role: Role; reason: string; warnings: readonly string[] };
-/** With what is only told: nothing that runs asks for it. thrift: what stands in the env of each step too. notes: what `plan`
- * says of settings, one line each, where nothing is wrong. */
+/** budget, notes and tuning are only printed, by the command `plan`. notes: remarks about settings that are not
+ * wrong, one line each. tuning: included in the env of each release step. */
 export type Plan =
   | (ServePlan & { budget: Budget; notes: readonly string[] })
   | (ReleasePlan & { tuning: readonly TuningVariable[] })

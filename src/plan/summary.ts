@@ -1,7 +1,7 @@
 import { totalConnections } from './budget.ts';
 import type { ChildSpec, Plan } from './spec.ts';
 
-/** What would run, in one line for the boot log. */
+/** One line for the boot log: what runs. This file is loaded at every start and stays small. */
 export function summarize(plan: Plan): string {
   switch (plan.kind) {
     case 'nothing':
@@ -10,7 +10,7 @@ export function summarize(plan: Plan): string {
       return `release: ${plan.steps.map(({ name }) => name).join(', then ')}`;
     case 'serve': {
       const router = plan.router === null ? '' : 'router, ';
-      const children = plan.children.map((child) => `${child.name}${startsLater(child)}${threads(child)}`);
+      const children = plan.children.map((child) => `${child.name}${describeStart(child)}${describeThreads(child)}`);
       const stop = `${plan.stop.budgetMs / 1000} s to stop`;
       return `${plan.role}: ${router}${children.join(', ')}; ${stop}; ${counted(totalConnections(plan.children), 'database connection')}`;
     }
@@ -18,15 +18,15 @@ export function summarize(plan: Plan): string {
 }
 
 /** `1 thread`, `5 threads`. */
-export function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-function startsLater({ start }: ChildSpec): string {
+function describeStart({ start }: ChildSpec): string {
   if (start === 'at-once') return '';
   return 'onDemand' in start ? ' on demand' : ` once ${start.afterReady} is ready`;
 }
 
-function threads({ threads: count }: ChildSpec): string {
-  return count === null ? '' : ` (${counted(count, 'thread')})`;
+function describeThreads({ threads }: ChildSpec): string {
+  return threads === null ? '' : ` (${counted(threads, 'thread')})`;
 }

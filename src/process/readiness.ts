@@ -19,7 +19,7 @@ type ReadinessCheck = { env: EnvironmentChange; observe(started: Process): Child
 
 /** What has to be there before the child starts, so that its readiness can be seen; `env` is the child's then. */
 export function prepareReadiness({ ready, env }: ChildSpec, folder: string, clock: Clock): ReadinessCheck {
-  if (ready.by === 'http')
+  if (ready.kind === 'http')
     return { env, observe: (started) => observeReadiness(started, ready, folder, clock), cleanUp: () => {} };
   const file = join(folder, 'tmp', ready.name);
   const error = makeReadyFile(file);
@@ -91,7 +91,7 @@ function remove(file: string): void {
 
 /** Calls back once, when it is ready. */
 function whenReady(how: Readiness, folder: string, clock: Clock, ready: () => void): Cancel {
-  return how.by === 'file'
+  return how.kind === 'file'
     ? poll(clock, 0, ready, (answer) => answer(isTouched(join(folder, 'tmp', how.name))))
     : poll(clock, how.settleMs, ready, (answer) => checkHttp(how, answer));
 }
@@ -149,7 +149,7 @@ function isTouched(file: string): boolean {
 
 /** Without a settling time any HTTP answer passes: Rails may well refuse our host name or ask for https. A server that has to
  * settle must also not report an error of its own. */
-function checkHttp(how: Readiness & { by: 'http' }, answer: (yes: boolean) => void): Cancel {
+function checkHttp(how: Readiness & { kind: 'http' }, answer: (yes: boolean) => void): Cancel {
   const socket: Socket = 'socket' in how.at ? connect(how.at.socket) : connect(how.at.port, how.at.host);
   let reply = '';
   socket.setEncoding('latin1').setTimeout(HTTP_TIMEOUT_MS, () => socket.destroy());

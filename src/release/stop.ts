@@ -58,8 +58,8 @@ export class ReleaseStop {
   #stop(signal: StopSignal): void {
     const { clock } = this.#host;
     const nowMs = clock.now();
-    const { killAfterMs, leaveAfterMs } = this.#times;
-    this.#state = { phase: 'stopping', signal, killAtMs: nowMs + killAfterMs, exitAtMs: nowMs + leaveAfterMs };
+    const { killAfterMs, exitAfterMs } = this.#times;
+    this.#state = { phase: 'stopping', signal, killAtMs: nowMs + killAfterMs, exitAtMs: nowMs + exitAfterMs };
     this.#terminate();
     this.#cancels.push(clock.after(killAfterMs, () => this.#kill()));
     this.#log({ event: 'stopping', reason: signal, children: this.#names(), killAfterMs });

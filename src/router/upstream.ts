@@ -35,7 +35,7 @@ export class Upstream {
     this.onDemand = plan.onDemand;
     this.socketPath = plan.socket;
     this.admission = new Admission({ upstream: plan, clock, sendCommand, onRelease });
-    this.pool = new ConnectionPool(plan.socket, plan.keeps, clock);
+    this.pool = new ConnectionPool(plan.socket, plan.maxKeptConnections, clock);
     this.warning = new ThrottledWarning(plan.child, clock, log);
     this.timeouts = timeouts;
     this.clock = clock;

@@ -86,7 +86,7 @@ export function forward(children: Children, signal: ForwardedSignal, plan: Serve
   const receivers = [...children]
     .filter(([, { process }]) => process.state === 'ready' || process.state === 'quieting')
     .map(([name]) => name)
-    .filter((name) => specOf(plan, name)?.forwards.includes(signal));
+    .filter((name) => specOf(plan, name)?.forwardedSignals.includes(signal));
   return { type: 'forward-signal', children: receivers, signal };
 }
 

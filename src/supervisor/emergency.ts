@@ -37,7 +37,7 @@ function restartable(state: Running, { child, atMs }: Emergency, plan: ServePlan
   const process = state.children.get(child)?.process;
   if (!method || (process?.state !== 'ready' && process?.state !== 'starting')) return null;
   if (obstacleToAny(state, atMs) !== null) return null;
-  return { child, startedAtMs: process.startedAtMs, isBehindRouter: method.quiet === null };
+  return { child, startedAtMs: process.startedAtMs, isBehindRouter: method.quietSignal === null };
 }
 
 function onDemandIncarnation(state: Running): Incarnation | null {

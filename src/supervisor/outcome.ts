@@ -43,11 +43,11 @@ function notReady(done: Done, cause: Extract<Cause, { kind: 'not-ready' }>): Run
       ? `was not ready after ${after}${thirdTime(failedStarts)}`
       : `was restarted and was not ready ${after} later`;
   const reason = [`${child} ${what}`, ...killedChildren(done)].join('; ');
-  return { code: EXIT.unasked, reason, cause: 'not-ready', child, afterMs };
+  return { code: EXIT.unexpected, reason, cause: 'not-ready', child, afterMs };
 }
 
 function stoppedByExit(done: Done, { child, status, startedAtMs, atMs, failedStarts }: ChildExited): RunResult {
-  const code = toExitCode(status) === 0 ? EXIT.unasked : toExitCode(status);
+  const code = toExitCode(status) === 0 ? EXIT.unexpected : toExitCode(status);
   const afterMs = atMs - startedAtMs;
   const stopped = [...done.children].flatMap(([name, { process }]) => {
     const exited = name !== child && process.state === 'exited' && !isKilled(process.status);

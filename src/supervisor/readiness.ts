@@ -41,7 +41,7 @@ export function dependencyTimeout(state: Running, child: ChildName, atMs: number
   if (state.children.get(child)?.process.state !== 'pending') return [state];
   if (when === undefined || when === 'at-once' || 'onDemand' in when) return [state];
   const [next, ...effects] = start(state, child, 'assume-ready', atMs);
-  const logged = log({ event: 'dependency-timeout', child, dependency: when.afterReady, afterMs: when.atMostMs });
+  const logged = log({ event: 'dependency-timeout', child, dependency: when.afterReady, afterMs: when.timeoutMs });
   return [next, logged, ...effects];
 }
 

@@ -39,7 +39,7 @@ function quiet(state: Running, { child, method, reason, atMs }: Quieting): Trans
   const process = state.children.get(child)?.process;
   if (process?.state !== 'ready') return [state];
   const { startedAtMs } = process;
-  const { quiet: signal, quietMs } = method;
+  const { quietSignal: signal, quietMs } = method;
   const quieting: Effect[] =
     signal === null
       ? []

@@ -17,7 +17,7 @@ export function begin(plan: ServePlan, atMs: number): Transition {
   const effects = plan.children.flatMap(({ name, start }): Effect[] => {
     if (start === 'at-once') return startEffects(name, atMs, 'assume-ready');
     if ('onDemand' in start) return [];
-    return [schedule({ timer: 'dependency-timeout', child: name, atMs: atMs + start.atMostMs })];
+    return [schedule({ timer: 'dependency-timeout', child: name, atMs: atMs + start.timeoutMs })];
   });
   return [{ phase: 'running', children, restartedAtMs: null, memoryPressure: null }, ...effects];
 }

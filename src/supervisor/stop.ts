@@ -34,8 +34,8 @@ export function stop(
   plan: ServePlan,
   first: readonly Effect[] = [],
 ): Transition {
-  const { killAfterMs, leaveAfterMs } = plan.stop;
-  const deadlines = { stopAtMs: atMs, killAtMs: atMs + killAfterMs, exitAtMs: atMs + leaveAfterMs };
+  const { killAfterMs, exitAfterMs } = plan.stop;
+  const deadlines = { stopAtMs: atMs, killAtMs: atMs + killAfterMs, exitAtMs: atMs + exitAfterMs };
   const alive = living(state.children);
   const draining = childrenToDrain(state.children, cause, plan);
   const stopping: Terminating = {

@@ -26,7 +26,7 @@ const streamingRuns = 'streaming 6000 start; streaming 6010 ready';
 const streamingKilled = 'end 137; ends +1600; outcome killed streaming';
 const signaled = '! 5000 signal SIGTERM sidekiq #20';
 const signaledExits = `no stop; ${signaled}; ${unasked}; sidekiq 5001 TERM; sidekiq 5061 drained 0; puma 5065 TERM; puma 5125 drained 0`;
-const signaledEnds = `${signaledExits}; end 1; ends 5160; outcome sidekiq ended with code 0`;
+const signaledEnds = `${signaledExits}; end 1; ends 5160; outcome sidekiq exited with code 0`;
 const atBoot = 'no stop; end SIGTERM; -puma; -sidekiq; no outcome; request none';
 const misconfigured = 'no stop; end 127; -puma; -sidekiq; outcome puma not found';
 const daemon = 'sidekiq.daemon 2000 start';
@@ -183,8 +183,8 @@ a fault that kills a child in the stop | ${ignoring} | ! +500 kill sidekiq #20; 
 a child that is suspended as the stop begins | | ! -10 suspend sidekiq #20; -sidekiq TERM drained; end 137; ends +1600; outcome killed sidekiq
 a daemon that is killed before it records its start | sidekiq.daemon=follow | sidekiq 2000 forks; end 137; outcome killed ruby (pid 40)
 a helper of a child that is suspended and cannot record its end | ${helper} | sidekiq 1600 helper 77; ! 2000 suspend sidekiq #20; ! 5000 resume sidekiq #20
-a child without handlers that an INT to all ends | | no stop; ! 1200 stop SIGINT all; -puma; -sidekiq; request none; end 130; ends 1400; outcome sidekiq was ended by SIGINT
-an exit that is seen before the HUP to all that causes it | | no stop; ! +0 stop SIGHUP all; -sidekiq drained; sidekiq +10 drained 1; end 1; outcome sidekiq ended with code 1
+a child without handlers that an INT to all ends | | no stop; ! 1200 stop SIGINT all; -puma; -sidekiq; request none; end 130; ends 1400; outcome sidekiq was killed by SIGINT
+an exit that is seen before the HUP to all that causes it | | no stop; ! +0 stop SIGHUP all; -sidekiq drained; sidekiq +10 drained 1; end 1; outcome sidekiq exited with code 1
 a stop for memory | memory=emergency sidekiq.grows=self | no stop; sidekiq 3100 grow; end 75; outcome memory
 a stream that the stop breaks off | ${onDemand} | request stream 6500 connection-failed
 a correct response | | request echo 3000 200
@@ -193,8 +193,8 @@ an injected TERM so soon before the stop that both are a broadcast | | ! -100 si
 an injected TERM, and a second INT, which waits for nothing | | ${signaledEnds}; ends 5820; ! 5200 stop SIGINT supervisor; ! 5720 stop SIGINT supervisor; ! 5725 stop SIGTERM supervisor
 an injected TERM that the child ignores | ${ignoring} | ${sidekiqKilled}; ! 3000 signal SIGTERM sidekiq #20; -sidekiq TERM drained; sidekiq 3001 TERM; sidekiq +5 TERM
 an injected INT, which the child ignores | | ! 3000 signal SIGINT sidekiq #20
-a TERM to a start script | sidekiq.wrapper=script | no stop; ! 5000 signal SIGTERM sidekiq #30; ${unasked}; ${started}; sidekiq 5020 TERM; sidekiq 5080 drained 0; puma 5010 TERM; puma 5070 drained 0; end 143; ends 5160; outcome sidekiq was ended by SIGTERM
-a KILL of the work behind a start script | sidekiq.wrapper=script | no stop; ! 5000 kill wrapped #20; ${unasked}; ${started}; sidekiq#30 5004 crash 137; puma 5010 TERM; puma 5070 drained 0; end 137; ends 5160; outcome sidekiq ended with code 137
+a TERM to a start script | sidekiq.wrapper=script | no stop; ! 5000 signal SIGTERM sidekiq #30; ${unasked}; ${started}; sidekiq 5020 TERM; sidekiq 5080 drained 0; puma 5010 TERM; puma 5070 drained 0; end 143; ends 5160; outcome sidekiq was killed by SIGTERM
+a KILL of the work behind a start script | sidekiq.wrapper=script | no stop; ! 5000 kill wrapped #20; ${unasked}; ${started}; sidekiq#30 5004 crash 137; puma 5010 TERM; puma 5070 drained 0; end 137; ends 5160; outcome sidekiq exited with code 137
 an outcome after half a line | | raw puma half of a line~
 half a line with its prefix, and the rest of it | hasPrefix | ${half}; line puma half of a line and the rest
 a flood up to the stop | ${flooding} | flood 5 4 3
@@ -322,7 +322,7 @@ function fallsOfStreaming(...upMs: number[]): string {
   );
   const endMs = 2000 + 900 * (upMs.length - 1) + (upMs.at(-1) ?? 0);
   const stop = ['puma', 'sidekiq'].map((child) => `${child} ${endMs + 20} TERM; ${child} ${endMs + 80} drained 0`);
-  const outcome = `end 139; ends ${endMs + 100}; outcome streaming was ended by SIGSEGV`;
+  const outcome = `end 139; ends ${endMs + 100}; outcome streaming was killed by SIGSEGV`;
   return ['no stop', unasked, 'request none', ...events, ...stop, outcome].join('; ');
 }
 

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { readSettings, type SettingName, SETTINGS, type Settings } from '../../src/config/settings.ts';
 
 type Row = {
-  /** Unset and empty. */
+  /** The value if the variable is unset or empty. */
   byDefault: unknown;
   good: readonly (readonly [text: string, value: unknown])[];
   bad: readonly string[];
-  /** What the message says that was expected. */
+  /** What the message says was expected. */
   expected?: string;
 };
 
@@ -47,7 +47,7 @@ const MAGICK: Row = {
     (text) => [text, text],
   ),
   bad: ['256 MiB', '256mib', '-1', 'MiB', '256MiBs', '1.GiB', '.5GiB', 'half', '1,5GiB', '256MiB '],
-  expected: 'a number of bytes, or a size like 256MiB',
+  expected: 'a number of bytes, or a size such as 256MiB',
 };
 const RATIO: Row = {
   byDefault: null,
@@ -62,7 +62,7 @@ const RATIO: Row = {
   expected: 'a number from 0 to 1, such as 0.15',
 };
 const TEXT: Row = { byDefault: null, good: [['any text', 'any text']], bad: [] };
-const BY_SHELL = ['"unclosed', "it's", 'ends with \\'];
+const UNBALANCED = ['"unclosed', "it's", 'ends with \\'];
 
 const TABLE: Record<SettingName, Row> = {
   RUN_STREAMING: {
@@ -114,7 +114,7 @@ const TABLE: Record<SettingName, Row> = {
       ['5:default', [{ threads: 5, queues: [{ name: 'default', weight: null }] }]],
     ],
     bad: ['0', '10:', 'default', '10,5', '5:a*0', '1000'],
-    expected: 'THREADS[:queue[*weight][,queue…]] separated by blanks, as in "10 5:default"',
+    expected: 'THREADS[:queue[*weight][,queue…]] separated by spaces, as in "10 5:default"',
   },
   WEB_CONCURRENCY: {
     byDefault: null,
@@ -191,7 +191,7 @@ const TABLE: Record<SettingName, Row> = {
     byDefault: null,
     good: ['true', 'false'].map((word) => [word, word]),
     bad: ['1', 'True', 'yes', 'inline', ' true'],
-    expected: 'true or false',
+    expected: 'one of: true, false',
   },
   SUPERVISE_STREAMING_IDLE: {
     byDefault: 900_000,
@@ -204,7 +204,7 @@ const TABLE: Record<SettingName, Row> = {
       ['7d', 604_800_000],
     ],
     bad: ['0.9s', '999ms', '0.999', '8d', '0', '-15m', '15 m', '15M', 'never', '1h30m'],
-    expected: 'a time like 90s, 30m or 6h, from 1s to 7d',
+    expected: 'a duration such as 90s, 30m or 6h, from 1s to 7d',
   },
   SUPERVISE_STREAMING_SETTLE: {
     byDefault: 500,
@@ -219,7 +219,7 @@ const TABLE: Record<SettingName, Row> = {
       ['10s', 10_000],
     ],
     bad: ['500', '10001ms', '10.001', '1m', '-1ms', '500 ms', '500MS', 'ms', '500m', 'never'],
-    expected: 'a time like 500ms or 2s, from 0s to 10s',
+    expected: 'a duration such as 500ms or 2s, from 0s to 10s',
   },
   SUPERVISE_MEMORY_QUOTA: {
     byDefault: null,
@@ -234,13 +234,13 @@ const TABLE: Record<SettingName, Row> = {
       ['16M', 16 * 2 ** 20],
     ],
     bad: ['512', '15.999M', '0', '-512M', '512 M', 'half', '1,5G', '.5G', '1T', '512Mi B', '9007199254740993', 'max'],
-    expected: 'an amount of memory like 512M or 1G, at least 16M',
+    expected: 'a memory size such as 512M or 1G, at least 16M',
   },
   SUPERVISE_MEMORY_GUARD: {
     byDefault: 'on',
     good: ['on', 'warn', 'off'].map((word) => [word, word]),
     bad: ['true', 'false', 'On', '0', 'warning'],
-    expected: 'on or warn or off',
+    expected: 'one of: on, warn, off',
   },
   SUPERVISE_MEMORY_KILLS_AT: {
     byDefault: null,
@@ -287,13 +287,13 @@ const TABLE: Record<SettingName, Row> = {
       ['7d', 604_800_000],
     ],
     bad: ['599', '9m', '8d', '0', '-6h', '6 h', '6H', 'daily', '1w', '6h30m', '.5h'],
-    expected: 'a time like 90s, 30m or 6h, from 10m to 7d',
+    expected: 'a duration such as 90s, 30m or 6h, from 10m to 7d',
   },
   JEMALLOC_ENABLED: {
     byDefault: 'false',
     good: ['true', 'false'].map((word) => [word, word]),
     bad: ['1', 'True', 'yes', 'true '],
-    expected: 'true or false',
+    expected: 'one of: true, false',
   },
   SUPERVISE_JEMALLOC: TEXT,
   LD_PRELOAD: TEXT,
@@ -303,7 +303,7 @@ const TABLE: Record<SettingName, Row> = {
     byDefault: 'small',
     good: ['small', 'default'].map((word) => [word, word]),
     bad: ['Small', 'off', 'true', 'default '],
-    expected: 'small or default',
+    expected: 'one of: small, default',
   },
   RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO: RATIO,
   RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO: RATIO,
@@ -331,13 +331,13 @@ const TABLE: Record<SettingName, Row> = {
       ['pretty', 'pretty'],
     ],
     bad: ['JSON', 'text', 'json '],
-    expected: 'json or pretty',
+    expected: 'one of: json, pretty',
   },
   SUPERVISE_LOG_LEVEL: {
     byDefault: 'info',
     good: ['debug', 'info', 'warn', 'error'].map((level) => [level, level]),
     bad: ['warning', 'INFO', 'trace', '3', 'silent'],
-    expected: 'debug or info or warn or error',
+    expected: 'one of: debug, info, warn, error',
   },
   SUPERVISE_LOG_PREFIX: {
     byDefault: 'false',
@@ -346,7 +346,7 @@ const TABLE: Record<SettingName, Row> = {
       ['false', 'false'],
     ],
     bad: ['1', 'True', 'yes'],
-    expected: 'true or false',
+    expected: 'one of: true, false',
   },
 };
 
@@ -359,7 +359,7 @@ function commandRow(byDefault: readonly string[]): Row {
       ['  ./run  fast ', ['./run', 'fast']],
       [`sh -c 'a b' "c d" e\\ f`, ['sh', '-c', 'a b', 'c d', 'e f']],
     ],
-    bad: [' ', '""', "'' x", 'A=b ./run', ...BY_SHELL],
+    bad: [' ', '""', "'' x", 'A=b ./run', ...UNBALANCED],
   };
 }
 
@@ -372,7 +372,7 @@ function valueOf(name: SettingName, text: string | undefined): unknown {
 }
 
 describe.each(ROWS)('%s', (name, { byDefault, good, bad, expected }) => {
-  test('unset or empty is its default', () => {
+  test('unset or empty gives the default', () => {
     expect(valueOf(name, undefined)).toEqual(byDefault);
     expect(valueOf(name, '')).toEqual(byDefault);
   });
@@ -383,55 +383,49 @@ describe.each(ROWS)('%s', (name, { byDefault, good, bad, expected }) => {
 
   test('bad values: the message names variable, value and what is expected, and nothing else', () => {
     const messages = bad.map((text) => readSettings({ [name]: text, LANG: 'C' }).problems);
-    const saying = (text: string): unknown =>
+    const messageFor = (text: string): unknown =>
       expected === undefined
         ? expect.stringMatching(
-            /: expected a command( line as a shell reads it, not (an unclosed ["']|a backslash at the end)|; no shell sets .*)?$/,
+            /: expected a command( line, found (an unclosed ["']|a backslash at the end)|; it runs without a shell, .*)?$/,
           )
         : `${name}=${JSON.stringify(text)}: expected ${expected}`;
-    expect(messages).toEqual(bad.map((text) => [saying(text)]));
+    expect(messages).toEqual(bad.map((text) => [messageFor(text)]));
     expect(
       messages.flat().filter((message, index) => !message.startsWith(`${name}=${JSON.stringify(bad[index])}: `)),
     ).toEqual([]);
   });
 
-  test('a wrong value leaves the default, so that the rest can be looked at', () => {
-    const left = bad.map((text) => readSettings({ [name]: text }).settings[name]);
-    expect(left).toEqual(bad.map(() => byDefault));
+  test('an invalid value leaves the default, so that the rest can be checked', () => {
+    const values = bad.map((text) => readSettings({ [name]: text }).settings[name]);
+    expect(values).toEqual(bad.map(() => byDefault));
   });
 
-  test('is documented in words that a table can hold', () => {
-    const { doc, byDefault: worded } = SETTINGS[name];
+  test('has a description that fits into a table', () => {
+    const { doc, byDefault: defaultText } = SETTINGS[name];
     expect(doc.trim()).toBe(doc);
     expect(doc).toMatch(/^.{10,}[^.]$/);
-    expect(worded).not.toMatch(/\n/);
+    expect(defaultText).not.toMatch(/\n/);
   });
 });
 
-test('the kinds of a wrong command are told apart', () => {
+test('each kind of invalid command has its own message', () => {
   const problem = (text: string): unknown => readSettings({ PUMA_COMMAND: text }).problems[0];
-  expect(problem('puma "x')).toBe(
-    'PUMA_COMMAND="puma \\"x": expected a command line as a shell reads it, not an unclosed "',
-  );
-  expect(problem("puma 'x")).toBe(
-    `PUMA_COMMAND="puma 'x": expected a command line as a shell reads it, not an unclosed '`,
-  );
-  expect(problem('puma \\')).toBe(
-    'PUMA_COMMAND="puma \\\\": expected a command line as a shell reads it, not a backslash at the end',
-  );
+  expect(problem('puma "x')).toBe('PUMA_COMMAND="puma \\"x": expected a command line, found an unclosed "');
+  expect(problem("puma 'x")).toBe(`PUMA_COMMAND="puma 'x": expected a command line, found an unclosed '`);
+  expect(problem('puma \\')).toBe('PUMA_COMMAND="puma \\\\": expected a command line, found a backslash at the end');
   expect(problem(' ')).toBe('PUMA_COMMAND=" ": expected a command');
-  const assigned = 'expected a command; no shell sets a variable before it, `env NAME=value …` does';
+  const assigned = 'expected a command; it runs without a shell, so set variables with `env NAME=value …`';
   expect(problem('RAILS_ENV=test puma')).toBe(`PUMA_COMMAND="RAILS_ENV=test puma": ${assigned}`);
   expect(problem('DATABASE_URL="postgres://u:s3cret@h/d" rails')).toBe(
     `PUMA_COMMAND="DATABASE_URL=\\"postgres://[hidden]": ${assigned}`,
   );
 });
 
-test('all wrong values are told in one go, in the order of the documentation', () => {
-  const wrong = ROWS.flatMap(([name, { bad }]) => (bad[0] === undefined ? [] : [[name, bad[0]] as const]));
-  const { problems } = readSettings(Object.fromEntries(wrong));
+test('all invalid values are reported together, in the order of the documentation', () => {
+  const invalid = ROWS.flatMap(([name, { bad }]) => (bad[0] === undefined ? [] : [[name, bad[0]] as const]));
+  const { problems } = readSettings(Object.fromEntries(invalid));
   const named = problems.map((problem) => problem.slice(0, problem.indexOf('=')));
-  expect(named).toEqual(Object.keys(SETTINGS).filter((name) => wrong.some(([other]) => other === name)));
+  expect(named).toEqual(Object.keys(SETTINGS).filter((name) => invalid.some(([other]) => other === name)));
 });
 
 test('an empty environment gives every default and no problem', () => {
@@ -440,14 +434,14 @@ test('an empty environment gives every default and no problem', () => {
   expect(settings).toEqual(Object.fromEntries(ROWS.map(([name, { byDefault }]) => [name, byDefault])));
 });
 
-test('only variables of the table are read', () => {
+test('only the variables in the table are read', () => {
   const read: string[] = [];
   const env = new Proxy<Record<string, string>>({}, { get: (_, name) => void read.push(String(name)) });
   expect(readSettings(env).settings).toEqual(readSettings({}).settings satisfies Settings);
   expect([...new Set(read)]).toEqual(Object.keys(SETTINGS));
 });
 
-test('a database address in a wrong value is not printed', () => {
+test('a database URL in an invalid value is not printed', () => {
   const DB_POOL = 'postgres://mastodon:s3cret@db.example:5432/mastodon';
   expect(readSettings({ DB_POOL }).problems).toEqual([
     'DB_POOL="postgres://[hidden]": expected a whole number from 1 to 999',

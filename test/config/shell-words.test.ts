@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { joinWords, splitWords } from '../../src/config/shell-words.ts';
 
-/** The words that the real bash makes of a line; null when it does not understand it. */
+/** The words that bash reads from a line; null if it reports a syntax error. */
 function bashWords(line: string): string[] | null {
   const { status, stdout, error } = spawnSync('bash', ['-c', `set -- ${line}\nprintf '%s\\0' "$#" "$@"`]);
   if (error) throw error;
@@ -13,7 +13,7 @@ function bashWords(line: string): string[] | null {
   return words;
 }
 
-/** null where it throws. */
+/** The words that splitWords reads; null if it throws. */
 function ourWords(line: string): string[] | null {
   try {
     return splitWords(line);
@@ -71,12 +71,12 @@ describe('splitWords', () => {
     [`it's`, `an unclosed '`],
     [`"ends with \\"`, 'an unclosed "'],
     [`"\\`, 'an unclosed "'],
-  ])('%j is told, where bash does not understand it either', (line, message) => {
+  ])('%j is an error, as in bash', (line, message) => {
     expect(bashWords(line)).toBeNull();
     expect(() => splitWords(line)).toThrow(message);
   });
 
-  test('a backslash that has nothing to quote is told', () => {
+  test('a backslash at the end is an error', () => {
     expect(() => splitWords('puma \\')).toThrow('a backslash at the end');
   });
 
@@ -90,8 +90,8 @@ describe('splitWords', () => {
     expect(splitWords(line)).toEqual(words);
   });
 
-  test('any mix of blanks, quotes and backslashes, as bash reads it', () => {
-    // A backslash always before something: alone it might meet the end of a line, which ends the command for bash.
+  test('any mix of spaces, quotes and backslashes, as bash reads it', () => {
+    // A backslash always precedes another character: before a newline it would continue the command for bash.
     const quoting = [`'`, '"', `\\'`, '\\"', '\\\\', '\\ ', '\\a', '\\$', '\\\n'];
     const piece = fc.constantFrom(...quoting, ' ', '\t', 'a', 'bc', '-x', 'é', '\u00a0', '😀', '\r');
     const lines = fc.array(piece, { maxLength: 14 }).map((pieces) => pieces.join(''));

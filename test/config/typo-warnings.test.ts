@@ -3,7 +3,7 @@ import { SETTINGS } from '../../src/config/settings.ts';
 import { typoWarnings } from '../../src/config/typo-warnings.ts';
 import { checkout, warningsOf } from '../plan/checkout.ts';
 
-describe('a switch that is not the one word that counts', () => {
+describe('a value that looks like the one word that counts', () => {
   const yes = ['True', 'TRUE', '1', 'yes', 'y', 'on', 't', 'enabled', 'true ', ' true', '"true"', "'true'"];
   const no = ['False', 'FALSE', '0', 'no', 'n', 'off', 'f', 'disabled', 'false ', ' false', '"false"', "'false'"];
 
@@ -14,7 +14,7 @@ describe('a switch that is not the one word that counts', () => {
   ])('%s: meant as %s', (name, word, values) => {
     expect(values.map((value) => typoWarnings({ [name]: value }))).toEqual(
       values.map((value) => [
-        `${name}=${JSON.stringify(value)} is not "${word}" and counts as unset: did you mean ${name}=${word}?`,
+        `${name}=${JSON.stringify(value)} is not recognized and has no effect; did you mean ${name}=${word}?`,
       ]),
     );
   });
@@ -28,7 +28,7 @@ describe('a switch that is not the one word that counts', () => {
   ])('RUN_STREAMING: meant as %s', (word, values) => {
     expect(values.map((value) => typoWarnings({ RUN_STREAMING: value }))).toEqual(
       values.map((value) => [
-        `RUN_STREAMING=${JSON.stringify(value)} is not "${word}" and counts as unset: did you mean RUN_STREAMING=${word}?`,
+        `RUN_STREAMING=${JSON.stringify(value)} is not recognized and has no effect; did you mean RUN_STREAMING=${word}?`,
       ]),
     );
     expect(values.flatMap((value) => typoWarnings({ RUN_WORKER: value, RUN_SCHEDULE: value }))).toEqual([]);
@@ -38,12 +38,12 @@ describe('a switch that is not the one word that counts', () => {
     ['RUN_WORKER', [undefined, '', 'true', 'false', 'no', '0', 'off', 'False']],
     ['RUN_STREAMING', [undefined, '', 'true', 'false', 'no', '0', 'off', 'inline', 'on-demand', 'outline', 'demand']],
     ['RUN_SCHEDULE', [undefined, '', 'true', 'false', 'yes', '1', 'on', 'True']],
-  ])('%s: nothing is said of what does what it says', (name, values) => {
+  ])('%s: no warning about a value that does what it says', (name, values) => {
     expect(values.flatMap((value) => typoWarnings({ [name]: value }))).toEqual([]);
   });
 });
 
-describe('a name that nothing reads', () => {
+describe('a name that no program reads', () => {
   test.each([
     ['SIDEKIQ_THREAD', 'SIDEKIQ_THREADS'],
     ['SIDEKIQ_TREADS', 'SIDEKIQ_THREADS'],
@@ -75,8 +75,8 @@ describe('a name that nothing reads', () => {
     ['SUPERVISE_ROUTERS', 'SUPERVISE_ROUTER'],
     ['SUPERVISE_STEAMING_IDLE', 'SUPERVISE_STREAMING_IDLE'],
   ])('%s: did you mean %s?', (name, meant) => {
-    const question = `${name} is not a variable that anything here reads: did you mean ${meant ?? ''}?`;
-    expect(typoWarnings({ [name]: '1' })).toEqual(meant === null ? [] : [question]);
+    const warning = `${name} is not a known variable; did you mean ${meant ?? ''}?`;
+    expect(typoWarnings({ [name]: '1' })).toEqual(meant === null ? [] : [warning]);
     expect(typoWarnings({ [name]: '' })).toEqual([]);
   });
 
@@ -89,25 +89,28 @@ describe('a name that nothing reads', () => {
     'SUPERVISE_TIMEOUT',
     'SUPERVISE_',
     'SUPERVISE_MEMORY',
-  ])('%s is none of ours', (name) => {
+  ])('%s is an unknown setting', (name) => {
     expect(typoWarnings({ [name]: '1' })).toEqual([
-      `${name} is not a setting of mstdn-supervise: see docs/settings.md`,
+      `${name} is not a setting of mstdn-supervise; see docs/settings.md`,
     ]);
   });
 
-  test.each(['RUN', 'RUNNER_OS', 'PRERUN_X', 'SUPERVISED', 'RUNTIME_DIR'])('%s is somebody else’s', (name) => {
-    expect(typoWarnings({ [name]: '1' })).toEqual([]);
-  });
+  test.each(['RUN', 'RUNNER_OS', 'PRERUN_X', 'SUPERVISED', 'RUNTIME_DIR'])(
+    '%s is a variable of another program',
+    (name) => {
+      expect(typoWarnings({ [name]: '1' })).toEqual([]);
+    },
+  );
 
-  test('no setting is a near miss of another', () => {
+  test('no setting is a typing error of another', () => {
     expect(typoWarnings(Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, 'x'])))).toEqual([]);
   });
 });
 
 describe('SKIP_POST_DEPLOYMENT_MIGRATIONS', () => {
-  test.each(['false', 'False', '0', 'no', 'off'])('%s is not a no', (value) => {
+  test.each(['false', 'False', '0', 'no', 'off'])('%s does not mean no', (value) => {
     expect(typoWarnings({ SKIP_POST_DEPLOYMENT_MIGRATIONS: value })).toEqual([
-      `SKIP_POST_DEPLOYMENT_MIGRATIONS=${value}: Mastodon skips them when this is set to anything; unset it`,
+      `SKIP_POST_DEPLOYMENT_MIGRATIONS=${value}: Mastodon skips these migrations whatever the value is; unset the variable to run them`,
     ]);
   });
 
@@ -116,7 +119,8 @@ describe('SKIP_POST_DEPLOYMENT_MIGRATIONS', () => {
   });
 });
 
-/** Config vars of Mastodon instances on Heroku and its like, and what the platform, Ruby, Node and a shell add. */
+/** Config vars of Mastodon instances on Heroku and similar platforms, and variables of the platform, Ruby, Node and
+ * a shell. */
 const USUAL = `
   LOCAL_DOMAIN WEB_DOMAIN ALTERNATE_DOMAINS LOCAL_HTTPS SINGLE_USER_MODE LIMITED_FEDERATION_MODE AUTHORIZED_FETCH
   SECRET_KEY_BASE OTP_SECRET PAPERCLIP_SECRET VAPID_PRIVATE_KEY VAPID_PUBLIC_KEY
@@ -156,13 +160,13 @@ const USUAL = `
   WEB_CONCURRENCY MAX_THREADS DB_POOL PORT BIND SOCKET MAGICK_MEMORY_LIMIT
 `;
 
-test('the usual variables of an instance are no near misses', () => {
+test('the usual variables of an instance are not taken for typing errors', () => {
   const names = USUAL.trim().split(/\s+/);
   expect(names.length).toBeGreaterThan(200);
   expect(typoWarnings(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual([]);
 });
 
-test('a plan carries the warnings, whatever it does', () => {
+test('every plan has the warnings', () => {
   const env = { RUN_WORKER: '1', SIDEKIQ_THREAD: '2', SKIP_POST_DEPLOYMENT_MIGRATIONS: 'false' };
   const warnings = typoWarnings(env);
   expect(warnings).toHaveLength(3);

@@ -70,7 +70,7 @@ describe('an event is one line', () => {
         status: { kind: 'exited', code: 3 },
         afterMs: 10,
         killedByUs: false,
-        msg: 'puma ended with code 3 after 10 ms',
+        msg: 'puma exited with code 3 after 10 ms',
       },
     ],
     [
@@ -87,7 +87,7 @@ describe('an event is one line', () => {
         status: { kind: 'signaled', signal: 'SIGSEGV' },
         afterMs: 0,
         killedByUs: false,
-        msg: 'puma was ended by SIGSEGV after 0 ms',
+        msg: 'puma was killed by SIGSEGV after 0 ms',
       },
     ],
     [

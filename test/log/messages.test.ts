@@ -36,7 +36,7 @@ const TABLE: {
     [
       { child: 'puma', status: { kind: 'exited', code: 3 }, afterMs: 340, killedByUs: false },
       'info',
-      'puma ended with code 3 after 340 ms',
+      'puma exited with code 3 after 340 ms',
     ],
     [
       { child: 'sidekiq', status: { kind: 'signaled', signal: 'SIGKILL' }, afterMs: 3.2 * HOUR, killedByUs: false },
@@ -46,7 +46,7 @@ const TABLE: {
     [
       { child: 'puma', status: { kind: 'signaled', signal: 'SIGTERM' }, afterMs: 50 * HOUR, killedByUs: false },
       'info',
-      'puma was ended by SIGTERM after 2 d 2 h',
+      'puma was killed by SIGTERM after 2 d 2 h',
     ],
     [
       {
@@ -66,9 +66,9 @@ const TABLE: {
       'SIGTERM; stopping puma, sidekiq; 28.5 s at most',
     ],
     [
-      { reason: 'puma ended with code 0', children: ['sidekiq'], killAfterMs: 58_500 },
+      { reason: 'puma exited with code 0', children: ['sidekiq'], killAfterMs: 58_500 },
       'info',
-      'puma ended with code 0; stopping sidekiq; 58.5 s at most',
+      'puma exited with code 0; stopping sidekiq; 58.5 s at most',
     ],
     [{ reason: 'SIGINT', children: [], killAfterMs: 28_500 }, 'info', 'SIGINT; nothing else is running'],
   ],
@@ -198,7 +198,7 @@ const TABLE: {
       'asked to stop by SIGTERM; everything ended by itself; exit code 0',
     ],
     [{ code: 137, reason: 'puma was killed', cause: 'done' }, 'error', 'puma was killed; exit code 137'],
-    [{ code: 1, reason: 'puma ended with code 0', cause: 'done' }, 'error', 'puma ended with code 0; exit code 1'],
+    [{ code: 1, reason: 'puma exited with code 0', cause: 'done' }, 'error', 'puma exited with code 0; exit code 1'],
   ],
 };
 

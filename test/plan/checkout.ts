@@ -7,7 +7,7 @@ import type { ChildSpec, Plan } from '../../src/plan/spec.ts';
 
 type ServePlan = Extract<Plan, { kind: 'serve' }>;
 
-/** A config/sidekiq.yml with what upstream's has: ERB, seven queues with and without weights, and a schedule below. */
+/** A config/sidekiq.yml like Mastodon's: ERB, seven queues with and without weights, and a schedule. */
 export const SIDEKIQ_YML = `---
 # One process of the instance serves \`scheduler\`.
 :concurrency: <%= ENV.fetch('SIDEKIQ_CONCURRENCY', 5) %>
@@ -42,10 +42,10 @@ export function quota(size: keyof typeof SIZES, killsAtPercent = 200): Quota {
 
 const ENOUGH = { SUPERVISE_DB_CONNECTIONS: '1000', SUPERVISE_REDIS_CONNECTIONS: '1000' } as const;
 
-/** As Docker has it. */
+/** The default of Docker. */
 const OPEN_FILES = { limit: 1_048_576, open: 20 };
 
-/** A Mastodon checkout at /app, in a dyno with room for anything. */
+/** A Mastodon checkout at /app, in a dyno that is large enough for every plan. */
 export function checkout(changes: Partial<Machine> = {}): Machine {
   const has = { 'config/puma.rb': true, 'config/environment.rb': true, streaming: true };
   const rest = {
@@ -59,16 +59,16 @@ export function checkout(changes: Partial<Machine> = {}): Machine {
   return { folder: '/app', has, sidekiqYml: SIDEKIQ_YML, ...rest, ...changes };
 }
 
-/** A folder that has nothing to do with Mastodon. */
+/** A folder that is not a Mastodon checkout. */
 export function elsewhere(): Machine {
   const has = { 'config/puma.rb': false, 'config/environment.rb': false, streaming: false };
   return checkout({ folder: '/home/me', has, sidekiqYml: null });
 }
 
 /** The plan of a role that runs children. */
-export function serving(role: Role, env: Environment, place = checkout()): ServePlan {
-  const plan = planFor(role, env, place);
-  if (plan.kind !== 'serve') throw new Error(`${role} runs no children but is "${plan.kind}"`);
+export function serving(role: Role, env: Environment, machine = checkout()): ServePlan {
+  const plan = planFor(role, env, machine);
+  if (plan.kind !== 'serve') throw new Error(`${role} has a plan of kind "${plan.kind}", not "serve"`);
   return plan;
 }
 
@@ -78,10 +78,10 @@ export function child(plan: ServePlan, name: string): ChildSpec {
   return found;
 }
 
-/** What is wrong, as an admin is told; nothing when there is a plan. */
-export function problemsOf(role: Role, env: Environment, place = checkout()): readonly string[] {
+/** The problems that makePlan reports; none if it returns a plan. */
+export function problemsOf(role: Role, env: Environment, machine = checkout()): readonly string[] {
   try {
-    planFor(role, env, place);
+    planFor(role, env, machine);
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
@@ -89,9 +89,9 @@ export function problemsOf(role: Role, env: Environment, place = checkout()): re
   }
 }
 
-/** With connections enough for anything, unless `env` says else. */
-export function warningsOf(role: Role, env: Environment, place = checkout()): readonly string[] {
-  return planFor(role, { ...ENOUGH, ...env }, place).warnings;
+/** The warnings of a plan, by default with enough connections for every plan. */
+export function warningsOf(role: Role, env: Environment, machine = checkout()): readonly string[] {
+  return planFor(role, { ...ENOUGH, ...env }, machine).warnings;
 }
 
 /** The plan of this environment. */

@@ -5,7 +5,7 @@ import type { Machine } from '../../src/plan/machine.ts';
 import { checkout, elsewhere, problemsOf, warningsOf } from './checkout.ts';
 
 function problem(path: string, command: string, variable: string, folder = '/home/me'): string {
-  return `no ${path} in ${folder}, so this is no Mastodon checkout and \`${command}\` cannot work: start there, or set ${variable}`;
+  return `no ${path} in ${folder}: \`${command}\` needs a Mastodon checkout; run mstdn-supervise in one, or set ${variable}`;
 }
 
 const PUMA = problem('config/puma.rb', 'bundle exec puma -C config/puma.rb', 'PUMA_COMMAND');
@@ -48,14 +48,14 @@ describe('outside a Mastodon checkout', () => {
     expect(problemsOf(role, env)).toEqual([]);
   });
 
-  test('a command that cannot be read is the one problem', () => {
+  test('an invalid command is the only problem', () => {
     expect(problemsOf('web', { PUMA_COMMAND: '"' }, elsewhere())).toEqual([
-      'PUMA_COMMAND="\\"": expected a command line as a shell reads it, not an unclosed "',
+      'PUMA_COMMAND="\\"": expected a command line, found an unclosed "',
     ]);
   });
 });
 
-describe('in a checkout that lacks a part', () => {
+describe('in an incomplete checkout', () => {
   const without = (path: keyof Machine['has']): Machine => checkout({ has: { ...checkout().has, [path]: false } });
 
   test.each<[keyof Machine['has'], Role, Environment, boolean]>([
@@ -77,32 +77,37 @@ describe('in a checkout that lacks a part', () => {
   ])('no %s: %s with %o, a problem: %s', (path, role, env, isProblem) => {
     const problems = problemsOf(role, env, without(path));
     expect(problems.length > 0).toBe(isProblem);
-    expect(problems.every((line) => line.startsWith(`no ${path} in /app, `))).toBe(true);
+    expect(problems.every((line) => line.startsWith(`no ${path} in /app: `))).toBe(true);
   });
 });
 
-const NONE_SERVES = 'no sidekiq of this dyno serves `scheduler`: exactly one process of the instance must';
-const TWO_SERVE = '2 sidekiq processes serve `scheduler`: exactly one process of the instance must';
-const STRICT = 'have no weights: the first starves the others';
+const NONE_SERVES =
+  'no sidekiq process of this dyno serves the queue `scheduler`; exactly one process of the instance must serve it';
+const TWO_SERVE = '2 sidekiq processes serve the queue `scheduler`; exactly one process of the instance must serve it';
+const STRICT = 'have no weights: each waits until those before it are empty';
 
 describe('queueWarnings', () => {
   test.each<[string, Environment, string[]]>([
-    ['as sidekiq.yml says', {}, []],
-    ['one of two', { SIDEKIQ_PROCESSES: '10 5:default' }, []],
-    ['one of two by name', { SIDEKIQ_PROCESSES: '5:scheduler 5:default' }, []],
-    ['one among others', { SIDEKIQ_PROCESSES: '5:default*8,scheduler*1' }, []],
-    ['forbidden', { RUN_SCHEDULE: 'false' }, [NONE_SERVES]],
-    ['forbidden, several', { RUN_SCHEDULE: 'false', SIDEKIQ_PROCESSES: '10 5:default' }, [NONE_SERVES]],
+    ['all queues of sidekiq.yml', {}, []],
+    ['one of two processes', { SIDEKIQ_PROCESSES: '10 5:default' }, []],
+    ['one of two processes by name', { SIDEKIQ_PROCESSES: '5:scheduler 5:default' }, []],
+    ['among other queues', { SIDEKIQ_PROCESSES: '5:default*8,scheduler*1' }, []],
+    ['excluded', { RUN_SCHEDULE: 'false' }, [NONE_SERVES]],
+    ['excluded, several processes', { RUN_SCHEDULE: 'false', SIDEKIQ_PROCESSES: '10 5:default' }, [NONE_SERVES]],
     ['not named', { SIDEKIQ_PROCESSES: '5:default 5:push*6,pull*1' }, [NONE_SERVES]],
     ['twice by default', { SIDEKIQ_PROCESSES: '10 10' }, [TWO_SERVE]],
     ['by default and by name', { SIDEKIQ_PROCESSES: '10 1:scheduler' }, [TWO_SERVE]],
     ['twice by name', { SIDEKIQ_PROCESSES: '1:scheduler 1:scheduler' }, [TWO_SERVE]],
     ['three times', { SIDEKIQ_PROCESSES: '1 1 1' }, [TWO_SERVE.replace('2', '3')]],
-    ['a stranger', { SIDEKIQ_PROCESSES: '10 5:defualt' }, ['config/sidekiq.yml knows no queue `defualt`']],
     [
-      'strangers in two processes',
+      'an unknown queue',
+      { SIDEKIQ_PROCESSES: '10 5:defualt' },
+      ['SIDEKIQ_PROCESSES: config/sidekiq.yml has no queue `defualt`'],
+    ],
+    [
+      'unknown queues in two processes',
       { SIDEKIQ_PROCESSES: '10 5:x*2,y*1 5:z' },
-      ['x', 'y', 'z'].map((name) => `config/sidekiq.yml knows no queue \`${name}\``),
+      ['x', 'y', 'z'].map((name) => `SIDEKIQ_PROCESSES: config/sidekiq.yml has no queue \`${name}\``),
     ],
     ['weights filled in', { SIDEKIQ_PROCESSES: '10 5:default,push' }, []],
     ['strict order', { SIDEKIQ_PROCESSES: '10 5:pull,fasp' }, [`queues pull, fasp ${STRICT}`]],
@@ -114,9 +119,9 @@ describe('queueWarnings', () => {
   });
 
   test.each([
-    ['none', null],
-    ['one that cannot be read', ':queues: [default]\n'],
-  ])('with no sidekiq.yml to compare with, %s', (_, sidekiqYml) => {
+    ['no sidekiq.yml', null],
+    ['an unreadable sidekiq.yml', ':queues: [default]\n'],
+  ])('%s: queues are not compared with it', (_, sidekiqYml) => {
     const warnings = (SIDEKIQ_PROCESSES: string): unknown =>
       warningsOf('worker', { SIDEKIQ_PROCESSES }, checkout({ sidekiqYml }));
     expect(warnings('')).toEqual([]);
@@ -125,16 +130,17 @@ describe('queueWarnings', () => {
     expect(warnings('5 5')).toEqual([TWO_SERVE]);
   });
 
-  test('a sidekiq.yml without `scheduler` serves none', () => {
+  test('a sidekiq.yml without `scheduler`', () => {
     expect(warningsOf('worker', {}, checkout({ sidekiqYml: ':queues:\n  - default\n' }))).toEqual([NONE_SERVES]);
   });
 });
 
 describe('queueProblems', () => {
-  const FORBIDDEN = 'SIDEKIQ_PROCESSES names the queue `scheduler`, RUN_SCHEDULE=false forbids it: change one of them';
-  const NO_FILE = 'RUN_SCHEDULE=false needs the queues of config/sidekiq.yml, and /app has none';
+  const FORBIDDEN =
+    'SIDEKIQ_PROCESSES names the queue `scheduler`, but RUN_SCHEDULE=false excludes it; change one of them';
+  const NO_FILE = 'RUN_SCHEDULE=false needs the queues in config/sidekiq.yml, but /app has no such file';
   const UNREADABLE =
-    'RUN_SCHEDULE=false: cannot read the `:queues:` of config/sidekiq.yml; name the queues in SIDEKIQ_PROCESSES';
+    'RUN_SCHEDULE=false: cannot read `:queues:` in config/sidekiq.yml; list the queues in SIDEKIQ_PROCESSES';
 
   test.each<[string, Environment, string | null | undefined, string[]]>([
     ['a contradiction', { SIDEKIQ_PROCESSES: '10 5:scheduler' }, undefined, [FORBIDDEN]],
@@ -143,13 +149,13 @@ describe('queueProblems', () => {
     ['no file', {}, null, [NO_FILE]],
     ['no file for one of two', { SIDEKIQ_PROCESSES: '10 5:default' }, null, [NO_FILE]],
     ['no file needed', { SIDEKIQ_PROCESSES: '5:default' }, null, []],
-    ['a file that cannot be read', {}, ':queues: [default]\n', [UNREADABLE]],
-    ['a file that need not be read', { SIDEKIQ_PROCESSES: '5:default' }, ':queues: [default]\n', []],
+    ['an unreadable file', {}, ':queues: [default]\n', [UNREADABLE]],
+    ['an unreadable file that is not needed', { SIDEKIQ_PROCESSES: '5:default' }, ':queues: [default]\n', []],
   ])('RUN_SCHEDULE=false: %s', (_, env, sidekiqYml, problems) => {
-    const place = checkout(sidekiqYml === undefined ? {} : { sidekiqYml });
-    expect(problemsOf('worker', { RUN_SCHEDULE: 'false', ...env }, place)).toEqual(problems);
-    expect(problemsOf('web', { RUN_SCHEDULE: 'false', RUN_WORKER: 'true', ...env }, place)).toEqual(problems);
-    expect(problemsOf('web', { RUN_SCHEDULE: 'false', ...env }, place)).toEqual([]);
-    expect(problemsOf('worker', env, place)).toEqual([]);
+    const machine = checkout(sidekiqYml === undefined ? {} : { sidekiqYml });
+    expect(problemsOf('worker', { RUN_SCHEDULE: 'false', ...env }, machine)).toEqual(problems);
+    expect(problemsOf('web', { RUN_SCHEDULE: 'false', RUN_WORKER: 'true', ...env }, machine)).toEqual(problems);
+    expect(problemsOf('web', { RUN_SCHEDULE: 'false', ...env }, machine)).toEqual([]);
+    expect(problemsOf('worker', env, machine)).toEqual([]);
   });
 });

@@ -3,18 +3,19 @@ import type { Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, Readiness } from '../../src/plan/spec.ts';
 import { checkout, child, serving, warningsOf, planFor } from './checkout.ts';
 
-/** A dyno in which we set nothing: where memory is not known, and the allocator is chosen. */
-const place = checkout({ quota: null });
-const CHOSEN = { MALLOC_ARENA_MAX: '4', SUPERVISE_RUBY_GC: 'default' };
-const puma = (env: Environment): ChildSpec => child(serving('web', { ...CHOSEN, ...env }, place), 'puma');
+/** Without a memory quota, and with the allocator and Ruby's ratios set, no tuning variables are added. */
+const machine = checkout({ quota: null });
+const UNTUNED = { MALLOC_ARENA_MAX: '4', SUPERVISE_RUBY_GC: 'default' };
+const puma = (env: Environment): ChildSpec => child(serving('web', { ...UNTUNED, ...env }, machine), 'puma');
 const streaming = (env: Environment): ChildSpec =>
-  child(serving('web', { RUN_STREAMING: 'true', ...env }, place), 'streaming');
-const sidekiqs = (env: Environment): readonly ChildSpec[] => serving('worker', { ...CHOSEN, ...env }, place).children;
-const sidekiq = (env: Environment): ChildSpec => child(serving('worker', { ...CHOSEN, ...env }, place), 'sidekiq');
+  child(serving('web', { RUN_STREAMING: 'true', ...env }, machine), 'streaming');
+const sidekiqs = (env: Environment): readonly ChildSpec[] =>
+  serving('worker', { ...UNTUNED, ...env }, machine).children;
+const sidekiq = (env: Environment): ChildSpec => child(serving('worker', { ...UNTUNED, ...env }, machine), 'sidekiq');
 const MB = 2 ** 20;
 
 describe('puma', () => {
-  test('as upstream starts it', () => {
+  test('with Mastodon’s defaults', () => {
     expect(puma({})).toEqual({
       name: 'puma',
       kind: 'puma',
@@ -23,8 +24,8 @@ describe('puma', () => {
       command: ['bundle', 'exec', 'puma', '-C', 'config/puma.rb'],
       env: { BIND: '0.0.0.0' },
       start: 'at-once',
-      ready: { by: 'http', at: { host: '127.0.0.1', port: 3000 }, path: '/health', settleMs: 0 },
-      forwards: ['SIGUSR1', 'SIGUSR2'],
+      ready: { kind: 'http', at: { host: '127.0.0.1', port: 3000 }, path: '/health', settleMs: 0 },
+      forwardedSignals: ['SIGUSR1', 'SIGUSR2'],
       tuning: [],
       threads: 5,
       queues: null,
@@ -49,7 +50,7 @@ describe('puma', () => {
 });
 
 describe('streaming', () => {
-  test('as upstream starts it', () => {
+  test('with Mastodon’s defaults', () => {
     expect(streaming({})).toEqual({
       name: 'streaming',
       kind: 'streaming',
@@ -58,8 +59,8 @@ describe('streaming', () => {
       command: ['node', './streaming'],
       env: { BIND: '0.0.0.0' },
       start: 'at-once',
-      ready: { by: 'http', at: { host: '127.0.0.1', port: 4000 }, path: '/api/v1/streaming/health', settleMs: 500 },
-      forwards: [],
+      ready: { kind: 'http', at: { host: '127.0.0.1', port: 4000 }, path: '/api/v1/streaming/health', settleMs: 500 },
+      forwardedSignals: [],
       tuning: [],
       threads: null,
       queues: null,
@@ -69,13 +70,13 @@ describe('streaming', () => {
     });
   });
 
-  test('its own pool', () => {
+  test('STREAMING_DB_POOL', () => {
     expect(streaming({ STREAMING_DB_POOL: '3', PUMA_DB_POOL: '9' }).env).toEqual({ BIND: '0.0.0.0', DB_POOL: '3' });
   });
 });
 
-describe('where to knock', () => {
-  test.each<[Environment, Extract<Readiness, { by: 'http' }>['at']]>([
+describe('the address of the readiness check', () => {
+  test.each<[Environment, Extract<Readiness, { kind: 'http' }>['at']]>([
     [{ PORT: '5006' }, { host: '127.0.0.1', port: 5006 }],
     [
       { PORT: '5006', BIND: '0.0.0.0' },
@@ -104,13 +105,13 @@ describe('where to knock', () => {
     [{ PORT: '5006', SOCKET: '/tmp/puma.sock' }, { socket: '/tmp/puma.sock' }],
     [{ SOCKET: 'tmp/puma.sock', BIND: '::' }, { socket: 'tmp/puma.sock' }],
   ])('%o', (env, at) => {
-    expect(puma(env).ready).toEqual({ by: 'http', at, path: '/health', settleMs: 0 });
-    expect(streaming(env).ready).toEqual({ by: 'http', at, path: '/api/v1/streaming/health', settleMs: 500 });
+    expect(puma(env).ready).toEqual({ kind: 'http', at, path: '/health', settleMs: 0 });
+    expect(streaming(env).ready).toEqual({ kind: 'http', at, path: '/api/v1/streaming/health', settleMs: 500 });
   });
 });
 
 describe('sidekiq', () => {
-  test('as upstream starts it, with time to stop', () => {
+  test('with Mastodon’s defaults, and time to stop', () => {
     expect(sidekiq({})).toEqual({
       name: 'sidekiq',
       kind: 'sidekiq',
@@ -119,8 +120,8 @@ describe('sidekiq', () => {
       command: ['bundle', 'exec', 'sidekiq', '-c', '5', '-t', '25', '-g', 'sidekiq'],
       env: { MASTODON_SIDEKIQ_READY_FILENAME: 'run-sidekiq.ready' },
       start: 'at-once',
-      ready: { by: 'file', variable: 'MASTODON_SIDEKIQ_READY_FILENAME', name: 'run-sidekiq.ready' },
-      forwards: ['SIGTTIN'],
+      ready: { kind: 'file', variable: 'MASTODON_SIDEKIQ_READY_FILENAME', name: 'run-sidekiq.ready' },
+      forwardedSignals: ['SIGTTIN'],
       threads: 5,
       queues: ['default*8', 'push*6', 'ingress*4', 'mailers*2', 'pull', 'scheduler', 'fasp'].map(queue),
       tuning: [],
@@ -130,7 +131,7 @@ describe('sidekiq', () => {
         expectedBytes: 357 * MB,
         oomScoreAdj: 300,
         workers: 0,
-        restart: { quiet: 'SIGTSTP', idleTitle: expect.any(String) as string, quietMs: 60_000, everyMs: null },
+        restart: { quietSignal: 'SIGTSTP', idleTitle: expect.any(String) as string, quietMs: 60_000, everyMs: null },
       },
     });
   });
@@ -146,12 +147,12 @@ describe('sidekiq', () => {
     ['5.999', 3],
     ['5', 2],
     ['2', 0],
-  ])('a budget of %s s leaves its jobs %i s', (SUPERVISE_STOP_TIMEOUT, seconds) => {
+  ])('%s s to stop: jobs get %i s to finish', (SUPERVISE_STOP_TIMEOUT, seconds) => {
     expect(sidekiq({ SUPERVISE_STOP_TIMEOUT }).command.slice(5, 7)).toEqual(['-t', `${seconds}`]);
   });
 
-  test('a budget too short for its worst case is a warning', () => {
-    const warning = 'SUPERVISE_STOP_TIMEOUT=7 may lose jobs: sidekiq needs 8 s to give them back for sure';
+  test('warns if there is too little time to stop', () => {
+    const warning = 'SUPERVISE_STOP_TIMEOUT=7 may lose jobs: sidekiq needs up to 8 s to return them to Redis';
     expect(warningsOf('worker', { SUPERVISE_STOP_TIMEOUT: '7' })).toEqual([warning]);
     expect(warningsOf('worker', { SUPERVISE_STOP_TIMEOUT: '8' })).toEqual([]);
     expect(warningsOf('web', { SUPERVISE_STOP_TIMEOUT: '7' })).toEqual([]);
@@ -185,7 +186,7 @@ describe('sidekiq', () => {
     expect(sidekiqs(env).map(({ command }) => command.join(' '))).toEqual(commands);
   });
 
-  test('several have names, ready files and threads of their own', () => {
+  test('several processes have their own names, ready files and threads', () => {
     const specs = sidekiqs({ SIDEKIQ_PROCESSES: '10 5:default,push', SIDEKIQ_DB_POOL: '7' });
     expect(specs.map(({ name, threads, queues, env }) => ({ name, threads, queues: queues?.length, env }))).toEqual([
       {
@@ -203,7 +204,7 @@ describe('sidekiq', () => {
     ]);
   });
 
-  test('queues that nobody can tell are left to it', () => {
+  test('unknown queues are left to sidekiq', () => {
     const [spec] = serving('worker', {}, checkout({ sidekiqYml: null })).children;
     expect(spec).toMatchObject({
       queues: null,
@@ -219,7 +220,7 @@ describe('sidekiq', () => {
 
 describe('release', () => {
   test('migrates, then clears the cache, without a port', () => {
-    expect(planFor('release', { PORT: '5006', ...CHOSEN }, checkout())).toEqual({
+    expect(planFor('release', { PORT: '5006', ...UNTUNED }, checkout())).toEqual({
       kind: 'release',
       role: 'release',
       steps: [
@@ -230,13 +231,13 @@ describe('release', () => {
           env: { PORT: null },
         },
       ],
-      stop: { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 },
+      stop: { budgetMs: 30_000, killAfterMs: 28_500, exitAfterMs: 29_700 },
       tuning: [],
       warnings: [],
     });
   });
 
-  test('with commands of its own', () => {
+  test('with other commands', () => {
     const env = { MIGRATE_COMMAND: 'rake "db:migrate[1 2]"', AFTER_MIGRATE_COMMAND: 'true' };
     expect(planFor('release', env, checkout())).toMatchObject({
       steps: [{ command: ['rake', 'db:migrate[1 2]'] }, { command: ['true'] }],

@@ -25,7 +25,7 @@ function appJson(): AppJson {
   return JSON.parse(read('app.json')) as AppJson;
 }
 
-/** The cells of the table whose first cells are names of variables; between the markers, where there are any. */
+/** The cells of the table rows that start with a variable; only between the markers, if there are any. */
 function table(markdown: string): string[][] {
   const [, marked = markdown] = /<!-- settings -->([^]*)<!-- \/settings -->/.exec(markdown) ?? [];
   return marked
@@ -36,7 +36,7 @@ function table(markdown: string): string[][] {
 }
 
 describe.each(['docs/settings.md', 'README.md'])('%s', (name) => {
-  test('has the table of settings, and no more', () => {
+  test('has exactly the settings in its table', () => {
     expect(table(read(name))).toEqual(
       Object.entries(SETTINGS).map(([variable, { byDefault, doc }]) => [`\`${variable}\``, byDefault || 'unset', doc]),
     );
@@ -44,7 +44,7 @@ describe.each(['docs/settings.md', 'README.md'])('%s', (name) => {
 });
 
 describe('app.json', () => {
-  test('describes every variable that an admin may set', () => {
+  test('describes every variable that a user may set', () => {
     const { env } = appJson();
     const platforms = ['PORT', 'BIND', 'SOCKET', 'WEB_CONCURRENCY_SET_BY'];
     expect(Object.keys(env)).toEqual(NAMES.filter((name) => !platforms.includes(name)));
@@ -52,7 +52,7 @@ describe('app.json', () => {
     expect(short).toEqual([]);
   });
 
-  test('starts with values that are right and need no warning', () => {
+  test('starts with valid values that cause no warnings', () => {
     const { env } = appJson();
     const values = Object.fromEntries(Object.entries(env).map(([name, { value }]) => [name, value]));
     expect(readSettings(values).problems).toEqual([]);
@@ -60,7 +60,7 @@ describe('app.json', () => {
     expect(warningsOf('web', values)).toEqual([]);
   });
 
-  test('has what Mastodon needs of Heroku', () => {
+  test('has the buildpacks and add-ons that Mastodon needs', () => {
     const { buildpacks, addons } = appJson();
     expect(buildpacks.map(({ url }) => url)).toEqual([
       'https://github.com/heroku/heroku-buildpack-apt',
@@ -70,7 +70,7 @@ describe('app.json', () => {
     expect(addons.map(({ plan }) => plan.split(':')[0])).toEqual(['heroku-postgresql', 'heroku-redis']);
   });
 
-  test('forms dynos of the process types of the Procfile, and each of those is a command of ours', () => {
+  test('the Procfile runs mstdn-supervise for each process type, and the formation uses these types', () => {
     const lines = read('Procfile').trim().split('\n');
     const types = lines.map((line) => line.slice(0, line.indexOf(':')));
     expect(lines).toEqual(types.map((type) => `${type}: mstdn-supervise ${type}`));
@@ -95,15 +95,15 @@ describe('npm run docs', () => {
     return { status, stderr };
   }
 
-  test('would change nothing', () => {
+  test('changes nothing: the files are up to date', () => {
     expect(docs('--check')).toEqual({ status: 0, stderr: '' });
   });
 
   test.each([
     ['docs/settings.md', 'exactly `true`', 'true'],
-    ['README.md', 'threads of a sidekiq process', 'threads'],
-    ['app.json', 'Threads of a sidekiq process', 'Threads'],
-  ])('writes %s again where it differs, and --check fails', (name, right, wrong) => {
+    ['README.md', 'number of threads of a sidekiq process', 'threads'],
+    ['app.json', 'Number of threads of a sidekiq process', 'Threads'],
+  ])('updates %s if it differs, and --check fails', (name, right, wrong) => {
     const before = read(name, folder);
     expect(before).toContain(right);
     writeFileSync(join(folder, name), before.replace(right, wrong));
@@ -115,13 +115,13 @@ describe('npm run docs', () => {
     expect(read(name, folder)).toBe(before);
   });
 
-  test('keeps what is written by hand', () => {
-    const mine = {
+  test('keeps the text outside of the table', () => {
+    const custom = {
       readme: '# Mine\n\n<!-- settings -->\n<!-- /settings -->\n\nBelow.\n',
       app: { name: 'mine', env: { OLD: {} } },
     };
-    writeFileSync(join(folder, 'README.md'), mine.readme);
-    writeFileSync(join(folder, 'app.json'), JSON.stringify(mine.app));
+    writeFileSync(join(folder, 'README.md'), custom.readme);
+    writeFileSync(join(folder, 'app.json'), JSON.stringify(custom.app));
     expect(docs(folder).status).toBe(0);
     expect(read('README.md', folder)).toMatch(
       /^# Mine\n\n<!-- settings -->\n\n\| variable[^]*\|\n\n<!-- \/settings -->\n\nBelow\.\n$/,
@@ -129,7 +129,7 @@ describe('npm run docs', () => {
     expect(JSON.parse(read('app.json', folder))).toEqual({ name: 'mine', env: appJson().env });
   });
 
-  test('says what README.md lacks', () => {
+  test('fails if README.md has no markers', () => {
     writeFileSync(join(folder, 'README.md'), '# Mine\n');
     const { status, stderr } = docs(folder);
     expect(status).not.toBe(0);

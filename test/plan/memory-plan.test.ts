@@ -13,22 +13,20 @@ describe('the guard', () => {
     [{ SUPERVISE_MEMORY_GUARD: 'on' }, 'on'],
     [{ SUPERVISE_MEMORY_GUARD: 'warn' }, 'warn'],
     [{ SUPERVISE_MEMORY_GUARD: 'off' }, 'off'],
-  ])('with %o: %s where a quota is known, off where none is', (env, guard) => {
+  ])('with %o: %s with a quota, off without', (env, guard) => {
     expect(serving('web', env, small).memory).toMatchObject({ guard, quota: { bytes: 2 ** 29 } });
     expect(serving('web', env, unknown).memory).toMatchObject({ guard: 'off', quota: null });
   });
 
-  test('no quota is said once', () => {
-    const remedy = 'set SUPERVISE_MEMORY_QUOTA, such as 512M';
-    const told = (guard?: string): readonly string[] =>
+  test('warns if there is no quota', () => {
+    const warning = 'no memory limit found; set SUPERVISE_MEMORY_QUOTA=512M to enable the memory guard';
+    const warnings = (guard?: string): readonly string[] =>
       warningsOf('worker', { SUPERVISE_MEMORY_GUARD: guard, SUPERVISE_MEMORY_WARN_AT: '90' }, unknown);
-    expect(told()).toEqual([`nobody says what memory there is, so nothing watches it: ${remedy}`]);
-    expect(told('')).toEqual(told());
-    expect(told('off')).toEqual([]);
+    expect(warnings()).toEqual([warning]);
+    expect(warnings('')).toEqual(warnings());
+    expect(warnings('off')).toEqual([]);
     for (const guard of ['on', 'warn']) {
-      expect(told(guard)).toEqual([
-        `SUPERVISE_MEMORY_GUARD=${guard} does nothing, because nobody says what memory there is: ${remedy}`,
-      ]);
+      expect(warnings(guard)).toEqual([`SUPERVISE_MEMORY_GUARD=${guard} has no effect: ${warning}`]);
     }
     expect(warningsOf('release', {}, unknown)).toEqual([]);
     expect(warningsOf('release', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
@@ -41,17 +39,17 @@ test.each<[Environment, number | null, string]>([
   [{ DYNO: 'worker.3' }, null, 'worker.3'],
   [{ DYNO: 'web-abc-1', SUPERVISE_MEMORY_LOG: '1' }, 1000, 'web-abc-1'],
   [{ DYNO: '' }, null, 'worker.1'],
-])('log lines with %o', (env, logEveryMs, source) => {
+])('metrics lines with %o', (env, logEveryMs, source) => {
   expect(serving('worker', env, small).memory).toMatchObject({ logEveryMs, source });
   expect(serving('worker', env, unknown).memory).toMatchObject({ logEveryMs, source });
 });
 
-describe('recycling', () => {
-  function recycles(env: Environment, jitter = 0.5): (RestartMethod | null)[] {
+describe('restarts', () => {
+  function restarts(env: Environment, jitter = 0.5): (RestartMethod | null)[] {
     return serving('worker', env, checkout({ jitter })).children.map(({ memory }: ChildSpec) => memory.restart);
   }
 
-  test('is for sidekiq alone', () => {
+  test('without a router, only sidekiq can be restarted', () => {
     const kinds = serving('web', { RUN_WORKER: 'true' }).children.map(({ kind, memory }) => [
       kind,
       memory.restart !== null,
@@ -63,27 +61,27 @@ describe('recycling', () => {
     expect(serving('web', { RUN_STREAMING: 'true' }).children[0]?.memory.restart).toBeNull();
   });
 
-  test('the kernel takes sidekiq first, puma last', () => {
+  test('the kernel kills sidekiq first and puma last', () => {
     const scores = ['puma', 'streaming'].map(
       (first) => serving('web', first === 'puma' ? {} : { RUN_STREAMING: 'true' }).children[0]?.memory.oomScoreAdj,
     );
     expect([...scores, serving('worker', {}).children[0]?.memory.oomScoreAdj]).toEqual([100, 200, 300]);
   });
 
-  test('quiet by TSTP, as long as is said', () => {
-    expect(recycles({})[0]).toMatchObject({ quiet: 'SIGTSTP', quietMs: 60_000, everyMs: null });
-    expect(recycles({ SUPERVISE_RECYCLE_QUIET: '5' })[0]).toMatchObject({ quietMs: 5000 });
+  test('SIGTSTP comes first, and the time to become idle can be set', () => {
+    expect(restarts({})[0]).toMatchObject({ quietSignal: 'SIGTSTP', quietMs: 60_000, everyMs: null });
+    expect(restarts({ SUPERVISE_RECYCLE_QUIET: '5' })[0]).toMatchObject({ quietMs: 5000 });
   });
 
-  test('without need: every so often, a tenth more or less', () => {
+  test('periodic, with an interval that varies by a tenth', () => {
     const every = (jitter: number): (number | null | undefined)[] =>
-      recycles({ SUPERVISE_RECYCLE_EVERY: '10h' }, jitter).map((recycle) => recycle?.everyMs);
+      restarts({ SUPERVISE_RECYCLE_EVERY: '10h' }, jitter).map((restart) => restart?.everyMs);
     expect([0, 0.5, 1 - 2 ** -30].map(every)).toEqual([[32_400_000], [36_000_000], [39_600_000]]);
   });
 
-  test('several sidekiqs do so apart from one another', () => {
+  test('several sidekiq processes restart at different times', () => {
     const env = { SUPERVISE_RECYCLE_EVERY: '10h', SIDEKIQ_PROCESSES: '1 1 1 1' };
-    const times = recycles(env, 0.9).map((recycle) => recycle?.everyMs ?? 0);
+    const times = restarts(env, 0.9).map((restart) => restart?.everyMs ?? 0);
     const sorted = [...times].sort((a, b) => a - b);
     const gaps = sorted.slice(1).map((time, index) => time - (sorted[index] ?? 0));
     expect(sorted[0]).toBeGreaterThanOrEqual(32_400_000);
@@ -103,25 +101,25 @@ describe('recycling', () => {
     ['sidekiq 6.4.1 app [0 of 5 bus', false],
     ['/usr/bin/ruby /usr/bin/sidekiq -c 5 -t 25', false],
     ['', false],
-  ])('%j: quiet and idle is %s', (title, idle) => {
-    expect(new RegExp(recycles({})[0]?.idleTitle ?? '').test(title)).toBe(idle);
+  ])('%j: idle after SIGTSTP is %s', (title, idle) => {
+    expect(new RegExp(restarts({})[0]?.idleTitle ?? '').test(title)).toBe(idle);
   });
 });
 
-/** In per cent of the quota: warn, rearm, relieve, save, kill. */
+/** Percentages of the quota: warn, rearm, act, emergency, kill. */
 function percents(env: Environment, killsAtPercent = 200): number[] {
-  const of = quota('512M', killsAtPercent);
-  const { thresholds, problems } = thresholdsOf(readSettings(env).settings, of);
+  const memory = quota('512M', killsAtPercent);
+  const { thresholds, problems } = thresholdsOf(readSettings(env).settings, memory);
   expect(problems).toEqual([]);
-  const { warn, rearm, act: relieve, emergency: save, kill } = thresholds;
-  return [warn, rearm, relieve, save, kill].map((bytes) => Math.round((bytes / of.bytes) * 1000) / 10);
+  const { warn, rearm, act, emergency, kill } = thresholds;
+  return [warn, rearm, act, emergency, kill].map((bytes) => Math.round((bytes / memory.bytes) * 1000) / 10);
 }
 
 function problems(env: Environment, killsAtPercent = 200): string[] {
   return thresholdsOf(readSettings(env).settings, quota('512M', killsAtPercent)).problems;
 }
 
-describe('defaults follow from where the platform kills', () => {
+describe('defaults depend on where the platform kills', () => {
   test.each([
     [200, [100, 90, 150, 185, 200]],
     [100, [80, 70, 88, 95, 100]],
@@ -134,7 +132,7 @@ describe('defaults follow from where the platform kills', () => {
     expect(percents({ SUPERVISE_MEMORY_KILLS_AT: `${kill}` })).toEqual(expected);
   });
 
-  test('none contradicts itself', () => {
+  test('all defaults are in order', () => {
     const all = Array.from({ length: 951 }, (_, more) => problems({}, 50 + more));
     expect(all.flat()).toEqual([]);
   });
@@ -150,11 +148,11 @@ test.each<[Environment, number[]]>([
     { SUPERVISE_MEMORY_WARN_AT: '1', SUPERVISE_MEMORY_ACT_AT: '2', SUPERVISE_MEMORY_EMERGENCY_AT: '3' },
     [1, 0, 2, 3, 200],
   ],
-])('what is set wins: %o', (env, expected) => {
+])('settings override defaults: %o', (env, expected) => {
   expect(percents(env)).toEqual(expected);
 });
 
-test('are bytes', () => {
+test('thresholds are in bytes', () => {
   const { thresholds } = thresholdsOf(readSettings({}).settings, quota('512M', 100));
   expect(thresholds).toEqual({
     warn: 429_496_730,
@@ -167,16 +165,16 @@ test('are bytes', () => {
 
 describe('contradictions', () => {
   const [WARN, ACT, EMERGENCY, KILLS] = ['WARN', 'ACT', 'EMERGENCY', 'KILLS'].map(
-    (one) => `SUPERVISE_MEMORY_${one}_AT`,
+    (name) => `SUPERVISE_MEMORY_${name}_AT`,
   ) as [string, string, string, string];
 
   test.each<[Environment, number, string[]]>([
-    [{ [WARN]: '160' }, 200, [`${WARN}=160: expected less than ${ACT}=150 (its default here)`]],
-    [{ [WARN]: '150' }, 200, [`${WARN}=150: expected less than ${ACT}=150 (its default here)`]],
-    [{ [ACT]: '100' }, 200, [`${WARN}=100 (its default here): expected less than ${ACT}=100`]],
-    [{ [ACT]: '190' }, 200, [`${ACT}=190: expected less than ${EMERGENCY}=185 (its default here)`]],
-    [{ [EMERGENCY]: '200' }, 200, [`${EMERGENCY}=200: expected less than ${KILLS}=200 (its default here)`]],
-    [{ [EMERGENCY]: '185' }, 100, [`${EMERGENCY}=185: expected less than ${KILLS}=100 (its default here)`]],
+    [{ [WARN]: '160' }, 200, [`${WARN}=160: expected less than ${ACT}=150 (the default here)`]],
+    [{ [WARN]: '150' }, 200, [`${WARN}=150: expected less than ${ACT}=150 (the default here)`]],
+    [{ [ACT]: '100' }, 200, [`${WARN}=100 (the default here): expected less than ${ACT}=100`]],
+    [{ [ACT]: '190' }, 200, [`${ACT}=190: expected less than ${EMERGENCY}=185 (the default here)`]],
+    [{ [EMERGENCY]: '200' }, 200, [`${EMERGENCY}=200: expected less than ${KILLS}=200 (the default here)`]],
+    [{ [EMERGENCY]: '185' }, 100, [`${EMERGENCY}=185: expected less than ${KILLS}=100 (the default here)`]],
     [{ [EMERGENCY]: '100', [KILLS]: '100' }, 200, [`${EMERGENCY}=100: expected less than ${KILLS}=100`]],
     [
       { [WARN]: '90', [ACT]: '80', [EMERGENCY]: '70', [KILLS]: '60' },
@@ -188,21 +186,21 @@ describe('contradictions', () => {
       ],
     ],
     [{ [ACT]: '100' }, 120, []],
-    [{ [ACT]: '113' }, 120, [`${ACT}=113: expected less than ${EMERGENCY}=113 (its default here)`]],
+    [{ [ACT]: '113' }, 120, [`${ACT}=113: expected less than ${EMERGENCY}=113 (the default here)`]],
   ])('%o where the platform kills at %i %%', (env, kill, expected) => {
     expect(problems(env, kill)).toEqual(expected);
   });
 
-  test('are problems of the plan, all at once, for a dyno that is watched', () => {
-    const place = checkout({ quota: quota('512M') });
+  test('are reported with the other problems, for a dyno with a memory guard', () => {
+    const machine = checkout({ quota: quota('512M') });
     const env = { MAX_THREADS: 'many', [WARN]: '160', [EMERGENCY]: '300' };
-    expect(problemsOf('web', env, place)).toEqual([
+    expect(problemsOf('web', env, machine)).toEqual([
       'MAX_THREADS="many": expected a whole number from 1 to 999',
-      `${WARN}=160: expected less than ${ACT}=150 (its default here)`,
-      `${EMERGENCY}=300: expected less than ${KILLS}=200 (its default here)`,
+      `${WARN}=160: expected less than ${ACT}=150 (the default here)`,
+      `${EMERGENCY}=300: expected less than ${KILLS}=200 (the default here)`,
     ]);
     expect(problemsOf('web', { [WARN]: '160' }, checkout({ quota: null }))).toEqual([]);
-    expect(problemsOf('release', { [WARN]: '160' }, place)).toEqual([]);
-    expect(serving('web', {}, place).memory.quota).toMatchObject(quota('512M'));
+    expect(problemsOf('release', { [WARN]: '160' }, machine)).toEqual([]);
+    expect(serving('web', {}, machine).memory.quota).toMatchObject(quota('512M'));
   });
 });

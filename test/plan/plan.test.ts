@@ -12,7 +12,7 @@ const NOT_SCHEDULER = 'sidekiq[default*8 push*6 ingress*4 mailers*2 pull fasp]';
 const MIGRATES = 'migrate, after-migrate';
 const NO_MIGRATION = 'Not migrating on this app';
 
-/** RUN_STREAMING, RUN_WORKER, RUN_SCHEDULE as they were meant, and what each process type runs. */
+/** The meaning of RUN_STREAMING, RUN_WORKER and RUN_SCHEDULE, and what each process type runs. */
 const COMBINATIONS: [streaming: boolean, worker: boolean, schedule: boolean, Runs][] = [
   [false, false, true, { web: 'puma', worker: ALL, release: MIGRATES }],
   [false, false, false, { web: 'puma', worker: NOT_SCHEDULER, release: MIGRATES }],
@@ -30,13 +30,13 @@ const NOT_EXACTLY_FALSE = [undefined, '', 'true', 'False', 'FALSE', '0', 'no', '
 describe.each(COMBINATIONS)('RUN_STREAMING %s, RUN_WORKER %s, RUN_SCHEDULE %s', (streaming, worker, schedule, runs) => {
   const environments = spellings(streaming, worker, schedule);
 
-  test.each<Role>(['web', 'worker', 'release'])('%s, in every spelling of the three', (role) => {
+  test.each<Role>(['web', 'worker', 'release'])('%s, with every spelling of the three variables', (role) => {
     const found = new Set(environments.map((env) => shape(planFor(role, env, checkout()))));
     expect([...found]).toEqual([runs[role]]);
   });
 });
 
-test('the spellings cover every combination once', () => {
+test('the environments cover every combination of spellings once', () => {
   const environments = COMBINATIONS.flatMap(([streaming, worker, schedule]) => spellings(streaming, worker, schedule));
   const yesOrNo = NOT_EXACTLY_TRUE.length + 1;
   expect(new Set(environments.map((env) => JSON.stringify(env))).size).toBe(
@@ -48,14 +48,14 @@ describe('start and stop', () => {
   test.each([
     ['RUN_WORKER alone', {}, 'puma', 45_000],
     ['streaming first', { RUN_STREAMING: 'true' }, 'streaming', 45_000],
-    ['a patience of its own', { SUPERVISE_START_TIMEOUT: '90' }, 'puma', 90_000],
-  ])('%s: sidekiq waits for the server', (_, env, afterReady, atMostMs) => {
+    ['SUPERVISE_START_TIMEOUT', { SUPERVISE_START_TIMEOUT: '90' }, 'puma', 90_000],
+  ])('%s: sidekiq waits for the server', (_, env, afterReady, timeoutMs) => {
     const plan = serving('web', { RUN_WORKER: 'true', ...env });
     expect(child(plan, afterReady).start).toBe('at-once');
-    expect(child(plan, 'sidekiq').start).toEqual({ afterReady, atMostMs });
+    expect(child(plan, 'sidekiq').start).toEqual({ afterReady, timeoutMs });
   });
 
-  test('without patience sidekiq starts with the server', () => {
+  test('without a start timeout, sidekiq starts with the server', () => {
     const plan = serving('web', { RUN_WORKER: 'true', SUPERVISE_START_TIMEOUT: '0' });
     expect(plan.children.map(({ start }) => start)).toEqual(['at-once', 'at-once']);
   });
@@ -63,7 +63,7 @@ describe('start and stop', () => {
   test('every sidekiq process of a web dyno waits, those of a worker do not', () => {
     const env = { RUN_WORKER: 'true', SIDEKIQ_PROCESSES: '10 5:default' };
     const starts = (role: Role): unknown[] => serving(role, env).children.map(({ start }) => start);
-    const later = { afterReady: 'puma', atMostMs: 45_000 };
+    const later = { afterReady: 'puma', timeoutMs: 45_000 };
     expect(starts('web')).toEqual(['at-once', later, later]);
     expect(starts('worker')).toEqual(['at-once', 'at-once']);
   });
@@ -73,26 +73,29 @@ describe('start and stop', () => {
     [{ SUPERVISE_STOP_TIMEOUT: '60' }, 60_000, 58_500, 59_700],
     [{ SUPERVISE_STOP_TIMEOUT: '10.5' }, 10_500, 9000, 10_200],
     [{ SUPERVISE_STOP_TIMEOUT: '2' }, 2000, 500, 1700],
-  ])('%o: what is left is killed 1.5 s before the platform would', (env, budgetMs, killAfterMs, leaveAfterMs) => {
-    const stop = { budgetMs, killAfterMs, leaveAfterMs };
-    expect(serving('web', env).stop).toEqual(stop);
-    expect(planFor('release', env, checkout())).toMatchObject({ stop });
-  });
+  ])(
+    '%o: remaining processes are killed 1.5 s before the platform would kill them',
+    (env, budgetMs, killAfterMs, exitAfterMs) => {
+      const stop = { budgetMs, killAfterMs, exitAfterMs };
+      expect(serving('web', env).stop).toEqual(stop);
+      expect(planFor('release', env, checkout())).toMatchObject({ stop });
+    },
+  );
 });
 
-describe('what is wrong', () => {
-  test('is said in one go: settings, place and queues', () => {
+describe('problems', () => {
+  test('are reported together: settings, folder and queues', () => {
     const env = { PORT: 'http', MAX_THREADS: '0', RUN_WORKER: 'true', RUN_SCHEDULE: 'false' };
     expect(problemsOf('web', env, elsewhere())).toEqual([
       'MAX_THREADS="0": expected a whole number from 1 to 999',
       'PORT="http": expected a whole number from 1 to 65535',
       expect.stringContaining('no config/puma.rb in /home/me'),
       expect.stringContaining('no config/environment.rb in /home/me'),
-      expect.stringContaining('RUN_SCHEDULE=false needs the queues of config/sidekiq.yml'),
+      expect.stringContaining('RUN_SCHEDULE=false needs the queues in config/sidekiq.yml'),
     ]);
   });
 
-  test('is an error with a code of its own and one line for each problem', () => {
+  test('are one error with its own code and one line for each problem', () => {
     const plan = (): Plan => planFor('web', { PORT: 'x', DB_POOL: 'y' }, checkout());
     expect(plan).toThrow(ConfigError);
     expect(plan).toThrow(expect.objectContaining({ code: 'SUPERVISE_CONFIG' }));
@@ -104,13 +107,13 @@ describe('what is wrong', () => {
     ['worker', {}],
     ['release', {}],
     ['release', { RUN_STREAMING: 'true' }],
-  ])('is wrong for %s with %o as well, whoever would read it', (role, env) => {
+  ])('an invalid variable is a problem for %s with %o, even if it is not used', (role, env) => {
     expect(problemsOf(role, { ...env, SIDEKIQ_THREADS: 'many' })).toEqual([
       'SIDEKIQ_THREADS="many": expected a whole number from 1 to 999',
     ]);
   });
 
-  test('does not count where it concerns nobody: queues that a dyno without sidekiq cannot tell', () => {
+  test('unknown queues are no problem for a dyno without sidekiq', () => {
     expect(problemsOf('web', { RUN_SCHEDULE: 'false' }, checkout({ sidekiqYml: null }))).toEqual([]);
   });
 });
@@ -136,9 +139,9 @@ function shape(plan: Plan): string {
   }
 }
 
-/** Read off the command line, as sidekiq would. */
+/** The queues on the command line, as sidekiq reads them. */
 function queues({ kind, command }: ChildSpec): string {
   if (kind !== 'sidekiq') return '';
-  const asked = command.filter((_, index) => command[index - 1] === '-q').map((word) => word.replace(',', '*'));
-  return `[${asked.length === 0 ? 'sidekiq.yml' : asked.join(' ')}]`;
+  const names = command.filter((_, index) => command[index - 1] === '-q').map((word) => word.replace(',', '*'));
+  return `[${names.length === 0 ? 'sidekiq.yml' : names.join(' ')}]`;
 }

@@ -4,20 +4,20 @@ import type { Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, RouterPlan } from '../../src/plan/spec.ts';
 import { checkout, child, elsewhere, problemsOf, serving, warningsOf, planFor } from './checkout.ts';
 
-const PUMA = { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false, keeps: 10 };
-const STREAMING = { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: false, keeps: 0 };
+const PUMA = { child: 'puma', socket: '/tmp/run/puma.sock', onDemand: false, maxKeptConnections: 10 };
+const STREAMING = { child: 'streaming', socket: '/tmp/run/streaming.sock', onDemand: false, maxKeptConnections: 0 };
 const ON_DEMAND = { ...STREAMING, onDemand: true };
 
 const INLINE: Environment = { RUN_STREAMING: 'inline' };
-const WANTED: Environment = { RUN_STREAMING: 'on-demand' };
-const BEFORE_PUMA: Environment = { SUPERVISE_ROUTER: 'true' };
-const WITH_A_ROUTER = [INLINE, WANTED, BEFORE_PUMA];
+const DEMANDED: Environment = { RUN_STREAMING: 'on-demand' };
+const ROUTER_ONLY: Environment = { SUPERVISE_ROUTER: 'true' };
+const WITH_A_ROUTER = [INLINE, DEMANDED, ROUTER_ONLY];
 
 function router(env: Environment): RouterPlan | null {
   return serving('web', env).router;
 }
 
-describe('who has a router', () => {
+describe('which dynos have a router', () => {
   test.each<[Environment, Pick<RouterPlan, 'puma' | 'streaming'> | null]>([
     [{}, null],
     [{ SUPERVISE_ROUTER: '' }, null],
@@ -26,19 +26,19 @@ describe('who has a router', () => {
     [{ RUN_STREAMING: 'true', SUPERVISE_ROUTER: 'false' }, null],
     [{ RUN_STREAMING: 'Inline' }, null],
     [{ RUN_STREAMING: 'false' }, null],
-    [BEFORE_PUMA, { puma: PUMA, streaming: null }],
+    [ROUTER_ONLY, { puma: PUMA, streaming: null }],
     [
-      { RUN_STREAMING: 'false', ...BEFORE_PUMA },
+      { RUN_STREAMING: 'false', ...ROUTER_ONLY },
       { puma: PUMA, streaming: null },
     ],
     [INLINE, { puma: PUMA, streaming: STREAMING }],
     [
-      { ...INLINE, ...BEFORE_PUMA },
+      { ...INLINE, ...ROUTER_ONLY },
       { puma: PUMA, streaming: STREAMING },
     ],
-    [WANTED, { puma: PUMA, streaming: ON_DEMAND }],
+    [DEMANDED, { puma: PUMA, streaming: ON_DEMAND }],
     [
-      { ...WANTED, ...BEFORE_PUMA },
+      { ...DEMANDED, ...ROUTER_ONLY },
       { puma: PUMA, streaming: ON_DEMAND },
     ],
   ])('web with %o', (env, expected) => {
@@ -47,18 +47,18 @@ describe('who has a router', () => {
     );
   });
 
-  test.each(WITH_A_ROUTER)('a worker never, with %o: its plan is the same', (env) => {
+  test.each(WITH_A_ROUTER)('a worker never has one, with %o: its plan is the same', (env) => {
     const socket = { SOCKET: '/tmp/puma.sock', SUPERVISE_STREAMING_IDLE: '5m' };
     expect(planFor('worker', { ...env, ...socket }, checkout())).toEqual(planFor('worker', {}, checkout()));
     expect(serving('worker', env).router).toBeNull();
   });
 
-  test.each(WITH_A_ROUTER)('release migrates with %o: this is the main app', (env) => {
+  test.each(WITH_A_ROUTER)('release migrates with %o', (env) => {
     const socket = { SOCKET: '/tmp/puma.sock', SUPERVISE_STREAMING_IDLE: '5m' };
     expect(planFor('release', { ...env, ...socket }, checkout())).toEqual(planFor('release', {}, checkout()));
   });
 
-  test('a plan without one is as it was', () => {
+  test('SUPERVISE_ROUTER=false does not change a plan without a router', () => {
     const plan = serving('web', { RUN_WORKER: 'true', PORT: '5006' });
     expect(serving('web', { RUN_WORKER: 'true', PORT: '5006', SUPERVISE_ROUTER: 'false' })).toEqual(plan);
     expect(plan.children.map(({ name, socket, drainMs }) => [name, socket, drainMs])).toEqual([
@@ -69,7 +69,7 @@ describe('who has a router', () => {
   });
 });
 
-describe('where it listens', () => {
+describe('where the router listens', () => {
   test.each<[Environment, number, string | null]>([
     [{}, 3000, null],
     [{ PORT: '5006' }, 5006, null],
@@ -80,10 +80,10 @@ describe('where it listens', () => {
     [{ BIND: '[::]' }, 3000, '::'],
     [{ BIND: 'localhost' }, 3000, 'localhost'],
   ])('with %o', (env, port, bind) => {
-    for (const one of WITH_A_ROUTER) expect(router({ ...one, ...env })).toMatchObject({ port, bind });
+    for (const routed of WITH_A_ROUTER) expect(router({ ...routed, ...env })).toMatchObject({ port, bind });
   });
 
-  test('its sockets are in the folder of the place', () => {
+  test('its sockets are in the socket folder', () => {
     const plan = serving('web', INLINE, checkout({ socketFolder: '/var/tmp/mine' }));
     expect(plan.router).toMatchObject({
       folder: '/var/tmp/mine',
@@ -97,22 +97,22 @@ describe('where it listens', () => {
   });
 });
 
-describe('behind it', () => {
-  /** Names, and what each waits for. */
+describe('children behind the router', () => {
+  /** The name of each child, and what it waits for. */
   const starts = (env: Environment): unknown[] =>
     serving('web', env).children.map(({ name, start }) => (start === 'at-once' ? name : [name, start]));
-  const sidekiq = ['sidekiq', { afterReady: 'puma', atMostMs: 45_000 }];
+  const sidekiq = ['sidekiq', { afterReady: 'puma', timeoutMs: 45_000 }];
   const onDemand = (idleMs: number): unknown => ['streaming', { onDemand: { idleMs } }];
 
   test.each<[Environment, unknown[]]>([
-    [BEFORE_PUMA, ['puma']],
-    [{ ...BEFORE_PUMA, RUN_WORKER: 'true' }, ['puma', sidekiq]],
+    [ROUTER_ONLY, ['puma']],
+    [{ ...ROUTER_ONLY, RUN_WORKER: 'true' }, ['puma', sidekiq]],
     [INLINE, ['puma', 'streaming']],
     [{ ...INLINE, RUN_WORKER: 'true' }, ['puma', 'streaming', sidekiq]],
-    [WANTED, ['puma', onDemand(900_000)]],
-    [{ ...WANTED, RUN_WORKER: 'true' }, ['puma', onDemand(900_000), sidekiq]],
-    [{ ...WANTED, SUPERVISE_STREAMING_IDLE: '10s' }, ['puma', onDemand(10_000)]],
-    [{ ...WANTED, SUPERVISE_STREAMING_IDLE: '2h' }, ['puma', onDemand(7_200_000)]],
+    [DEMANDED, ['puma', onDemand(900_000)]],
+    [{ ...DEMANDED, RUN_WORKER: 'true' }, ['puma', onDemand(900_000), sidekiq]],
+    [{ ...DEMANDED, SUPERVISE_STREAMING_IDLE: '10s' }, ['puma', onDemand(10_000)]],
+    [{ ...DEMANDED, SUPERVISE_STREAMING_IDLE: '2h' }, ['puma', onDemand(7_200_000)]],
   ])('with %o', (env, expected) => {
     expect(starts(env)).toEqual(expected);
   });
@@ -123,21 +123,21 @@ describe('behind it', () => {
     streaming: { path: '/api/v1/streaming/health', settleMs: 500 },
   };
 
-  test.each(servers)('%s has a socket of its own, and no way to take the port', (name) => {
-    for (const env of [INLINE, WANTED]) {
-      const set = { PORT: '5006', BIND: '[::]', MALLOC_ARENA_MAX: '2', SUPERVISE_RUBY_GC: 'default' };
-      const spec = child(serving('web', { ...env, ...set }, checkout({ quota: null })), name);
+  test.each(servers)('%s has its own socket, and cannot listen on the port', (name) => {
+    for (const env of [INLINE, DEMANDED]) {
+      const settings = { PORT: '5006', BIND: '[::]', MALLOC_ARENA_MAX: '2', SUPERVISE_RUBY_GC: 'default' };
+      const spec = child(serving('web', { ...env, ...settings }, checkout({ quota: null })), name);
       const socket = `/tmp/run/${name}.sock`;
       expect(spec.env).toEqual({ SOCKET: socket, PORT: null, BIND: null });
       expect(spec.socket).toBe(socket);
-      expect(spec.ready).toEqual({ by: 'http', at: { socket }, ...health[name] });
+      expect(spec.ready).toEqual({ kind: 'http', at: { socket }, ...health[name] });
     }
   });
 
-  test('each keeps what else it gets', () => {
+  test('the other properties of each child stay the same', () => {
     const pools = { PUMA_DB_POOL: '7', STREAMING_DB_POOL: '3' };
     const without = serving('web', pools);
-    const plan = serving('web', { ...pools, ...WANTED });
+    const plan = serving('web', { ...pools, ...DEMANDED });
     const puma = child(plan, 'puma');
     expect(puma.env).toEqual({ ...child(without, 'puma').env, BIND: null, PORT: null, SOCKET: PUMA.socket });
     expect(puma).toEqual({
@@ -150,9 +150,10 @@ describe('behind it', () => {
     expect(child(plan, 'streaming').env).toMatchObject({ DB_POOL: '3', NODE_OPTIONS: '--max-old-space-size=640' });
   });
 
-  test('sidekiq is as it is without it', () => {
-    const of = (env: Environment): ChildSpec => child(serving('web', { RUN_WORKER: 'true', ...env }), 'sidekiq');
-    for (const env of WITH_A_ROUTER) expect(of(env)).toEqual(of({}));
+  test('sidekiq is the same as without a router', () => {
+    const sidekiqWith = (env: Environment): ChildSpec =>
+      child(serving('web', { RUN_WORKER: 'true', ...env }), 'sidekiq');
+    for (const env of WITH_A_ROUTER) expect(sidekiqWith(env)).toEqual(sidekiqWith({}));
   });
 
   test.each([
@@ -173,38 +174,38 @@ describe('behind it', () => {
   });
 });
 
-describe('what contradicts itself', () => {
-  const noPuma = 'SUPERVISE_ROUTER=true puts a router before puma, RUN_STREAMING=true runs no puma: change one of them';
+describe('contradictory settings', () => {
+  const noPuma = 'SUPERVISE_ROUTER=true needs puma, but RUN_STREAMING=true does not run it; change one of them';
   const needed = (value: string): string =>
-    `RUN_STREAMING=${value} needs the router, SUPERVISE_ROUTER=false forbids it: change one of them`;
+    `RUN_STREAMING=${value} needs the router, but SUPERVISE_ROUTER=false disables it; change one of them`;
   const socket =
-    'SOCKET is set, but the router listens on PORT and gives puma and streaming sockets of their own: unset it';
+    'SOCKET cannot be used with the router, which listens on PORT and gives puma and streaming their own sockets; unset SOCKET';
   const SOCKET = '/tmp/puma.sock';
 
   test.each<[Environment, string[]]>([
     [{ RUN_STREAMING: 'true', SUPERVISE_ROUTER: 'true' }, [noPuma]],
     [{ RUN_STREAMING: 'true', SUPERVISE_ROUTER: 'true', SOCKET }, [noPuma]],
     [{ ...INLINE, SUPERVISE_ROUTER: 'false' }, [needed('inline')]],
-    [{ ...WANTED, SUPERVISE_ROUTER: 'false' }, [needed('on-demand')]],
-    [{ ...WANTED, SUPERVISE_ROUTER: 'false', SOCKET }, [needed('on-demand'), socket]],
+    [{ ...DEMANDED, SUPERVISE_ROUTER: 'false' }, [needed('on-demand')]],
+    [{ ...DEMANDED, SUPERVISE_ROUTER: 'false', SOCKET }, [needed('on-demand'), socket]],
     [{ ...INLINE, SOCKET }, [socket]],
-    [{ ...WANTED, SOCKET }, [socket]],
-    [{ ...BEFORE_PUMA, SOCKET }, [socket]],
+    [{ ...DEMANDED, SOCKET }, [socket]],
+    [{ ...ROUTER_ONLY, SOCKET }, [socket]],
     [{ SOCKET }, []],
     [{ SUPERVISE_ROUTER: 'false', SOCKET }, []],
     [{ RUN_STREAMING: 'true', SOCKET }, []],
-    [{ ...WANTED, SOCKET: '' }, []],
-  ])('with %o: in a web dyno only', (env, problems) => {
+    [{ ...DEMANDED, SOCKET: '' }, []],
+  ])('with %o: problems only of a web dyno', (env, problems) => {
     expect(problemsOf('web', env)).toEqual(problems);
     expect(problemsOf('worker', env)).toEqual([]);
     expect(problemsOf('release', env)).toEqual([]);
   });
 
-  test('is said with everything else that is wrong', () => {
-    const env = { ...WANTED, SUPERVISE_ROUTER: 'false', SOCKET, PORT: 'http', SUPERVISE_STREAMING_IDLE: 'soon' };
+  test('are reported with all other problems', () => {
+    const env = { ...DEMANDED, SUPERVISE_ROUTER: 'false', SOCKET, PORT: 'http', SUPERVISE_STREAMING_IDLE: 'soon' };
     expect(problemsOf('web', env, elsewhere())).toEqual([
       'PORT="http": expected a whole number from 1 to 65535',
-      'SUPERVISE_STREAMING_IDLE="soon": expected a time like 90s, 30m or 6h, from 1s to 7d',
+      'SUPERVISE_STREAMING_IDLE="soon": expected a duration such as 90s, 30m or 6h, from 1s to 7d',
       needed('on-demand'),
       socket,
       expect.stringContaining('no config/puma.rb in /home/me'),
@@ -212,34 +213,38 @@ describe('what contradicts itself', () => {
     ]);
   });
 
-  test.each<Role>(['web', 'worker', 'release'])('%s: a word that is none, whoever would read it', (role) => {
-    const problem = 'SUPERVISE_ROUTER="yes": expected true or false';
-    expect(problemsOf(role, { SUPERVISE_ROUTER: 'yes' })).toEqual([problem]);
-    expect(problemsOf(role, { ...INLINE, SUPERVISE_ROUTER: 'yes' })).toEqual([problem]);
-  });
+  test.each<Role>(['web', 'worker', 'release'])(
+    '%s: an invalid SUPERVISE_ROUTER is a problem, even if it is not used',
+    (role) => {
+      const problem = 'SUPERVISE_ROUTER="yes": expected one of: true, false';
+      expect(problemsOf(role, { SUPERVISE_ROUTER: 'yes' })).toEqual([problem]);
+      expect(problemsOf(role, { ...INLINE, SUPERVISE_ROUTER: 'yes' })).toEqual([problem]);
+    },
+  );
 });
 
-test('a time for what does not run on demand does nothing, and a web dyno says so', () => {
-  const warning = 'SUPERVISE_STREAMING_IDLE=5m does nothing: only RUN_STREAMING=on-demand stops streaming in between';
-  const told = (role: Role, env: Environment): readonly string[] =>
+test('a web dyno warns about SUPERVISE_STREAMING_IDLE without on-demand streaming', () => {
+  const warning =
+    'SUPERVISE_STREAMING_IDLE=5m has no effect: idle streaming is stopped only with RUN_STREAMING=on-demand';
+  const warnings = (role: Role, env: Environment): readonly string[] =>
     warningsOf(role, { ...env, SUPERVISE_STREAMING_IDLE: '5m' });
-  for (const env of [{}, INLINE, BEFORE_PUMA, { RUN_STREAMING: 'true' }]) {
-    expect(told('web', env)).toEqual([warning]);
-    expect(told('worker', env)).toEqual([]);
-    expect(told('release', env)).toEqual([]);
+  for (const env of [{}, INLINE, ROUTER_ONLY, { RUN_STREAMING: 'true' }]) {
+    expect(warnings('web', env)).toEqual([warning]);
+    expect(warnings('worker', env)).toEqual([]);
+    expect(warnings('release', env)).toEqual([]);
   }
-  expect(told('web', WANTED)).toEqual([]);
+  expect(warnings('web', DEMANDED)).toEqual([]);
   expect(warningsOf('web', { SUPERVISE_STREAMING_IDLE: '' })).toEqual([]);
 });
 
-describe('puma can be restarted', () => {
+describe('puma can be restarted behind a router, unless it is a cluster', () => {
   test.each<[Environment, boolean]>([
     [{ WEB_CONCURRENCY: '0' }, false],
-    [{ WEB_CONCURRENCY: '0', ...BEFORE_PUMA }, true],
-    [{ WEB_CONCURRENCY: '0', ...WANTED }, true],
-    [{ WEB_CONCURRENCY: '1', ...WANTED }, false],
-  ])('with %o: %s', (env, isSo) => {
-    const restart = { quiet: null, idleTitle: '', quietMs: 9500, everyMs: null };
-    expect(child(serving('web', env), 'puma').memory.restart).toEqual(isSo ? restart : null);
+    [{ WEB_CONCURRENCY: '0', ...ROUTER_ONLY }, true],
+    [{ WEB_CONCURRENCY: '0', ...DEMANDED }, true],
+    [{ WEB_CONCURRENCY: '1', ...DEMANDED }, false],
+  ])('with %o: %s', (env, canRestart) => {
+    const restart = { quietSignal: null, idleTitle: '', quietMs: 9500, everyMs: null };
+    expect(child(serving('web', env), 'puma').memory.restart).toEqual(canRestart ? restart : null);
   });
 });

@@ -4,7 +4,7 @@ import type { Environment } from '../../src/config/settings.ts';
 import { counted, summarize } from '../../src/plan/summary.ts';
 import { checkout, planFor } from './checkout.ts';
 
-describe('describeInShort', () => {
+describe('summarize', () => {
   test.each<[Role, Environment, string]>([
     ['web', {}, 'web: puma (5 threads); 30 s to stop; 10 database connections'],
     [

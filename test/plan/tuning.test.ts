@@ -8,11 +8,11 @@ const JEMALLOC = '/usr/lib/x86_64-linux-gnu/libjemalloc.so.2';
 const small = checkout({ quota: quota('512M'), jemalloc: JEMALLOC });
 const unknown = checkout({ quota: null, jemalloc: JEMALLOC });
 
-/** What we set for a child, as NAME=value. */
-function set(role: Role, name: string, env: Environment, place: Machine): string[] {
-  const { tuning: thrift, env: given } = child(serving(role, env, place), name);
-  expect(given).toMatchObject(Object.fromEntries(thrift.map(({ variable, value }) => [variable, value])));
-  return thrift.map(({ variable, value }) => `${variable}=${value}`);
+/** The tuning variables of a child, as NAME=value. */
+function tuningOf(role: Role, name: string, env: Environment, machine: Machine): string[] {
+  const { tuning, env: childEnv } = child(serving(role, env, machine), name);
+  expect(childEnv).toMatchObject(Object.fromEntries(tuning.map(({ variable, value }) => [variable, value])));
+  return tuning.map(({ variable, value }) => `${variable}=${value}`);
 }
 
 const IMAGES = [
@@ -26,37 +26,39 @@ const HEAP = [
   'RUBY_GC_HEAP_FREE_SLOTS_GOAL_RATIO=0.15',
   'RUBY_GC_HEAP_FREE_SLOTS_MAX_RATIO=0.30',
 ];
-const TUNED = 'MALLOC_CONF=narenas:2,dirty_decay_ms:1000';
+const JEMALLOC_CONF = 'MALLOC_CONF=narenas:2,dirty_decay_ms:1000';
 
-test('of a small dyno', () => {
-  expect(set('web', 'puma', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP, 'WEB_CONCURRENCY=0', ...IMAGES]);
-  expect(set('worker', 'sidekiq', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP, ...IMAGES]);
-  expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, small)).toEqual(['NODE_OPTIONS=--max-old-space-size=256']);
+test('variables for a small dyno', () => {
+  expect(tuningOf('web', 'puma', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP, 'WEB_CONCURRENCY=0', ...IMAGES]);
+  expect(tuningOf('worker', 'sidekiq', {}, small)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP, ...IMAGES]);
+  expect(tuningOf('web', 'streaming', { RUN_STREAMING: 'true' }, small)).toEqual([
+    'NODE_OPTIONS=--max-old-space-size=256',
+  ]);
 });
 
-test('of a dyno whose quota nobody knows: what needs none', () => {
-  expect(set('web', 'puma', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP]);
-  expect(set('worker', 'sidekiq', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP]);
-  expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
+test('without a quota: only the variables that need none', () => {
+  expect(tuningOf('web', 'puma', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP]);
+  expect(tuningOf('worker', 'sidekiq', {}, unknown)).toEqual(['MALLOC_ARENA_MAX=2', ...HEAP]);
+  expect(tuningOf('web', 'streaming', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
 });
 
-test('every sidekiq process of several', () => {
+test('each of several sidekiq processes gets them', () => {
   const { children } = serving('worker', { SIDEKIQ_PROCESSES: '5 1:default' }, small);
-  expect(children.map(({ tuning: thrift }) => thrift.map(({ variable }) => variable))).toEqual(
+  expect(children.map(({ tuning }) => tuning.map(({ variable }) => variable))).toEqual(
     [0, 1].map(() => ['MALLOC_ARENA_MAX', ...[...HEAP, ...IMAGES].map((text) => text.split('=')[0])]),
   );
 });
 
-test('each has a reason', () => {
+test('each variable has a reason', () => {
   const env = { RUN_WORKER: 'true', JEMALLOC_ENABLED: 'true' };
-  const all = [env, { RUN_STREAMING: 'true' }, {}].flatMap((one) =>
-    serving('web', one, small).children.flatMap(({ tuning: thrift }) => thrift),
+  const all = [env, { RUN_STREAMING: 'true' }, {}].flatMap((settings) =>
+    serving('web', settings, small).children.flatMap(({ tuning }) => tuning),
   );
   expect(new Set(all.map(({ variable }) => variable)).size).toBe(12);
-  expect(all.filter(({ why }) => !/^.{15,}[^.]$/.test(why))).toEqual([]);
+  expect(all.filter(({ reason }) => !/^.{15,}[^.]$/.test(reason))).toEqual([]);
 });
 
-describe('what is set stays as it is, an empty value is none', () => {
+describe('a variable that is set is not changed, an empty value counts as unset', () => {
   test.each([
     ['MALLOC_ARENA_MAX', '0'],
     ['WEB_CONCURRENCY', '3'],
@@ -65,12 +67,12 @@ describe('what is set stays as it is, an empty value is none', () => {
     ['VIPS_CONCURRENCY', '4'],
     ['VIPS_DISC_THRESHOLD', '1g'],
   ])('%s=%s', (variable, value) => {
-    const whole = set('web', 'puma', {}, small);
-    const left = set('web', 'puma', { [variable]: value }, small);
-    expect(left).toEqual(whole.filter((text) => !text.startsWith(`${variable}=`)));
-    expect(left).toHaveLength(whole.length - 1);
+    const all = tuningOf('web', 'puma', {}, small);
+    const others = tuningOf('web', 'puma', { [variable]: value }, small);
+    expect(others).toEqual(all.filter((text) => !text.startsWith(`${variable}=`)));
+    expect(others).toHaveLength(all.length - 1);
     expect(child(serving('web', { [variable]: value }, small), 'puma').env).not.toHaveProperty(variable);
-    expect(set('web', 'puma', { [variable]: '' }, small)).toEqual(whole);
+    expect(tuningOf('web', 'puma', { [variable]: '' }, small)).toEqual(all);
   });
 });
 
@@ -81,17 +83,17 @@ describe('WEB_CONCURRENCY', () => {
     [512 * 2 ** 20 + 1, false],
     [2 ** 30, false],
   ])('a quota of %i bytes: single mode is %s', (bytes, single) => {
-    const place = checkout({ quota: { ...quota('512M'), bytes } });
-    expect(set('web', 'puma', {}, place).includes('WEB_CONCURRENCY=0')).toBe(single);
-    expect(child(serving('web', {}, place), 'puma').memory.workers).toBe(single ? 0 : 2);
+    const machine = checkout({ quota: { ...quota('512M'), bytes } });
+    expect(tuningOf('web', 'puma', {}, machine).includes('WEB_CONCURRENCY=0')).toBe(single);
+    expect(child(serving('web', {}, machine), 'puma').memory.workers).toBe(single ? 0 : 2);
   });
 
-  test('says how many workers there are', () => {
+  test('sets the number of workers', () => {
     expect(child(serving('web', { WEB_CONCURRENCY: '3' }, small), 'puma').memory.workers).toBe(3);
   });
 });
 
-describe('WEB_CONCURRENCY that a buildpack has set', () => {
+describe('WEB_CONCURRENCY set by a buildpack', () => {
   const marked = (WEB_CONCURRENCY: string, WEB_CONCURRENCY_SET_BY: string): Environment => ({
     WEB_CONCURRENCY,
     WEB_CONCURRENCY_SET_BY,
@@ -124,9 +126,9 @@ describe('WEB_CONCURRENCY that a buildpack has set', () => {
     expect(env).not.toHaveProperty('WEB_CONCURRENCY_SET_BY');
   });
 
-  test('counts in no budget', () => {
+  test('does not count in the budget', () => {
     const { budget } = serving('web', marked('5', 'heroku/nodejs'), small);
-    expect(budget.database.most).toBe(5);
+    expect(budget.database.max).toBe(5);
   });
 });
 
@@ -140,53 +142,58 @@ describe('images', () => {
     ['1G', ['MAGICK_MEMORY_LIMIT=512MiB', 'MAGICK_MAP_LIMIT=512MiB', 'VIPS_CONCURRENCY=1']],
     ['2.5G', ['MAGICK_MEMORY_LIMIT=1280MiB', 'MAGICK_MAP_LIMIT=1280MiB', 'VIPS_CONCURRENCY=1']],
   ])('with a quota of %s', (size, expected) => {
-    const place = checkout({ quota: quota(size) });
-    expect(set('worker', 'sidekiq', { MALLOC_ARENA_MAX: '2' }, place)).toEqual([...HEAP, ...expected]);
+    const machine = checkout({ quota: quota(size) });
+    expect(tuningOf('worker', 'sidekiq', { MALLOC_ARENA_MAX: '2' }, machine)).toEqual([...HEAP, ...expected]);
   });
 });
 
 describe('allocator', () => {
   test.each<[string, Environment, string | null, string[]]>([
     ['glibc', {}, JEMALLOC, ['MALLOC_ARENA_MAX=2']],
-    ['glibc, asked for', { JEMALLOC_ENABLED: 'false' }, JEMALLOC, ['MALLOC_ARENA_MAX=2']],
-    ['arenas of one’s own', { MALLOC_ARENA_MAX: '4' }, JEMALLOC, []],
-    ['jemalloc', { JEMALLOC_ENABLED: 'true' }, JEMALLOC, [`LD_PRELOAD=${JEMALLOC}`, TUNED]],
-    ['options of one’s own', { JEMALLOC_ENABLED: 'true', MALLOC_CONF: 'x:1' }, JEMALLOC, [`LD_PRELOAD=${JEMALLOC}`]],
-    ['no jemalloc there', { JEMALLOC_ENABLED: 'true' }, null, ['MALLOC_ARENA_MAX=2']],
-    ['something preloaded', { LD_PRELOAD: '/lib/libtcmalloc.so' }, JEMALLOC, []],
-    ['something preloaded, and jemalloc wanted', { LD_PRELOAD: '/lib/x.so', JEMALLOC_ENABLED: 'true' }, JEMALLOC, []],
-    ['preloaded by hand', { LD_PRELOAD: '/opt/libjemalloc.so' }, null, []],
+    ['glibc, as set', { JEMALLOC_ENABLED: 'false' }, JEMALLOC, ['MALLOC_ARENA_MAX=2']],
+    ['MALLOC_ARENA_MAX set', { MALLOC_ARENA_MAX: '4' }, JEMALLOC, []],
+    ['jemalloc', { JEMALLOC_ENABLED: 'true' }, JEMALLOC, [`LD_PRELOAD=${JEMALLOC}`, JEMALLOC_CONF]],
+    ['MALLOC_CONF set', { JEMALLOC_ENABLED: 'true', MALLOC_CONF: 'x:1' }, JEMALLOC, [`LD_PRELOAD=${JEMALLOC}`]],
+    ['jemalloc not found', { JEMALLOC_ENABLED: 'true' }, null, ['MALLOC_ARENA_MAX=2']],
+    ['another library preloaded', { LD_PRELOAD: '/lib/libtcmalloc.so' }, JEMALLOC, []],
     [
-      'preloaded by the buildpack, which tunes nothing',
+      'another library preloaded, and jemalloc enabled',
+      { LD_PRELOAD: '/lib/x.so', JEMALLOC_ENABLED: 'true' },
+      JEMALLOC,
+      [],
+    ],
+    ['jemalloc preloaded by the user', { LD_PRELOAD: '/opt/libjemalloc.so' }, null, []],
+    [
+      'jemalloc preloaded by the buildpack, without options',
       { LD_PRELOAD: '/app/vendor/jemalloc/lib/libjemalloc.so', JEMALLOC_ENABLED: 'true' },
       null,
-      [TUNED],
+      [JEMALLOC_CONF],
     ],
   ])('%s', (_, env, jemalloc, expected) => {
-    const place = checkout({ quota: null, jemalloc });
+    const machine = checkout({ quota: null, jemalloc });
     const withHeap = [...expected, ...HEAP];
-    expect(set('web', 'puma', env, place)).toEqual(withHeap);
-    expect(set('worker', 'sidekiq', env, place)).toEqual(withHeap);
-    expect(set('web', 'streaming', { RUN_STREAMING: 'true', ...env }, place)).toEqual([]);
-    expect(planFor('release', env, place)).toMatchObject({
+    expect(tuningOf('web', 'puma', env, machine)).toEqual(withHeap);
+    expect(tuningOf('worker', 'sidekiq', env, machine)).toEqual(withHeap);
+    expect(tuningOf('web', 'streaming', { RUN_STREAMING: 'true', ...env }, machine)).toEqual([]);
+    expect(planFor('release', env, machine)).toMatchObject({
       tuning: expected.map((text) => ({ variable: text.split('=')[0] })),
       steps: [0, 1].map(() => ({ env: { PORT: null, ...fromText(expected) } })),
     });
   });
 
-  test('not found is a warning that names where was looked, for who would have it', () => {
-    const wanted = { JEMALLOC_ENABLED: 'true' };
-    const nowhere =
-      'JEMALLOC_ENABLED=true, but there is no jemalloc in the places of the known buildpacks and of Debian: set SUPERVISE_JEMALLOC to its file';
-    expect(warningsOf('web', wanted)).toEqual([nowhere]);
-    expect(warningsOf('worker', wanted)).toEqual([nowhere]);
-    expect(warningsOf('release', wanted)).toEqual([nowhere]);
-    expect(warningsOf('web', { ...wanted, SUPERVISE_JEMALLOC: '/opt/j.so' })).toEqual([
-      'JEMALLOC_ENABLED=true, but there is no jemalloc in /opt/j.so',
+  test('warns if jemalloc is enabled and not found', () => {
+    const enabled = { JEMALLOC_ENABLED: 'true' };
+    const warning =
+      'JEMALLOC_ENABLED=true has no effect: jemalloc was not found where buildpacks and Debian install it; set SUPERVISE_JEMALLOC to its path';
+    expect(warningsOf('web', enabled)).toEqual([warning]);
+    expect(warningsOf('worker', enabled)).toEqual([warning]);
+    expect(warningsOf('release', enabled)).toEqual([warning]);
+    expect(warningsOf('web', { ...enabled, SUPERVISE_JEMALLOC: '/opt/j.so' })).toEqual([
+      'JEMALLOC_ENABLED=true has no effect: SUPERVISE_JEMALLOC=/opt/j.so was not found',
     ]);
-    expect(warningsOf('web', { ...wanted, RUN_STREAMING: 'true' })).toEqual([]);
-    expect(warningsOf('web', { ...wanted, LD_PRELOAD: '/lib/x.so' })).toEqual([]);
-    expect(warningsOf('web', wanted, checkout({ jemalloc: JEMALLOC }))).toEqual([]);
+    expect(warningsOf('web', { ...enabled, RUN_STREAMING: 'true' })).toEqual([]);
+    expect(warningsOf('web', { ...enabled, LD_PRELOAD: '/lib/x.so' })).toEqual([]);
+    expect(warningsOf('web', enabled, checkout({ jemalloc: JEMALLOC }))).toEqual([]);
     expect(warningsOf('web', { SUPERVISE_JEMALLOC: '/opt/j.so' })).toEqual([]);
   });
 
@@ -197,12 +204,12 @@ describe('allocator', () => {
 
 describe("ratios of free slots in Ruby's heap", () => {
   const ratiosOf = (name: 'puma' | 'sidekiq', env: Environment): string[] =>
-    set('web', name, { RUN_WORKER: 'true', ...env }, unknown).filter((text) => text.startsWith('RUBY_GC_'));
+    tuningOf('web', name, { RUN_WORKER: 'true', ...env }, unknown).filter((text) => text.startsWith('RUBY_GC_'));
 
   test.each<[string, Environment, string[]]>([
     ['by default', {}, HEAP],
-    ['asked for', { SUPERVISE_RUBY_GC: 'small' }, HEAP],
-    ['beside another variable of the garbage collector', { RUBY_GC_HEAP_GROWTH_FACTOR: '1.03' }, HEAP],
+    ['as set', { SUPERVISE_RUBY_GC: 'small' }, HEAP],
+    ['with another variable of the garbage collector', { RUBY_GC_HEAP_GROWTH_FACTOR: '1.03' }, HEAP],
     ['empty values', { RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO: '', SUPERVISE_RUBY_GC: '' }, HEAP],
     ['switched off', { SUPERVISE_RUBY_GC: 'default' }, []],
     ['only the minimum set', { RUBY_GC_HEAP_FREE_SLOTS_MIN_RATIO: '0.1' }, []],
@@ -214,7 +221,7 @@ describe("ratios of free slots in Ruby's heap", () => {
   });
 
   test('neither streaming nor release steps get them', () => {
-    expect(set('web', 'streaming', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
+    expect(tuningOf('web', 'streaming', { RUN_STREAMING: 'true' }, unknown)).toEqual([]);
     expect(JSON.stringify(planFor('release', {}, unknown))).not.toContain('RUBY_GC_');
   });
 
@@ -240,7 +247,7 @@ describe("ratios of free slots in Ruby's heap", () => {
   });
 });
 
-describe('the heap of streaming', () => {
+describe('the heap limit of streaming', () => {
   const options = (env: Environment, size: '256M' | '512M' = '512M'): string | null | undefined =>
     child(serving('web', { RUN_STREAMING: 'true', ...env }, checkout({ quota: quota(size) })), 'streaming').env
       .NODE_OPTIONS;

@@ -40,7 +40,7 @@ describe.each(RUNNERS)('one Ctrl-C under `%s`', (runner) => {
     await dyno.says(/migrate up/);
     pressCtrlC(dyno);
     expect(await dyno.exited, dyno.output).toEqual({ code: 3, signal: null });
-    expect(lastLine(dyno)).toMatch(/^asked to stop by SIGINT; migrate ended with code 3; the release stops here/);
+    expect(lastLine(dyno)).toMatch(/^asked to stop by SIGINT; migrate exited with code 3; the release stops here/);
     await dyno.gone();
   });
 });

@@ -24,7 +24,7 @@ describe('mstdn-supervise dev on a machine that is against it', () => {
     const folder = app({});
     const dyno = startDyno({ args: ['dev'], cwd: folder, env: { TMPDIR: join(folder, 'missing') } });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(dyno.output).toMatch(/^mstdn-supervise: no folder for temporary files: .*choose one with TMPDIR\n/);
+    expect(dyno.output).toMatch(/^mstdn-supervise: no folder for temporary files: .*set TMPDIR\n/);
   });
 
   it('counts a dyno that this machine cannot start as crashed, and goes on', async () => {

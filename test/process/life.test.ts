@@ -19,11 +19,11 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
   });
 
   test.each([
-    ['exit=0', 1, 'puma ended with code 0'],
-    ['exit=1', 1, 'puma ended with code 1'],
-    ['exit=42', 42, 'puma ended with code 42'],
+    ['exit=0', 1, 'puma exited with code 0'],
+    ['exit=1', 1, 'puma exited with code 1'],
+    ['exit=42', 42, 'puma exited with code 42'],
     ['kill=SIGKILL', 137, 'puma was killed by SIGKILL (out of memory?)'],
-    ['kill=SIGSEGV', 139, 'puma was ended by SIGSEGV'],
+    ['kill=SIGSEGV', 139, 'puma was killed by SIGSEGV'],
   ])('puma %s: sidekiq stops, exit code %i', async (options, code, said) => {
     const dyno = startWeb(`${options} in=300`, 'ready', { node });
     expect(await dyno.exited).toEqual({ code, signal: null });
@@ -177,7 +177,7 @@ test('what was killed is named, and told from what others killed', async () => {
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 137, signal: null });
   expect(dyno.output).toMatch(new RegExp(`\\(pid ${String(daemon)}\\) outlived the children and was killed`));
-  expect(dyno.output).toContain('puma was killed by us');
+  expect(dyno.output).toContain('puma was killed by the supervisor');
 });
 
 test('USR2 to a puma that is not ready yet is not handed on', async () => {
@@ -197,7 +197,7 @@ test('USR2 is not handed on to who would die of it, as a puma that is just start
   const dyno = startWeb('', '', { env });
   await dyno.says(/puma is ready/);
   dyno.signal('SIGUSR2');
-  await dyno.says(/no process accepts SIGUSR2|puma was ended by SIGUSR2/);
+  await dyno.says(/no process accepts SIGUSR2|puma was killed by SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
   expect(dyno.output).toMatch(/no process accepts SIGUSR2/);
@@ -220,7 +220,7 @@ test('USR2 is not handed on to a puma that has shown a title and shows none now,
   dyno.signal('SIGUSR1');
   await dyno.says(/^anew$/m);
   dyno.signal('SIGUSR2');
-  await dyno.says(/no process accepts SIGUSR2|puma was ended by SIGUSR2/);
+  await dyno.says(/no process accepts SIGUSR2|puma was killed by SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
   expect(dyno.output).toMatch(/no process accepts SIGUSR2/);
@@ -245,5 +245,5 @@ test('streaming that ends with 0 unasked is a crash', async () => {
     env: { RUN_STREAMING: 'true', STREAMING_COMMAND: tiny('streaming', 'exit=0') },
   });
   expect(await dyno.exited).toEqual({ code: 1, signal: null });
-  expect(lastLine(dyno)).toMatch(/^streaming ended with code 0 .* after it started; exit code 1$/);
+  expect(lastLine(dyno)).toMatch(/^streaming exited with code 0 .* after it started; exit code 1$/);
 });

@@ -16,7 +16,7 @@ import { alive } from '../harness/processes.ts';
 import { Family, SLEEPER } from './process-family.ts';
 
 const NOTHING_IN_HAND = {
-  quiet: 'SIGTSTP',
+  quietSignal: 'SIGTSTP',
   idleTitle: '\\[0 of \\d+ busy\\] stopping',
   quietMs: 1,
   everyMs: null,

@@ -220,7 +220,7 @@ test('levels and the pretty format', async () => {
   expect(events(quiet).map(({ event }) => event)).toEqual(['outcome']);
   const pretty = startWeb('exit=3', '', { env: { RUN_WORKER: '', SUPERVISE_LOG_FORMAT: 'pretty' } });
   await pretty.exited;
-  expect(pretty.output).toMatch(/\d\d:\d\d:\d\d supervise.*puma ended with code 3 .*; exit code 3/);
+  expect(pretty.output).toMatch(/\d\d:\d\d:\d\d supervise.*puma exited with code 3 .*; exit code 3/);
 });
 
 function tryRead(fd: number, buffer: Buffer): number {

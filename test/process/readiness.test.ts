@@ -69,7 +69,7 @@ async function serve(
   });
   await new Promise<void>((resolve) => (at ? server.listen(at, resolve) : server.listen(0, '127.0.0.1', resolve)));
   const place = at ? { socket: at } : { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
-  return { ready: { by: 'http', at: place, path: '/health', settleMs: 0 }, server, visits: () => visits };
+  return { ready: { kind: 'http', at: place, path: '/health', settleMs: 0 }, server, visits: () => visits };
 }
 
 test.each(['200 OK', '301 Moved', '403 Forbidden', '500 Oops', '503 Later'])('%s is an answer', async (status) => {
@@ -115,7 +115,7 @@ test('a server that takes its time is waited for, not knocked at again; an answe
 test('a unix socket that is not there yet, stale, then served', async () => {
   const at = join(folder, 'puma.sock');
   writeFileSync(at, '');
-  const { child, isReady, clock } = watch({ by: 'http', at: { socket: at }, path: '/', settleMs: 0 });
+  const { child, isReady, clock } = watch({ kind: 'http', at: { socket: at }, path: '/', settleMs: 0 });
   await eventually(() => expect(clock.started).toBeGreaterThan(1));
   rmSync(at);
   const asked = clock.started;
@@ -136,7 +136,7 @@ test('an end while it knocks, or is heard, leaves no socket and no timer', async
   const connections = (): Promise<number> =>
     new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count))));
   await eventually(async () => expect(await connections()).toBe(0));
-  const refused = watch({ by: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/', settleMs: 0 });
+  const refused = watch({ kind: 'http', at: { host: '127.0.0.1', port: 1 }, path: '/', settleMs: 0 });
   await refused.end();
   await eventually(() => expect(sockets()).toHaveLength(before));
   expect([heard.isReady(), refused.isReady(), heard.clock.pending, refused.clock.pending]).toEqual([
@@ -231,7 +231,7 @@ describe('settling', () => {
   });
 });
 
-const byFile: Readiness = { by: 'file', variable: 'READY', name: 'ready-1' };
+const byFile: Readiness = { kind: 'file', variable: 'READY', name: 'ready-1' };
 const file = (): string => join(folder, 'tmp/ready-1');
 
 test.each([

@@ -80,7 +80,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     expect(dyno.output).not.toContain('streaming started');
     expect(await ask(API)).toMatchObject({ status: 404 });
     await dyno.says(/streaming has had no connection for 1.0 s; stopping it until the next request/);
-    await dyno.says(/streaming ended with code 0/);
+    await dyno.says(/streaming exited with code 0/);
     expect(await ask(`${API}/health`)).toMatchObject({
       headers: { 'x-mstdn-supervise': 'streaming starts on demand' },
     });
@@ -128,7 +128,7 @@ test('a second INT waits for no client that still takes its answer', async () =>
   await dyno.says(/stopping puma/);
   await eventually(() => {
     dyno.signal('SIGINT'); // a copy of the first one, until 0.5 s are over
-    expect(dyno.output).toMatch(/puma was killed by us/);
+    expect(dyno.output).toMatch(/puma was killed by the supervisor/);
   });
   taken = 0;
   expect(await dyno.exited).toEqual({ code: 137, signal: null });
@@ -173,8 +173,8 @@ async function openTunnel(port: number): Promise<Socket> {
 }
 
 test.each([
-  ['is stopped by SIGSTOP', 'streaming ended with code 0'],
-  ['hangs and hears no TERM', 'streaming was killed by us'],
+  ['is stopped by SIGSTOP', 'streaming exited with code 0'],
+  ['hangs and hears no TERM', 'streaming was killed by the supervisor'],
 ])('streaming that %s is put to rest after the FIN of its last client, and serves the next one', async (how, end) => {
   const cwd = tempFolder();
   writeFileSync(join(cwd, 'streaming.cjs'), HANGS);
@@ -290,7 +290,7 @@ describe('ends', () => {
     await routed.ask(`${API}/health`);
     void routed.ask(`${API}/crash`).catch(() => {});
     expect(await routed.dyno.exited).toEqual({ code: 1, signal: null });
-    expect(lastLine(routed.dyno)).toContain('streaming ended with code 0');
+    expect(lastLine(routed.dyno)).toContain('streaming exited with code 0');
   });
 
   test('streaming on demand, again and again: it starts again when it is wanted', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { redisConnectionsAtFirst } from '../../src/plan/resources.ts';
+import { redisConnectionsAtStart } from '../../src/plan/resources.ts';
 import { eventually } from '../harness/eventually.ts';
 import { serving } from '../plan/checkout.ts';
 import { endOf, startInstance, withExit } from './instance.ts';
@@ -13,9 +13,9 @@ test('a real sidekiq opens as many Redis connections as plan counts, and no more
   const [spec] = serving('worker', {}).children;
   if (spec === undefined) throw new Error('the plan of a worker has no child');
   await sidekiqProcesses(redis, 1);
-  await eventually(() => expect(connections(redis)).toHaveLength(redisConnectionsAtFirst(spec)));
+  await eventually(() => expect(connections(redis)).toHaveLength(redisConnectionsAtStart(spec)));
   for (let count = 0; count < HEARTBEATS; count++) await heartbeat(redis);
-  expect(connections(redis)).toHaveLength(redisConnectionsAtFirst(spec));
+  expect(connections(redis)).toHaveLength(redisConnectionsAtStart(spec));
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));
 });

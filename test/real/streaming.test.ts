@@ -92,7 +92,7 @@ test(
     let silent = 0;
     for (let wake = 1; wake <= WAKES; wake++) {
       if (await isSilent(service, port)) silent += 1;
-      await eventually(() => expect(dyno.output.match(/streaming ended with code 0/g)).toHaveLength(wake));
+      await eventually(() => expect(dyno.output.match(/streaming exited with code 0/g)).toHaveLength(wake));
     }
     await stop(dyno);
     expect(silent, `silent streams of ${WAKES}`).toBe(0);

@@ -12,7 +12,7 @@ const plan: ReleasePlan = {
     { name: 'migrate', command: ['migrate'], env: {} },
     { name: 'after-migrate', command: ['after'], env: {} },
   ],
-  stop: { budgetMs: 30_000, killAfterMs: 28_500, leaveAfterMs: 29_700 },
+  stop: { budgetMs: 30_000, killAfterMs: 28_500, exitAfterMs: 29_700 },
   warnings: [],
 };
 
@@ -61,7 +61,7 @@ test('TERM is handed on and waited for; what it makes of the step is the code', 
   host.of('migrate').exit(toStatus(1));
   expect(await ended).toMatchObject({
     code: 1,
-    reason: 'asked to stop by SIGTERM; migrate ended with code 1; the release stops here',
+    reason: 'asked to stop by SIGTERM; migrate exited with code 1; the release stops here',
     exitAtMs: 29_700,
   });
 });
@@ -93,7 +93,7 @@ test('what ignores TERM is killed at the deadline, or at a second INT', async ()
   late.host.of('migrate').exit(toStatus('SIGKILL'));
   expect(await late.ended).toMatchObject({
     code: 137,
-    reason: 'asked to stop by SIGTERM; migrate was killed by us; the release stops here',
+    reason: 'asked to stop by SIGTERM; migrate was killed by the supervisor; the release stops here',
   });
 
   const twice = run();

@@ -17,7 +17,7 @@ function setUp({ onDemand = true } = {}) {
   const clock = new FakeClock();
   const commands: DemandCommand[] = [];
   const admission = new Admission({
-    upstream: { child: 'streaming', socket: '/s', onDemand, keeps: 0 },
+    upstream: { child: 'streaming', socket: '/s', onDemand, maxKeptConnections: 0 },
     clock,
     sendCommand: (command) => void commands.push(command),
     onRelease: () => {},

@@ -38,8 +38,11 @@ export class RouterFixture {
         port: 0,
         bind: '127.0.0.1',
         folder: this.folder,
-        puma: { child: 'puma', socket: this.pumaSocket, onDemand: false, keeps: 5 },
-        streaming: streaming === null ? null : { child: 'streaming', socket: this.streamingSocket, onDemand, keeps: 0 },
+        puma: { child: 'puma', socket: this.pumaSocket, onDemand: false, maxKeptConnections: 5 },
+        streaming:
+          streaming === null
+            ? null
+            : { child: 'streaming', socket: this.streamingSocket, onDemand, maxKeptConnections: 0 },
         maxConnections,
       },
       clock,

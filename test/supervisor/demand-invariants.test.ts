@@ -10,7 +10,7 @@ import { demandEnded, demandStarted, emergency, idle, phaseOf, pressure, restart
 const IDLE_MS = 100_000;
 const DRAIN_MS = 10_000;
 const plan = servePlan(routedPuma({ drainMs: DRAIN_MS }), child('sidekiq'), onDemand('streaming', IDLE_MS));
-const { killAfterMs, leaveAfterMs } = plan.stop;
+const { killAfterMs, exitAfterMs } = plan.stop;
 
 /** How a process behaves from its start on, in milliseconds; null: never. */
 type Behavior = {
@@ -211,10 +211,10 @@ class SimulatedMachine {
   }
 
   #checkStop(sinceMs: number): void {
-    expect(sinceMs).toBeLessThanOrEqual(leaveAfterMs);
+    expect(sinceMs).toBeLessThanOrEqual(exitAfterMs);
     if (sinceMs > DRAIN_MS) expect([...this.#withoutTerm]).toEqual([]);
     if (sinceMs > killAfterMs) expect(phaseOf(this.state)).not.toBe('terminating');
-    if (this.state.phase === 'done' && sinceMs < leaveAfterMs) expect([...this.#living.keys()]).toEqual([]);
+    if (this.state.phase === 'done' && sinceMs < exitAfterMs) expect([...this.#living.keys()]).toEqual([]);
   }
 }
 
@@ -228,7 +228,7 @@ test('a demand is served within its backoff, streaming without one stops in time
       }
       machine.advance(3 * IDLE_MS);
       machine.post({ type: 'signal', signal: 'SIGTERM', atMs: 0 });
-      machine.advance(leaveAfterMs);
+      machine.advance(exitAfterMs);
       expect(machine.state.phase).toBe('done');
     }),
     { numRuns: 3000 },

@@ -6,7 +6,7 @@ import { next } from '../../src/supervisor/transitions.ts';
 import { child, onDemand, routedPuma, servePlan } from '../fakes/plan.ts';
 import { phaseOf, toStatus } from './replay.ts';
 
-const start = { afterReady: 'puma', atMostMs: 45_000 };
+const start = { afterReady: 'puma', timeoutMs: 45_000 };
 const plan = servePlan(
   routedPuma(),
   child('sidekiq-1', { start }),

@@ -33,7 +33,7 @@ describe('start', () => {
   });
 
   test('several sidekiq processes all start when puma is ready', () => {
-    const start = { afterReady: 'puma', atMostMs: 45_000 };
+    const start = { afterReady: 'puma', timeoutMs: 45_000 };
     const plan = servePlan(child('puma'), child('sidekiq-1', { start }), child('sidekiq-2', { start }));
     expect(replay(plan, ready('puma', 1)).last).toEqual(['spawn sidekiq-1', 'spawn sidekiq-2']);
   });
@@ -171,7 +171,7 @@ describe('broadcast: the platform TERMs every process', () => {
   });
 
   test('a short time for children leaves a third of it to what outlived them: nobody is killed who has ended', () => {
-    const stop = { budgetMs: 2000, killAfterMs: 500, leaveAfterMs: 1700 };
+    const stop = { budgetMs: 2000, killAfterMs: 500, exitAfterMs: 1700 };
     const short = { ...worker, stop };
     const crash = exited('sidekiq', 0, 1000);
     expect(replay(short, crash).last).toContain('broadcast-window-closed at 1333');

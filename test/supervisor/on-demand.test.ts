@@ -308,9 +308,9 @@ describe('it does not become ready', () => {
   const ends = ['puma', 'sidekiq'].map((name) => exited(name, 0, T + 21_000));
 
   test.each([
-    [3, 3, 'streaming ended with code 3'],
-    [0, 1, 'streaming ended with code 0'],
-    ['SIGSEGV', 139, 'streaming was ended by SIGSEGV'],
+    [3, 3, 'streaming exited with code 3'],
+    [0, 1, 'streaming exited with code 0'],
+    ['SIGSEGV', 139, 'streaming was killed by SIGSEGV'],
   ] as const)('three times in a row (%s): a crash of the dyno', (status, code, said) => {
     const events = [...try1, ...try2, ...try3(status)];
     expect(phase(...try1, ...try2)).toBe('running');
@@ -553,7 +553,7 @@ describe('saving the dyno', () => {
 });
 
 test('signals are handed on to one that is up', () => {
-  const hearing = servePlan(child('puma'), onDemand(S, IDLE_MS, { forwards: ['SIGUSR2'] }));
+  const hearing = servePlan(child('puma'), onDemand(S, IDLE_MS, { forwardedSignals: ['SIGUSR2'] }));
   const usr2 = signal('SIGUSR2', T + 2000);
   expect(replay(hearing, ...up, usr2).last).toEqual([`SIGUSR2 ${S}`]);
   for (const events of [[], starting, resting, clearing, pausing])

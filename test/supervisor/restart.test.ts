@@ -364,7 +364,10 @@ describe('a recycle by time', () => {
   const everyHour: ServePlan = servePlan(
     child('puma'),
     child('sidekiq', {
-      memory: { ...child('sidekiq').memory, restart: { ...recycled, quiet: 'SIGTSTP', idleTitle: '', quietMs: 1000 } },
+      memory: {
+        ...child('sidekiq').memory,
+        restart: { ...recycled, quietSignal: 'SIGTSTP', idleTitle: '', quietMs: 1000 },
+      },
     }),
   );
   const ups = [ready('puma', 100), ready('sidekiq', 100)];
@@ -414,7 +417,7 @@ describe('a child that is not seen ready', () => {
   });
 
   test('is told to be ready when it is after all, and what waited for it starts', () => {
-    const start = { afterReady: 'puma', atMostMs: 600_000 };
+    const start = { afterReady: 'puma', timeoutMs: 600_000 };
     const waits = servePlan(child('puma'), child('sidekiq', { start }));
     expect(replay(waits, readyTimeout('puma', 0, 60_000), ready('puma', 90_000)).last).toEqual(['spawn sidekiq']);
   });

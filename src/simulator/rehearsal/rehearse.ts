@@ -71,7 +71,7 @@ async function printReport(
   const report = createReport(running.view(), results);
   const isColoured = isTerminal(1) && !process.env.NO_COLOR;
   await print(1, json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report, isColoured));
-  return report.verdict === 'good' ? EXIT.ok : EXIT.unasked;
+  return report.verdict === 'good' ? EXIT.ok : EXIT.unexpected;
 }
 
 function untilInterrupted(interrupted: AbortSignal): Promise<never> {
