@@ -1,10 +1,10 @@
-// A bare clone becomes one that runs: node_modules as package-lock.json says, dist/ no older than its sources.
-// Runs before anything is installed, so it uses nothing but Node.
+// Prepares a bare clone: node_modules as in package-lock.json, and dist/ no older than its sources.
+// Runs before anything is installed, so it uses only Node.
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, quietly, root } from './quietly.js';
 
-/** Installs and builds what is missing or stale; some 20 ms when nothing is. Throws CannotRun. */
+/** Installs and builds what is missing or stale. Takes some 20 ms if nothing is. Throws CannotRun. */
 export async function bootstrap() {
   requireNode();
   if (!isInstalled()) await install();
@@ -13,8 +13,8 @@ export async function bootstrap() {
 
 function requireNode() {
   const [major, minor] = json('package.json').engines.node.match(/\d+/g).map(Number);
-  const [ourMajor, ourMinor] = process.versions.node.split('.').map(Number);
-  if (ourMajor > major || (ourMajor === major && ourMinor >= minor)) return;
+  const [runningMajor, runningMinor] = process.versions.node.split('.').map(Number);
+  if (runningMajor > major || (runningMajor === major && runningMinor >= minor)) return;
   throw new CannotRun(`Node ${major}.${minor} or newer is needed; this is ${process.version}`);
 }
 
@@ -28,7 +28,7 @@ async function build() {
   await quietly([process.execPath, 'scripts/build.js'], 'the build failed');
 }
 
-/** Every package of the lock file is on the disk in its version; optional ones may be missing (other platforms). */
+/** Whether every package of the lock file is installed in its version. Optional ones, for other platforms, may be missing. */
 function isInstalled() {
   return Object.entries(json('package-lock.json').packages).every(([path, { version, optional, link }]) => {
     if (path === '' || link) return true;
@@ -45,11 +45,11 @@ function isBuilt() {
   return outputs.every((path) => statSync(path).mtimeMs >= changed);
 }
 
-/** Milliseconds since the epoch. Folders count as well: a deleted source changes nothing else. */
+/** Milliseconds since the epoch. Folders count as well: a deleted source file changes only its folder. */
 function newestIn(path) {
   const stat = statSync(path);
-  const inside = stat.isDirectory() ? readdirSync(path).map((name) => newestIn(join(path, name))) : [];
-  return Math.max(stat.mtimeMs, ...inside);
+  const entries = stat.isDirectory() ? readdirSync(path).map((name) => newestIn(join(path, name))) : [];
+  return Math.max(stat.mtimeMs, ...entries);
 }
 
 function json(path) {

@@ -1,4 +1,4 @@
-// Bundles src/ into dist/: the path that a dyno takes at work is one file, everything else is loaded when it is needed.
+// Bundles src/ into dist/: one file for everything that a dyno always needs, and one for each module that is loaded on demand.
 // Also copies the type declarations and collects the licences of the bundled packages.
 import { build } from 'esbuild';
 import {
@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
-// Built beside its place and moved there when it is complete: no process ever runs half a build.
+// Builds into a temporary folder and renames it at the end, so that no process ever runs half a build.
 const incoming = mkdtempSync('dist-');
 const outgoing = `${incoming}-old`;
 process.once('exit', () => {
@@ -33,14 +33,14 @@ const common = {
   metafile: true,
   define: { __VERSION__: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf8')).version) },
 };
-// CommonJS, because a node that never loads an ES module starts sooner and keeps 0.4 MB of private memory less.
+// CommonJS: without ES modules Node starts sooner and uses 0.4 MB less private memory.
 const cjs = { ...common, format: 'cjs', supported: { 'dynamic-import': false } };
-const lazy = new Map();
+const dynamicImports = new Map();
 const metafiles = [await bundle({ ...cjs, entryPoints: ['src/main.ts'], outfile: join(incoming, 'main.cjs') })];
-// Minified: the text of pino alone is half a megabyte of private memory. Our own path at work stays readable in a stack.
-for (const [name, entry] of lazy)
+// Minified: the source of pino alone takes half a megabyte of private memory. main.cjs is not, so that stack traces are readable.
+for (const [name, entry] of dynamicImports)
   metafiles.push(await bundle({ ...cjs, minify: true, entryPoints: [entry], outfile: join(incoming, name) }));
-// The stand-ins wait at their top level, which only an ES module can; ws in them is CommonJS and asks for require.
+// The stand-ins use top-level await, which requires ES modules. They bundle ws, a CommonJS package that calls require.
 const require = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
 metafiles.push(
   await bundle({
@@ -51,7 +51,7 @@ metafiles.push(
     outdir: join(incoming, 'simulator/stand-ins'),
   }),
 );
-// For browsers: the page that watches a simulation.
+// The page of the simulator, for browsers.
 metafiles.push(
   await bundle({
     ...common,
@@ -65,46 +65,47 @@ metafiles.push(
 );
 for (const file of ['page.html', 'icon.svg'])
   copyFileSync(join('src/simulator/web/page', file), join(incoming, 'simulator/page', file));
-// What the package exports: not the whole of main.
-const exported = ['supervise', 'ConfigError', 'UsageError'];
+// The public API of the package is a part of the exports of main.cjs.
+const publicExports = ['supervise', 'ConfigError', 'UsageError'];
 writeFileSync(
   join(incoming, 'api.cjs'),
-  exported.map((name) => `exports.${name} = require('./main.cjs').${name};\n`).join(''),
+  publicExports.map((name) => `exports.${name} = require('./main.cjs').${name};\n`).join(''),
 );
 writeFileSync(join(incoming, 'LICENSES.txt'), licences(metafiles));
 copyFileSync('src/api.d.ts', join(incoming, 'api.d.ts'));
 chmodSync(incoming, 0o755);
-if (existsSync('dist')) renameSync('dist', outgoing); // at once: npm 9 runs `prepare` even with --ignore-scripts, beside tests
+// Both renames at once: npm 9 runs `prepare` even with --ignore-scripts, while tests use dist/.
+if (existsSync('dist')) renameSync('dist', outgoing);
 renameSync(incoming, 'dist');
 
 async function bundle(options) {
-  const plugins = [lazily(), leaveOut(/^(sonic-boom|worker_threads|.*\/transport)$/)];
+  const plugins = [splitDynamicImports(), stubModules(/^(sonic-boom|worker_threads|.*\/transport)$/)];
   return (await build({ ...options, plugins })).metafile;
 }
 
-/** Every dynamic import() becomes a file of its own, so that the path a dyno takes at work is one file. */
-function lazily() {
+/** Puts every module that is loaded by import() into its own file. */
+function splitDynamicImports() {
   return {
-    name: 'lazily',
+    name: 'split-dynamic-imports',
     setup({ onResolve, resolve }) {
       onResolve({ filter: /.*/ }, async ({ path, kind, resolveDir }) => {
         if (kind !== 'dynamic-import') return undefined;
-        const found = await resolve(path, { kind: 'import-statement', resolveDir });
+        const resolved = await resolve(path, { kind: 'import-statement', resolveDir });
         const name = `${basename(path, '.ts')}.cjs`;
-        lazy.set(name, found.path);
+        dynamicImports.set(name, resolved.path);
         return { path: `./${name}`, external: true };
       });
     },
   };
 }
 
-/** pino's own ways to write: we hand it ours, and they would load worker_threads and more into every dyno. */
-function leaveOut(filter) {
+/** Replaces the transports of pino: the log does not use them, and they would load worker_threads and more into every dyno. */
+function stubModules(filter) {
   return {
-    name: 'leave-out',
+    name: 'stub-modules',
     setup({ onResolve, onLoad }) {
-      onResolve({ filter }, ({ path }) => ({ path, namespace: 'left-out' }));
-      onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+      onResolve({ filter }, ({ path }) => ({ path, namespace: 'stubs' }));
+      onLoad({ filter: /.*/, namespace: 'stubs' }, () => ({
         contents: 'module.exports = class { static isMainThread = true; };',
       }));
     },

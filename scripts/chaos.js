@@ -10,8 +10,8 @@ import { installPackages } from './packages.js';
 import { CannotRun, root } from './quietly.js';
 
 const USAGE_ERROR = 64;
-/** More at a time make the machine late, and the less precise are the checks. */
-const AT_ONCE = Math.min(32, 2 * availableParallelism() + 1);
+/** With more at a time the machine is too slow, and the checks are less precise. */
+const DEFAULT_SLOTS = Math.min(32, 2 * availableParallelism() + 1);
 /** docs/evidence.md records long runs only. */
 const DOCS_MIN_RUNS = 10_000;
 const USAGE = `npm run chaos -- [--runs N] [--seed S] [--at-once N] [--keep FOLDER] [--docs]
@@ -20,7 +20,7 @@ npm run chaos -- --seed S --path P
   --runs N       number of scenarios; default 100
   --seed S       seed of the scenarios; default: a different one each time
   --path P       run only this scenario, as a failing run prints it, and find the simplest one that fails in the same way
-  --at-once N    scenarios at a time; default ${AT_ONCE} on this machine; with the real puma and sidekiq always 3
+  --at-once N    scenarios at a time; default ${DEFAULT_SLOTS} on this machine; with the real puma and sidekiq always 3
   --keep FOLDER  write the history of each failing scenario to this folder
   --docs         write the result into docs/evidence.md and README.md; needs --runs ${DOCS_MIN_RUNS} or more`;
 
@@ -54,7 +54,7 @@ function parse(words) {
       runs: number('--runs', values.runs ?? '100', 1, 1_000_000),
       seed: number('--seed', values.seed ?? `${Date.now() % 1_000_000}`, 0, 1_000_000_000),
       path: path(values.path ?? null),
-      slots: number('--at-once', values['at-once'] ?? `${AT_ONCE}`, 1, 32),
+      slots: number('--at-once', values['at-once'] ?? `${DEFAULT_SLOTS}`, 1, 32),
       keep: values.keep ?? null,
     });
   } catch (error) {

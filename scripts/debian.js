@@ -1,4 +1,4 @@
-// npm run test:debian -- SUITE [vitest arguments]: npm test of the last commit on another Debian release, in a chroot.
+// npm run test:debian -- SUITE [vitest arguments]: runs npm test of the last commit on another Debian release, in a chroot.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { CannotRun, root } from './quietly.js';
 const USAGE = `Usage: npm run test:debian -- SUITE [vitest arguments]
 
 Runs npm test of the last commit in a chroot of that Debian release: trixie is Debian 13. Needs root and Linux.
-The chroot is made by debootstrap in .cache/debian/SUITE and used again. rm -r that folder to start afresh.
+debootstrap makes the chroot in .cache/debian/SUITE; later runs use it again. Delete that folder to start afresh.
 
 Environment:
   DEBIAN_MIRROR   where packages come from; default http://deb.debian.org/debian
@@ -38,18 +38,16 @@ async function main([suite, ...vitestArguments]) {
   return runInChroot(suite, vitestArguments);
 }
 
-/**
- * All mounts and processes are in namespaces of their own. The kernel removes both when this process ends, even by SIGKILL,
- * so that a later `rm -r` of the chroot cannot follow a mount into this machine's own /dev.
- */
+/** All mounts and processes are in separate namespaces. The kernel removes both when this process exits, even by SIGKILL, so that a
+ * later `rm -r` of the chroot cannot follow a mount into the /dev of this machine. */
 function runInChroot(suite, vitestArguments) {
-  const killedWithUs = ['setpriv', '--pdeathsig=KILL', '--'];
+  const killedWithParent = ['setpriv', '--pdeathsig=KILL', '--'];
   const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
   const script = ['sh', join(root, 'scripts/debian-chroot.sh'), suite, ...vitestArguments];
-  const [file, ...args] = [...killedWithUs, ...namespaces, ...script];
+  const [file, ...args] = [...killedWithParent, ...namespaces, ...script];
   const env = { ...process.env, DEBIAN_MIRROR: process.env.DEBIAN_MIRROR ?? MIRROR };
   const child = spawn(file, args, { cwd: root, env, stdio: 'inherit' });
-  // Ctrl-C reaches vitest in the chroot by itself. unshare blocks TERM.
+  // Ctrl-C sends SIGINT to vitest in the chroot as well. unshare blocks SIGTERM.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGKILL'));
   return new Promise((resolve, reject) => {

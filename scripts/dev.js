@@ -1,5 +1,5 @@
-// npm run dev [-- options]: `mstdn-supervise dev` in this clone, whose Procfile and app.json it simulates on stand-ins: the
-// whole instance in one dyno, streaming on demand. No Ruby, no Redis, no database.
+// npm run dev [-- options]: runs `mstdn-supervise dev` in this clone. It simulates the clone's Procfile and app.json with stand-ins: the
+// whole instance in one dyno, streaming on demand. Needs no Ruby, Redis or database.
 import { join } from 'node:path';
 import { bootstrap } from './bootstrap.js';
 import { CannotRun, root } from './quietly.js';

@@ -1,6 +1,6 @@
-// Writes down elsewhere what src/config/settings.ts says: docs/settings.md, the table of README.md, `env` of app.json.
+// Writes the settings of src/config/settings.ts to docs/settings.md, to the table of README.md and to `env` of app.json.
 //   node scripts/docs.js [--check] [FOLDER]
-// --check writes nothing, names what is out of date, and fails. FOLDER is this repository where none is named.
+// --check writes nothing, and fails if a file is out of date. FOLDER: default is this repository.
 import { build } from 'esbuild';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -10,9 +10,9 @@ import prettier from 'prettier';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Set by the platform, not by an admin. */
-const OF_THE_PLATFORM = ['PORT', 'BIND', 'SOCKET', 'WEB_CONCURRENCY_SET_BY'];
-/** What a new instance on one small dyno starts with. */
-const FIRST_VALUES = { RUN_WORKER: 'true', WEB_CONCURRENCY: '0', MAX_THREADS: '3', SIDEKIQ_THREADS: '2' };
+const PLATFORM_SETTINGS = ['PORT', 'BIND', 'SOCKET', 'WEB_CONCURRENCY_SET_BY'];
+/** The values with which a new instance on one small dyno starts. */
+const INITIAL_VALUES = { RUN_WORKER: 'true', WEB_CONCURRENCY: '0', MAX_THREADS: '3', SIDEKIQ_THREADS: '2' };
 
 const BEGIN = '<!-- settings -->';
 const END = '<!-- /settings -->';
@@ -45,7 +45,7 @@ if (values.check && stale.length > 0) {
   process.exitCode = 1;
 }
 
-/** The table as the program has it, compiled in memory. */
+/** Compiles the table in memory. */
 async function readSettings() {
   const options = { bundle: true, write: false, format: 'esm', logLevel: 'error' };
   const { outputFiles } = await build({ ...options, entryPoints: [join(ROOT, 'src/config/settings.ts')] });
@@ -78,12 +78,12 @@ function between(text, middle) {
 }
 
 function env() {
-  const own = settings.filter(([name]) => !OF_THE_PLATFORM.includes(name));
-  return Object.fromEntries(own.map(([name, setting]) => [name, describe(name, setting)]));
+  const adminSettings = settings.filter(([name]) => !PLATFORM_SETTINGS.includes(name));
+  return Object.fromEntries(adminSettings.map(([name, setting]) => [name, describe(name, setting)]));
 }
 
 function describe(name, { byDefault, doc }) {
   const text = `${doc[0].toUpperCase()}${doc.slice(1)}.${byDefault ? ` Default: ${byDefault}` : ''}`;
-  const value = FIRST_VALUES[name];
+  const value = INITIAL_VALUES[name];
   return { description: text.replaceAll('`', '"'), ...(value === undefined ? {} : { value }), required: false };
 }

@@ -1,4 +1,4 @@
-// A port of the loopback that nobody used a moment ago.
+// Finds a loopback port that is free at this moment.
 import { createServer } from 'node:net';
 
 export function freePort() {

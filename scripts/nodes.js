@@ -1,4 +1,4 @@
-// The nodes that the process tests run the supervisor on, from npm's registry into .cache/nodes/MAJOR/bin/node.
+// Installs the versions of Node for the process tests, from npm's registry into .cache/nodes/MAJOR/bin/node.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotRun, quietly, root } from './quietly.js';
@@ -10,7 +10,7 @@ const folder = join(root, '.cache/nodes');
 export async function installNodes() {
   if (!architectures.includes(process.arch)) {
     throw new CannotRun(
-      `the tests' nodes are packaged for ${architectures.join(' and ')} only; this is ${process.arch}`,
+      `Node for the tests is available for ${architectures.join(' and ')} only; this machine is ${process.arch}`,
     );
   }
   const missing = versions.filter((version) => !isInstalled(version));
@@ -23,7 +23,7 @@ function isInstalled(version) {
   return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version;
 }
 
-/** Beside its place first, and checked there, so that an interrupted download never counts as installed. */
+/** Installs into a temporary folder, tries it there and renames it, so that an interrupted download never counts as installed. */
 async function install(version) {
   const name = `node-linux-${process.arch}`;
   mkdirSync(folder, { recursive: true });

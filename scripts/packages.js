@@ -1,4 +1,4 @@
-// Debian's packages that the tests and the figures need. Elsewhere the same programs have to be on the PATH.
+// Installs the Debian packages that the tests and benchmarks need. On other systems the same programs must be on the PATH.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -13,29 +13,32 @@ const programs =
     ' ',
   );
 
-/** Throws CannotRun, naming what is missing, where it may not install. */
+/** Throws CannotRun with the missing packages if it must not install them. */
 export async function installPackages(wanted = packages) {
   if (!onPath('apt-get') || !onPath('dpkg-query')) return requirePrograms();
   const installed = installedPackages(wanted);
   const missing = wanted.filter((name) => !installed.includes(name));
   if (missing.length === 0) return;
-  const byHand = `apt-get install --no-install-recommends ${missing.join(' ')}`;
+  const command = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (!isRoot() && !maySudo())
-    throw new CannotRun(`packages are missing and this user may not install; run: sudo ${byHand}`);
+    throw new CannotRun(`packages are missing and this user may not install; run: sudo ${command}`);
   console.error(`Installing Debian's packages: ${missing.join(' ')}`);
   const install = ['sh', join(root, 'scripts/install-packages.sh'), ...missing];
-  await quietly(isRoot() ? install : ['sudo', '-n', ...install], `packages could not be installed; by hand: ${byHand}`);
+  await quietly(
+    isRoot() ? install : ['sudo', '-n', ...install],
+    `packages could not be installed; by hand: ${command}`,
+  );
 }
 
 function requirePrograms() {
   const missing = programs.filter((name) => !onPath(name));
   if (missing.length === 0) return;
-  const byHand = `apt-get install --no-install-recommends ${packages.join(' ')}`;
-  throw new CannotRun(`not on the PATH: ${missing.join(' ')}; on Debian or Ubuntu: ${byHand}`);
+  const command = `apt-get install --no-install-recommends ${packages.join(' ')}`;
+  throw new CannotRun(`not on the PATH: ${missing.join(' ')}; on Debian or Ubuntu: ${command}`);
 }
 
 function installedPackages(wanted) {
-  // Its status is 1 when it does not know a name; what it knows is printed all the same.
+  // Exits with 1 if it does not know a name, and prints the others.
   const lines = output('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package}\n', ...wanted]).split('\n');
   return lines.filter((line) => line.startsWith('installed ')).map((line) => line.split(' ')[1]);
 }

@@ -1,6 +1,6 @@
-// Rehearses our Procfile and the shell line that it replaces, on the stand-ins: `npm run rehearsals`, or
-//   npm run rehearsals -- [--docs] [--time-scale 10]   (seven minutes; with a scale of 10 two)
-// --docs writes both tables, side by side, between the marks of docs/simulator.md.
+// Rehearses the project's Procfile and the shell line that it replaces, with stand-ins: `npm run rehearsals`, or
+//   npm run rehearsals -- [--docs] [--time-scale 10]   (takes seven minutes, or two with a scale of 10)
+// --docs writes both results, side by side, between the markers of docs/simulator.md.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Gives the report. Nothing of our own environment decides what it says. */
+/** Returns the report. It does not depend on the environment of this process. */
 async function rehearse(name, folder, timeScale) {
   console.error(`${name}:`);
   const port = await freePort();
@@ -41,13 +41,13 @@ async function rehearse(name, folder, timeScale) {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  // It ends its dynos first, and we after it.
-  const pass = (name) => child.kill(name);
-  for (const name of SIGNALS) process.on(name, pass);
+  // The child stops its dynos first; this process exits after it.
+  const forward = (name) => child.kill(name);
+  for (const name of SIGNALS) process.on(name, forward);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
-  for (const name of SIGNALS) process.off(name, pass);
+  for (const name of SIGNALS) process.off(name, forward);
   if (code !== 0 && code !== 1) throw new CannotRun(`the rehearsal of ${name} ended with ${code}`);
   return JSON.parse(output);
 }
@@ -143,5 +143,5 @@ function about(timeScale) {
 
 One run each, on the stand-ins, on a machine with ${cpus().length} cores, Node ${process.versions.node}: the Procfile of this
 project, and the shell line that it replaces (\`test/fixtures/shell-line\`: the Procfile, and the \`.profile\` that went with
-it).${times} What is bad stands in **bold**.`;
+it).${times} Bad results are in **bold**.`;
 }

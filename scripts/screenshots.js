@@ -1,5 +1,5 @@
-// npm run screenshots: runs the simulator on its stand-ins, lets a few things happen, and takes the pictures of docs/images:
-// its page in light, in dark and on a phone. Needs Debian's packages `chromium` and `imagemagick`.
+// npm run screenshots: runs the simulator with stand-ins, triggers a few events, and takes the screenshots of docs/images: its page in
+// light and dark mode and on a phone. Needs the Debian packages `chromium` and `imagemagick`.
 import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,7 +11,7 @@ import { CannotRun, root } from './quietly.js';
 const CHROMIUM = process.env.PATH.split(delimiter)
   .map((folder) => join(folder, 'chromium'))
   .find(existsSync);
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 try {
   await bootstrap();
@@ -35,7 +35,7 @@ try {
 async function takePictures(browser, url) {
   const page = await browser.newPage({ colorScheme: 'light', viewport: { width: 1280, height: 1210 } });
   await page.goto(url);
-  await letThingsHappen(page);
+  await triggerEvents(page);
   await shoot(page, 'light');
   await page.emulateMedia({ colorScheme: 'dark' });
   await shoot(page, 'dark');
@@ -47,10 +47,10 @@ async function takePictures(browser, url) {
   await shoot(phone, 'phone');
 }
 
-/** A boot, streaming clients, a deploy, a killed sidekiq, memory over the quota. */
-async function letThingsHappen(page) {
-  page.setDefaultTimeout(PATIENCE_MS);
-  const happens = (mark) =>
+/** A boot, a deploy, a killed sidekiq, streaming clients and memory over the quota. */
+async function triggerEvents(page) {
+  page.setDefaultTimeout(TIMEOUT_MS);
+  const seesEvent = (mark) =>
     page
       .locator('#events .mark', { hasText: new RegExp(`^${mark}$`) })
       .first()
@@ -62,7 +62,7 @@ async function letThingsHappen(page) {
   await runs('web', 'streaming');
   await seconds(page, 20);
   await page.locator('#deploy').click();
-  await happens('v2');
+  await seesEvent('v2');
   await page
     .getByText(/run 2, up/)
     .first()
@@ -74,23 +74,23 @@ async function letThingsHappen(page) {
     .getByRole('button', { name: /^Kill sidekiq/ })
     .click();
   await page.locator('dialog[open]').getByRole('button', { name: 'Kill' }).click();
-  await happens('crashed');
+  await seesEvent('crashed');
   await seconds(page, 12);
   for (let n = 0; n < 3; n++) await page.locator('#open-stream').click();
   await flood(page, 'puma', '288M');
-  await happens('R14');
+  await seesEvent('R14');
   await seconds(page, 8);
 }
 
-async function flood(page, who, amount) {
+async function flood(page, label, amount) {
   await page.locator('#flood').click();
   const dialog = page.locator('dialog[open]');
-  await dialog.getByRole('radio', { name: who }).check();
+  await dialog.getByRole('radio', { name: label }).check();
   await dialog.getByLabel('How much more').fill(amount);
   await dialog.getByRole('button', { name: 'Flood' }).click();
 }
 
-/** The plot wants something to show. */
+/** Fills the plot. */
 function seconds(page, count) {
   return page.waitForTimeout(count * 1000);
 }
@@ -100,12 +100,12 @@ async function shoot(page, name) {
   await page.mouse.move(0, 0);
   await page.waitForTimeout(500);
   await page.screenshot({ path, fullPage: page.viewportSize().width > 1000 });
-  // A few colours are enough, and a third of the size.
+  // 128 colours are enough, and need a third of the size.
   execFileSync('convert', [path, '+dither', '-colors', '128', '-strip', `PNG8:${path}`]);
   console.log(path);
 }
 
-/** On stand-ins in a folder of its own; ended in good order, whatever happens. */
+/** Runs a simulation with stand-ins in a temporary folder, and always stops it gracefully. */
 async function withSimulation(use) {
   const app = mkdtempSync(join(tmpdir(), 'mastodon-'));
   for (const file of ['Procfile', 'app.json']) copyFileSync(join(root, file), join(app, file));
@@ -124,16 +124,16 @@ async function withSimulation(use) {
   }
 }
 
-/** Its first line says where the page is. */
+/** The first line of the simulator names the URL of the page. */
 function pageUrl(child) {
   return new Promise((resolve, reject) => {
-    let said = '';
+    let output = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
-      said = `${said}${text}`.slice(-10_000);
-      const [, url] = /watch it on (http:\/\/\S+?);?\s/.exec(said) ?? [];
+      output = `${output}${text}`.slice(-10_000);
+      const [, url] = /watch it on (http:\/\/\S+?);?\s/.exec(output) ?? [];
       if (url) resolve(url);
     });
-    child.once('close', () => reject(new CannotRun(`the simulator ended at once:\n${said}`)));
+    child.once('close', () => reject(new CannotRun(`the simulator ended at once:\n${output}`)));
   });
 }
 
@@ -145,14 +145,14 @@ function freePort() {
   return listen(0);
 }
 
-/** The port that was got for a moment; null where it is taken. */
+/** Opens the port for a moment and returns it; null if it is in use. */
 function listen(port) {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(null));
     server.listen(port, '127.0.0.1', () => {
-      const got = server.address().port;
-      server.close(() => resolve(got));
+      const openPort = server.address().port;
+      server.close(() => resolve(openPort));
     });
   });
 }

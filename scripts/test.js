@@ -1,4 +1,4 @@
-// npm test [vitest arguments]: from a bare clone to the last line of the tests, installing what they need on the way.
+// npm test [vitest arguments]: installs and builds what the tests need, and runs them. Works in a bare clone.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ try {
 function vitest(args) {
   const runner = join(root, 'node_modules/vitest/vitest.mjs');
   const child = spawn(process.execPath, [runner, 'run', ...args], { cwd: root, stdio: 'inherit' });
-  // Ctrl-C reaches vitest by itself: only wait for it. TERM reaches us alone.
+  // Ctrl-C sends SIGINT to vitest as well: wait for its exit. SIGTERM reaches only this process.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   return new Promise((resolve, reject) => {

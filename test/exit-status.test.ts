@@ -5,42 +5,44 @@ import { describeStatus, EXIT, toExitCode } from '../src/exit-status.ts';
 const SIGNALS = Object.entries(constants.signals) as [NodeJS.Signals, number][];
 
 describe('toExitCode', () => {
-  test.each(Array.from({ length: 256 }, (_, code) => code))('%i stays', (code) => {
-    expect(toExitCode({ kind: 'exited', code })).toBe(code);
+  test('keeps every exit code from 0 to 255', () => {
+    for (let code = 0; code < 256; code += 1) {
+      expect(toExitCode({ kind: 'exited', code }), `code ${code}`).toBe(code);
+    }
   });
 
-  test.each(SIGNALS)('%s is 128 + %i', (signal, number) => {
-    const code = toExitCode({ kind: 'signaled', signal });
-    expect(code).toBe(128 + number);
-    expect(code).toBeLessThan(256);
+  test('is 128 plus the number of a signal, for every signal', () => {
+    for (const [signal, number] of SIGNALS) {
+      const code = toExitCode({ kind: 'signaled', signal });
+      expect(code, signal).toBe(128 + number);
+      expect(code, signal).toBeLessThan(256);
+    }
   });
 
-  test.each<[NodeJS.Signals, number]>([
-    ['SIGHUP', 129],
-    ['SIGINT', 130],
-    ['SIGKILL', 137],
-    ['SIGSEGV', 139],
-    ['SIGPIPE', 141],
-    ['SIGTERM', 143],
-  ])('%s is %i as everywhere', (signal, code) => {
-    expect(toExitCode({ kind: 'signaled', signal })).toBe(code);
+  test('gives the well-known codes of common signals', () => {
+    const codes = { SIGHUP: 129, SIGINT: 130, SIGKILL: 137, SIGSEGV: 139, SIGPIPE: 141, SIGTERM: 143 } as const;
+    for (const [signal, code] of Object.entries(codes)) {
+      expect(toExitCode({ kind: 'signaled', signal: signal as NodeJS.Signals }), signal).toBe(code);
+    }
   });
 
-  test.each([
-    ['ENOENT', 127],
-    ['EACCES', 126],
-    ['EPERM', 126],
-    ['ENOEXEC', 126],
-    ['ENOMEM', 126],
-    ['EAGAIN', 126],
-    [undefined, 126],
-  ])('a command that could not start for %s is %i', (code, expected) => {
-    const error = Object.assign(new Error('no'), code === undefined ? {} : { code });
-    expect(toExitCode({ kind: 'not-started', error })).toBe(expected);
+  test('is 127 for a missing command, and 126 for any other failure to start', () => {
+    for (const [errorCode, expected] of [
+      ['ENOENT', 127],
+      ['EACCES', 126],
+      ['EPERM', 126],
+      ['ENOEXEC', 126],
+      ['ENOMEM', 126],
+      ['EAGAIN', 126],
+      [undefined, 126],
+    ] as const) {
+      const error = Object.assign(new Error('no'), errorCode === undefined ? {} : { code: errorCode });
+      expect(toExitCode({ kind: 'not-started', error }), `error code ${errorCode}`).toBe(expected);
+    }
   });
 });
 
-test('EXIT has the exit codes of the supervisor', () => {
+test('EXIT names the exit codes of the supervisor', () => {
   expect(EXIT).toEqual({
     ok: 0,
     unexpected: 1,
@@ -55,19 +57,24 @@ test('EXIT has the exit codes of the supervisor', () => {
 });
 
 describe('describeStatus', () => {
-  test.each([0, 1, 255])('code %i', (code) => {
-    expect(describeStatus({ kind: 'exited', code })).toBe(`exited with code ${code}`);
+  test('names the exit code', () => {
+    for (const code of [0, 1, 255]) {
+      expect(describeStatus({ kind: 'exited', code })).toBe(`exited with code ${code}`);
+    }
   });
 
-  test.each(SIGNALS.map(([signal]) => signal).filter((signal) => signal !== 'SIGKILL'))('%s', (signal) => {
-    expect(describeStatus({ kind: 'signaled', signal })).toBe(`was killed by ${signal}`);
+  test('names the signal, for every signal but SIGKILL', () => {
+    for (const [signal] of SIGNALS) {
+      if (signal === 'SIGKILL') continue;
+      expect(describeStatus({ kind: 'signaled', signal })).toBe(`was killed by ${signal}`);
+    }
   });
 
-  test('SIGKILL is assumed to come from the kernel or the platform', () => {
+  test('suspects missing memory after SIGKILL, which usually comes from the platform', () => {
     expect(describeStatus({ kind: 'signaled', signal: 'SIGKILL' })).toBe('was killed by SIGKILL (out of memory?)');
   });
 
-  test('not started', () => {
+  test('gives the error of a command that could not start', () => {
     const error = new Error('command not found: bundle');
     expect(describeStatus({ kind: 'not-started', error })).toBe('could not start: command not found: bundle');
   });

@@ -11,8 +11,8 @@ function logTo(lines: string[], options: Partial<Omit<LoggerOptions, 'write'>> =
   return createLogger({ format: 'json', level: 'info', write: (line) => lines.push(line), ...options });
 }
 
-/** What the log wrote of these events, a second apart. */
-async function written(
+/** The lines of these events, which are logged a second apart. */
+async function linesOf(
   events: readonly LogEvent[],
   options: Partial<Omit<LoggerOptions, 'write'>> = {},
 ): Promise<string[]> {
@@ -26,11 +26,11 @@ async function written(
   return lines;
 }
 
-async function asData(
+async function parsedLinesOf(
   events: readonly LogEvent[],
   options: Partial<Omit<LoggerOptions, 'write'>> = {},
 ): Promise<unknown[]> {
-  return (await written(events, options)).map((line) => JSON.parse(line) as unknown);
+  return (await linesOf(events, options)).map((line) => JSON.parse(line) as unknown);
 }
 
 const READY: LogEvent = { event: 'ready', child: 'puma', afterMs: 6123.456 };
@@ -38,83 +38,87 @@ const WARNING: LogEvent = { event: 'warning', text: 'mind this' };
 const FAILED: LogEvent = { event: 'outcome', code: 137, reason: 'puma was killed', cause: 'done' };
 
 describe('an event is one line', () => {
-  test('of JSON, with its newline, whatever it holds', async () => {
-    const lines = await written([READY, { event: 'warning', text: 'two\nlines "quoted" 😀\u2028' }, FAILED]);
+  test('of JSON with a newline at its end, whatever text it contains', async () => {
+    const lines = await linesOf([READY, { event: 'warning', text: 'two\nlines "quoted" 😀\u2028' }, FAILED]);
     expect(lines).toHaveLength(3);
     expect(lines.filter((line) => line.indexOf('\n') !== line.length - 1)).toEqual([]);
     expect(JSON.parse(lines[1] ?? '')).toMatchObject({ msg: 'two\nlines "quoted" 😀\u2028' });
   });
 
-  test.each<[LogEvent, object]>([
-    [
-      { event: 'plan', text: 'web: puma' },
-      { level: 'info', msg: 'web: puma' },
-    ],
-    [WARNING, { level: 'warn', msg: 'mind this' }],
-    [
-      { event: 'started', child: 'puma', command: ['puma', '-p', '80'], pid: 42 },
-      {
-        level: 'info',
-        child: 'puma',
-        command: ['puma', '-p', '80'],
-        pid: 42,
-        msg: 'puma started: puma -p 80 (pid 42)',
-      },
-    ],
-    [READY, { level: 'info', child: 'puma', afterMs: 6123, msg: 'puma is ready after 6.1 s' }],
-    [
-      { event: 'exited', child: 'puma', status: { kind: 'exited', code: 3 }, afterMs: 10, killedByUs: false },
-      {
-        level: 'info',
-        child: 'puma',
-        status: { kind: 'exited', code: 3 },
-        afterMs: 10,
-        killedByUs: false,
-        msg: 'puma exited with code 3 after 10 ms',
-      },
-    ],
-    [
-      {
-        event: 'exited',
-        child: 'puma',
-        status: { kind: 'signaled', signal: 'SIGSEGV' },
-        afterMs: 0.4,
-        killedByUs: false,
-      },
-      {
-        level: 'info',
-        child: 'puma',
-        status: { kind: 'signaled', signal: 'SIGSEGV' },
-        afterMs: 0,
-        killedByUs: false,
-        msg: 'puma was killed by SIGSEGV after 0 ms',
-      },
-    ],
-    [
-      { event: 'stopping', reason: 'SIGTERM', children: ['puma'], killAfterMs: 28_500 },
-      {
-        level: 'info',
-        reason: 'SIGTERM',
-        children: ['puma'],
-        killAfterMs: 28_500,
-        msg: 'SIGTERM; stopping puma; 28.5 s at most',
-      },
-    ],
-    [FAILED, { level: 'error', code: 137, cause: 'done', msg: 'puma was killed; exit code 137' }],
-  ])('%o', async (event, fields) => {
-    expect(await asData([event])).toEqual([{ time: BOOT, event: event.event, ...fields }]);
+  test('with time, event name, fields, level and message', async () => {
+    const rows: readonly (readonly [LogEvent, object])[] = [
+      [
+        { event: 'plan', text: 'web: puma' },
+        { level: 'info', msg: 'web: puma' },
+      ],
+      [WARNING, { level: 'warn', msg: 'mind this' }],
+      [
+        { event: 'started', child: 'puma', command: ['puma', '-p', '80'], pid: 42 },
+        {
+          level: 'info',
+          child: 'puma',
+          command: ['puma', '-p', '80'],
+          pid: 42,
+          msg: 'puma started: puma -p 80 (pid 42)',
+        },
+      ],
+      [READY, { level: 'info', child: 'puma', afterMs: 6123, msg: 'puma is ready after 6.1 s' }],
+      [
+        { event: 'exited', child: 'puma', status: { kind: 'exited', code: 3 }, afterMs: 10, killedByUs: false },
+        {
+          level: 'info',
+          child: 'puma',
+          status: { kind: 'exited', code: 3 },
+          afterMs: 10,
+          killedByUs: false,
+          msg: 'puma exited with code 3 after 10 ms',
+        },
+      ],
+      [
+        {
+          event: 'exited',
+          child: 'puma',
+          status: { kind: 'signaled', signal: 'SIGSEGV' },
+          afterMs: 0.4,
+          killedByUs: false,
+        },
+        {
+          level: 'info',
+          child: 'puma',
+          status: { kind: 'signaled', signal: 'SIGSEGV' },
+          afterMs: 0,
+          killedByUs: false,
+          msg: 'puma was killed by SIGSEGV after 0 ms',
+        },
+      ],
+      [
+        { event: 'stopping', reason: 'SIGTERM', children: ['puma'], killAfterMs: 28_500 },
+        {
+          level: 'info',
+          reason: 'SIGTERM',
+          children: ['puma'],
+          killAfterMs: 28_500,
+          msg: 'SIGTERM; stopping puma; 28.5 s at most',
+        },
+      ],
+      [FAILED, { level: 'error', code: 137, cause: 'done', msg: 'puma was killed; exit code 137' }],
+    ];
+    for (const [event, fields] of rows) {
+      vi.setSystemTime(BOOT);
+      expect(await parsedLinesOf([event])).toEqual([{ time: BOOT, event: event.event, ...fields }]);
+    }
   });
 
-  test('an error is told by its message', async () => {
+  test('an error is written as its message', async () => {
     const error = Object.assign(new Error('command not found: bundle'), { code: 'ENOENT' });
-    const [line] = await asData([
+    const [line] = await parsedLinesOf([
       { event: 'exited', child: 'puma', status: { kind: 'not-started', error }, afterMs: 1, killedByUs: false },
     ]);
     expect(line).toMatchObject({ status: { kind: 'not-started', error: 'command not found: bundle' } });
   });
 
-  test('secrets are in no field', async () => {
-    const lines = await written([
+  test('no field contains a secret', async () => {
+    const lines = await linesOf([
       { event: 'started', child: 'puma', command: ['env', `A=postgres://u:s3 'cret@db.example/m`, 'puma'], pid: 1 },
       { event: 'started', child: 'migrate', command: ['psql', 'postgres://u:s3cret@db.example/m'], pid: 1 },
       {
@@ -139,15 +143,15 @@ describe('level', () => {
     ['info', ['info', 'warn', 'error']],
     ['warn', ['warn', 'error']],
     ['error', ['error']],
-  ])('%s', async (level, told) => {
-    expect(await asData(events, { level })).toEqual(
-      told.map((name) => expect.objectContaining({ level: name }) as unknown),
+  ])('%s', async (level, expected) => {
+    expect(await parsedLinesOf(events, { level })).toEqual(
+      expected.map((name) => expect.objectContaining({ level: name }) as unknown),
     );
   });
 });
 
 describe('before pino is loaded', () => {
-  test('events wait, and keep their order and their time', async () => {
+  test('events are buffered in order, with their time', async () => {
     const lines: string[] = [];
     const log = logTo(lines);
     log.log(READY);
@@ -165,7 +169,7 @@ describe('before pino is loaded', () => {
     ]);
   });
 
-  test('events told while it is being loaded stand in order as well', async () => {
+  test('events logged during the load keep their order', async () => {
     const lines: string[] = [];
     const log = logTo(lines);
     const names = Array.from({ length: 50 }, (_, index) => `child-${index}`);
@@ -177,21 +181,24 @@ describe('before pino is loaded', () => {
     expect(lines.map((line) => (JSON.parse(line) as { child: string }).child)).toEqual(names);
   });
 
-  test('nothing is written where nothing is told', async () => {
-    expect(await written([])).toEqual([]);
+  test('without an event nothing is written', async () => {
+    expect(await linesOf([])).toEqual([]);
   });
 });
 
 describe('pretty', () => {
   const clock = new Date(BOOT).toTimeString().slice(0, 8);
 
-  test.each<[LogEvent, string]>([
-    [READY, 'puma is ready after 6.1 s'],
-    [WARNING, '\u001b[33mmind this\u001b[0m'],
-    [FAILED, '\u001b[31mpuma was killed; exit code 137\u001b[0m'],
-  ])('%o', async (event, message) => {
-    expect(await written([event], { format: 'pretty' })).toEqual([
-      `\u001b[36m${clock} supervise\u001b[0m ${message}\n`,
-    ]);
+  test('has the time, and the message in the colour of its level', async () => {
+    const rows: readonly (readonly [LogEvent, string])[] = [
+      [READY, 'puma is ready after 6.1 s'],
+      [WARNING, '\u001b[33mmind this\u001b[0m'],
+      [FAILED, '\u001b[31mpuma was killed; exit code 137\u001b[0m'],
+    ];
+    for (const [event, message] of rows) {
+      vi.setSystemTime(BOOT);
+      const lines = await linesOf([event], { format: 'pretty' });
+      expect(lines).toEqual([`\u001b[36m${clock} supervise\u001b[0m ${message}\n`]);
+    }
   });
 });

@@ -1,13 +1,14 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { LogEvent } from '../../src/log/events.ts';
 import { describeEvent, type Level } from '../../src/log/messages.ts';
 
 const HOUR = 3_600_000;
 
-/** Of an event with several forms, each. */
+/** Distributes over the forms of an event. */
 type Fields<E> = E extends unknown ? Omit<E, 'event'> : never;
+type Row = readonly [object, Level, string];
 
-/** Every event in each of its forms: its level, and what an admin reads. */
+/** Every event in each of its forms: fields, level and text. */
 const TABLE: {
   [E in LogEvent['event']]: readonly (readonly [Fields<Extract<LogEvent, { event: E }>>, Level, string])[];
 } = {
@@ -202,10 +203,10 @@ const TABLE: {
   ],
 };
 
-describe.each(Object.entries(TABLE))('%s', (event, rows) => {
-  test.each<readonly [object, Level, string]>(rows)('%o', (fields, level, text) => {
+test.each(Object.entries(TABLE))('level and text of the event %s', (event, rows: readonly Row[]) => {
+  for (const [fields, level, text] of rows) {
     expect(describeEvent({ event, ...fields } as LogEvent)).toEqual({ level, text });
-  });
+  }
 });
 
 test.each([
@@ -213,7 +214,7 @@ test.each([
   `DATABASE_URL=postgres://mastodon:it's s3cret "here"@db.example/mastodon`,
   '--redis=redis://:s3cret@cache.example:6379',
   'https://me:s3cret@proxy.example',
-])('%s in a command is hidden', (word) => {
+])('an address in a command is hidden: %s', (word) => {
   const messages = [
     describeEvent({ event: 'started', child: 'puma', command: ['env', word, 'puma'], pid: 1 }),
     describeEvent({ event: 'started', child: 'migrate', command: ['env', word, 'rails'], pid: 1 }),

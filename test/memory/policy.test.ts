@@ -5,33 +5,33 @@ import { decide } from '../../src/memory/policy.ts';
 import { takeSnapshot } from '../../src/memory/snapshot.ts';
 import type { ChildSpec } from '../../src/plan/spec.ts';
 import { child, onDemand, routedPuma } from '../fakes/plan.ts';
-import { atRest, everyone, limits, limitsOf, reading, specs, use } from './readings.ts';
+import { atRest, allReady, limits, limitsOf, reading, specs, use } from './readings.ts';
 
-type How = { up?: ReadonlySet<string>; limits?: Limits; specs?: readonly ChildSpec[] };
+type Options = { ready?: ReadonlySet<string>; limits?: Limits; specs?: readonly ChildSpec[] };
 
-/** What was said and done about each reading of a history. */
-function decided(readings: readonly MemoryReading[], how: How = {}): MemoryAction[][] {
-  let memory = INITIAL_STATE;
+/** The actions after each reading of a history. */
+function decideAll(readings: readonly MemoryReading[], options: Options = {}): MemoryAction[][] {
+  let state = INITIAL_STATE;
   let before: MemoryReading | null = null;
-  return readings.map((one) => {
-    const seen = takeSnapshot(one, before);
-    before = one;
-    const [after, ...actions] = decide(memory, {
-      snapshot: seen,
-      ready: how.up ?? everyone,
-      specs: how.specs ?? specs,
-      limits: how.limits ?? limits,
+  return readings.map((current) => {
+    const snapshot = takeSnapshot(current, before);
+    before = current;
+    const [after, ...actions] = decide(state, {
+      snapshot,
+      ready: options.ready ?? allReady,
+      specs: options.specs ?? specs,
+      limits: options.limits ?? limits,
     });
-    memory = after;
+    state = after;
     return actions;
   });
 }
 
-function inShort(readings: readonly MemoryReading[], how: How = {}): string[][] {
-  return decided(readings, how).map((actions) => actions.map(words));
+function summarize(readings: readonly MemoryReading[], options: Options = {}): string[][] {
+  return decideAll(readings, options).map((actions) => actions.map(describeAction));
 }
 
-function words(action: MemoryAction): string {
+function describeAction(action: MemoryAction): string {
   switch (action.type) {
     case 'report':
       return action.text.startsWith('memory')
@@ -45,17 +45,17 @@ function words(action: MemoryAction): string {
   }
 }
 
-/** puma, sidekiq and a convert below sidekiq with so many MB each. */
-function held(atMs: number, puma: number, sidekiq: number, convert = 0): MemoryReading {
+/** A reading of puma, sidekiq and a convert that sidekiq started, in MB. */
+function readingOf(atMs: number, puma: number, sidekiq: number, convert = 0): MemoryReading {
   const helper = convert === 0 ? [] : [use('sidekiq', 'convert', convert)];
   return reading(atMs, use('puma', 'ruby3.1', puma), use('sidekiq', 'ruby3.1', sidekiq), ...helper);
 }
-const rest = atRest(0);
+const baseline = atRest(0);
 
 describe('warn', () => {
-  test('once, naming the biggest; again only after a fall below the lower mark', () => {
-    const sizes = [350, 500, 513, 600, 480, 600, 455, 520].map((all, index) => held(1000 * index, 200, all - 200));
-    expect(inShort(sizes)).toEqual([
+  test('once, naming the largest process; again only after a drop below the lower threshold', () => {
+    const sizes = [350, 500, 513, 600, 480, 600, 455, 520].map((all, index) => readingOf(1000 * index, 200, all - 200));
+    expect(summarize(sizes)).toEqual([
       [],
       [],
       ['100 %: the largest is sidekiq with 313 MB'],
@@ -67,19 +67,19 @@ describe('warn', () => {
     ]);
   });
 
-  test('a helper is named with the child that it works for, and so is other processes of the cgroup', () => {
-    expect(inShort([rest, held(1, 100, 100, 400)])[1]).toEqual([
+  test('a helper is named with the child that started it, other processes of the cgroup as such', () => {
+    expect(summarize([baseline, readingOf(1, 100, 100, 400)])[1]).toEqual([
       '117 %: the largest is convert (started by sidekiq) with 400 MB',
     ]);
-    expect(inShort([{ ...held(1, 100, 100), cgroupBytes: limits.bytes }])[0]).toEqual([
+    expect(summarize([{ ...readingOf(1, 100, 100), cgroupBytes: limits.bytes }])[0]).toEqual([
       '100 %: the largest is other processes of the cgroup with 312 MB',
     ]);
   });
 });
 
-describe('relieve', () => {
-  test('a helper of more than a quarter of the quota: TERM, KILL 2 s later, and it is told once', () => {
-    const actions = decided([rest, held(1000, 200, 150, 430), held(1200, 200, 150, 440)]);
+describe('act', () => {
+  test('a helper above a quarter of the quota: SIGTERM, SIGKILL 2 s later, reported once', () => {
+    const actions = decideAll([baseline, readingOf(1000, 200, 150, 430), readingOf(1200, 200, 150, 440)]);
     expect(actions[1]?.at(-1)).toEqual({
       type: 'end-process',
       id: { pid: 21, started: '5' },
@@ -90,32 +90,39 @@ describe('relieve', () => {
     expect(actions[2]).toEqual([]);
   });
 
-  test('a helper of a quarter or less is not to blame', () => {
-    const full = held(1000, 200, 450, 128);
-    expect(inShort([rest, full])[1]?.slice(1)).toEqual(['restart sidekiq gracefully']);
+  test('a helper of a quarter or less is left alone', () => {
+    const full = readingOf(1000, 200, 450, 128);
+    expect(summarize([baseline, full])[1]?.slice(1)).toEqual(['restart sidekiq gracefully']);
   });
 
-  test('the biggest of several, then the next', () => {
-    const two = (atMs: number, ...sizes: number[]): MemoryReading =>
+  test('the largest of several helpers, then the next', () => {
+    const twoHelpers = (atMs: number, ...sizes: number[]): MemoryReading =>
       reading(
         atMs,
-        ...rest.processes,
+        ...baseline.processes,
         ...sizes.map((size, index) => use('sidekiq', 'ffmpeg', size, { pid: 30 + index, parent: 20 })),
       );
     expect(
-      inShort([rest, two(60_000, 200, 300), two(60_200, 200, 300), two(63_500, 450)]).map((one) => one.at(-1)),
+      summarize([baseline, twoHelpers(60_000, 200, 300), twoHelpers(60_200, 200, 300), twoHelpers(63_500, 450)]).map(
+        (texts) => texts.at(-1),
+      ),
     ).toEqual([undefined, 'end ffmpeg 31 after 2000', undefined, 'end ffmpeg 30 after 2000']);
   });
 
-  test('several that are no more than a quarter each, and together are', () => {
-    const four = (atMs: number, ...sizes: number[]): MemoryReading =>
+  test('helpers that are above a quarter only together: the largest, then the next', () => {
+    const fourHelpers = (atMs: number, ...sizes: number[]): MemoryReading =>
       reading(
         atMs,
-        ...rest.processes,
+        ...baseline.processes,
         ...sizes.map((size, index) => use('sidekiq', 'convert', size, { pid: 30 + index, parent: 20 })),
       );
-    const all = [rest, four(60_000, 105, 110, 100, 110), four(60_200, 105, 110, 100, 110), four(65_001, 140, 140, 140)];
-    expect(inShort(all).map((one) => one.at(-1))).toEqual([
+    const all = [
+      baseline,
+      fourHelpers(60_000, 105, 110, 100, 110),
+      fourHelpers(60_200, 105, 110, 100, 110),
+      fourHelpers(65_001, 140, 140, 140),
+    ];
+    expect(summarize(all).map((texts) => texts.at(-1))).toEqual([
       undefined,
       'end convert 31 after 2000',
       undefined,
@@ -123,26 +130,26 @@ describe('relieve', () => {
     ]);
   });
 
-  test('another helper with the pid of one that has ended', () => {
-    const again = reading(9000, ...rest.processes, use('sidekiq', 'convert', 450, { started: '99' }));
+  test('a new helper with a reused pid is ended as well', () => {
+    const again = reading(9000, ...baseline.processes, use('sidekiq', 'convert', 450, { started: '99' }));
     expect(
-      inShort([rest, held(1000, 200, 150, 430), atRest(5000), again])
+      summarize([baseline, readingOf(1000, 200, 150, 430), atRest(5000), again])
         .at(-1)
         ?.at(-1),
     ).toBe('end convert 21 after 2000');
   });
 
-  test('else the sidekiq that holds most beyond its rest', () => {
+  test('without a helper: the sidekiq that has grown most since it was at rest', () => {
     const both = [child('puma'), child('sidekiq-1'), child('sidekiq-2')];
-    const all = (atMs: number, one: number, other: number): MemoryReading =>
+    const all = (atMs: number, first: number, second: number): MemoryReading =>
       reading(
         atMs,
         use('puma', 'ruby3.1', 200),
-        use('sidekiq-1', 'ruby3.1', one),
-        use('sidekiq-2', 'ruby3.1', other, { pid: 22 }),
+        use('sidekiq-1', 'ruby3.1', first),
+        use('sidekiq-2', 'ruby3.1', second, { pid: 22 }),
       );
-    const up = new Set(['puma', 'sidekiq-1', 'sidekiq-2']);
-    const actions = decided([all(0, 250, 100), all(1000, 310, 300)], { specs: both, up });
+    const ready = new Set(['puma', 'sidekiq-1', 'sidekiq-2']);
+    const actions = decideAll([all(0, 250, 100), all(1000, 310, 300)], { specs: both, ready });
     expect(actions[1]?.at(-1)).toEqual({
       type: 'restart',
       mode: 'graceful',
@@ -151,13 +158,15 @@ describe('relieve', () => {
     });
   });
 
-  test('a restart that gives back less than a tenth of the quota is not worth it', () => {
-    expect(inShort([held(0, 200, 400), held(60_000, 330, 450)])[1]?.at(-1)).toMatch(/no restart would help/);
+  test('no restart that would free less than a tenth of the quota', () => {
+    expect(summarize([readingOf(0, 200, 400), readingOf(60_000, 330, 450)])[1]?.at(-1)).toMatch(
+      /no restart would help/,
+    );
   });
 
-  test('a graceful restart is given its time, then asked for again', () => {
-    const high = [1000, 2000, 180_000, 181_001].map((atMs) => held(atMs, 200, 600));
-    expect(inShort([rest, ...high]).map((one) => one.includes('restart sidekiq gracefully'))).toEqual([
+  test('a graceful restart has three minutes, then it is requested again', () => {
+    const high = [1000, 2000, 180_000, 181_001].map((atMs) => readingOf(atMs, 200, 600));
+    expect(summarize([baseline, ...high]).map((texts) => texts.includes('restart sidekiq gracefully'))).toEqual([
       false,
       true,
       false,
@@ -166,12 +175,12 @@ describe('relieve', () => {
     ]);
   });
 
-  test('else the biggest worker of a puma cluster, TERM only, one a minute', () => {
+  test('without a sidekiq: the largest worker of a puma cluster, SIGTERM only, one a minute', () => {
     const cluster = [child('puma', { memory: { ...child('puma').memory, workers: 2 } }), child('sidekiq')];
     const workers = (atMs: number, ...sizes: number[]): MemoryReading =>
       reading(
         atMs,
-        ...rest.processes,
+        ...baseline.processes,
         ...sizes.map((size, index) => use('puma', 'ruby3.1', size, { pid: 11 + index, parent: 10 })),
       );
     const history = [
@@ -181,7 +190,7 @@ describe('relieve', () => {
       workers(61_400, 250, 260),
       workers(120_001, 430, 20),
     ];
-    expect(inShort(history, { specs: cluster }).map((one) => one.at(-1))).toEqual([
+    expect(summarize(history, { specs: cluster }).map((texts) => texts.at(-1))).toEqual([
       undefined,
       'end puma worker 12 after null',
       undefined,
@@ -189,20 +198,26 @@ describe('relieve', () => {
       'end puma worker 11 after null',
     ]);
     const others = [workers(0, 60, 60), { ...workers(1000, 60, 60), cgroupBytes: 1.6 * limits.bytes }];
-    expect(inShort(others, { specs: cluster })[1]?.at(-1)).toMatch(
+    expect(summarize(others, { specs: cluster })[1]?.at(-1)).toMatch(
       /no restart would help: the largest is other processes of the cgroup/,
     );
   });
 
-  test('a puma in single mode: nothing, and that is said once', () => {
-    const said = inShort([rest, held(1000, 700, 150), held(2000, 710, 150), atRest(3000), held(4000, 700, 150)]);
-    const nobody = 'no restart would help: the largest is puma with 700 MB. Use fewer threads or a larger dyno';
-    expect(said.map((one) => one.filter((text) => text.includes('no restart would help')))).toEqual([
+  test('a puma in single mode: no action, reported once', () => {
+    const actions = summarize([
+      baseline,
+      readingOf(1000, 700, 150),
+      readingOf(2000, 710, 150),
+      atRest(3000),
+      readingOf(4000, 700, 150),
+    ]);
+    const noRestartHelps = 'no restart would help: the largest is puma with 700 MB. Use fewer threads or a larger dyno';
+    expect(actions.map((texts) => texts.filter((text) => text.includes('no restart would help')))).toEqual([
       [],
-      [`166 %, and ${nobody}`],
+      [`166 %, and ${noRestartHelps}`],
       [],
       [],
-      [`166 %, and ${nobody}`],
+      [`166 %, and ${noRestartHelps}`],
     ]);
   });
 });
@@ -210,38 +225,40 @@ describe('relieve', () => {
 describe('a puma behind the router', () => {
   const routed = { specs: [routedPuma(), child('sidekiq')] };
 
-  test('act: restarted gracefully when no sidekiq can be', () => {
-    expect(inShort([rest, held(60_000, 700, 150)], routed)[1]?.at(-1)).toBe('restart puma gracefully');
-    expect(inShort([rest, held(60_000, 600, 250)], routed)[1]?.at(-1)).toBe('restart sidekiq gracefully');
-    expect(inShort([held(0, 360, 390), held(60_000, 390, 400)], routed)[1]?.at(-1)).toMatch(/no restart would help/);
+  test('act: puma is restarted gracefully if no sidekiq can be', () => {
+    expect(summarize([baseline, readingOf(60_000, 700, 150)], routed)[1]?.at(-1)).toBe('restart puma gracefully');
+    expect(summarize([baseline, readingOf(60_000, 600, 250)], routed)[1]?.at(-1)).toBe('restart sidekiq gracefully');
+    expect(summarize([readingOf(0, 360, 390), readingOf(60_000, 390, 400)], routed)[1]?.at(-1)).toMatch(
+      /no restart would help/,
+    );
   });
 
-  test('emergency: restarted when no sidekiq can be', () => {
-    expect(inShort([rest, held(60_000, 800, 150)], routed)[1]?.at(-1)).toBe('emergency puma');
-    expect(inShort([rest, held(60_000, 700, 250)], routed)[1]?.at(-1)).toBe('emergency sidekiq');
+  test('emergency: puma is restarted if no sidekiq can be', () => {
+    expect(summarize([baseline, readingOf(60_000, 800, 150)], routed)[1]?.at(-1)).toBe('emergency puma');
+    expect(summarize([baseline, readingOf(60_000, 700, 250)], routed)[1]?.at(-1)).toBe('emergency sidekiq');
   });
 
-  test('a worker of it goes first', () => {
+  test('a worker of its cluster goes first', () => {
     const puma = routedPuma();
     const cluster = [{ ...puma, memory: { ...puma.memory, workers: 1 } }, child('sidekiq')];
     const workers = (atMs: number, size: number): MemoryReading =>
-      reading(atMs, ...rest.processes, use('puma', 'ruby3.1', size, { pid: 11, parent: 10 }));
-    expect(inShort([workers(0, 60), workers(60_000, 450)], { specs: cluster })[1]?.at(-1)).toBe(
+      reading(atMs, ...baseline.processes, use('puma', 'ruby3.1', size, { pid: 11, parent: 10 }));
+    expect(summarize([workers(0, 60), workers(60_000, 450)], { specs: cluster })[1]?.at(-1)).toBe(
       'end puma worker 11 after null',
     );
   });
 });
 
 describe('emergency', () => {
-  test('the fastest grower among the helpers: KILL at once', () => {
-    const two = (atMs: number, one: number, other: number): MemoryReading =>
+  test('SIGKILL for the fastest growing helper', () => {
+    const twoHelpers = (atMs: number, first: number, second: number): MemoryReading =>
       reading(
         atMs,
-        ...rest.processes,
-        use('sidekiq', 'convert', one, { pid: 30, parent: 20 }),
-        use('puma', 'ffmpeg', other, { pid: 31, parent: 10 }),
+        ...baseline.processes,
+        use('sidekiq', 'convert', first, { pid: 30, parent: 20 }),
+        use('puma', 'ffmpeg', second, { pid: 31, parent: 10 }),
       );
-    const actions = decided([rest, two(1000, 300, 50), two(1200, 320, 280)]);
+    const actions = decideAll([baseline, twoHelpers(1000, 300, 50), twoHelpers(1200, 320, 280)]);
     expect(actions[2]?.at(-1)).toMatchObject({ id: { pid: 31 }, killAfterMs: 0 });
     expect(actions[2]?.at(-1)).toHaveProperty(
       'reason',
@@ -249,9 +266,14 @@ describe('emergency', () => {
     );
   });
 
-  test('one that had its TERM gets its KILL now; one that had its KILL is waited for', () => {
-    const history = [rest, held(1000, 200, 150, 430), held(1200, 200, 150, 600), held(1400, 200, 150, 610)];
-    expect(inShort(history).map((one) => one.at(-1))).toEqual([
+  test('a helper after SIGTERM gets SIGKILL now; after SIGKILL its exit is awaited', () => {
+    const history = [
+      baseline,
+      readingOf(1000, 200, 150, 430),
+      readingOf(1200, 200, 150, 600),
+      readingOf(1400, 200, 150, 610),
+    ];
+    expect(summarize(history).map((texts) => texts.at(-1))).toEqual([
       undefined,
       'end convert 21 after 2000',
       'end convert 21 after 0',
@@ -259,17 +281,17 @@ describe('emergency', () => {
     ]);
   });
 
-  test('growth that would reach the kill before the next looks is enough', () => {
+  test('growth that would reach the kill threshold before the next readings is enough', () => {
     expect(
-      inShort([rest, held(900, 200, 150, 300), held(1000, 200, 150, 430)])
+      summarize([baseline, readingOf(900, 200, 150, 300), readingOf(1000, 200, 150, 430)])
         .at(-1)
         ?.at(-1),
     ).toBe('end convert 21 after 0');
   });
 
-  test('one that even a KILL does not end is not waited for', () => {
-    const stuck = [60_000, 62_000, 63_100].map((atMs) => held(atMs, 200, 450, 330));
-    expect(inShort([rest, ...stuck]).map((one) => one.at(-1))).toEqual([
+  test('a helper that survives SIGKILL does not block the next action', () => {
+    const stuck = [60_000, 62_000, 63_100].map((atMs) => readingOf(atMs, 200, 450, 330));
+    expect(summarize([baseline, ...stuck]).map((texts) => texts.at(-1))).toEqual([
       undefined,
       'end convert 21 after 0',
       undefined,
@@ -277,30 +299,30 @@ describe('emergency', () => {
     ]);
   });
 
-  test('growth alone is no reason to restart or to stop', () => {
+  test('growth alone neither restarts a child at once nor stops the dyno', () => {
     expect(
-      inShort([rest, held(100, 200, 600)])
+      summarize([baseline, readingOf(100, 200, 600)])
         .at(-1)
         ?.at(-1),
     ).toBe('restart sidekiq gracefully');
     expect(
-      inShort([rest, held(100, 650, 150)])
+      summarize([baseline, readingOf(100, 650, 150)])
         .at(-1)
         ?.at(-1),
     ).toMatch(/no restart would help/);
   });
 
-  test('a small helper is not to blame: the sidekiq that holds most', () => {
-    expect(inShort([rest, held(60_000, 200, 730, 30)])[1]?.at(-1)).toBe('emergency sidekiq');
+  test('a small helper is left alone: the largest sidekiq is restarted', () => {
+    expect(summarize([baseline, readingOf(60_000, 200, 730, 30)])[1]?.at(-1)).toBe('emergency sidekiq');
   });
 
-  test('halfway from there to the kill: at once', () => {
-    expect(inShort([rest, held(60_000, 200, 790)])[1]?.at(-1)).toBe('emergency sidekiq at once');
+  test('halfway to the kill threshold the restart is immediate', () => {
+    expect(summarize([baseline, readingOf(60_000, 200, 790)])[1]?.at(-1)).toBe('emergency sidekiq at once');
   });
 
-  test('nobody to restart: the dyno, again at every reading, since the supervisor decides', () => {
-    const full = [60_000, 60_200].map((atMs) => held(atMs, 810, 150));
-    expect(inShort([rest, ...full]).map((one) => one.at(-1))).toEqual([
+  test('no child to restart: the dyno, at every reading, since the supervisor decides', () => {
+    const full = [60_000, 60_200].map((atMs) => readingOf(atMs, 810, 150));
+    expect(summarize([baseline, ...full]).map((texts) => texts.at(-1))).toEqual([
       undefined,
       'emergency the dyno',
       'emergency the dyno',
@@ -308,149 +330,173 @@ describe('emergency', () => {
   });
 });
 
-const none = new Set<string>();
+const noneReady = new Set<string>();
 
-/** What a history led to, warnings left out. */
-function done(readings: readonly MemoryReading[], how: How = {}): string[] {
-  return inShort(readings, how)
+/** The actions of a history, without warnings. */
+function actionsOf(readings: readonly MemoryReading[], options: Options = {}): string[] {
+  return summarize(readings, options)
     .flat()
     .filter((text) => !text.includes(': the largest is'));
 }
 
-/** puma and a sidekiq of a later start, with another pid. */
-function restarted(atMs: number, puma: number, sidekiq: number): MemoryReading {
+/** Like readingOf() after a restart of sidekiq, which has another pid. */
+function readingAfterRestart(atMs: number, puma: number, sidekiq: number): MemoryReading {
   return reading(atMs, use('puma', 'ruby3.1', puma), use('sidekiq', 'ruby3.1', sidekiq, { pid: 40 }));
 }
 
 describe.each<[string, ReadonlySet<string>]>([
-  ['no child is up', none],
-  ['only puma is up', new Set(['puma'])],
-  ['only sidekiq is up', new Set(['sidekiq'])],
-])('%s', (_, up) => {
-  test('relieve: a big helper gets TERM, and KILL 2 s later', () => {
-    expect(done([rest, held(60_000, 200, 150, 430)], { up })).toEqual(['end convert 21 after 2000']);
+  ['no child is ready', noneReady],
+  ['only puma is ready', new Set(['puma'])],
+  ['only sidekiq is ready', new Set(['sidekiq'])],
+])('%s', (_, ready) => {
+  test('act: a large helper gets SIGTERM, and SIGKILL 2 s later', () => {
+    expect(actionsOf([baseline, readingOf(60_000, 200, 150, 430)], { ready })).toEqual(['end convert 21 after 2000']);
   });
 
-  test('emergency: a helper is killed at once, without a TERM before', () => {
-    expect(done([held(0, 100, 50), held(1000, 200, 150, 600)], { up })).toEqual(['end convert 21 after 0']);
+  test('emergency: a helper is killed at once, without SIGTERM before', () => {
+    expect(actionsOf([readingOf(0, 100, 50), readingOf(1000, 200, 150, 600)], { ready })).toEqual([
+      'end convert 21 after 0',
+    ]);
   });
 
-  test('a helper that would reach the kill before the next looks is killed', () => {
-    const fast = [held(0, 200, 150), held(900, 200, 150, 300), held(1000, 200, 150, 430)];
-    expect(done(fast, { up })).toEqual(['end convert 21 after 0']);
+  test('a helper that would reach the kill threshold before the next readings is killed', () => {
+    const fast = [readingOf(0, 200, 150), readingOf(900, 200, 150, 300), readingOf(1000, 200, 150, 430)];
+    expect(actionsOf(fast, { ready })).toEqual(['end convert 21 after 0']);
   });
 
   test('the very first reading is enough', () => {
-    expect(done([held(0, 200, 150, 600)], { up })).toEqual(['end convert 21 after 0']);
+    expect(actionsOf([readingOf(0, 200, 150, 600)], { ready })).toEqual(['end convert 21 after 0']);
   });
 
-  test('relieve: no graceful restart and no line that none would help', () => {
-    expect(done([rest, held(1000, 200, 600), held(2000, 200, 650)], { up })).toEqual([]);
+  test('act: no graceful restart, and no report that one would help', () => {
+    expect(actionsOf([baseline, readingOf(1000, 200, 600), readingOf(2000, 200, 650)], { ready })).toEqual([]);
   });
 
-  test('emergency: the whole dyno is not stopped for a puma that grows', () => {
-    expect(done([rest, held(1000, 820, 150), held(2000, 850, 150)], { up })).toEqual([]);
+  test('emergency: a growing puma does not stop the dyno', () => {
+    expect(actionsOf([baseline, readingOf(1000, 820, 150), readingOf(2000, 850, 150)], { ready })).toEqual([]);
   });
 });
 
-describe('save, before all children are up', () => {
-  test('a sidekiq that is not up and holds much is restarted; KILL halfway to the kill', () => {
-    const leak = [held(0, 100, 50), held(1000, 200, 760), held(1200, 200, 790), held(1400, 200, 800)];
-    expect(done(leak, { up: none })).toEqual([
+describe('emergency before all children are ready', () => {
+  test('a large sidekiq that is not ready is restarted, at once halfway to the kill threshold', () => {
+    const leak = [
+      readingOf(0, 100, 50),
+      readingOf(1000, 200, 760),
+      readingOf(1200, 200, 790),
+      readingOf(1400, 200, 800),
+    ];
+    expect(actionsOf(leak, { ready: noneReady })).toEqual([
       'emergency sidekiq, else nothing',
       'emergency sidekiq at once, else nothing',
       'emergency sidekiq at once, else nothing',
     ]);
   });
 
-  test('a helper goes first, and is given the time to end', () => {
-    const both = [held(1000, 200, 400, 400), held(1200, 200, 400, 400), held(4500, 200, 760)];
-    expect(done(both, { up: none })).toEqual(['end convert 21 after 0', 'emergency sidekiq, else nothing']);
+  test('a helper goes first, and gets time to exit', () => {
+    const both = [readingOf(1000, 200, 400, 400), readingOf(1200, 200, 400, 400), readingOf(4500, 200, 760)];
+    expect(actionsOf(both, { ready: noneReady })).toEqual([
+      'end convert 21 after 0',
+      'emergency sidekiq, else nothing',
+    ]);
   });
 
-  test('its next start needs as much: that is said once, and no further restart follows', () => {
-    const again = [held(0, 200, 760), restarted(5000, 200, 300), restarted(9000, 200, 760), restarted(9200, 200, 800)];
-    expect(done(again, { up: none })).toEqual([
+  test('if its next start needs as much, that is reported once and no restart follows', () => {
+    const again = [
+      readingOf(0, 200, 760),
+      readingAfterRestart(5000, 200, 300),
+      readingAfterRestart(9000, 200, 760),
+      readingAfterRestart(9200, 200, 800),
+    ];
+    expect(actionsOf(again, { ready: noneReady })).toEqual([
       'emergency sidekiq, else nothing',
       '188 %, and sidekiq was restarted for that already: the quota is wrong or too small for this dyno; helpers are still ended, children restarted only where that helps',
     ]);
   });
 
-  test('where all are up after the restart and fit, the sidekiq that grows again is restarted as ever', () => {
-    const after = [restarted(5000, 200, 150), restarted(700_000, 200, 760)];
-    const up = new Map([[5000, everyone]]);
-    let memory = INITIAL_STATE;
-    const said = [held(0, 200, 760), ...after].map((one) => {
-      const isUp = up.get(one.atMs) ?? (one.atMs > 5000 ? everyone : none);
-      const [next, ...actions] = decide(memory, { snapshot: takeSnapshot(one, null), ready: isUp, specs, limits });
-      memory = next;
-      return actions.map(words).at(-1);
+  test('if all are ready and fit after the restart, a sidekiq that grows again is restarted as usual', () => {
+    const after = [readingAfterRestart(5000, 200, 150), readingAfterRestart(700_000, 200, 760)];
+    let state = INITIAL_STATE;
+    const actionsAfterEach = [readingOf(0, 200, 760), ...after].map((current) => {
+      const ready = current.atMs >= 5000 ? allReady : noneReady;
+      const [next, ...actions] = decide(state, { snapshot: takeSnapshot(current, null), ready, specs, limits });
+      state = next;
+      return actions.map(describeAction).at(-1);
     });
-    expect(said).toEqual(['emergency sidekiq, else nothing', undefined, 'emergency sidekiq']);
+    expect(actionsAfterEach).toEqual(['emergency sidekiq, else nothing', undefined, 'emergency sidekiq']);
   });
 
-  test('only one of several that start is restarted, and it alone until it has ended', () => {
+  test('of several starting sidekiq processes only one is restarted, until it has exited', () => {
     const three = [child('puma'), child('sidekiq-1'), child('sidekiq-2')];
-    const all = (atMs: number, one: number, other: number): MemoryReading =>
+    const all = (atMs: number, first: number, second: number): MemoryReading =>
       reading(
         atMs,
         use('puma', 'ruby3.1', 100),
-        use('sidekiq-1', 'ruby3.1', one),
-        use('sidekiq-2', 'ruby3.1', other, { pid: 22 }),
+        use('sidekiq-1', 'ruby3.1', first),
+        use('sidekiq-2', 'ruby3.1', second, { pid: 22 }),
       );
-    expect(done([all(0, 450, 400), all(200, 400, 460)], { up: none, specs: three })).toEqual([
+    expect(actionsOf([all(0, 450, 400), all(200, 400, 460)], { ready: noneReady, specs: three })).toEqual([
       'emergency sidekiq-1, else nothing',
       'emergency sidekiq-1, else nothing',
     ]);
   });
 
-  test('a sidekiq that is up and has grown is restarted, or the dyno stops, though puma is not up', () => {
-    expect(done([rest, held(1000, 200, 760)], { up: new Set(['sidekiq']) })).toEqual(['emergency sidekiq']);
+  test('a ready sidekiq that has grown is restarted, or the dyno stops, although puma is not ready', () => {
+    expect(actionsOf([baseline, readingOf(1000, 200, 760)], { ready: new Set(['sidekiq']) })).toEqual([
+      'emergency sidekiq',
+    ]);
   });
 
-  test('a sidekiq that is up and was as big at its rest is not restarted', () => {
-    expect(done([held(0, 200, 760), held(1000, 200, 770)], { up: new Set(['sidekiq']) })).toEqual([]);
+  test('a ready sidekiq that was as large at rest is not restarted', () => {
+    expect(actionsOf([readingOf(0, 200, 760), readingOf(1000, 200, 770)], { ready: new Set(['sidekiq']) })).toEqual([]);
   });
 
-  test('a puma behind the router that starts is not restarted, since it needs as much again', () => {
-    const routed = { specs: [routedPuma(), child('sidekiq')], up: none };
-    expect(done([held(0, 800, 150)], routed)).toEqual([]);
-    expect(done([rest, held(1000, 800, 150)], { ...routed, up: new Set(['puma']) })).toEqual(['emergency puma']);
+  test('a starting puma behind the router is not restarted, since it would need as much again', () => {
+    const routed = { specs: [routedPuma(), child('sidekiq')], ready: noneReady };
+    expect(actionsOf([readingOf(0, 800, 150)], routed)).toEqual([]);
+    expect(actionsOf([baseline, readingOf(1000, 800, 150)], { ...routed, ready: new Set(['puma']) })).toEqual([
+      'emergency puma',
+    ]);
   });
 });
 
 describe('a dyno that does not fit its quota', () => {
-  const tight = [held(0, 250, 550), held(60_000, 250, 550)];
-  const action = (...more: MemoryReading[]): string[] => done([...tight, ...more]).slice(1);
+  const tight = [readingOf(0, 250, 550), readingOf(60_000, 250, 550)];
+  const action = (...more: MemoryReading[]): string[] => actionsOf([...tight, ...more]).slice(1);
 
   test('helpers are ended, and killed', () => {
-    expect(action(held(61_000, 250, 550, 140), held(62_000, 250, 550, 160))).toEqual([
+    expect(action(readingOf(61_000, 250, 550, 140), readingOf(62_000, 250, 550, 160))).toEqual([
       'end convert 21 after 2000',
       'end convert 21 after 0',
     ]);
   });
 
-  test('relieve: no graceful restart', () => {
-    expect(action(held(61_000, 250, 670))).toEqual([]);
+  test('act: no graceful restart', () => {
+    expect(action(readingOf(61_000, 250, 670))).toEqual([]);
   });
 
-  test('emergency: a sidekiq is restarted where that brings the dyno back below the mark, and the dyno never stops', () => {
-    expect(action(held(61_000, 250, 720))).toEqual(['emergency sidekiq, else nothing']);
-    expect(action(held(61_000, 250, 990))).toEqual(['emergency sidekiq at once, else nothing']);
-    expect(action(held(61_000, 450, 560))).toEqual([]);
+  test('emergency: a sidekiq is restarted if that gets below the threshold; the dyno never stops', () => {
+    expect(action(readingOf(61_000, 250, 720))).toEqual(['emergency sidekiq, else nothing']);
+    expect(action(readingOf(61_000, 250, 990))).toEqual(['emergency sidekiq at once, else nothing']);
+    expect(action(readingOf(61_000, 450, 560))).toEqual([]);
   });
 
-  test('emergency: no restart that would leave the dyno above the mark', () => {
-    const full = [held(0, 500, 550), held(60_000, 500, 550), held(61_000, 500, 650)];
-    expect(done(full).slice(1)).toEqual([]);
+  test('emergency: no restart that would leave the dyno above the threshold', () => {
+    const full = [readingOf(0, 500, 550), readingOf(60_000, 500, 550), readingOf(61_000, 500, 650)];
+    expect(actionsOf(full).slice(1)).toEqual([]);
   });
 });
 
-describe('no wrong end', () => {
-  test('a quota that is smaller than one child: said once, after a minute, and no child is restarted', () => {
-    const small = { limits: limitsOf(64) };
-    const history = [atRest(0), held(59_000, 200, 150), atRest(60_000), held(61_000, 200, 350), atRest(90_000)];
-    expect(inShort(history, small)).toEqual([
+describe('no needless action', () => {
+  test('a quota smaller than one child is reported once, after a minute, and no child is restarted', () => {
+    const tooSmall = { limits: limitsOf(64) };
+    const history = [
+      atRest(0),
+      readingOf(59_000, 200, 150),
+      atRest(60_000),
+      readingOf(61_000, 200, 350),
+      atRest(90_000),
+    ];
+    expect(summarize(history, tooSmall)).toEqual([
       ['547 %: the largest is puma with 200 MB'],
       [],
       [
@@ -461,38 +507,42 @@ describe('no wrong end', () => {
     ]);
   });
 
-  test('above relieve from the first reading on and below it a moment later: the quota is right', () => {
-    const history = [held(0, 200, 600), held(1000, 200, 150), held(2000, 200, 600)];
-    expect(inShort(history).at(-1)?.at(-1)).toBe('restart sidekiq gracefully');
+  test('above the act threshold at first and below it a moment later: the dyno fits its quota', () => {
+    const history = [readingOf(0, 200, 600), readingOf(1000, 200, 150), readingOf(2000, 200, 600)];
+    expect(summarize(history).at(-1)?.at(-1)).toBe('restart sidekiq gracefully');
   });
 
-  test('ups and downs at the mark are told once', () => {
-    const sizes = [768, 766, 770, 765, 772].map((all, index) => held(1000 * index + 1000, all - 150, 150));
+  test('small changes around the threshold are reported once', () => {
+    const sizes = [768, 766, 770, 765, 772].map((all, index) => readingOf(1000 * index + 1000, all - 150, 150));
     expect(
-      inShort([rest, ...sizes])
+      summarize([baseline, ...sizes])
         .flat()
         .filter((text) => text.includes('no restart would help')),
     ).toHaveLength(1);
   });
 
-  test('while children start none is restarted where that would not help, whatever they need', () => {
-    const boot = [held(0, 900, 100), held(1000, 1000, 100)];
-    expect(inShort(boot, { up: new Set(['puma']) }).flat()).toEqual(['195 %: the largest is puma with 900 MB']);
-    expect(inShort(boot, { up: none }).flat()).toEqual(['195 %: the largest is puma with 900 MB']);
+  test('no starting child is restarted if that would not help', () => {
+    const boot = [readingOf(0, 900, 100), readingOf(1000, 1000, 100)];
+    expect(summarize(boot, { ready: new Set(['puma']) }).flat()).toEqual(['195 %: the largest is puma with 900 MB']);
+    expect(summarize(boot, { ready: noneReady }).flat()).toEqual(['195 %: the largest is puma with 900 MB']);
   });
 
-  test('a child that runs on demand: nobody waits for it to know that the dyno fits, or does not', () => {
-    const with3 = [...specs, onDemand('streaming', 900_000)];
-    expect(inShort([rest, held(1000, 200, 600)], { specs: with3 })[1]?.at(-1)).toBe('restart sidekiq gracefully');
-    const small = { specs: with3, limits: limitsOf(64) };
-    expect(inShort([atRest(0), atRest(60_000)], small)[1]?.[0]).toMatch(/ever since all children are ready/);
+  test('a stopped on-demand child does not delay the check whether the dyno fits its quota', () => {
+    const withStreaming = [...specs, onDemand('streaming', 900_000)];
+    expect(summarize([baseline, readingOf(1000, 200, 600)], { specs: withStreaming })[1]?.at(-1)).toBe(
+      'restart sidekiq gracefully',
+    );
+    const tooSmall = { specs: withStreaming, limits: limitsOf(64) };
+    expect(summarize([atRest(0), atRest(60_000)], tooSmall)[1]?.[0]).toMatch(/ever since all children are ready/);
   });
 
-  test('a clock that stands still or steps back', () => {
-    expect(inShort([atRest(5000), held(5000, 200, 150, 430), held(4000, 200, 150, 100)]).flat()).toHaveLength(2);
+  test('a clock that stands still or goes back is harmless', () => {
+    expect(
+      summarize([atRest(5000), readingOf(5000, 200, 150, 430), readingOf(4000, 200, 150, 100)]).flat(),
+    ).toHaveLength(2);
   });
 
-  test('an empty reading', () => {
-    expect(inShort([reading(0), reading(1)])).toEqual([[], []]);
+  test('an empty reading leads to no action', () => {
+    expect(summarize([reading(0), reading(1)])).toEqual([[], []]);
   });
 });

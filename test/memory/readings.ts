@@ -5,7 +5,7 @@ import { child, MB } from '../fakes/plan.ts';
 /** A quota of 512 MB as on Heroku's common runtime. */
 export const limits: Limits = limitsOf(512);
 export const specs = [child('puma'), child('sidekiq')];
-export const everyone = new Set(['puma', 'sidekiq']);
+export const allReady = new Set(['puma', 'sidekiq']);
 
 export function limitsOf(megabytes: number): Limits {
   const at = (percent: number): number => (percent * megabytes * MB) / 100;
@@ -15,7 +15,7 @@ export function limitsOf(megabytes: number): Limits {
   };
 }
 
-/** puma is 10 and sidekiq 20; what they start has a pid of its own. */
+/** The pid of puma is 10 and of sidekiq 20; a process that they start has the next one. */
 export function use(child: string, program: string, megabytes: number, more: Partial<ProcessUse> = {}): ProcessUse {
   const pid = child.startsWith('puma') ? 10 : 20;
   const parent = program.startsWith('ruby') ? 1 : pid;

@@ -11,7 +11,18 @@ test.each([
   ['SIGTERM', 143],
 ] as const)('scenarios that a %s interrupts leave nothing behind', async (signal, code) => {
   const { TMPDIR = '/tmp' } = process.env; // of this run, short enough for sockets
-  const command = [process.execPath, '--import', 'tsx', 'scripts/chaos.js', '--runs', '60', '--seed', '7', '--at-once', '3'] as const;
+  const command = [
+    process.execPath,
+    '--import',
+    'tsx',
+    'scripts/chaos.js',
+    '--runs',
+    '60',
+    '--seed',
+    '7',
+    '--at-once',
+    '3',
+  ] as const;
   const chaos = startDyno({ command, cwd: repo, env: { TMPDIR } });
   await chaos.says(/^60 scenarios of seed 7/m);
   await eventually(() => expect(chaos.look().length).toBeGreaterThan(4));

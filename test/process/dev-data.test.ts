@@ -31,7 +31,9 @@ describe('mstdn-supervise dev in a checkout whose .env names other machines', ()
       const dyno = await startDev(folder, TMPDIR, ...words);
       expect(await dyno.exited).toEqual({ code: 78, signal: null });
       expect(dyno.output.split('\n')).toEqual([
-        expect.stringMatching(/^mstdn-supervise: dev would run migrations and jobs on the data of this checkout, which may not be on this machine:$/),
+        expect.stringMatching(
+          /^mstdn-supervise: dev would run migrations and jobs on the data of this checkout, which may not be on this machine:$/,
+        ),
         expect.stringMatching(
           /^mstdn-supervise: {3}DATABASE_URL \(\.env\) names "db\.example\.com"; expected postgres:/,
         ),

@@ -5,7 +5,7 @@ import { endOf, pidOf, ready, startInstance, withExit, type Instance } from './i
 
 const env = { JEMALLOC_ENABLED: 'true', RUN_WORKER: 'true', SUPERVISE_MEMORY_QUOTA: '512M' };
 
-test('jemalloc is in puma and sidekiq, with its options', async () => {
+test('jemalloc is loaded in puma and sidekiq, with its options', async () => {
   const instance = await startInstance({ env });
   await ready(instance);
   for (const child of ['puma', 'sidekiq']) expect(await librariesOf(instance, child)).toContain('libjemalloc.so.2');
@@ -13,7 +13,7 @@ test('jemalloc is in puma and sidekiq, with its options', async () => {
   await stop(instance);
 });
 
-test('jemalloc is in the sidekiq beside streaming, and not in streaming, whose heap is limited instead', async () => {
+test('jemalloc is loaded in sidekiq and not in streaming, whose heap is limited instead', async () => {
   const instance = await startInstance({ env: { ...env, RUN_STREAMING: 'true' } });
   await instance.dyno.says(/streaming is ready after/);
   await instance.dyno.says(/sidekiq is ready after/);

@@ -1,4 +1,4 @@
-// The same tables as the stand-ins': where both agree, what is said of the one is true of the other.
+// Runs the tests of the stand-in against the real puma, so that the stand-in can be trusted.
 import { describeCluster } from '../simulator/cluster-behaviour.ts';
 import { describePuma } from '../simulator/puma-behaviour.ts';
 import { realPuma } from './parts-ruby.ts';

@@ -1,5 +1,5 @@
-// The same tables as the stand-ins': where both agree, what is said of the one is true of the other. Mastodon's streaming
-// server is in no package: its table holds the stand-in alone to what was measured with the real one.
+// Runs the tests of the stand-ins against the real programs, so that the stand-ins can be trusted. No package contains Mastodon's
+// streaming server: the tests of its stand-in hold what was measured with the real one.
 import { beforeEach } from 'vitest';
 import { describeRails } from '../simulator/rails-behaviour.ts';
 import { describeSidekiq } from '../simulator/sidekiq-behaviour.ts';

@@ -4,31 +4,31 @@ import { enqueue, expectNoneLost } from './jobs.ts';
 import { startRedis, type Redis } from './services.ts';
 
 const INSTANTS = 50;
-const LANES = 4;
+const WORKERS = 4;
 type Instant = { index: number; afterMs: number };
 
 test(
-  `TERM at ${INSTANTS} instants of the boot: nothing hangs, nothing is left, no job is lost`,
+  `SIGTERM at ${INSTANTS} instants of the boot: nothing hangs, no process is left, no job is lost`,
   { timeout: 400_000 },
   async () => {
     const redis = await startRedis();
-    const folders = Array.from({ length: LANES }, checkout);
+    const folders = Array.from({ length: WORKERS }, checkout);
     const bootsMs = await Promise.all(folders.map((folder) => bootMs(folder, redis)));
     const stepMs = (1.1 * Math.max(...bootsMs)) / INSTANTS;
     const instants = Array.from({ length: INSTANTS }, (_, index) => ({ index, afterMs: stepMs * index }));
     const jobs: string[] = [];
-    const lane = async (folder: string): Promise<void> => {
+    const worker = async (folder: string): Promise<void> => {
       for (let next = instants.shift(); next; next = instants.shift()) {
         jobs.push(...enqueue(redis, 4, 'RecordedWorker', 0.2));
         await stopAt(next, folder, redis);
       }
     };
-    await Promise.all(folders.map(lane));
+    await Promise.all(folders.map(worker));
     expectNoneLost(redis, jobs);
   },
 );
 
-/** One whole boot, as slow as it is with all lanes at work. */
+/** The duration of one boot while all workers boot a dyno. */
 async function bootMs(folder: string, redis: Redis): Promise<number> {
   const startedAt = performance.now();
   const instance = await boot(folder, redis, 1);
@@ -39,7 +39,8 @@ async function bootMs(folder: string, redis: Redis): Promise<number> {
   return tookMs;
 }
 
-/** With and without puma's workers, to the supervisor alone and to all, in turn; the last once all is up. */
+/** Alternates between puma with and without workers, and between SIGTERM to the supervisor and to all. The last instant is after all
+ * children are ready. */
 async function stopAt({ index, afterMs }: Instant, folder: string, redis: Redis): Promise<void> {
   const instance = await boot(folder, redis, index & 1);
   const { dyno } = instance;
@@ -48,10 +49,12 @@ async function stopAt({ index, afterMs }: Instant, folder: string, redis: Redis)
   if (index & 2) dyno.signalAll('SIGTERM');
   else dyno.signal('SIGTERM');
   const { code, signal, left } = await endOf(dyno);
-  const where = `instant ${index}, ${Math.round(afterMs)} ms after the start:\n${dyno.output}`;
-  const saidNothing = dyno.output === '';
-  expect(left, where).toEqual([]);
-  expect({ code, signal }, where).toEqual(saidNothing ? { code: null, signal: 'SIGTERM' } : { code: 0, signal: null });
+  const context = `instant ${index}, ${Math.round(afterMs)} ms after the start:\n${dyno.output}`;
+  const hasNoOutput = dyno.output === '';
+  expect(left, context).toEqual([]);
+  expect({ code, signal }, context).toEqual(
+    hasNoOutput ? { code: null, signal: 'SIGTERM' } : { code: 0, signal: null },
+  );
 }
 
 function boot(cwd: string, redis: Redis, workers: number): Promise<Instance> {

@@ -8,7 +8,7 @@ import type { Redis } from './services.ts';
 
 const HEARTBEATS = 3;
 
-test('a real sidekiq opens as many Redis connections as plan counts, and no more at its heartbeats', async () => {
+test('a real sidekiq opens as many Redis connections as planned, and no more at heartbeats', async () => {
   const { dyno, redis } = await startInstance({ args: ['worker'] });
   const [spec] = serving('worker', {}).children;
   if (spec === undefined) throw new Error('the plan of a worker has no child');
@@ -20,13 +20,13 @@ test('a real sidekiq opens as many Redis connections as plan counts, and no more
   expect(await endOf(dyno)).toEqual(withExit(0));
 });
 
-/** The last command of each client of this Redis, without the redis-cli that asks. */
+/** The last command of each client of this Redis, except for redis-cli itself. */
 function connections(redis: Redis): string[] {
   const commands = redis.ask('client', 'list').map((line) => /\bcmd=(\S+)/.exec(line)?.[1] ?? line);
   return commands.filter((command) => !command.startsWith('client'));
 }
 
-/** Resolves at the next one. */
+/** Resolves at the next heartbeat of sidekiq. */
 async function heartbeat(redis: Redis): Promise<void> {
   const [identity = ''] = redis.ask('smembers', 'processes');
   const [last] = redis.ask('hget', identity, 'beat');

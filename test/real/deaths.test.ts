@@ -15,7 +15,7 @@ test.each([
   expect(lastLine(instance.dyno)).toMatch(new RegExp(`${victim} was killed by SIGKILL.*${other}.*exit code 137$`));
 });
 
-test('streaming that crashes with its 0: sidekiq is stopped and loses nothing, exit code 1', async () => {
+test('streaming crashes with exit code 0: sidekiq stops without losing a job, exit code 1', async () => {
   const { dyno, redis, port } = await startInstance({ env: { ...env, RUN_STREAMING: 'true' } });
   await dyno.says(/streaming is ready after/);
   await dyno.says(/sidekiq is ready after/);
@@ -28,7 +28,7 @@ test('streaming that crashes with its 0: sidekiq is stopped and loses nothing, e
   expectNoneLost(redis, jobs);
 });
 
-test('the supervisor killed: puma and sidekiq drain and end by themselves', async () => {
+test('supervisor killed: puma and sidekiq drain and exit by themselves', async () => {
   const instance = await startInstance({ env });
   const { dyno, redis, port } = instance;
   await ready(instance);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDyno } from '../harness/dyno.ts';
 import { pidOf } from './instance.ts';
 
-/** MB: of the process's own, which the kernel can only swap, and of all, with what is mapped from files. */
+/** In MB. own: anonymous memory, which the kernel can only swap. all: with the pages that are mapped from files. */
 type Peak = { own: number; all: number };
 
 const HALF_THE_QUOTA = 256;
@@ -14,49 +14,49 @@ let folder = '';
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
-  // Debian limits by policy too: this one comes first and is wide, so that what the variables do is seen.
-  const wide = ['memory', 'map', 'disk', 'area'].map(
+  // Debian limits by policy, too. This policy comes first and is generous, so that the variables take effect.
+  const policies = ['memory', 'map', 'disk', 'area'].map(
     (name) => `<policy domain="resource" name="${name}" value="64GiB"/>`,
   );
-  writeFileSync(join(folder, 'policy.xml'), `<policymap>${wide.join('')}</policymap>`);
+  writeFileSync(join(folder, 'policy.xml'), `<policymap>${policies.join('')}</policymap>`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('ImageMagick, a picture of 64 megapixels', () => {
-  const work = "convert huge.ppm -resize '3840x3840>' out.jpg";
-  const NONE = { MAGICK_MEMORY_LIMIT: '64GiB', MAGICK_MAP_LIMIT: '64GiB' };
+  const command = "convert huge.ppm -resize '3840x3840>' out.jpg";
+  const UNLIMITED = { MAGICK_MEMORY_LIMIT: '64GiB', MAGICK_MAP_LIMIT: '64GiB' };
   beforeAll(() => writePicture(join(folder, 'huge.ppm'), 8000, 8000));
 
-  test('stays within half the quota, and takes three times as much without', async () => {
-    const limited = await peakOf(work, {});
-    const unlimited = await peakOf(work, NONE);
-    const seen = `with ${say(limited)}, without ${say(unlimited)}`;
-    expect(limited.own, seen).toBeLessThan(HALF_THE_QUOTA);
-    expect(limited.all, seen).toBeLessThan(2 * HALF_THE_QUOTA);
-    expect(unlimited.own, seen).toBeGreaterThan(3 * limited.own);
-    expect(unlimited.own, seen).toBeGreaterThan(2 * HALF_THE_QUOTA);
+  test('stays within half the quota, and needs three times as much without limits', async () => {
+    const limited = await peakOf(command, {});
+    const unlimited = await peakOf(command, UNLIMITED);
+    const figures = `with ${describePeak(limited)}, without ${describePeak(unlimited)}`;
+    expect(limited.own, figures).toBeLessThan(HALF_THE_QUOTA);
+    expect(limited.all, figures).toBeLessThan(2 * HALF_THE_QUOTA);
+    expect(unlimited.own, figures).toBeGreaterThan(3 * limited.own);
+    expect(unlimited.own, figures).toBeGreaterThan(2 * HALF_THE_QUOTA);
   });
 });
 
 describe('libvips, the largest picture that Mastodon takes, turned', () => {
-  const work = 'vips rot largest.png out.jpg d90';
+  const command = 'vips rot largest.png out.jpg d90';
   beforeAll(() => {
     writePicture(join(folder, 'largest.ppm'), 8000, 4050);
     execFileSync('vips', ['copy', 'largest.ppm', 'largest.png[compression=1]'], { cwd: folder });
   });
 
-  test('stays within a tenth of the quota beside the program itself, as it would not by default or with half', async () => {
-    const limited = await peakOf(work, {});
-    const byDefault = await peakOf(work, { VIPS_DISC_THRESHOLD: '100m' });
-    const half = await peakOf(work, { VIPS_DISC_THRESHOLD: `${HALF_THE_QUOTA}m` });
-    const seen = `with ${say(limited)}, by default ${say(byDefault)}, with half the quota ${say(half)}`;
-    expect(limited.own, seen).toBeLessThan(51);
-    expect(byDefault.own, seen).toBeGreaterThan(90);
-    expect(half.own, seen).toBeGreaterThan(90);
+  test('stays within a tenth of the quota, unlike by default or with half the quota', async () => {
+    const limited = await peakOf(command, {});
+    const byDefault = await peakOf(command, { VIPS_DISC_THRESHOLD: '100m' });
+    const half = await peakOf(command, { VIPS_DISC_THRESHOLD: `${HALF_THE_QUOTA}m` });
+    const figures = `with ${describePeak(limited)}, by default ${describePeak(byDefault)}, with half the quota ${describePeak(half)}`;
+    expect(limited.own, figures).toBeLessThan(51);
+    expect(byDefault.own, figures).toBeGreaterThan(90);
+    expect(half.own, figures).toBeGreaterThan(90);
   });
 });
 
-/** What `command` takes at most as a child of a dyno of 512 MB, started with what the plan sets for puma. */
+/** The peak memory of `command` as a child of a 512 MB dyno, with the environment that the plan gives to puma. */
 async function peakOf(command: string, env: Record<string, string>): Promise<Peak> {
   rmSync(join(folder, 'out.jpg'), { force: true });
   const settings = { PUMA_COMMAND: command, SUPERVISE_MEMORY_QUOTA: '512M', SUPERVISE_MEMORY_GUARD: 'off' };
@@ -73,11 +73,11 @@ async function peakOf(command: string, env: Record<string, string>): Promise<Pea
   return peak;
 }
 
-function say({ own, all }: Peak): string {
+function describePeak({ own, all }: Peak): string {
   return `${own} MB of its own, ${all} MB in all`;
 }
 
-/** null when the process has ended. */
+/** null after the exit of the process. */
 function readStatus(pid: number): string | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -92,7 +92,7 @@ function megabytes(status: string, name: string): number {
   return Math.round(Number(kilobytes) / 1024);
 }
 
-/** Noise enough that no library finds it empty, and quickly written. */
+/** Enough noise that no library treats it as empty, and fast to write. */
 function writePicture(file: string, width: number, height: number): void {
   const row = Buffer.from(Array.from({ length: 3 * width }, (_, index) => (index * 7919) % 251));
   const out = openSync(file, 'w');

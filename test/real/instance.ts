@@ -20,7 +20,7 @@ export function checkout(): string {
   return folder;
 }
 
-/** Which of this machine's gems Bundler chooses for the app. */
+/** The gems of this machine that Bundler chooses for the app. */
 function gemfileLock(): string {
   lock ??= execFileSync('bundle', ['lock', '--local', '--print'], { cwd: app, encoding: 'utf8', stdio: 'pipe' });
   return lock;
@@ -35,7 +35,7 @@ export function majorVersionOf(gem: string): number {
 
 export type Instance = { dyno: Dyno; redis: Redis; folder: string; port: number };
 
-/** A dyno in a checkout of its own, with a Redis of its own and a port of its own. */
+/** Starts a dyno with its own checkout, Redis and port. */
 export async function startInstance(options: DynoOptions & { redis?: Redis } = {}): Promise<Instance> {
   const { redis = await startRedis(), cwd: folder = checkout(), ...rest } = options;
   const port = await freePort();
@@ -43,12 +43,12 @@ export async function startInstance(options: DynoOptions & { redis?: Redis } = {
   return { dyno: startDyno({ ...rest, cwd: folder, env }), redis, folder, port };
 }
 
-/** What an admin of a small instance sets. The database is not there: only a release asks it. */
+/** The settings of a small instance. There is no database: only a release connects to it. */
 export function environmentOf(redis: Redis): Record<string, string> {
   return {
     RAILS_ENV: 'production',
     REDIS_URL: redis.url,
-    DATABASE_URL: 'postgres://nobody@localhost:1/nothing',
+    DATABASE_URL: 'postgres://app@localhost:1/nothing',
     WEB_CONCURRENCY: '1',
     MAX_THREADS: '3',
   };
@@ -67,24 +67,24 @@ export function get(port: number, path: string): Promise<Reply> {
   });
 }
 
-/** Puma answers and sidekiq fetches. */
+/** Resolves once puma and sidekiq are ready. */
 export async function ready({ dyno }: Instance): Promise<void> {
   await dyno.says(/puma is ready after/);
   await dyno.says(/sidekiq is ready after/);
 }
 
-/** The process that the supervisor says it started under this name. */
+/** The pid that the supervisor logs for this child. */
 export async function pidOf(dyno: Dyno, child: string): Promise<number> {
   return Number((await dyno.says(new RegExp(`${child} started: .*\\(pid (\\d+)\\)`)))[1]);
 }
 
-/** How the dyno ended, and what it left running at that moment. */
+/** How the dyno exited, and the processes that were still running at that moment. */
 export async function endOf(dyno: Dyno): Promise<End & { left: string[] }> {
-  const looking = setInterval(() => dyno.look(), 100); // children of children are known by having been seen
+  const scanning = setInterval(() => dyno.look(), 100); // finds descendants before their parents exit
   try {
     await exitOf(dyno);
   } finally {
-    clearInterval(looking);
+    clearInterval(scanning);
   }
   const left = dyno.look().map((pid) => `${pid} ${commandLine(pid)}`);
   const { exitCode: code, signalCode: signal } = dyno.child;
@@ -92,13 +92,13 @@ export async function endOf(dyno: Dyno): Promise<End & { left: string[] }> {
   return { code, signal, left };
 }
 
-/** The exit of the first process, whoever else still holds the dyno's output. */
+/** Resolves at the exit of the first process, even if another process still holds the dyno's output open. */
 async function exitOf({ child }: Dyno): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   await new Promise((resolve) => child.once('exit', resolve));
 }
 
-/** The supervisor's own last line. */
+/** The last log line of the supervisor itself. */
 export function lastLine(dyno: Dyno): string {
   const own = dyno.output.split('\n').filter((line) => /^\{"level":/.test(line));
   return (JSON.parse(own.at(-1) ?? '{"msg":"no line at all"}') as { msg: string }).msg;

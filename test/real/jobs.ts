@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import type { Redis } from './services.ts';
 
-/** Puts jobs into a queue as Sidekiq's client does; gives their ids. */
+/** Puts jobs into a queue as Sidekiq's client does; returns their ids. */
 export function enqueue(
   redis: Redis,
   count: number,
@@ -21,28 +21,28 @@ export function enqueue(
   return ids;
 }
 
-/** The ids of the jobs that started, or finished, once for each time they did. */
-export function runs(redis: Redis, what: 'started' | 'finished'): string[] {
-  return redis.ask('lrange', `runs:${what}`, '0', '-1');
+/** The ids of the jobs that started or finished, once per run. */
+export function runs(redis: Redis, event: 'started' | 'finished'): string[] {
+  return redis.ask('lrange', `runs:${event}`, '0', '-1');
 }
 
 export function queued(redis: Redis, queue = 'default'): string[] {
   return redis.ask('lrange', `queue:${queue}`, '0', '-1').map((job) => (JSON.parse(job) as { jid: string }).jid);
 }
 
-/** Resolves once that many jobs are in hand, or were: some may have ended before we look. */
+/** Resolves once that many jobs have started: some may have finished since. */
 export async function inHand(redis: Redis, count: number): Promise<void> {
   await eventually(() => expect(runs(redis, 'started').length).toBeGreaterThanOrEqual(count));
 }
 
-/** Each job ran to its end once, or waits in the queue: none is lost, none ran twice. */
+/** Expects each job to have finished once or to wait in the queue: none is lost, none ran twice. */
 export function expectNoneLost(redis: Redis, ids: readonly string[]): void {
   expect([...runs(redis, 'finished'), ...queued(redis)].sort()).toEqual([...ids].sort());
 }
 
 export type SidekiqProcess = { concurrency: number; queues: string[] };
 
-/** What the living sidekiq processes say of themselves, most threads first. */
+/** The running sidekiq processes as they register themselves in Redis, most threads first. */
 export async function sidekiqProcesses(redis: Redis, count: number): Promise<SidekiqProcess[]> {
   return eventually(() => {
     const infos = redis.ask('smembers', 'processes').flatMap((identity) => redis.ask('hget', identity, 'info'));

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { binary } from '../harness/dyno.ts';
 import { endOf, pidOf, ready, startInstance, withExit } from './instance.ts';
 
-test('a soft limit of 1024 open files: the children get the hard limit', async () => {
+test('a soft limit of 1024 open files is raised to the hard limit in the children', async () => {
   const command = ['prlimit', '--nofile=1024:4000', process.execPath, binary, 'web'] as const;
   const instance = await startInstance({ command: [...command], env: { RUN_WORKER: 'true' } });
   const { dyno } = instance;

@@ -10,15 +10,15 @@ import { checkout, pidOf, startInstance, type Instance } from './instance.ts';
 import { enqueue, queued, runs } from './jobs.ts';
 import { startRedis, type Redis } from './services.ts';
 
-/** Milliseconds from the start of the dyno to the moment from which on memory grows: while nothing has booted, while puma or
- * sidekiq has, and after the minute from which on a child that was not seen ready counts as up. */
+/** Milliseconds from the start of the dyno until memory grows: before anything has booted, after puma or sidekiq has, and after the
+ * minute that makes an unobserved child count as ready. */
 const INSTANTS = [
   0, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 7000, 8000, 10_000, 12_000, 15_000, 20_000, 30_000,
   45_000, 65_000,
 ];
 /** All of them take 15 minutes: `MEMORY_INSTANTS=all npm test -- test/real/memory-early.test.ts`. */
 const instants = process.env.MEMORY_INSTANTS === 'all' ? INSTANTS : [0, 3000];
-const AT_MOST_MS = 90_000;
+const TIMEOUT_MS = 90_000;
 
 const SIDEKIQ_THREADS = 5;
 const KILL_BYTES = 500 * 2 ** 20;
@@ -34,11 +34,11 @@ const ENVIRONMENT = {
 const title = 'an app that never touches the ready file, %d ms after the start of the dyno';
 describe.each(instants)(title, { timeout: 300_000 }, (instantMs) => {
   test('a convert that takes 900 MB in 2 s is killed before the platform kills the dyno', async () => {
-    const { instance, peak, order } = await startUnready('convert', instantMs);
+    const { instance, peak, jid } = await startUnready('convert', instantMs);
     const { dyno } = instance;
-    await eventually(() => expect(dyno.output).toMatch(/; (ending|killing) convert/), instantMs + AT_MOST_MS);
+    await eventually(() => expect(dyno.output).toMatch(/; (ending|killing) convert/), instantMs + TIMEOUT_MS);
     const sidekiq = await pidOf(dyno, 'sidekiq');
-    await eventually(() => expect(instance.redis.ask('zrange', 'retry', '0', '-1').join()).toContain(order));
+    await eventually(() => expect(instance.redis.ask('zrange', 'retry', '0', '-1').join()).toContain(jid));
     expect(alive(sidekiq)).toBe(true);
     expect(dyno.output).not.toMatch(/restarting sidekiq/);
     expect(peak()).toBeLessThan(KILL_BYTES);
@@ -48,30 +48,30 @@ describe.each(instants)(title, { timeout: 300_000 }, (instantMs) => {
     const { instance, peak } = await startUnready('leak', instantMs);
     const { dyno, redis } = instance;
     const restart = /; (restarting sidekiq at once|restarting sidekiq gracefully)/;
-    await eventually(() => expect(dyno.output).toMatch(restart), instantMs + AT_MOST_MS);
-    await eventually(() => expect(dyno.output).toMatch(/(sidekiq started[^]*){2}/), AT_MOST_MS);
-    const [after] = enqueue(redis, 1, 'RecordedWorker', 0);
-    await eventually(() => expect(runs(redis, 'finished')).toContain(after), AT_MOST_MS);
+    await eventually(() => expect(dyno.output).toMatch(restart), instantMs + TIMEOUT_MS);
+    await eventually(() => expect(dyno.output).toMatch(/(sidekiq started[^]*){2}/), TIMEOUT_MS);
+    const [laterJob] = enqueue(redis, 1, 'RecordedWorker', 0);
+    await eventually(() => expect(runs(redis, 'finished')).toContain(laterJob), TIMEOUT_MS);
     await eventually(() => {
       const isKilled = dyno.output.includes('killing sidekiq at once');
       expect(queued(redis)).toEqual([]);
       expect(unfinished(redis)).toBeLessThanOrEqual(isKilled ? SIDEKIQ_THREADS : 0);
-    }, AT_MOST_MS);
+    }, TIMEOUT_MS);
     expect(peak()).toBeLessThan(KILL_BYTES);
   });
 });
 
-/** How many jobs were begun and neither finished nor done again: those that a killed sidekiq had in hand are lost. */
+/** How many jobs were started and never finished: a killed sidekiq loses the jobs that it runs. */
 function unfinished(redis: Redis): number {
   const finished = new Set(runs(redis, 'finished'));
   return [...new Set(runs(redis, 'started'))].filter((jid) => !finished.has(jid)).length;
 }
 
-/** A dyno whose sidekiq has an order that begins at this instant. peak: the most that the dyno has held so far, in bytes. */
+/** A dyno whose sidekiq runs a job that uses memory from this instant on. peak: the most that the dyno has used so far, in bytes. */
 async function startUnready(
-  what: 'convert' | 'leak',
+  load: 'convert' | 'leak',
   instantMs: number,
-): Promise<{ instance: Instance; peak: () => number; order: string }> {
+): Promise<{ instance: Instance; peak: () => number; jid: string }> {
   const folder = checkout();
   const initializer = join(folder, 'config/initializers/sidekiq.rb');
   writeFileSync(
@@ -79,19 +79,19 @@ async function startUnready(
     'Redis.silence_deprecations = true if defined?(Redis) && Redis.respond_to?(:silence_deprecations=)\n',
   );
   const redis = await startRedis();
-  const [order = ''] = enqueue(redis, 1, 'InstantWorker', `${what} ${(Date.now() + instantMs) / 1000}`);
+  const [jid = ''] = enqueue(redis, 1, 'InstantWorker', `${load} ${(Date.now() + instantMs) / 1000}`);
   const instance = await startInstance({ redis, cwd: folder, env: ENVIRONMENT });
-  return { instance, peak: measure(instance.dyno), order };
+  return { instance, peak: measurePeak(instance.dyno), jid };
 }
 
-/** Adds up what the processes of a dyno hold, page by page, ten times a second, as a platform would. */
-function measure(dyno: Dyno): () => number {
+/** Adds up the memory of all processes of a dyno, page by page, ten times a second, as a platform would. */
+function measurePeak(dyno: Dyno): () => number {
   let peak = 0;
   const measuring = setInterval(() => {
-    const held = dyno.look().map((pid) => readExact(pid) ?? 0);
+    const sizes = dyno.look().map((pid) => readExact(pid) ?? 0);
     peak = Math.max(
       peak,
-      held.reduce((sum, bytes) => sum + bytes, 0),
+      sizes.reduce((sum, bytes) => sum + bytes, 0),
     );
   }, 100);
   onTestFinished(() => clearInterval(measuring));

@@ -11,25 +11,25 @@ export const ASSETS = fileURLToPath(new URL('../../dist/simulator/page', import.
 
 let browser: Browser | undefined;
 
-/** One real browser for the tests of a file, Debian's. */
+/** Starts one browser, Debian's Chromium, for the tests of a file. */
 export function withBrowser(args: readonly string[] = []): void {
   beforeAll(async () => {
-    // As root, which containers are, it has no sandbox of its own.
+    // Chromium's sandbox does not work as root, as in containers.
     browser = await chromium.launch({ executablePath: chromiumOnPath(), args: ['--no-sandbox', ...args] });
   });
   afterAll(() => browser?.close());
 }
 
 function chromiumOnPath(): string {
-  const places = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'chromium'));
-  const found = places.find((place) => existsSync(place));
+  const candidates = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'chromium'));
+  const found = candidates.find((path) => existsSync(path));
   if (found === undefined) throw new Error('chromium is not on the PATH; on Debian: apt-get install chromium');
   return found;
 }
 
 export type Opened = { page: Page; complaints: string[] };
 
-/** A page in a window of its own, which goes with the test, with all that the browser complained about. */
+/** Opens a window, which is closed after the test. complaints: the errors and warnings of the browser. */
 export async function newPage(options: BrowserContextOptions = {}): Promise<Opened> {
   if (browser === undefined) throw new Error('no browser');
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -50,7 +50,7 @@ export async function newPage(options: BrowserContextOptions = {}): Promise<Open
 
 export type Shown = Opened & { simulation: FakeSimulation; url: string; close: () => Promise<void> };
 
-/** The page of a made-up simulation, live in a browser. Whatever it does, the browser may not complain. */
+/** Opens the page of a fake simulation in a browser. The test fails if the browser logs an error or a warning. */
 export async function show(simulation = new FakeSimulation(), options: BrowserContextOptions = {}): Promise<Shown> {
   const opening = await openPage(simulation, { port: 0, assets: ASSETS });
   const { url } = opening;
@@ -59,7 +59,7 @@ export async function show(simulation = new FakeSimulation(), options: BrowserCo
   const opened = await newPage(options);
   await opened.page.goto(url);
   await isLive(opened.page);
-  await reads(opened.page, '#folder', /./); // with the first view, before which no button acts
+  await reads(opened.page, '#folder', /./); // comes with the first view, before which the buttons do nothing
   onTestFinished(() => expect(opened.complaints).toEqual([]));
   return { ...opened, simulation, url, close };
 }
@@ -68,7 +68,7 @@ export function isLive(page: Page): Promise<void> {
   return reads(page, '#connection', 'Live');
 }
 
-/** Until an element has this text, spaces aside. */
+/** Waits until an element has this text, ignoring white space. */
 export async function reads(page: Page, selector: string, text: string | RegExp): Promise<void> {
   await eventually(async () => {
     const shown = await page.locator(selector).first().innerText({ timeout: 5000 });

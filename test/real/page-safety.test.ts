@@ -1,4 +1,4 @@
-// Who may see a simulation and act on it, and what becomes of the page when the simulation goes; in real Chromium.
+// Access to the simulator's page and its actions, and the page after the end of the simulation; in real Chromium.
 import { build } from 'esbuild';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -13,7 +13,7 @@ import { ASSETS, isLive, newPage, reads, show, withBrowser } from './page-browse
 
 withBrowser(['--host-resolver-rules=MAP example.org 127.0.0.1']);
 
-/** What a page of another origin tries; each by its name, true where it got through. */
+/** What a page of another origin tries: name -> whether it succeeded. */
 const ATTEMPTS = `
   const attempt = (call) => call().then(() => true, () => false);
   const listen = (path) => new Promise((resolve, reject) => {
@@ -42,7 +42,7 @@ const ATTEMPTS = `
   };
 `;
 
-test('another origin can neither read, act, listen nor frame, even if it had the token', async () => {
+test('another origin can neither read, act, listen nor frame, even with the token', async () => {
   const { page, simulation, url } = await show();
   const token = await page.locator('meta[name=page-token]').getAttribute('content');
   const other = await newPage();
@@ -60,7 +60,7 @@ test('another origin can neither read, act, listen nor frame, even if it had the
     framesIt: false,
   });
   expect(simulation.actions).toEqual([]);
-  // The same attempts from the page itself, with its token, so that it is the origin that is refused.
+  // The page itself may act with the same token, so it is the origin that is refused.
   const own = await page.evaluate(async (secret) => {
     const headers = { 'Content-Type': 'application/json', 'X-Page-Token': secret };
     return (await fetch('/actions', { method: 'POST', headers, body: '{"type":"deploy"}' })).status;
@@ -69,7 +69,7 @@ test('another origin can neither read, act, listen nor frame, even if it had the
   expect(simulation.actions).toEqual([{ type: 'deploy' }]);
 });
 
-test('a name that leads to this machine is no way in', async () => {
+test('another host name that resolves to this machine is refused', async () => {
   const { url } = await show();
   const { port } = new URL(url);
   const { page } = await newPage();
@@ -83,7 +83,7 @@ test('a name that leads to this machine is no way in', async () => {
   }
 });
 
-test('without the token nothing is done, by the page neither', async () => {
+test('without the token no action is accepted, not even from the page', async () => {
   const { page, simulation, complaints } = await show();
   const statuses = await page.evaluate(async () => {
     const post = (headers: Record<string, string>) =>
@@ -99,7 +99,7 @@ test('without the token nothing is done, by the page neither', async () => {
   expect(simulation.actions).toEqual([]);
 });
 
-test('when the simulation ends, the page says so and keeps what it shows', async () => {
+test('when the simulation ends, the page says so and keeps its content', async () => {
   const { page, simulation, close } = await show();
   simulation.log('the last line');
   simulation.show({ dynos: [aDyno({ state: 'down' })] });
@@ -110,7 +110,7 @@ test('when the simulation ends, the page says so and keeps what it shows', async
   await reads(page, '#dynos .usage', '312 MB of 512 MB 61 %');
   const isDisabled = await page
     .locator('[data-action]')
-    .evaluateAll((all) => all.map((one) => (one as HTMLButtonElement).disabled));
+    .evaluateAll((all) => all.map((button) => (button as HTMLButtonElement).disabled));
   expect(isDisabled.length).toBeGreaterThan(10);
   expect(isDisabled).not.toContain(false);
   await page.keyboard.press('d');
@@ -119,7 +119,7 @@ test('when the simulation ends, the page says so and keeps what it shows', async
   expect(simulation.actions).toEqual([]);
 });
 
-test('when the server is killed, the page says so, keeps what it shows, and comes back with it', async () => {
+test('when the server is killed, the page says so, keeps its content, and reconnects', async () => {
   const port = await freePort();
   const program = await programFile();
   const first = await serve(program, port, 'token-one', '/srv/one');
@@ -159,7 +159,7 @@ async function foreignSite(): Promise<string> {
   return `http://localhost:${(server.address() as { port: number }).port}/`;
 }
 
-/** As one file that any node runs. */
+/** Bundles page-program.ts into one file. */
 async function programFile(): Promise<string> {
   const outfile = join(tempFolder(), 'page-program.mjs');
   const entry = fileURLToPath(new URL('page-program.ts', import.meta.url));

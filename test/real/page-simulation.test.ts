@@ -1,4 +1,4 @@
-// The page in real Chromium, of a real simulation: the stand-ins live and die as its buttons say.
+// The simulator's page in real Chromium, with a real simulation of stand-ins.
 import { expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { startDyno, type Dyno } from '../harness/dyno.ts';
@@ -9,13 +9,13 @@ import { isLive, newPage, reads, withBrowser } from './page-browser.ts';
 withBrowser();
 
 const LIGHT = { STAND_IN_BOOT_MS: '100', STAND_IN_PUMA_MB: '0', STAND_IN_SIDEKIQ_MB: '0', STAND_IN_STREAMING_MB: '0' };
-/** Whoever ends has a job in hand, so that it takes a while. */
+/** Sidekiq always runs a job, so that a stop takes a while. */
 const BUSY = { STAND_IN_JOB_MS: '4000', STAND_IN_JOB_EVERY_MS: '500' };
 const ON_DEMAND = { RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1s' };
 
 type Watched = { page: Page; dyno: Dyno; complaints: string[] };
 
-/** `mstdn-supervise dev` in an empty folder, its page open, its dyno up. */
+/** Starts `mstdn-supervise dev` in an empty folder, opens its page, and waits until the dyno is up. */
 async function watch(env: Record<string, string> = {}): Promise<Watched> {
   const words = ['--port', `${await freePair()}`, '--quota', '256M', '--time-scale', '5'];
   const dyno = startDyno({ args: ['dev', ...words], env: { ...LIGHT, ...BUSY, ...env } });
@@ -28,7 +28,7 @@ async function watch(env: Record<string, string> = {}): Promise<Watched> {
   return { page, dyno, complaints };
 }
 
-test('a dyno is up, with its tree, and the plot moves', async () => {
+test('a dyno is up, with its process tree, and the plot moves', async () => {
   const { page, complaints } = await watch();
   await reads(page, '#what-runs', 'stand-ins');
   await reads(page, '#release', 'v1 succeeded');
@@ -41,9 +41,9 @@ test('a dyno is up, with its tree, and the plot moves', async () => {
   expect(complaints).toEqual([]);
 });
 
-test('Deploy: the old run drains beside the new one, then that is alone', async () => {
+test('Deploy: the old run drains beside the new one, then only the new one is left', async () => {
   const { page } = await watch();
-  const shown = await keepRuns(page);
+  const shown = await recordRuns(page);
   await page.locator('#deploy').click();
   await reads(page, '#release', 'v2 succeeded');
   await reads(page, '#answer', 'v2 is deployed');
@@ -53,7 +53,7 @@ test('Deploy: the old run drains beside the new one, then that is alone', async 
   expect(await shown()).toContainEqual([expect.stringMatching(/^run 2, /), expect.stringMatching(/^run 1, draining/)]);
 });
 
-test('Kill sidekiq: status 137 and a crash are to be seen, then all is up again', async () => {
+test('Kill sidekiq: shows status 137 and a crash, then the dyno is up again', async () => {
   const { page } = await watch();
   const killed = await row(page, 'sidekiq').locator('[data-part=pid]').innerText();
   await row(page, 'sidekiq').locator('[data-part=kill]').click();
@@ -71,7 +71,7 @@ test('Kill sidekiq: status 137 and a crash are to be seen, then all is up again'
   });
 });
 
-test('Flood memory: it rises beyond the quota, which is marked R14', async () => {
+test('Flood memory: it exceeds the quota, with an R14 mark', async () => {
   const { page } = await watch();
   const [before, plot] = [await memory(page), await pixels(page)];
   await page.locator('#flood').click();
@@ -86,7 +86,7 @@ test('Flood memory: it rises beyond the quota, which is marked R14', async () =>
   await reads(page, '#log', /Error R14 \(Memory quota exceeded\)/);
 });
 
-test('Open stream: streaming starts for it; Close stream: it ends again', async () => {
+test('Open stream starts streaming; Close stream stops it again', async () => {
   const { page } = await watch(ON_DEMAND);
   expect(await row(page, 'streaming').count()).toBe(0);
   await page.locator('#open-stream').click();
@@ -97,7 +97,7 @@ test('Open stream: streaming starts for it; Close stream: it ends again', async 
   await row(page, 'streaming').waitFor({ state: 'detached' });
 });
 
-test('Quota: the dyno restarts with it', async () => {
+test('Quota: the dyno restarts with the new quota', async () => {
   const { page } = await watch();
   await reads(page, '#dynos .usage', / of 256 MB /);
   await page.locator('#quota').click();
@@ -107,7 +107,7 @@ test('Quota: the dyno restarts with it', async () => {
   await reads(page, '#dynos tbody.run', /^run 2, up/);
 });
 
-test('Quit ends the command with code 0, and nothing is left', async () => {
+test('Quit ends the command with exit code 0, and no process is left', async () => {
   const { page, dyno, complaints } = await watch();
   await page.locator('#quit').click();
   await page.locator('dialog[open]').getByRole('button', { name: 'Quit' }).click();
@@ -118,9 +118,9 @@ test('Quit ends the command with code 0, and nothing is left', async () => {
   expect(complaints).toEqual([]);
 });
 
-/** All that is ever shown of the runs from now on, however short: one entry a change, the texts of all runs. */
-async function keepRuns(page: Page): Promise<() => Promise<string[][]>> {
-  const kept = await page.locator('#dynos').evaluateHandle((dynos) => {
+/** Records everything that the page shows of the runs from now on: one entry per change, with the texts of all runs. */
+async function recordRuns(page: Page): Promise<() => Promise<string[][]>> {
+  const recorded = await page.locator('#dynos').evaluateHandle((dynos) => {
     const all: string[][] = [];
     const texts = (): string[] => [...dynos.querySelectorAll('tbody.run')].map((run) => (run as HTMLElement).innerText);
     new MutationObserver(() => all.push(texts().map((text) => text.replace(/\s+/g, ' ').trim()))).observe(dynos, {
@@ -128,18 +128,18 @@ async function keepRuns(page: Page): Promise<() => Promise<string[][]>> {
     });
     return all;
   });
-  return () => kept.jsonValue();
+  return () => recorded.jsonValue();
 }
 
-/** Of the process with this label, in any run. */
+/** The row of the process with this label, in any run. */
 function row(page: Page, label: string): ReturnType<Page['locator']> {
   return page.locator('#dynos tr.process', { has: page.locator('[data-part=label]', { hasText: label }) });
 }
 
-/** Of the dyno, in MB, as the plot says it to those who do not see it. */
+/** The memory of the dyno in MB, from the label that the plot has for screen readers. */
 async function memory(page: Page): Promise<number> {
-  const said = await page.locator('#dynos .plot').getAttribute('aria-label');
-  return Number(/now ([\d.]+) MB/.exec(said ?? '')?.[1]);
+  const label = await page.locator('#dynos .plot').getAttribute('aria-label');
+  return Number(/now ([\d.]+) MB/.exec(label ?? '')?.[1]);
 }
 
 function pixels(page: Page): Promise<string> {

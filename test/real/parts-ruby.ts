@@ -6,8 +6,8 @@ import { checkout } from './instance.ts';
 import { enqueue } from './jobs.ts';
 import type { Postgres, Redis } from './services.ts';
 
-/** Sleeps while the app is loaded, in the middle of its boot; says so once it sleeps, by another thread: puma 5 dies with 1 of a
- * signal that its main thread hears while it writes a line. */
+/** Sleeps in the middle of the boot of the app. Another thread prints a line once it sleeps: puma 5 exits with 1 if a signal arrives
+ * while its main thread writes. */
 const SLOW_BOOT = `if ENV['SLOW_BOOT']
   boot = Thread.current
   Thread.new do
@@ -19,21 +19,21 @@ end
 `;
 const slow = { slowBoot: { SLOW_BOOT: 'true' }, saysFirst: /a slow boot/ };
 
-const PRODUCTION = { RAILS_ENV: 'production', DATABASE_URL: 'postgres://nobody@localhost:1/nothing' };
+const PRODUCTION = { RAILS_ENV: 'production', DATABASE_URL: 'postgres://app@localhost:1/nothing' };
 
 /** The puma of this machine, with Rails behind it. */
 export function realPuma(): Part {
   return {
     ...slow,
     folder,
-    start: starting(['puma', '-C', 'config/puma.rb'], () => ({ REDIS_URL: 'redis://localhost:1' })),
+    start: startCommand(['puma', '-C', 'config/puma.rb'], () => ({ REDIS_URL: 'redis://localhost:1' })),
   };
 }
 
 /** The sidekiq of this machine; its jobs come from the Redis that `redis` gives. */
 export function realSidekiq(redis: () => Redis): Worker {
-  // Its title starts with a tag and has no more room than its command line: a short one, and the busy count is to be seen.
-  const start = starting(['sidekiq', '-g', 'app'], () => ({ REDIS_URL: redis().url }));
+  // A title is limited to the length of the command line, and begins with the tag: with a short tag the busy count is visible.
+  const start = startCommand(['sidekiq', '-g', 'app'], () => ({ REDIS_URL: redis().url }));
   return {
     ...slow,
     folder,
@@ -50,7 +50,7 @@ export function realSidekiq(redis: () => Redis): Worker {
 /** rails and rake of this machine, each time on an empty database. */
 export function realRails(postgres: Postgres): Part {
   let count = 0;
-  const start = starting(['rails'], () => ({ DATABASE_URL: postgres.create(`empty_${++count}`).url }));
+  const start = startCommand(['rails'], () => ({ DATABASE_URL: postgres.create(`empty_${++count}`).url }));
   return { folder, start, slowBoot: { SLOW_MIGRATION: 'true' }, saysFirst: /SlowMigration: migrating/ };
 }
 
@@ -58,7 +58,7 @@ export function failing(task: string): Record<string, string> {
   return { FAILING_TASK: task };
 }
 
-/** A checkout that boots slowly, and whose second migration is slow or fails, where it is told to. */
+/** A checkout whose boot or second migration is slow or fails if the environment says so. */
 function folder(): string {
   const path = checkout();
   writeFileSync(join(path, 'config/initializers/slow_boot.rb'), SLOW_BOOT);
@@ -70,7 +70,11 @@ function folder(): string {
   return path;
 }
 
-function starting(words: readonly string[], own: () => Record<string, string>): Part['start'] {
+function startCommand(words: readonly string[], environment: () => Record<string, string>): Part['start'] {
   return (args = [], env = {}, cwd = folder()): Dyno =>
-    startDyno({ command: ['bundle', 'exec', ...words, ...args], env: { ...PRODUCTION, ...own(), ...env }, cwd });
+    startDyno({
+      command: ['bundle', 'exec', ...words, ...args],
+      env: { ...PRODUCTION, ...environment(), ...env },
+      cwd,
+    });
 }

@@ -11,7 +11,7 @@ const postgres = postgresOfThisFile();
 const FIRST = '20260101000000';
 const SECOND = '20260102000000';
 
-test('a migration that works: the version table knows it, the cache is cleared, PORT is not there', async () => {
+test('a successful migration is recorded, the cache is cleared, and PORT is not set', async () => {
   const { dyno, database, cached } = start('works', 'create_table :more; say "PORT is #{ENV.fetch("PORT", "unset")}"');
   expect(await endOf(dyno)).toEqual(withExit(0));
   expect(versions(database)).toEqual([FIRST, SECOND]);
@@ -23,7 +23,7 @@ test('a migration that works: the version table knows it, the cache is cleared, 
 test.each([
   { name: 'raises', body: 'create_table :more; execute "select 1 / 0"', code: 1 },
   { name: 'exits', body: 'create_table :more; exit 3', code: 3 },
-])('a migration that $name: its code $code, no new version, nothing after it runs', async ({ name, body, code }) => {
+])('a migration that $name: exit code $code, no new version, no further step', async ({ name, body, code }) => {
   const { dyno, database, cached } = start(name, body);
   expect(await endOf(dyno)).toEqual(withExit(code));
   expect(versions(database)).toEqual([FIRST]);
@@ -35,29 +35,36 @@ test.each([
 const IN_QUERY =
   "select 1 from pg_stat_activity where state = 'active' and query like '%pg_sleep(600)%' and pid <> pg_backend_pid()";
 
-/** Rails 6.1 ends only after the query, so it is killed. Rails 7.2 stops waiting for the query, as in other code. */
+/** Rails 6.1 exits only after the query, so it is killed. Rails 7.2 stops waiting for the query. */
 const IN_QUERY_CODE = majorVersionOf('railties') >= 7 ? 1 : 137;
 
 test.each([
-  { name: 'that follows', work: 'sleep', env: {}, code: 1 },
+  { name: 'that exits', work: 'sleep', env: {}, code: 1 },
   {
     name: 'deep in a query',
     work: 'execute "select pg_sleep(600)"',
     env: { SUPERVISE_STOP_TIMEOUT: '4' },
     code: IN_QUERY_CODE,
   },
-])('TERM to a migration $name: no new version, nothing after it runs, $code', async ({ name, work, env, code }) => {
-  const { dyno, database, cached } = start(name.replaceAll(' ', '_'), `create_table :more; say "asleep"; ${work}`, env);
-  await dyno.says(/asleep/);
-  if (work.includes('pg_sleep')) await eventually(() => expect(database.rows(IN_QUERY)).toHaveLength(1));
-  dyno.signal('SIGTERM');
-  expect(await endOf(dyno)).toEqual(withExit(code));
-  expect(versions(database)).toEqual([FIRST]);
-  expect(tables(database)).not.toContain('more');
-  expect(existsSync(cached)).toBe(true);
-});
+])(
+  'SIGTERM to a migration $name: no new version, no further step, exit code $code',
+  async ({ name, work, env, code }) => {
+    const { dyno, database, cached } = start(
+      name.replaceAll(' ', '_'),
+      `create_table :more; say "asleep"; ${work}`,
+      env,
+    );
+    await dyno.says(/asleep/);
+    if (work.includes('pg_sleep')) await eventually(() => expect(database.rows(IN_QUERY)).toHaveLength(1));
+    dyno.signal('SIGTERM');
+    expect(await endOf(dyno)).toEqual(withExit(code));
+    expect(versions(database)).toEqual([FIRST]);
+    expect(tables(database)).not.toContain('more');
+    expect(existsSync(cached)).toBe(true);
+  },
+);
 
-test('two releases at once: one wins, the other says why it did not', async () => {
+test('two releases at once: one migrates, the other fails and says why', async () => {
   const first = start('twice', 'create_table :more; say "waiting"; sleep 0.1 until Rails.root.join("tmp/go").exist?');
   await first.dyno.says(/waiting/);
   const second = run(first.folder, first.database);
@@ -79,7 +86,7 @@ test('RUN_STREAMING=true: this app does not migrate', async () => {
 
 type Release = { dyno: Dyno; database: Database; folder: string; cached: string };
 
-/** A release with this second migration, on a database that knows the first one. */
+/** A release with this second migration, on a database on which the first one has run. */
 function start(name: string, migration: string, env: DynoOptions['env'] = {}): Release {
   const folder = checkout();
   const database = migrated(folder, name);
@@ -90,8 +97,8 @@ function start(name: string, migration: string, env: DynoOptions['env'] = {}): R
 }
 
 function run(cwd: string, database: Database, env: DynoOptions['env'] = {}): Dyno {
-  const always = { RAILS_ENV: 'production', DATABASE_URL: database.url, PORT: '5000' };
-  const dyno = startDyno({ args: ['release'], cwd, env: { ...always, ...env } });
+  const base = { RAILS_ENV: 'production', DATABASE_URL: database.url, PORT: '5000' };
+  const dyno = startDyno({ args: ['release'], cwd, env: { ...base, ...env } });
   onTestFinished(() => expect(dyno.output).not.toContain(PASSWORD));
   return dyno;
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { DynoOptions } from '../harness/dyno.ts';
 import { checkout, startInstance, type Instance } from './instance.ts';
 
-/** Tells what puma and Rails make of a request, and answers in every way that there is. */
+/** Routes that report how puma and Rails see a request, and that respond in all relevant ways. */
 const ROUTES = `
   text = ->(value) { [200, { 'Content-Type' => 'text/plain' }, [value.to_s]] }
   seen = lambda { |env|
@@ -38,7 +38,7 @@ const ROUTES = `
   get '/same', to: ->(_env) { [304, { 'ETag' => '"a"' }, []] }
 `;
 
-/** All but health wants to have come in by https, as with Mastodon. */
+/** Redirects every request but the health check to https, as Mastodon does. */
 const FORCE_SSL = `
 Rails.application.configure do
   config.force_ssl = true
@@ -46,7 +46,7 @@ Rails.application.configure do
 end
 `;
 
-/** A checkout of the app that tells what it sees. bootS: how long puma needs for it. */
+/** A checkout of the app with these routes. bootS: how long puma boots. */
 export function routedCheckout(bootS = 0): string {
   const folder = checkout();
   const routes = join(folder, 'config/routes.rb');
@@ -57,7 +57,7 @@ export function routedCheckout(bootS = 0): string {
   return folder;
 }
 
-/** A dyno with the router before puma, and before streaming where that is asked for. */
+/** A dyno with the router in front of puma, and of streaming if the environment enables it. */
 export function startRouted(env: DynoOptions['env'] = {}, cwd = routedCheckout()): Promise<Instance> {
   const streaming = fileURLToPath(new URL('../../dist/simulator/stand-ins/streaming.js', import.meta.url));
   const settings = {

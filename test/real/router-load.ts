@@ -1,18 +1,18 @@
 import { Agent, request as httpRequest } from 'node:http';
 
 export type Kind = { method: string; path: string; body?: string };
-/** status null: the connection broke before there was a whole reply. sentAtMs: when the connection was there, and with it the
- * request; null where it never was. */
+/** status: null if the connection broke before the end of the response. sentAtMs: when the connection was open and the request sent;
+ * null if it never was. */
 export type Outcome = Kind & { status: number | null; error: string | null; sentAtMs: number | null };
 
-/** Clients that ask one request after the other, each by turns another kind, until they are told to stop. */
+/** Clients that send one request after the other, of each kind in turn, until stop(). */
 export class Load {
   readonly outcomes: Outcome[] = [];
   readonly #port: number;
   readonly #kinds: readonly Kind[];
   readonly #agent: Agent | false;
   readonly #clients: Promise<void>[];
-  #isOver = false;
+  #isStopped = false;
 
   constructor(port: number, kinds: readonly Kind[], { clients = 8, keepAlive = false } = {}) {
     [this.#port, this.#kinds] = [port, kinds];
@@ -21,14 +21,14 @@ export class Load {
   }
 
   async stop(): Promise<readonly Outcome[]> {
-    this.#isOver = true;
+    this.#isStopped = true;
     await Promise.all(this.#clients);
     if (this.#agent !== false) this.#agent.destroy();
     return this.outcomes;
   }
 
   async #run(first: number): Promise<void> {
-    for (let turn = first; !this.#isOver; turn += 1) {
+    for (let turn = first; !this.#isStopped; turn += 1) {
       const kind = this.#kinds[turn % this.#kinds.length];
       if (kind === undefined) return;
       const outcome = await ask(this.#port, kind, this.#agent);
@@ -48,14 +48,14 @@ export function ask(port: number, kind: Kind, agent: Agent | false = false): Pro
       'X-Forwarded-Proto': 'https',
       ...(kind.body === undefined ? {} : { 'Content-Length': kind.body.length }),
     };
-    const asked = httpRequest({ host: '127.0.0.1', port, path: kind.path, method: kind.method, headers, agent });
-    asked.once('socket', (socket) => (socket.connecting ? void socket.once('connect', sent) : sent()));
-    asked.once('error', failed).once('response', (reply) => {
+    const request = httpRequest({ host: '127.0.0.1', port, path: kind.path, method: kind.method, headers, agent });
+    request.once('socket', (socket) => (socket.connecting ? void socket.once('connect', sent) : sent()));
+    request.once('error', failed).once('response', (reply) => {
       reply.once('error', failed).once('end', () => {
         if (reply.complete) resolve({ ...kind, status: reply.statusCode ?? null, error: null, sentAtMs });
       });
       reply.resume();
     });
-    asked.end(kind.body);
+    request.end(kind.body);
   });
 }

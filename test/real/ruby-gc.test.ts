@@ -5,8 +5,8 @@ import { checkout, child, serving } from '../plan/checkout.ts';
 import { endOf, pidOf, ready, startInstance, withExit } from './instance.ts';
 
 test('Ruby accepts the three ratios that the plan sets', () => {
-  const { tuning: thrift } = child(serving('worker', {}, checkout({ quota: null })), 'sidekiq');
-  const ratios = thrift.filter(({ variable }) => variable.startsWith('RUBY_GC_'));
+  const { tuning } = child(serving('worker', {}, checkout({ quota: null })), 'sidekiq');
+  const ratios = tuning.filter(({ variable }) => variable.startsWith('RUBY_GC_'));
   const env = { ...process.env, ...Object.fromEntries(ratios.map(({ variable, value }) => [variable, value])) };
   // With -W Ruby reports each variable of its garbage collector: the value that it uses, or why it ignores it.
   const report = execFileSync('sh', ['-c', 'ruby -W -e "exit" 2>&1'], { encoding: 'utf8', env });

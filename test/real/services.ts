@@ -9,11 +9,11 @@ import { freePort } from '../simulator/free-port.ts';
 
 export type Redis = {
   url: string;
-  /** One command; its answer line by line. */
+  /** Sends one command; returns the lines of the reply. */
   ask(...words: readonly string[]): string[];
 };
 
-/** A Redis of this test's own, on a socket in a temporary folder, without persistence. */
+/** Starts a Redis for this test, on a socket in a temporary folder, without persistence. */
 export async function startRedis(): Promise<Redis> {
   const folder = tempFolder();
   const socket = join(folder, 'redis');
@@ -31,11 +31,11 @@ export async function startRedis(): Promise<Redis> {
 
 export type TlsRedis = {
   port: number;
-  /** Of its self-signed certificate for `localhost`. */
+  /** The self-signed certificate for `localhost`. */
   certificateFile: string;
 };
 
-/** A Redis of this test's own that speaks TLS only, on a port of the loopback. */
+/** Starts a Redis for this test that accepts only TLS, on a loopback port. */
 export async function startTlsRedis(): Promise<TlsRedis> {
   const [folder, port] = [tempFolder(), await freePort()];
   const [certificateFile, keyFile] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
@@ -57,12 +57,12 @@ export const PASSWORD = 'correct-horse';
 export type Database = { url: string; rows(sql: string): string[] };
 export type Postgres = { create(name: string, template?: string): Database };
 
-/** A PostgreSQL of this test file's own, on a socket in a temporary folder, or on a port of the loopback beside it that the
- * URLs then name; call it outside the tests. */
+/** Starts a PostgreSQL for this test file, on a socket in a temporary folder. With a port, it also listens on the loopback, and the
+ * URLs name that port. Call it outside the tests. */
 export function postgresOfThisFile(port?: number): Postgres {
   const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
-  const place = port === undefined ? encodeURIComponent(folder) : `127.0.0.1:${port}`;
-  const url = (name: string): string => `postgres://app:${PASSWORD}@${place}/${name}`;
+  const address = port === undefined ? encodeURIComponent(folder) : `127.0.0.1:${port}`;
+  const url = (name: string): string => `postgres://app:${PASSWORD}@${address}/${name}`;
   const psql = (name: string, sql: string): string[] => lines(capture('psql', ['-qAtX', url(name), '-c', sql]));
   let server: ChildProcess | undefined;
   beforeAll(async () => {
@@ -86,11 +86,11 @@ function startPostgres(folder: string, port?: number): ChildProcess {
   const asPostgres = process.getuid?.() === 0 ? ['--reuid=postgres', '--regid=postgres', '--init-groups'] : [];
   if (asPostgres.length > 0) chownSync(folder, Number(capture('id', ['-u', 'postgres'])), -1);
   const data = join(folder, 'data');
-  const make = [program('initdb'), '-D', data, '-U', 'app', '-A', 'trust', '--no-sync', '--no-locale', '-E', 'UTF8'];
-  capture('setpriv', [...asPostgres, '--pdeathsig=KILL', '--', ...make]);
-  const listens =
+  const initdb = [program('initdb'), '-D', data, '-U', 'app', '-A', 'trust', '--no-sync', '--no-locale', '-E', 'UTF8'];
+  capture('setpriv', [...asPostgres, '--pdeathsig=KILL', '--', ...initdb]);
+  const listenOptions =
     port === undefined ? ['-c', 'listen_addresses='] : ['-c', 'listen_addresses=127.0.0.1', '-p', `${port}`];
-  return spawnServer(asPostgres, [program('postgres'), '-D', data, '-k', folder, '-F', ...listens]);
+  return spawnServer(asPostgres, [program('postgres'), '-D', data, '-k', folder, '-F', ...listenOptions]);
 }
 
 function program(name: string): string {
@@ -98,9 +98,9 @@ function program(name: string): string {
   return `/usr/lib/postgresql/${versions[0] ?? ''}/bin/${name}`;
 }
 
-/** Told by the kernel to go when the test process dies, however it dies. */
-function spawnServer(as: readonly string[], command: readonly string[]): ChildProcess {
-  return spawn('setpriv', [...as, '--pdeathsig=QUIT', '--', ...command], { stdio: 'ignore', cwd: '/' });
+/** The kernel stops the server when the test process exits, even by SIGKILL. */
+function spawnServer(user: readonly string[], command: readonly string[]): ChildProcess {
+  return spawn('setpriv', [...user, '--pdeathsig=QUIT', '--', ...command], { stdio: 'ignore', cwd: '/' });
 }
 
 async function stop(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -11,19 +11,19 @@ const SH: [string, ...string[]] = ['/bin/sh', '-c', 'mstdn-supervise web'];
 test.each<[string, [string, ...string[]]]>([
   ["bash -lc with `trap '' SIGTERM` left in .profile", ['bash', '-lc', 'mstdn-supervise web']],
   ['bash -c exec $(eval echo …)', ['bash', '-c', 'exec $(eval echo mstdn-supervise web)']],
-])('%s: TERM to all drains, exit code 0', async (_, command) => {
+])('%s: SIGTERM to all drains, exit code 0', async (_, command) => {
   expect(await drained(command, (dyno) => dyno.signalAll('SIGTERM'))).toEqual({ code: 0, signal: null });
 });
 
-test('/bin/sh -c: TERM to all drains, although dash itself does not wait for it', async () => {
+test('/bin/sh -c: SIGTERM to all drains, although dash itself does not wait for it', async () => {
   expect(await drained(SH, (dyno) => dyno.signalAll('SIGTERM'))).toEqual(endOfShell());
 });
 
-test('/bin/sh -c: TERM to the shell alone drains as well, although dash tells nobody', async () => {
+test('/bin/sh -c: SIGTERM to the shell alone drains as well, although dash does not forward it', async () => {
   expect(await drained(SH, (dyno) => dyno.signal('SIGTERM'))).toEqual(endOfShell());
 });
 
-/** The end of the first process; holds that the supervisor ends well and that neither a job nor the request is lost. */
+/** Returns the exit of the first process. Expects the supervisor to exit with 0, and no job and no request to be lost. */
 async function drained(command: [string, ...string[]], stop: (dyno: Dyno) => void): Promise<End> {
   const HOME = home();
   const PATH = `${join(HOME, 'bin')}:${process.env.PATH ?? ''}`;
@@ -35,21 +35,21 @@ async function drained(command: [string, ...string[]], stop: (dyno: Dyno) => voi
   await dyno.says(/Started GET "\/slow/);
   await inHand(redis, 5);
   stop(dyno);
-  const [end, answer] = await Promise.all([dyno.exited, slow]); // all that wrote to the output have gone
-  await eventually(() => expect(dyno.look()).toEqual([]), 2000); // its output ends a moment before a process
+  const [end, answer] = await Promise.all([dyno.exited, slow]); // once every writer of the output has exited
+  await eventually(() => expect(dyno.look()).toEqual([]), 2000); // the output closes a moment before the process is gone
   expect(answer).toMatchObject({ status: 200 });
   expect(lastLine(dyno)).toMatch(/asked to stop.*exit code 0$/);
   expectNoneLost(redis, jobs);
   return end;
 }
 
-/** dash stays, as our parent, and dies of the signal; bash and others make way for the last command of -c. */
+/** dash stays as the supervisor's parent, and the signal kills it. bash and others replace themselves with the last command of -c. */
 function endOfShell(): End {
   const isDash = realpathSync('/bin/sh').endsWith('dash');
   return isDash ? { code: null, signal: 'SIGTERM' } : { code: 0, signal: null };
 }
 
-/** A home folder whose .profile still holds what the shell line needed. */
+/** A home folder whose .profile still ignores SIGTERM, as the shell line needed it. */
 function home(): string {
   const folder = tempFolder();
   mkdirSync(join(folder, 'bin'));

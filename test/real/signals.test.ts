@@ -3,7 +3,7 @@ import { eventually } from '../harness/eventually.ts';
 import { catches, commandLine } from '../harness/processes.ts';
 import { endOf, get, pidOf, ready, startInstance, withExit } from './instance.ts';
 
-test('TTIN makes sidekiq show its threads; USR1 and USR2 make puma restart in place', async () => {
+test('SIGTTIN makes sidekiq print its threads; SIGUSR1 and SIGUSR2 restart puma in place', async () => {
   const instance = await startInstance({ env: { RUN_WORKER: 'true' } });
   const { dyno, port } = instance;
   await ready(instance);
@@ -24,10 +24,10 @@ test('TTIN makes sidekiq show its threads; USR1 and USR2 make puma restart in pl
   expect(await endOf(dyno)).toEqual(withExit(0));
 });
 
-test('USR2 is not handed on to a puma whose Ruby has its own handler in a new boot, which would end it', async () => {
+test('SIGUSR2 is not forwarded to a puma that boots again, since Ruby would exit', async () => {
   const { dyno, port } = await startInstance({});
   await dyno.says(/puma is ready after/);
-  await dyno.says(/Worker 0 \(PID: \d+\) booted/); // puma 5 dies of a signal that it hears while it writes that
+  await dyno.says(/Worker 0 \(PID: \d+\) booted/); // puma 5 exits if a signal arrives while it writes that line
   await get(port, '/pid');
   const puma = await pidOf(dyno, 'puma');
   dyno.signal('SIGUSR1');

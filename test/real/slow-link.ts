@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { freePort } from '../simulator/free-port.ts';
 
-/** A port of the loopback that leads to another one, as if that were `roundTripMs` away. Ends with the test. */
+/** A loopback port that forwards to another one with this round trip time. It is closed after the test. */
 export async function slowLink(target: number, roundTripMs: number): Promise<number> {
   const line = new DelayLine(roundTripMs / 2);
   const sockets = new Set<Socket>();
@@ -28,7 +28,7 @@ export async function slowLink(target: number, roundTripMs: number): Promise<num
   return port;
 }
 
-/** Runs what it is given after a fixed delay, in order. Node's timers know whole milliseconds only. */
+/** Runs callbacks in order after a fixed delay. Node's timers are limited to whole milliseconds. */
 class DelayLine {
   readonly #delayMs: number;
   readonly #queue: { atMs: number; run: () => void }[] = [];

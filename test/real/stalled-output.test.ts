@@ -8,50 +8,50 @@ import { commandLine } from '../harness/processes.ts';
 import { sidekiqProcesses } from './jobs.ts';
 import { endOf, get, startInstance } from './instance.ts';
 
-/** What the platform gives is a second more than the supervisor is told of: what is left must not depend on how busy this machine is. */
+/** The platform gives one second more than the supervisor knows of, so that a busy machine does not fail the test. */
 const [PLATFORM_S, SUPERVISE_STOP_TIMEOUT] = [7, '6'];
 const env = { RUN_WORKER: 'true', RAILS_LOG_LEVEL: 'warn', SUPERVISE_STOP_TIMEOUT };
 
-test('a FIFO that nobody reads, full once all is up: TERM ends the dyno inside the budget', async () => {
+test('a FIFO without reader, full once all is ready: SIGTERM ends the dyno in time', async () => {
   const { file, fill } = fifo();
   const { dyno, redis, port } = await startInstance({ command: writingTo(file), env });
   await eventually(async () => expect(await get(port, '/health')).toMatchObject({ status: 200 }));
   await sidekiqProcesses(redis, 1);
   fill();
-  await expectEndInBudget(dyno);
+  await expectExitInTime(dyno);
 });
 
-test('a FIFO that is full from the start: TERM ends the dyno inside the budget', async () => {
+test('a FIFO that is full from the start: SIGTERM ends the dyno in time', async () => {
   const { file, fill } = fifo();
   fill();
   const { dyno } = await startInstance({ command: writingTo(file), env });
   await eventually(() => expect(dyno.look().map(commandLine).join('\n')).toContain('puma'));
-  await expectEndInBudget(dyno);
+  await expectExitInTime(dyno);
 });
 
-test('a socket that nobody reads, filled by a child: TERM ends the dyno inside the budget', async () => {
+test('a socket without reader, filled by a child: SIGTERM ends the dyno in time', async () => {
   const { dyno, redis, port } = await startInstance({ env });
   dyno.child.stdout?.pause();
   await eventually(async () => expect(await get(port, '/health')).toMatchObject({ status: 200 }));
   await sidekiqProcesses(redis, 1);
-  await stalled(port);
-  await expectEndInBudget(dyno);
+  await floodUntilStalled(port);
+  await expectExitInTime(dyno);
 });
 
-async function expectEndInBudget(dyno: Dyno): Promise<void> {
-  const askedAt = performance.now();
+async function expectExitInTime(dyno: Dyno): Promise<void> {
+  const signaledAtMs = performance.now();
   dyno.signal('SIGTERM');
   const { code, left } = await endOf(dyno);
-  expect(performance.now() - askedAt).toBeLessThan(PLATFORM_S * 1000);
+  expect(performance.now() - signaledAtMs).toBeLessThan(PLATFORM_S * 1000);
   expect(left).toEqual([]);
-  expect([0, 137]).toContain(code); // a child that waits for its own line to be taken has to be killed
+  expect([0, 137]).toContain(code); // a child that is blocked in a write has to be killed
 }
 
 function writingTo(file: string): [string, ...string[]] {
   return ['bash', '-c', 'exec "$@" >"$0" 2>&1', file, process.execPath, binary, 'web'];
 }
 
-/** A FIFO with both ends open, so that its writers neither wait for a reader nor lose the only one. */
+/** A FIFO with both ends open, so that writers do not block at open and do not get EPIPE. */
 function fifo(): { file: string; fill: () => void } {
   const file = join(tempFolder(), 'output');
   execFileSync('mkfifo', [file]);
@@ -68,8 +68,8 @@ function writeAll(fd: number, chunk: Buffer): void {
   }
 }
 
-/** Lets puma write until nothing is taken any more. */
-async function stalled(port: number): Promise<void> {
+/** Lets puma write until its writes block. */
+async function floodUntilStalled(port: number): Promise<void> {
   const counts: string[] = [];
   await eventually(async () => {
     counts.push((await get(port, '/flood')).body);

@@ -1,5 +1,5 @@
-// A streaming server that subscribes as Mastodon's does: it creates its ioredis client with default options, listens at once,
-// answers its health check whatever the client's state is, and sends one SUBSCRIBE for the first client of each account.
+// A streaming server that subscribes as Mastodon's does. It creates its ioredis client with default options and listens at once. The
+// health check does not depend on the state of that client. The first client of each account causes one SUBSCRIBE.
 import { createServer } from 'node:http';
 import { Redis } from 'ioredis';
 import { WebSocketServer } from 'ws';

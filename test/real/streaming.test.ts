@@ -11,26 +11,26 @@ import { freePort } from '../simulator/free-port.ts';
 import { startTlsRedis } from './services.ts';
 import { slowLink } from './slow-link.ts';
 
-/** CONTRIBUTING.md has a command that counts over more of both. */
+/** CONTRIBUTING.md has a command for more of both. */
 const WAKES = Number(process.env.STREAMING_WAKES ?? 6);
 const BOOTS = Number(process.env.STREAMING_BOOTS ?? 3);
-/** Milliseconds to Redis and back. Without a settling time, the share of silent streams grows with it. */
+/** Round trip to Redis. Without SUPERVISE_STREAMING_SETTLE, the share of silent streams grows with it. */
 const ROUND_TRIP_MS = Number(process.env.STREAMING_ROUND_TRIP ?? 60);
 /** Empty: the default. */
 const SETTLE = process.env.STREAMING_SETTLE ?? '';
 /** A live stream receives its event after one round trip. */
 const SILENT_AFTER_MS = 10_000;
-const AT_MOST_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
-/** A Redis behind TLS and at a distance, as on Heroku. */
+/** A Redis behind TLS and a network delay, as on Heroku. */
 type Service = { env: Record<string, string>; publisher: Redis };
 
 async function startService(): Promise<Service> {
   const { port, certificateFile } = await startTlsRedis();
-  const far = await slowLink(port, ROUND_TRIP_MS);
+  const delayedPort = await slowLink(port, ROUND_TRIP_MS);
   const publisher = new Redis({ port, host: 'localhost', tls: { ca: readFileSync(certificateFile) } });
   onTestFinished(() => publisher.disconnect());
-  return { env: { REDIS_URL: `rediss://localhost:${far}`, NODE_EXTRA_CA_CERTS: certificateFile }, publisher };
+  return { env: { REDIS_URL: `rediss://localhost:${delayedPort}`, NODE_EXTRA_CA_CERTS: certificateFile }, publisher };
 }
 
 const program = (path: string): string => `${process.execPath} ${fileURLToPath(new URL(path, import.meta.url))}`;
@@ -62,12 +62,12 @@ async function isSilent({ publisher }: Service, port: number): Promise<boolean> 
     await publisher.publish('timeline:account', 'event');
     expect(events).toBeGreaterThan(0);
   };
-  const silent = await eventually(publishUntilReceived, SILENT_AFTER_MS).then(
+  const timedOut = await eventually(publishUntilReceived, SILENT_AFTER_MS).then(
     () => false,
     () => true,
   );
   await close(client);
-  return silent;
+  return timedOut;
 }
 
 async function close(client: WebSocket): Promise<void> {
@@ -82,7 +82,7 @@ async function stop(dyno: Dyno): Promise<void> {
 
 test(
   `on demand, ${WAKES} clients that woke streaming receive their events`,
-  { timeout: WAKES * AT_MOST_MS },
+  { timeout: WAKES * TIMEOUT_MS },
   async () => {
     const service = await startService();
     const { dyno, port } = await startRouted(
@@ -101,7 +101,7 @@ test(
 
 test(
   `inline, ${BOOTS} clients that came before streaming was ready receive their events`,
-  { timeout: BOOTS * AT_MOST_MS },
+  { timeout: BOOTS * TIMEOUT_MS },
   async () => {
     const service = await startService();
     let silent = 0;

@@ -7,10 +7,10 @@ import { enqueue, inHand, runs } from './jobs.ts';
 
 const idle = new RegExp(serving('worker', {}).children[0]?.memory.restart?.idleTitle ?? '');
 
-/** Sidekiq writes its title at each heartbeat: every 5 s up to version 6, every 10 s from version 7 on. */
+/** Sidekiq updates its title at each heartbeat: every 5 s up to version 6, every 10 s from version 7 on. */
 const heartbeatS = majorVersionOf('sidekiq') >= 7 ? 10 : 5;
 
-test('the title of a real sidekiq shows when it is quiet and has nothing in hand, and not before', async () => {
+test('the title of a real sidekiq shows that it is quiet and idle, and not before', async () => {
   const { dyno, redis } = await startInstance({ args: ['worker'] });
   const sidekiq = await pidOf(dyno, 'sidekiq');
   const jobs = enqueue(redis, 1, 'RecordedWorker', heartbeatS + 3);

@@ -4,7 +4,7 @@ import { endOf, get, lastLine, ready, startInstance, withExit } from './instance
 
 const env = { RUN_WORKER: 'true' };
 
-test('sidekiq starts only once puma answers, and both are said to be ready', async () => {
+test('sidekiq starts only once puma answers, and both are logged as ready', async () => {
   const instance = await startInstance({ env });
   await ready(instance);
   expect(await get(instance.port, '/health')).toEqual({ status: 200, body: 'OK' });
@@ -14,10 +14,10 @@ test('sidekiq starts only once puma answers, and both are said to be ready', asy
 });
 
 test.each([
-  { whom: 'the supervisor alone', times: 0 },
-  { whom: 'all processes', times: 1 },
-  { whom: 'all processes, again and again', times: 5 },
-])('TERM to $whom: the request in flight gets its answer and no job is lost', async ({ times }) => {
+  { target: 'the supervisor alone', times: 0 },
+  { target: 'all processes', times: 1 },
+  { target: 'all processes, five times', times: 5 },
+])('SIGTERM to $target: the request in flight is answered and no job is lost', async ({ times }) => {
   const instance = await startInstance({ env });
   const { dyno, redis, port } = instance;
   await ready(instance);

@@ -8,7 +8,7 @@ const args = ['worker'];
 const all = ['default', 'fasp', 'ingress', 'mailers', 'pull', 'push', 'scheduler'];
 
 test.each(['RecordedWorker', 'StubbornWorker'])(
-  'jobs too long for the budget go back to the queue: %s',
+  'jobs longer than the grace period go back to the queue: %s',
   async (job) => {
     const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '8' } });
     const jobs = enqueue(redis, 7, job, 600);
@@ -20,7 +20,7 @@ test.each(['RecordedWorker', 'StubbornWorker'])(
   },
 );
 
-test('a child process of a job too long for the budget is ended, and named, after its sidekiq', async () => {
+test('a child process of a job longer than the grace period is ended after sidekiq, and logged', async () => {
   const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '8' } });
   const jobs = enqueue(redis, 1, 'ExternalWorker', 600);
   await eventually(() => expect(dyno.look().map(commandLine)).toContain('sleep 600'));
@@ -30,7 +30,7 @@ test('a child process of a job too long for the budget is ended, and named, afte
   expect(queued(redis)).toEqual(jobs);
 });
 
-test("a job's own child process works on after TERM to the supervisor alone", async () => {
+test("a job's child process continues after SIGTERM to the supervisor alone", async () => {
   const { dyno, redis } = await startInstance({ args });
   const jobs = enqueue(redis, 2, 'ExternalWorker', 3);
   await inHand(redis, 2);
@@ -39,7 +39,7 @@ test("a job's own child process works on after TERM to the supervisor alone", as
   expect(runs(redis, 'finished').sort()).toEqual(jobs.sort());
 });
 
-test('two sidekiq processes share the queues as told', async () => {
+test('two sidekiq processes share the queues as configured', async () => {
   const { dyno, redis } = await startInstance({ args, env: { SIDEKIQ_PROCESSES: '10 5:default' } });
   const [first, second] = await sidekiqProcesses(redis, 2);
   expect(first).toMatchObject({ concurrency: 10 });
@@ -54,9 +54,9 @@ test('two sidekiq processes share the queues as told', async () => {
 
 test('RUN_SCHEDULE=false: all queues but scheduler, with their weights', async () => {
   const { dyno, redis } = await startInstance({ args, env: { RUN_SCHEDULE: 'false', SIDEKIQ_THREADS: '2' } });
-  const [only] = await sidekiqProcesses(redis, 1);
-  expect(only?.concurrency).toBe(2);
-  expect(only?.queues.sort()).toEqual(all.filter((queue) => queue !== 'scheduler'));
+  const [sidekiq] = await sidekiqProcesses(redis, 1);
+  expect(sidekiq?.concurrency).toBe(2);
+  expect(sidekiq?.queues.sort()).toEqual(all.filter((queue) => queue !== 'scheduler'));
   await dyno.says(/-q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp/);
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));

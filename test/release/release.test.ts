@@ -16,82 +16,84 @@ const plan: ReleasePlan = {
   warnings: [],
 };
 
-function run(): { host: FakeHost; ended: ReturnType<typeof release>; told: string[] } {
+function run(): { host: FakeHost; result: ReturnType<typeof release>; logged: string[] } {
   const host = new FakeHost();
-  const told: string[] = [];
-  return { host, told, ended: release(plan, host, ({ event }) => void told.push(event)) };
+  const logged: string[] = [];
+  return { host, logged, result: release(plan, host, ({ event }) => void logged.push(event)) };
 }
 
-test('the steps in order, each when the one before has worked', async () => {
-  const { host, ended, told } = run();
+test('the steps run in order, each after the success of the one before', async () => {
+  const { host, result, logged } = run();
   await settled();
   expect([...host.children.keys()]).toEqual(['migrate']);
   host.of('migrate').exit(toStatus(0));
   await settled();
   host.of('after-migrate').exit(toStatus(0));
-  expect(await ended).toEqual({
+  expect(await result).toEqual({
     code: 0,
     reason: 'migrate and after-migrate done',
     cause: 'done',
     exitAtMs: Infinity,
   });
-  expect(told).toEqual(['started', 'exited', 'started', 'exited']);
+  expect(logged).toEqual(['started', 'exited', 'started', 'exited']);
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
 });
 
-test.each([
-  [3, 3],
-  ['SIGKILL' as const, 137],
-  [Object.assign(new Error('no rails'), { code: 'ENOENT' }), 127],
-])('the first failure ends it with its code: %s', async (status, code) => {
-  const { host, ended } = run();
-  await settled();
-  host.of('migrate').exit(toStatus(status));
-  expect(await ended).toMatchObject({ code });
-  expect([...host.children.keys()]).toEqual(['migrate']);
+test('the first step that fails ends the release with its exit code', async () => {
+  for (const [status, code] of [
+    [3, 3],
+    ['SIGKILL', 137],
+    [Object.assign(new Error('no rails'), { code: 'ENOENT' }), 127],
+  ] as const) {
+    const { host, result } = run();
+    await settled();
+    host.of('migrate').exit(toStatus(status));
+    expect(await result).toMatchObject({ code });
+    expect([...host.children.keys()]).toEqual(['migrate']);
+  }
 });
 
-test('TERM is handed on and waited for; what it makes of the step is the code', async () => {
-  const { host, ended, told } = run();
+test('SIGTERM is forwarded to the running step, whose exit code becomes the result', async () => {
+  const { host, result, logged } = run();
   await settled();
   host.signal('SIGTERM');
   host.signal('SIGTERM');
   expect(host.of('migrate').signals).toEqual(['SIGTERM', 'SIGCONT']);
-  expect(told.at(-1)).toBe('stopping');
+  expect(logged.at(-1)).toBe('stopping');
   host.of('migrate').exit(toStatus(1));
-  expect(await ended).toMatchObject({
+  expect(await result).toMatchObject({
     code: 1,
     reason: 'asked to stop by SIGTERM; migrate exited with code 1; the release stops here',
     exitAtMs: 29_700,
   });
 });
 
-test('a step that works in spite of TERM is not followed by another: the release is not complete', async () => {
-  const { host, ended } = run();
+test('no step follows one that succeeds despite SIGTERM: the release is not complete', async () => {
+  const { host, result } = run();
   await settled();
   host.signal('SIGTERM');
   host.of('migrate').exit(toStatus(0));
-  expect(await ended).toMatchObject({ code: 143 });
+  expect(await result).toMatchObject({ code: 143 });
   expect([...host.children.keys()]).toEqual(['migrate']);
 });
 
-test('a TERM before the first step has its pid reaches it', async () => {
-  const { host, ended } = run();
+test('a SIGTERM before the first step has a pid reaches it', async () => {
+  const { host, result } = run();
   host.signal('SIGTERM');
   await settled();
   expect(host.of('migrate').signals).toEqual(['SIGTERM', 'SIGCONT']);
   host.of('migrate').exit(toStatus('SIGTERM'));
-  expect(await ended).toMatchObject({ code: 143 });
+  expect(await result).toMatchObject({ code: 143 });
 });
 
-test('what ignores TERM is killed at the deadline, or at a second INT', async () => {
+test('a step that ignores SIGTERM is killed at the deadline, or at a second SIGINT', async () => {
   const late = run();
   await settled();
   late.host.signal('SIGTERM');
   await late.host.clock.advance(28_500);
   expect(late.host.killedAll).toBe(1);
   late.host.of('migrate').exit(toStatus('SIGKILL'));
-  expect(await late.ended).toMatchObject({
+  expect(await late.result).toMatchObject({
     code: 137,
     reason: 'asked to stop by SIGTERM; migrate was killed by the supervisor; the release stops here',
   });
@@ -102,22 +104,22 @@ test('what ignores TERM is killed at the deadline, or at a second INT', async ()
   twice.host.signal('SIGINT');
   expect(twice.host.killedAll).toBe(1);
   twice.host.of('migrate').exit(toStatus('SIGKILL'));
-  expect(await twice.ended).toMatchObject({ code: 137 });
+  expect(await twice.result).toMatchObject({ code: 137 });
 });
 
-test('signals for other kinds of children are not for a migration', async () => {
-  const { host, ended } = run();
+test('signals for puma or sidekiq are not forwarded to a step', async () => {
+  const { host, result } = run();
   await settled();
   host.signal('SIGUSR1');
   expect(host.of('migrate').signals).toEqual([]);
   host.of('migrate').exit(toStatus(1));
-  await ended;
+  await result;
 });
 
-test('what a good release leaves behind has a second; a second INT does not wait for it', async () => {
-  const { host, ended } = run();
-  let gone: () => void = () => {};
-  host.reapAllEnds = new Promise((resolve) => (gone = resolve));
+test('leftovers of a successful release get a second; a second SIGINT kills them at once', async () => {
+  const { host, result } = run();
+  let finishReaping: () => void = () => {};
+  host.reapAllEnds = new Promise((resolve) => (finishReaping = resolve));
   await settled();
   host.of('migrate').exit(toStatus(0));
   await settled();
@@ -128,18 +130,18 @@ test('what a good release leaves behind has a second; a second INT does not wait
   host.signal('SIGINT');
   host.signal('SIGINT');
   expect(host.reapedAllUntilMs).toEqual([1000, 10]);
-  gone();
-  expect(await ended).toMatchObject({ code: 0 });
+  finishReaping();
+  expect(await result).toMatchObject({ code: 0 });
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
 });
 
-test('a second INT before the first step is there kills it, and what it leaves, as soon as it is', async () => {
-  const { host, ended } = run();
+test('a second SIGINT before the first step has a pid kills it and its leftovers once it has', async () => {
+  const { host, result } = run();
   host.signal('SIGINT');
   host.signal('SIGINT');
   await settled();
   expect(host.killedAll).toBe(1);
   host.of('migrate').exit(toStatus('SIGKILL'));
-  expect(await ended).toMatchObject({ code: 137 });
+  expect(await result).toMatchObject({ code: 137 });
   expect(host.reapedAllUntilMs.at(-1)).toBe(0);
 });

@@ -4,7 +4,7 @@ import { simulate, type Seen, type Story } from './simulation.ts';
 
 const MEBIBYTE = 2 ** 20;
 
-/** The whole instance in one dyno, by our own Procfile. */
+/** The whole instance in one dyno, by the project's Procfile. */
 async function instance(env: Story['env'] = {}, words: readonly string[] = []): Promise<Seen> {
   const story = await simulate({ env: { RUN_STREAMING: 'on-demand', ...env }, words });
   await story.says(/sidekiq is ready after/);
@@ -17,7 +17,7 @@ describe('a child that is killed', () => {
     ['puma', 'SIGKILL', 137],
     ['sidekiq', 'SIGKILL', 137],
     ['sidekiq', 'SIGSEGV', 139],
-  ] as const)('ends the dyno with its status, and all is back soon: %s by %s', async (label, signal, status) => {
+  ] as const)('ends the dyno with its status, and the dyno starts again: %s by %s', async (label, signal, status) => {
     const story = await instance();
     const { pid } = story.process(label);
     const answer = await story.running.act({ type: 'kill', pid, signal });
@@ -28,7 +28,7 @@ describe('a child that is killed', () => {
     expect(story.marks('action')).toEqual([`${signal} ${label}`]);
   });
 
-  it('is none of a stranger', async () => {
+  it('must belong to a dyno', async () => {
     const story = await instance();
     const { ok, text } = await story.running.act({ type: 'kill', pid: process.pid, signal: 'SIGKILL' });
     expect({ ok, text }).toEqual({ ok: false, text: `no process ${process.pid} in these dynos` });
@@ -36,7 +36,7 @@ describe('a child that is killed', () => {
 });
 
 describe('streaming clients', () => {
-  it('wake streaming, are counted, and let it rest again', async () => {
+  it('start streaming, are counted, and let it stop again', async () => {
     const story = await instance({ SUPERVISE_STREAMING_IDLE: '1s' });
     expect(() => story.process('streaming')).toThrow();
     expect(await story.running.act({ type: 'open-stream' })).toEqual({ ok: true, text: 'streaming clients: 1' });
@@ -52,7 +52,7 @@ describe('streaming clients', () => {
     await eventually(() => expect(() => story.process('streaming')).toThrow());
   });
 
-  it('are told where nothing streams', async () => {
+  it('are refused without streaming', async () => {
     const story = await instance({ RUN_STREAMING: 'false' });
     const { ok, text } = await story.running.act({ type: 'open-stream' });
     expect(ok).toBe(false);
@@ -61,7 +61,7 @@ describe('streaming clients', () => {
 });
 
 describe('memory', () => {
-  it('that puma takes beyond twice the quota is R14, R15 and the end', async () => {
+  it('of puma beyond twice the quota causes R14, R15 and SIGKILL', async () => {
     const story = await instance({ SUPERVISE_MEMORY_GUARD: 'off' }, ['--quota', '256M']);
     const flood = { type: 'flood', where: 'puma', bytes: 270 * MEBIBYTE } as const;
     expect(await story.running.act(flood)).toMatchObject({ ok: true });
@@ -70,7 +70,7 @@ describe('memory', () => {
     await story.says(/Error R15 [^]*Process exited with status 137/);
   });
 
-  it('that a convert of a job takes costs that convert alone', async () => {
+  it('of a convert beyond the quota ends only that convert', async () => {
     const story = await instance({}, ['--quota', '512M']);
     const before = story.dyno().runs[0]?.id;
     expect((await story.running.act({ type: 'flood', where: 'convert', bytes: 1200 * MEBIBYTE })).ok).toBe(true);
@@ -84,7 +84,7 @@ describe('memory', () => {
     expect(story.marks('error-code')).not.toContain('R15');
   });
 
-  it('can be taken by stand-ins alone, and only by one that runs', async () => {
+  it('can be flooded only in a running stand-in', async () => {
     const story = await simulate({ env: { RUN_WORKER: 'false' } });
     await story.is('up');
     const { ok, text } = await story.running.act({ type: 'flood', where: 'sidekiq', bytes: MEBIBYTE });
@@ -92,8 +92,8 @@ describe('memory', () => {
   });
 });
 
-describe('what cannot be done', () => {
-  it('is said in one line', async () => {
+describe('an impossible action', () => {
+  it('is refused with a reason', async () => {
     const story = await instance();
     expect(await story.running.act({ type: 'restart', dyno: 'web.7' })).toEqual({
       ok: false,

@@ -8,10 +8,10 @@ import { startRedis, type Database, type Redis } from '../real/services.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { home, Seen } from './simulation.ts';
 
-/** Ruby needs its seconds to boot: the platform's times no shorter than that allows. */
+/** Ruby needs some seconds to boot, so the platform's times cannot be much shorter. */
 export const SCALE = 4;
 
-/** As Mastodon does: every request but the health check has to come by HTTPS, asks the database, and makes a job. */
+/** As in Mastodon, every request but the health check requires HTTPS, uses the database and may enqueue a job. */
 const AS_MASTODON = `Rails.application.configure do
   config.force_ssl = true
   config.ssl_options = { redirect: { exclude: ->(request) { request.path == '/health' } } }
@@ -36,12 +36,12 @@ const NOTE_WORKER = `class NoteWorker < RecordedWorker
 end
 `;
 
-/** A request that asks the database and makes a job. */
+/** A request that uses the database and enqueues a job. */
 export const PATH_WITH_JOB = '/notes?with=job';
 
 export type RealApp = { folder: string; redis: Redis; database: Database };
 
-/** A checkout of the real app with the Procfile of a folder, its config vars in .env, and services of its own. */
+/** A checkout of the real app with the Procfile of a folder, its config vars in .env, and its own Redis. */
 export async function realApp(database: Database, procfileOf: string): Promise<RealApp> {
   const folder = checkout();
   const redis = await startRedis();
@@ -59,7 +59,7 @@ export async function realApp(database: Database, procfileOf: string): Promise<R
   return { folder, redis, database };
 }
 
-/** The simulation of that checkout, gone with the test. */
+/** Simulates that checkout until the end of the test. */
 export async function simulateReal({ folder }: RealApp): Promise<Seen> {
   const words = ['--dir', folder, '--time-scale', `${SCALE}`, '--port', `${await freePort()}`];
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;

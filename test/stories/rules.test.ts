@@ -7,7 +7,7 @@ import { alive } from '../harness/processes.ts';
 import { simulate, type Seen } from './simulation.ts';
 
 const MEBIBYTE = 2 ** 20;
-/** Listens on $PORT and stays; what is given runs first. */
+/** A command that listens on $PORT until it is killed. `first`: code that runs before that. */
 const listener = (first = ''): string =>
   `node -e "${first}; require('http').createServer((q, s) => s.end('hello')).listen(process.env.PORT, '127.0.0.1')"`;
 
@@ -29,7 +29,7 @@ describe('the environment', () => {
     expect(story.lines.filter((line) => line.startsWith('app[worker.1]: PORT='))).toEqual([]);
   });
 
-  it("is bash's, after the app's own profile", async () => {
+  it("is that of bash, after the app's profile", async () => {
     const story = await simulate({
       files: {
         Procfile: 'web: echo "$FIRST $SECOND ${BASH_VERSION:+bash}"; sleep 600\n',
@@ -50,14 +50,14 @@ describe('R10, the boot timeout', () => {
     );
   });
 
-  it('is no matter of a worker', async () => {
+  it('does not apply to a worker', async () => {
     const story = await simulate({ files: { Procfile: 'worker: sleep 600\n' }, words: ['--only', 'worker'] });
     await story.is('up', 'worker.1');
   });
 });
 
 describe('a crash', () => {
-  it('is told with its status, answered by a start at once, the second by a growing cool-off', async () => {
+  it('is logged with its status, followed by a start at once, after the second by a cool-off', async () => {
     const story = await simulate({ files: { Procfile: 'web: exit 3\n' } });
     await story.is('cooling off');
     expect(story.exits()).toEqual([
@@ -71,13 +71,13 @@ describe('a crash', () => {
     await story.says(/heroku\[router\]: at=error code=H10 desc="App crashed"/);
   });
 
-  it('takes with it what its first process has left', async () => {
+  it('kills what the first process has left behind', async () => {
     const story = await simulate({ files: { Procfile: 'web: setsid sleep 601 & sleep 602 & sleep 0.3; exit 4\n' } });
     await story.says(/Process exited with status 4/);
     expect(story.exits()[0]).toEqual({ status: 4, orphans: 2 });
   });
 
-  it('of a command that is not there is 127', async () => {
+  it('of a missing command has status 127', async () => {
     const story = await simulate({ files: { Procfile: 'web: no-such-command\n' } });
     await story.says(/app\[web\.1\]: .*no-such-command: command not found/);
     await story.says(/Process exited with status 127/);
@@ -85,21 +85,21 @@ describe('a crash', () => {
 });
 
 describe('a restart', () => {
-  it('gives TERM to all processes of the dyno, and starts the next life at once', async () => {
+  it('sends SIGTERM to all processes of the dyno, and starts the next run at once', async () => {
     const story = await simulate({
       files: {
-        Procfile: `web: setsid node -e "process.on('SIGTERM', () => { console.log('orphan heard'); process.exit() }); console.log('orphan is there'); setInterval(Boolean, 1e6)" & exec ${listener("process.on('SIGTERM', () => {})")}\n`,
+        Procfile: `web: setsid node -e "process.on('SIGTERM', () => { console.log('orphan got SIGTERM'); process.exit() }); console.log('orphan started'); setInterval(Boolean, 1e6)" & exec ${listener("process.on('SIGTERM', () => {})")}\n`,
       },
     });
-    await story.says(/orphan is there/);
+    await story.says(/orphan started/);
     await story.is('up');
     const answer = await story.running.act({ type: 'restart', dyno: 'web.1' });
     expect(answer).toEqual({ ok: true, text: 'web.1 restarts' });
-    await story.says(/orphan heard/);
+    await story.says(/orphan got SIGTERM/);
     await story.says(/Restarting\n[^]*Stopping all processes with SIGTERM\n[^]*Starting process with command/);
   });
 
-  it('kills with R12 what has not ended 30 s after its TERM', async () => {
+  it('kills with R12 what has not exited 30 s after SIGTERM', async () => {
     const story = await simulate({ files: { Procfile: `web: ${listener("process.on('SIGTERM', () => {})")}\n` } });
     await story.is('up');
     await story.running.act({ type: 'restart', dyno: 'web.1' });
@@ -109,22 +109,22 @@ describe('a restart', () => {
     expect(story.dyno().crashes).toBe(0);
   });
 
-  it('comes once a day, or as often as asked for', async () => {
+  it('happens once a day, or with --cycle-every as often as set', async () => {
     const story = await simulate({ files: { Procfile: `web: ${listener()}\n` }, words: ['--cycle-every', '1s'] });
     await story.says(/heroku\[web\.1\]: Cycling[^]*heroku\[web\.1\]: Cycling/);
   });
 });
 
 describe('the quota', () => {
-  /** Takes so many megabytes, and so many again once the file is there. */
-  const hoard = (megabytes: number, file: string): string =>
+  /** Code that allocates so many megabytes, and twice as many again once the file exists. */
+  const allocate = (megabytes: number, file: string): string =>
     `const held = []; const take = () => held.push(Buffer.alloc(${megabytes} * 2 ** 20, 1)); take(); ` +
     `const wait = setInterval(() => { if (require('fs').existsSync('${file}')) { clearInterval(wait); take(); take() } }, 20)`;
 
-  it('is measured over the whole tree: R14 from it on, R15 and the end at twice', async () => {
+  it('is measured over the process tree: R14 above it, R15 and SIGKILL at twice', async () => {
     const go = join(tempFolder(), 'go');
     const story = await simulate({
-      files: { Procfile: `web: ${listener(hoard(100, go))} & wait\n` },
+      files: { Procfile: `web: ${listener(allocate(100, go))} & wait\n` },
       words: ['--quota', '100M'],
     });
     await story.says(/Process running mem=1\d\dM\(1\d\d\.\d%\)\nheroku\[web\.1\]: Error R14 \(Memory quota exceeded\)/);
@@ -135,9 +135,9 @@ describe('the quota', () => {
     expect(story.marks('error-code').slice(0, 2)).toEqual(['R14', 'R15']);
   });
 
-  it('is a matter of the release, too', async () => {
+  it('applies to the release, too', async () => {
     const go = join(tempFolder(), 'go');
-    const Procfile = `web: ${listener()}\nrelease: node -e "${hoard(550, go)}"\n`;
+    const Procfile = `web: ${listener()}\nrelease: node -e "${allocate(550, go)}"\n`;
     const story = await simulate({ files: { Procfile } });
     await story.says(/heroku\[release\.1\]: Error R14 /);
     writeFileSync(go, '');
@@ -164,7 +164,7 @@ describe('a deploy', () => {
     status: '0',
   };
 
-  it('runs the release first, without a port, then starts the new life while the old one gets its TERM', async () => {
+  it('runs the release first, without a port, then starts the new run while the old one gets SIGTERM', async () => {
     const go = join(tempFolder(), 'go');
     const drains = `process.on('SIGTERM', () => setInterval(() => require('fs').existsSync('${go}') && process.exit(), 20))`;
     const Procfile = `web: ${listener(drains)}\nrelease: echo "DYNO=$DYNO PORT=$PORT"\n`;
@@ -181,9 +181,9 @@ describe('a deploy', () => {
     await eventually(() => expect(story.dyno().runs).toHaveLength(1));
   });
 
-  it('whose release fails leaves what runs running', async () => {
+  it('whose release fails does not change the running dynos', async () => {
     const story = await simulate({ files });
-    // The command runs in the app's folder only in a checkout: here it reads what a slug has.
+    // The release runs in a slug, which does not have these files: it fails.
     await story.says(/Release v1 failed/);
     expect(await story.running.released).toBe('failed');
     expect(story.running.view().dynos).toEqual([]);
@@ -200,7 +200,7 @@ describe('a deploy', () => {
     expect(story.dyno().runs[0]).toMatchObject({ id: before?.id, phase: 'up' });
   });
 
-  it('whose release fails leaves what runs its config vars, after a restart too', async () => {
+  it('whose release fails keeps the config vars of the running dynos, also after a restart', async () => {
     const web = `web: echo "version $VERSION"; ${listener()}\n`;
     const story = await simulate({ files: { Procfile: `${web}release: true\n`, '.env': 'VERSION=good\n' } });
     await story.is('up');
@@ -213,7 +213,7 @@ describe('a deploy', () => {
     expect(story.lines.filter((line) => line.includes('version bad'))).toEqual([]);
   });
 
-  it('of files that are wrong says all that is, and changes nothing', async () => {
+  it('of invalid files reports all errors and changes nothing', async () => {
     const story = await simulate({ files: { Procfile: `web: ${listener()}\n` } });
     await story.is('up');
     writeFileSync(join(story.folder, 'Procfile'), 'web\nworker:\n');
@@ -279,7 +279,7 @@ describe('the edge', () => {
     await story.says(/heroku\[router\]: at=info method=GET path="\/" host=localhost:\d+ .*dyno=web\.1 .*status=200/);
   });
 
-  it('says H14 where there is no web dyno', async () => {
+  it('responds with H14 without a web dyno', async () => {
     const story = await simulate({ files: { Procfile: 'worker: sleep 600\n' }, words: ['--only', 'worker'] });
     await story.is('up', 'worker.1');
     expect((await fetch(story.url)).status).toBe(503);
@@ -288,7 +288,7 @@ describe('the edge', () => {
 });
 
 describe('the end', () => {
-  it('is not undone by an action meanwhile', async () => {
+  it('refuses actions meanwhile', async () => {
     const drains = listener("process.on('SIGTERM', () => setTimeout(process.exit, 1000))");
     const words = ['--formation', 'web=1,worker=1'];
     const story = await simulate({ files: { Procfile: `web: ${drains}\nworker: exec sleep 600\n` }, words });
@@ -312,22 +312,22 @@ describe('the end', () => {
     await eventually(() => expect(story.dyno().runs[0]?.processes.length).toBeGreaterThan(1));
     const pids = story.dyno().runs.flatMap(({ processes }) => processes.map(({ pid }) => pid));
     await story.running.stop();
-    await eventually(() => expect(pids.filter(alive)).toEqual([]), 2000); // its output ends a moment before a process
+    await eventually(() => expect(pids.filter(alive)).toEqual([]), 2000); // the output closes a moment before the process is gone
     await expect(fetch(story.url)).rejects.toThrow();
   });
 
-  it('at once kills what does not want to go', async () => {
+  it('kills everything at once when asked to', async () => {
     const story = await simulate({ files: { Procfile: `web: trap '' TERM; sleep 601; sleep 602\n` } });
     await eventually(() => expect(story.dyno().runs[0]?.processes.length).toBeGreaterThan(1));
     const pids = story.dyno().runs.flatMap(({ processes }) => processes.map(({ pid }) => pid));
     const stopping = story.running.stop();
     await story.running.kill();
     await stopping;
-    await eventually(() => expect(pids.filter(alive)).toEqual([]), 2000); // its output ends a moment before a process
+    await eventually(() => expect(pids.filter(alive)).toEqual([]), 2000); // the output closes a moment before the process is gone
   });
 });
 
-/** Waits for so many more measurements of memory. */
+/** Returns a function that waits for so many more memory measurements. */
 function ticksOf({ running }: Seen): (count: number) => Promise<void> {
   return async (count) => {
     let seen = 0;

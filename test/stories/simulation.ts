@@ -11,10 +11,10 @@ import { freePair } from '../simulator/free-port.ts';
 
 export const home = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The platform's times a tenth as long as they are. */
+/** The platform's times are ten times shorter. */
 export const SCALE = 10;
 
-/** Light and quick; a story that is about memory or about boots says so. */
+/** Stand-ins with little memory and a fast boot; a test about memory or boots overrides this. */
 const LIGHT = {
   STAND_IN_BOOT_MS: '0',
   STAND_IN_PUMA_MB: '0',
@@ -30,7 +30,7 @@ export type Story = {
   files?: Readonly<Record<string, string>>;
 };
 
-/** A simulation with time scaled, on stand-ins, of an app of so few files; gone with the test. */
+/** Starts a simulation of these files with scaled time and stand-ins. It is killed after the test. */
 export async function simulate({ words = [], env = {}, files = {} }: Story = {}): Promise<Seen> {
   const folder = tempFolder();
   for (const [name, text] of Object.entries(files)) {
@@ -49,7 +49,7 @@ export async function simulate({ words = [], env = {}, files = {} }: Story = {})
   return new Seen(running, folder);
 }
 
-/** What a story sees of its simulation. */
+/** A simulation with the lines and events that it has emitted so far. */
 export class Seen {
   readonly running: RunningSimulation;
   readonly folder: string;
@@ -74,14 +74,14 @@ export class Seen {
     return found;
   }
 
-  /** Of the life that serves. */
+  /** A process of the current run. */
   process(label: string, name = 'web.1'): ProcessView {
     const found = this.dyno(name).runs[0]?.processes.find((process) => process.label === label);
     if (found === undefined) throw new Error(`no ${label} in ${name}\n${this.lines.join('\n')}`);
     return found;
   }
 
-  /** Waits for a line of the log, and gives the match. */
+  /** Waits until the log matches, and returns the match. */
   says(pattern: RegExp): Promise<RegExpExecArray> {
     return eventually(() => {
       const match = pattern.exec(this.lines.join('\n'));

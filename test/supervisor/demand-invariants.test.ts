@@ -63,14 +63,14 @@ class SimulatedMachine {
   nowMs = 0;
   state: State;
   readonly #scenario: Scenario;
-  /** process: the process whose readiness or exit it is; null for any other event. */
-  readonly #coming: { event: Event; process: Behavior | null }[] = [];
+  /** process: the process that becomes ready or exits; null for any other event. */
+  readonly #scheduled: { event: Event; process: Behavior | null }[] = [];
   readonly #living = new Map<string, Behavior>();
   readonly #withoutTerm = new Set<string>();
   #starts = 0;
   #stoppedAtMs: number | null = null;
   #termAtMs = 0;
-  /** A client waits for streaming, and the router asks again when it can start. */
+  /** A client waits for streaming: the router requests it again when it is startable. */
   #hasDemand = false;
   #event: Event | null = null;
 
@@ -81,15 +81,15 @@ class SimulatedMachine {
     for (const effect of effects) this.#perform(effect);
   }
 
-  /** Lets time pass; what is due comes in order. */
+  /** Advances the clock; posts the events that are due, in order. */
   advance(ms: number): void {
     const end = this.nowMs + ms;
     while (this.state.phase !== 'done') {
-      const [due] = this.#coming
+      const [due] = this.#scheduled
         .filter(({ event }) => event.atMs <= end)
         .sort((first, second) => first.event.atMs - second.event.atMs);
       if (due === undefined) break;
-      this.#coming.splice(this.#coming.indexOf(due), 1);
+      this.#scheduled.splice(this.#scheduled.indexOf(due), 1);
       this.nowMs = Math.max(this.nowMs, due.event.atMs);
       if (due.process === null || [...this.#living.values()].includes(due.process)) this.post(due.event);
     }
@@ -151,7 +151,7 @@ class SimulatedMachine {
     this.#schedule({ type: 'reaped', scope, leftovers, atMs });
   }
 
-  /** Under memory pressure, now and then. */
+  /** The router requests streaming again; every third time there is memory pressure. */
   #requestAgain(): void {
     if (!this.#hasDemand) return;
     this.#schedule(pressure(this.nowMs, this.#starts % 3 === 2 ? 'memory at 160 % of 512 MB' : null));
@@ -187,7 +187,7 @@ class SimulatedMachine {
   }
 
   #schedule(event: Event, process: Behavior | null = null): void {
-    this.#coming.push({ event, process });
+    this.#scheduled.push({ event, process });
   }
 
   #check(): void {
@@ -218,7 +218,7 @@ class SimulatedMachine {
   }
 }
 
-test('a demand is served within its backoff, streaming without one stops in time, and a stop is over in time', () => {
+test('a demand is served after the backoff, idle streaming stops in time, and a stop is done in time', () => {
   fc.assert(
     fc.property(anyScenario, (scenario) => {
       const machine = new SimulatedMachine(scenario);

@@ -16,7 +16,7 @@ const plan = servePlan(
 const names = plan.children.map(({ name }) => name);
 const leftovers = { ended: [], killed: [] };
 
-/** All at 0: the time of the history is put in when it is played, and so is the `startedAtMs` of the living process. */
+/** All times are 0 here: playing a history fills in the time, and `startedAtMs` of the running process. */
 const now = fc.constant(0);
 const anyChild = fc.constantFrom(...names);
 const anyStatus = fc
@@ -90,7 +90,7 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
   }),
 );
 
-/** Any event, in any order, at any pace. Now and then a long time passes. */
+/** Any events in any order, mostly in quick succession, sometimes after a long time. */
 const anyPause = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 400 }) }, fc.constant(600_000));
 const anyHistory = fc.array(fc.tuple(anyEvent, anyPause), { maxLength: 40 });
 
@@ -107,8 +107,8 @@ class World {
   readonly restartsAtMs: number[] = [];
   readonly deadlines = new Set<string>();
   reapings = 0;
-  /** Repeated after a second SIGINT. */
-  hurriedReapings = 0;
+  /** Those after a second SIGINT. */
+  repeatedReapings = 0;
   nowMs = 0;
   state: State;
   #interrupts = 0;
@@ -133,7 +133,7 @@ class World {
     if (spawnsStreaming && (event.type !== 'demand-started' || isDenied)) this.spawnedWithoutDemand.push(event.type);
     if ('deadlines' in state) this.deadlines.add(JSON.stringify(state.deadlines));
     const reapings = effects.filter((effect) => effect.type === 'reap' && effect.scope === 'all').length;
-    if (phaseOf(before) === 'reaping') this.hurriedReapings += reapings;
+    if (phaseOf(before) === 'reaping') this.repeatedReapings += reapings;
     else this.reapings += reapings;
     this.#perform(effects);
   }
@@ -196,25 +196,25 @@ test('starts, signals, deadlines and restarts keep their invariants in any histo
       expect(world.spawnedWithoutDemand, 'streaming starts only on demand, and not under memory pressure').toEqual([]);
       expect(world.signalledAfterExit, 'no child is signalled after its exit').toEqual([]);
       expect(world.stoppedDespiteDemand, 'no child is stopped while there is a demand').toEqual([]);
-      expect(new Set(world.termsOfStop).size, 'a stop sends one SIGTERM to each').toBe(world.termsOfStop.length);
-      const apart = world.restartsAtMs.slice(1).map((atMs, index) => atMs - (world.restartsAtMs[index] ?? 0));
+      expect(new Set(world.termsOfStop).size, 'a stop sends one SIGTERM to each child').toBe(world.termsOfStop.length);
+      const intervals = world.restartsAtMs.slice(1).map((atMs, index) => atMs - (world.restartsAtMs[index] ?? 0));
       expect(
-        apart.filter((ms) => ms < 600_000),
+        intervals.filter((ms) => ms < 600_000),
         'restarts are ten minutes apart',
       ).toEqual([]);
       expect(world.deadlines.size, 'the deadlines never move').toBeLessThanOrEqual(1);
-      expect([world.reapings <= 1, world.hurriedReapings <= 1]).toEqual([true, true]);
+      expect([world.reapings <= 1, world.repeatedReapings <= 1]).toEqual([true, true]);
     }),
     runs,
   );
 });
 
-test('once all children have exited, the dyno is done after the reaping, and never before', () => {
+test('once all children have exited, the dyno is done after the reaping and not before', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       const world = play(history);
-      const isOver = history.some(([event]) => event.type === 'timeout' && event.timer === 'exit-deadline');
-      if (world.state.phase === 'done') expect(isOver || world.living.size === 0).toBe(true);
+      const hasExitDeadline = history.some(([event]) => event.type === 'timeout' && event.timer === 'exit-deadline');
+      if (world.state.phase === 'done') expect(hasExitDeadline || world.living.size === 0).toBe(true);
       const reapEach = (): void => {
         for (const child of names) world.play({ type: 'reaped', scope: { child }, leftovers, atMs: 0 });
       };

@@ -6,7 +6,7 @@ import { begin } from '../../src/supervisor/start.ts';
 import type { Effect, Event, State, Timer } from '../../src/supervisor/state.ts';
 import { next } from '../../src/supervisor/transitions.ts';
 
-/** A second SIGINT is given as such: replay() tells it apart. */
+/** For a second SIGINT, give SIGINT twice: replay() turns it into `second-interrupt`. */
 type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2';
 type Status = number | NodeJS.Signals | Error;
 type Leftovers = { ended?: string[]; killed?: string[] };
@@ -24,7 +24,7 @@ export const restart = (child: ChildName, atMs: number): Event => ({
   type: 'restart',
   mode: 'graceful',
   child,
-  reason: 'it holds much',
+  reason: 'it holds too much memory',
   atMs,
 });
 export const emergency = (
@@ -48,7 +48,7 @@ export const pressure = (atMs: number, reason: string | null = 'memory at 160 % 
   reason,
   atMs,
 });
-/** From the router, which knows no incarnation. */
+/** From the router, which does not know the incarnation of a child. */
 export const idle = (child: ChildName, atMs: number): Event => ({ type: 'idle', child, atMs });
 export const idleSince = (child: ChildName, startedAtMs: number, atMs: number): Event => ({
   type: 'idle',
@@ -70,14 +70,7 @@ export const allReaped = (atMs: number, leftovers: Leftovers = {}): Event => ({
   atMs,
 });
 
-type Of<K extends string> = Timer extends infer T
-  ? T extends { timer: infer N }
-    ? K extends N
-      ? T
-      : never
-    : never
-  : never;
-const timeout = (timer: Of<Timer['timer']>): Event => ({ type: 'timeout', ...timer });
+const timeout = (timer: Timer): Event => ({ type: 'timeout', ...timer });
 export const dependencyTimeout = (child: ChildName, atMs: number): Event =>
   timeout({ timer: 'dependency-timeout', child, atMs });
 export const backoffExpired = (child: ChildName, atMs: number): Event =>
@@ -96,23 +89,24 @@ export const stopTimeout = ofIncarnation('stop-timeout');
 export const idleTimeout = ofIncarnation('idle-timeout');
 export const restartDue = ofIncarnation('restart-due');
 
-/** `phase`: of the dyno, with the step of a stop in its place. `did`: what each event led to, as short words: `spawn puma`,
- * `SIGTERM sidekiq`. `last`: what the last event led to. `logged`: all log events. */
-type Replayed = { state: State; phase: string; did: string[][]; last: string[]; logged: LogEvent[] };
+/** `phase`: the phase of the dyno, or the step of its stop. `effects`: the effects of the start and of each event, in short:
+ * `spawn puma`, `SIGTERM sidekiq`. `last`: the effects of the last event. `logged`: all log events. */
+type Replayed = { state: State; phase: string; effects: string[][]; last: string[]; logged: LogEvent[] };
 
 export function replay(plan: ServePlan, ...events: Event[]): Replayed {
-  let [state, ...effects] = begin(plan, 0);
-  const did = [words(effects)];
-  const logged = loggedBy(effects);
+  let [state, ...newEffects] = begin(plan, 0);
+  const effects = [describeEffects(newEffects)];
+  const logged = logEventsOf(newEffects);
   for (const event of withSecondInterrupts(events)) {
-    [state, ...effects] = next(state, event, plan);
-    did.push(words(effects));
-    logged.push(...loggedBy(effects));
+    [state, ...newEffects] = next(state, event, plan);
+    effects.push(describeEffects(newEffects));
+    logged.push(...logEventsOf(newEffects));
   }
-  return { state, phase: phaseOf(state), did, last: did.at(-1) ?? [], logged };
+  return { state, phase: phaseOf(state), effects, last: effects.at(-1) ?? [], logged };
 }
 
-/** As process/signals.ts gives them: the second SIGINT as such, and none after it, for which a SIGHUP stands here: it changes nothing. */
+/** Maps SIGINT as process/signals.ts does: the second becomes `second-interrupt`, later ones are dropped. Here a SIGHUP, which
+ * changes nothing, replaces them, so that the number of events stays the same. */
 export function withSecondInterrupts(events: readonly Event[]): Event[] {
   let interrupts = 0;
   return events.map((event) => {
@@ -127,16 +121,16 @@ export function phaseOf(state: State): string {
   return state.phase === 'stopping' ? state.step : state.phase;
 }
 
-function loggedBy(effects: readonly Effect[]): LogEvent[] {
+function logEventsOf(effects: readonly Effect[]): LogEvent[] {
   return effects.flatMap((effect) => (effect.type === 'log' ? [effect.event] : []));
 }
 
-/** The exit code of a history, which must have come to its end. */
+/** The exit code of a history after which the dyno is done. */
 export function codeOf(plan: ServePlan, ...events: Event[]): number {
-  return end(plan, ...events).code;
+  return outcomeOf(plan, ...events).code;
 }
 
-export function end(plan: ServePlan, ...events: Event[]): { code: number; reason: string } {
+export function outcomeOf(plan: ServePlan, ...events: Event[]): { code: number; reason: string } {
   const { state } = replay(plan, ...events);
   if (state.phase !== 'done') throw new Error(`still ${phaseOf(state)}`);
   return outcome(state);
@@ -147,7 +141,7 @@ export function toStatus(status: Status): ExitStatus {
   return typeof status === 'string' ? { kind: 'signaled', signal: status } : { kind: 'not-started', error: status };
 }
 
-function words(effects: readonly Effect[]): string[] {
+function describeEffects(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) => {
     switch (effect.type) {
       case 'spawn':
@@ -174,7 +168,7 @@ function words(effects: readonly Effect[]): string[] {
   });
 }
 
-/** Each start but a restart has it. */
+/** Every start except a restart schedules it: left out, to keep the expectations short. */
 function isFirstReadyTimeout(timer: Timer): boolean {
   return timer.timer === 'ready-timeout' && timer.atMs - timer.startedAtMs <= 60_000;
 }

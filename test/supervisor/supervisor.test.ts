@@ -8,23 +8,23 @@ import { FakeHost } from '../fakes/host.ts';
 import { child, onDemand, servePlan, web } from '../fakes/plan.ts';
 import { toStatus } from './replay.ts';
 
-/** A dyno that runs on a fake host. `names`: of the log events so far. */
+/** Runs a dyno on a fake host. `names` returns the names of the log events so far. */
 function run(plan: ServePlan = web) {
   const host = new FakeHost();
   const logged: LogEvent[] = [];
   const supervisor = new Supervisor(plan, host, (event) => void logged.push(event));
-  const ended = supervisor.run();
-  return { host, supervisor, logged, ended, names: () => logged.map(({ event }) => event) };
+  const outcome = supervisor.run();
+  return { host, supervisor, logged, outcome, names: () => logged.map(({ event }) => event) };
 }
 
-/** What a subscriber is told, in short words. */
+/** The event of a subscriber in short: `puma ready observed`. */
 function describeEvent(event: SupervisorEvent): string {
   if (event.type === 'child-changed') return `${event.child} ${event.state} ${event.readiness ?? ''}`.trim();
   return 'child' in event ? `${event.type} ${event.child}` : event.type;
 }
 
-test('a life: start, ready, stop, exit; no timer and no listener is left', async () => {
-  const { host, ended, names } = run();
+test('a dyno starts, becomes ready, stops and exits; no timer or listener is left', async () => {
+  const { host, outcome, names } = run();
   host.of('puma').becomeReady();
   await settled();
   host.of('sidekiq').becomeReady();
@@ -35,35 +35,35 @@ test('a life: start, ready, stop, exit; no timer and no listener is left', async
   expect([host.of('puma').signals, host.of('sidekiq').signals]).toEqual([signals, signals]);
   host.of('sidekiq').exit(toStatus(0));
   host.of('puma').exit(toStatus('SIGTERM'));
-  expect(await ended).toMatchObject({ code: 0 });
+  expect(await outcome).toMatchObject({ code: 0 });
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
   expect(names()).toEqual(['started', 'ready', 'started', 'ready', 'stopping', 'exited', 'exited']);
 });
 
 test('a child that ignores SIGTERM is killed 1.5 s before the platform would', async () => {
-  const { host, ended } = run();
+  const { host, outcome } = run();
   host.signal('SIGTERM');
   await host.clock.advance(28_499);
   expect(host.killedAll).toBe(0);
   await host.clock.advance(1);
   expect(host.killedAll).toBe(1);
   host.of('puma').exit(toStatus('SIGKILL'));
-  expect(await ended).toMatchObject({ code: 137 });
+  expect(await outcome).toMatchObject({ code: 137 });
 });
 
 test('a child that cannot be killed does not delay the exit', async () => {
-  const { host, ended, names } = run();
+  const { host, outcome, names } = run();
   host.signal('SIGTERM');
   await host.clock.advance(29_700);
-  expect(await ended).toMatchObject({ code: 137, exitAtMs: 29_700 });
+  expect(await outcome).toMatchObject({ code: 137, exitAtMs: 29_700 });
   expect(names()).toContain('unkillable');
   expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
 });
 
-test('a child exits in the turn in which it starts', async () => {
-  const { host, ended } = run();
+test('a child that exits in the turn in which it starts ends the dyno', async () => {
+  const { host, outcome } = run();
   host.of('puma').exit(toStatus(3));
-  expect(await ended).toMatchObject({ code: 3 });
+  expect(await outcome).toMatchObject({ code: 3 });
   expect([...host.children.keys()]).toEqual(['puma']);
 });
 
@@ -76,12 +76,12 @@ test('sidekiq starts anyway when puma takes too long', async () => {
   expect(names()).toEqual(['started', 'dependency-timeout', 'started']);
 });
 
-test('what outlived the children is named', async () => {
-  const { host, ended, logged } = run();
+test('leftover processes are logged by name', async () => {
+  const { host, outcome, logged } = run();
   host.leftovers = { ended: ['ffmpeg (pid 7)'], killed: ['sh (pid 8)'] };
   host.signal('SIGTERM');
   host.of('puma').exit(toStatus(0));
-  expect(await ended).toMatchObject({ code: 137 });
+  expect(await outcome).toMatchObject({ code: 137 });
   expect(logged.slice(-2)).toEqual([
     { event: 'leftover', process: 'ffmpeg (pid 7)', how: 'ended' },
     { event: 'leftover', process: 'sh (pid 8)', how: 'killed' },
@@ -89,7 +89,7 @@ test('what outlived the children is named', async () => {
 });
 
 describe('subscribers', () => {
-  test('a late one gets a snapshot, which tells observed from assumed readiness', async () => {
+  test('a late subscriber gets a snapshot that distinguishes observed from assumed readiness', async () => {
     const { host, supervisor } = run(servePlan(child('puma'), child('sidekiq'), onDemand('streaming', 900_000)));
     host.of('puma').becomeReady();
     await host.clock.advance(60_000);
@@ -98,7 +98,7 @@ describe('subscribers', () => {
     expect(events).toEqual(['puma ready observed', 'sidekiq ready assumed', 'streaming stopped']);
   });
 
-  test('each is told of a stop before the SIGTERM of the same turn', async () => {
+  test('a subscriber gets the stop event before SIGTERM is sent in the same turn', async () => {
     const { host, supervisor } = run();
     const events: string[] = [];
     supervisor.subscribe((event) => void events.push(`${describeEvent(event)} ${host.of('puma').signals.length}`));
@@ -111,7 +111,7 @@ describe('subscribers', () => {
     expect(late).toContain('dyno-stopping');
   });
 
-  test('one that has cancelled is told nothing', async () => {
+  test('a cancelled subscriber gets no more events', async () => {
     const { host, supervisor } = run();
     const events: string[] = [];
     supervisor.subscribe((event) => void events.push(describeEvent(event)))();
@@ -120,7 +120,7 @@ describe('subscribers', () => {
     expect(events).toEqual(['puma starting', 'sidekiq pending']);
   });
 
-  test('a denied start and the end of its reason', async () => {
+  test('a start is denied under memory pressure; startable is published when a backoff ends', async () => {
     const plan = servePlan(child('puma'), onDemand('streaming', 900_000));
     const { supervisor, host } = run(plan);
     const events: string[] = [];
@@ -144,7 +144,7 @@ describe('subscribers', () => {
 describe('behind a router', () => {
   const routed = servePlan(child('puma', { drainMs: 10_000 }), onDemand('streaming', 900_000));
 
-  /** A dyno whose puma is ready, and what the router requests. */
+  /** A dyno whose puma is ready, and the commands that a router sends. */
   async function runRouted() {
     const running = run(routed);
     const { host, supervisor } = running;
@@ -158,9 +158,9 @@ describe('behind a router', () => {
     };
   }
 
-  test('streaming starts on demand and stops when idle, and again; no timer is left', async () => {
-    const { host, ended, demandStarts, demandEnds, pumaIsIdle, names } = await runRouted();
-    for (let life = 0; life < 2; life += 1) {
+  test('streaming starts on demand and stops when idle, repeatedly; no timer is left', async () => {
+    const { host, outcome, demandStarts, demandEnds, pumaIsIdle, names } = await runRouted();
+    for (let cycle = 0; cycle < 2; cycle += 1) {
       demandStarts();
       await settled();
       host.of('streaming').becomeReady();
@@ -174,19 +174,19 @@ describe('behind a router', () => {
       await settled();
     }
     expect(host.reapedChildren).toEqual(['streaming', 'streaming']);
-    const inOrder = ['started', 'ready', 'idle-stopped', 'exited'];
-    expect(names()).toEqual(['started', 'ready', ...inOrder, ...inOrder]);
+    const cycleEvents = ['started', 'ready', 'idle-stopped', 'exited'];
+    expect(names()).toEqual(['started', 'ready', ...cycleEvents, ...cycleEvents]);
     await host.clock.advance(60_000);
     expect(host.clock.left).toBe(0);
     host.signal('SIGTERM');
     pumaIsIdle();
     await settled();
     host.of('puma').exit(toStatus('SIGTERM'));
-    expect(await ended).toMatchObject({ code: 0 });
+    expect(await outcome).toMatchObject({ code: 0 });
     expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
   });
 
-  test('ten thousand connections come and go with one idle timer', async () => {
+  test('ten thousand connections share one idle timer', async () => {
     const { host, demandStarts, demandEnds } = await runRouted();
     demandStarts();
     await settled();
@@ -201,7 +201,7 @@ describe('behind a router', () => {
     expect([before, host.clock.left]).toEqual([1, 1]);
   });
 
-  test('puma gets its SIGTERM when the router says so, or ten seconds later', async () => {
+  test('puma gets SIGTERM when the router reports it idle, or after ten seconds', async () => {
     const { host, pumaIsIdle } = await runRouted();
     host.signal('SIGTERM');
     await host.clock.advance(5000);
@@ -216,7 +216,7 @@ describe('behind a router', () => {
   });
 
   test('three failed starts of streaming end the dyno', async () => {
-    const { host, ended, demandStarts, pumaIsIdle, logged } = await runRouted();
+    const { host, outcome, demandStarts, pumaIsIdle, logged } = await runRouted();
     for (let start = 0; start < 3; start += 1) {
       demandStarts();
       await settled();
@@ -226,7 +226,7 @@ describe('behind a router', () => {
     pumaIsIdle();
     await settled();
     host.of('puma').exit(toStatus(0));
-    expect(await ended).toMatchObject({ code: 7, child: 'streaming' });
+    expect(await outcome).toMatchObject({ code: 7, child: 'streaming' });
     expect(logged.flatMap((event) => (event.event === 'backing-off' ? [event.pauseMs] : []))).toEqual([1000, 2000]);
   });
 });

@@ -8,7 +8,7 @@ Rails.application.routes.draw do
     sleep Rack::Request.new(env).params.fetch('seconds').to_f
     answer.call('slow but sure')
   }
-  # Writes to stdout until nobody takes it any more; tells how many lines went out so far.
+  # Writes to stdout until that blocks; responds with the number of lines written so far.
   get '/flood', to: lambda { |_env|
     $flood ||= Thread.new { loop { $stdout.write("#{'flood ' * 100}\n") && Thread.current[:lines] = Thread.current[:lines].to_i + 1 } }
     answer.call($flood[:lines].to_i)

@@ -1,4 +1,4 @@
-// Stands in for Mastodon's streaming server, with its manners: TERM and an uncaught exception both end it with 0, at once.
+// A stand-in for Mastodon's streaming server: SIGTERM and an uncaught exception both end it at once with exit code 0.
 import { createServer } from 'node:http';
 
 process.on('SIGTERM', () => process.exit(0));

@@ -3,7 +3,7 @@ require 'nokogiri'
 require 'securerandom'
 require 'time'
 
-# Twenty statuses as the API gives them: strings of all sizes, hashes, HTML that is parsed, and the text of it all.
+# Twenty statuses as the API returns them: strings of all sizes, hashes, and HTML that is parsed for its text.
 module Timeline
   STATUSES = 20
   WORDS = %w[instance federates a picture of its owner's cat to everyone who follows].freeze

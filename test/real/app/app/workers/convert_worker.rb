@@ -1,4 +1,4 @@
-# Has ImageMagick work on a picture, as media processing does; fails when that is ended early, so that it is retried.
+# Runs ImageMagick on a picture, as media processing does. Fails if that is killed, so that the job is retried.
 class ConvertWorker < RecordedWorker
   private
 

@@ -1,4 +1,4 @@
-# Lets another program do the work, as media processing does; fails when that program is ended early.
+# Runs another program, as media processing does. Fails if that program is killed.
 class ExternalWorker < RecordedWorker
   private
 

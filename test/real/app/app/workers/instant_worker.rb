@@ -1,4 +1,4 @@
-# Begins at an instant: runs `convert`, or has jobs leak 40 MB a second for as long as 11 s.
+# Waits for an instant, then runs `convert` or enqueues jobs that leak 40 MB a second for 11 s.
 class InstantWorker < RecordedWorker
   private
 

@@ -1,4 +1,4 @@
-# Keeps what it should let go.
+# Leaks memory: keeps what it allocates.
 class LeakingWorker < RecordedWorker
   KEPT = []
 

@@ -1,4 +1,4 @@
-# Leaves its start and its end in Redis, so that a test can tell which jobs ran, and how often.
+# Records its start and its end in Redis, so that a test knows which jobs ran, and how often.
 class RecordedWorker
   include Sidekiq::Worker
 
@@ -14,7 +14,7 @@ class RecordedWorker
     sleep(seconds)
   end
 
-  def record(what)
-    Sidekiq.redis { |redis| redis.rpush("runs:#{what}", jid) }
+  def record(event)
+    Sidekiq.redis { |redis| redis.rpush("runs:#{event}", jid) }
   end
 end

@@ -1,4 +1,4 @@
-# Does not let go when it is told to: cleans up for as long as it worked.
+# Does not stop in time on Sidekiq::Shutdown: its cleanup takes as long as its work.
 class StubbornWorker < RecordedWorker
   private
 

@@ -1,2 +1,2 @@
-# As much as the code of a grown application takes: loaded once, by the master of puma's cluster, and shared.
+# As much memory as the code of a large application needs. The master of puma's cluster loads it once, and the workers share it.
 PRELOADED = Array.new(ENV.fetch('PRELOAD_MB', 0).to_i * 6000) { Random.bytes(120) }
