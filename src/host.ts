@@ -4,116 +4,118 @@ import type { ChildName, ChildSpec, ReleaseStep } from './plan/spec.ts';
 
 /** Signals that end the dyno. */
 export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
-/** Signals that are for one kind of child. */
+/** Signals that are forwarded to one kind of child. */
 export type ForwardedSignal = 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2';
-/** What a dyno or a release is told from outside. A second Ctrl-C kills everything; it is counted in process/signals.ts alone. */
+/** A signal to a dyno or a release. The second Ctrl-C, which kills everything, is recognized in process/signals.ts only. */
 export type Request = StopSignal | ForwardedSignal | 'second-SIGINT';
 
 export type Process = {
   /** null when it could not start. */
   pid: number | null;
-  /** Never rejects; can be awaited late. */
+  /** Never rejects. It can be awaited after the process has exited. */
   exited: Promise<ExitStatus>;
-  /** To this process alone. Nothing happens once it has ended. */
+  /** Signals this process only. Does nothing once it has exited. */
   signal(name: NodeJS.Signals): void;
 };
 export type Child = Process & {
-  /** Resolves when it is ready; stays pending for ever if it never is, or ends. */
+  /** Resolves when the child is ready. Stays pending if it exits first. */
   ready: Promise<void>;
-  /** Why its readiness cannot be seen; null when it can. */
+  /** Why its readiness cannot be observed; null when it can. */
   readinessUnknown: string | null;
 };
 
-/** A process for good: pids are used again, start times are not. */
+/** Identifies a process for ever: pids are reused, pairs of pid and start time are not. */
 export type ProcessId = { pid: number; started: string };
 
-/** What one process of ours uses now. */
+/** The memory that one process of the dyno uses now. */
 export type ProcessUse = ProcessId & {
   parent: number;
-  /** As the kernel calls it: `convert`. */
+  /** The kernel's name for it: `convert`. */
   name: string;
-  /** The file that it runs, without folders: `ruby3.1`; null where that cannot be read. */
+  /** The name of its executable file, without folders: `ruby3.1`; null when it cannot be read. */
   program: string | null;
   /** The child in whose tree it is. */
   child: ChildName;
-  /** Its own memory and its part of what it shares, swapped out or not; from a quick look an estimate, rather too high. */
+  /** Private memory and its share of shared memory, both with swap. From a quick reading: an estimate, usually too high. */
   bytes: number;
 };
 export type MemoryReading = {
   atMs: number;
-  /** Shared pages were counted, not estimated. */
+  /** Whether shared pages were counted rather than estimated. */
   exact: boolean;
   processes: readonly ProcessUse[];
-  /** We ourselves. */
+  /** The memory of the supervisor itself. */
   ownBytes: number;
-  /** What the cgroup of the quota counts, without what the kernel can drop; null where only the sum is known. */
+  /** The usage of the cgroup that the quota comes from, without memory that the kernel can drop; null without such a cgroup. */
   cgroupBytes: number | null;
-  /** CPU time that the reading took, where it was exact; else 0. */
+  /** CPU time of an exact reading; 0 for a quick one. */
   costMs: number;
 };
 export type MemoryReader = {
   read(exact: boolean): MemoryReading;
-  /** Whether the kernel gave a pid since the last reading: a new process may be ours. Costs 0.01 ms, a reading far more. */
+  /** Whether the kernel has assigned a pid since the last reading: a new process may belong to the dyno. Costs 0.01 ms, a reading far
+   * more. */
   hasNewProcess(): boolean;
-  /** Calls when the kernel itself says that memory is short; costs nothing until then. Not everywhere. */
+  /** Calls back when the kernel reports that memory is short, and costs nothing until then. Not available on every machine. */
   onPressure(listener: () => void): Cancel;
 };
 
-/** The texts of what limits one cgroup; null where there is no such file, or none that we may read. */
+/** The limits of one cgroup as text; null for a file that is missing or that we may not read. */
 export type CgroupLimits = {
   cgroup: Cgroup;
-  /** memory.max; memory.limit_in_bytes of version 1. */
+  /** memory.max; in version 1 memory.limit_in_bytes. */
   max: string | null;
-  /** memory.high, from which on the kernel slows its processes down; version 1 has none. */
+  /** memory.high, above which the kernel slows the processes down; version 1 has none. */
   high: string | null;
-  /** memory.swap.max, of swap alone; memory.memsw.limit_in_bytes of version 1, of memory and swap together. */
+  /** memory.swap.max, for swap alone; in version 1 memory.memsw.limit_in_bytes, for memory and swap together. */
   swap: string | null;
 };
-/** What the kernel says of the memory that we may have, as it says it. */
+/** The kernel's figures about memory, unparsed where they are text. */
 export type MemoryFacts = {
-  /** Our own cgroups and those above them, in which a tighter limit may stand. */
+  /** Our own cgroups and their ancestors, which may have a lower limit. */
   cgroups: readonly CgroupLimits[];
-  /** Of the whole machine; null where /proc/meminfo does not say. */
+  /** Of the whole machine; null when /proc/meminfo does not tell. */
   memTotalBytes: number | null;
   swapTotalBytes: number | null;
 };
 
-/** Processes that outlived every child, each as `name (pid 12)`. */
+/** Processes that outlived their child, each as `name (pid 12)`. ended: exited after TERM. */
 export type Leftovers = { ended: readonly string[]; killed: readonly string[] };
 
 export type Cancel = () => void;
 export type Clock = {
   /** Milliseconds of the monotonic clock. */
   now(): number;
-  after(ms: number, run: () => void): Cancel;
+  after(ms: number, callback: () => void): Cancel;
 };
 
 /** Everything that the supervisor and the release do to the machine. */
 export type Host = {
   clock: Clock;
   spawn(spec: ChildSpec): Child;
-  /** A one-shot command; output to ours. */
+  /** Starts a one-shot command that writes to our own output. */
   runCommand(step: ReleaseStep): Promise<Process>;
-  /** Also gives the requests that came before a listener was there, and no copies of the first SIGINT. */
+  /** The listener also gets the requests that came before it. Copies of the first SIGINT are dropped. */
   onSignal: (listener: (request: Request) => void) => Cancel;
   /** Remembers every descendant that lives now. */
   scan(): void;
-  /** Whether a signal that is handed on would be heard: a program that has not asked for it yet dies of it or stops, as a puma does
-   * that is just starting itself anew. */
+  /** Whether the child would handle a forwarded signal. A program without a handler dies of it or stops, as does a puma that is just
+   * re-executing itself. */
   canHandle: (child: ChildName, signal: ForwardedSignal) => boolean;
-  /** Calls back once this child has nothing in hand any more, its quiet signal sent; never where that cannot be seen. */
-  whenIdle(spec: ChildSpec, idle: () => void): Cancel;
-  /** SIGKILL for a child that lives, and its whole tree. */
+  /** Calls back once this child has no work left after its quiet signal; never when that cannot be observed. */
+  whenIdle(spec: ChildSpec, onIdle: () => void): Cancel;
+  /** Sends SIGKILL to a living child and its whole tree. */
   killTree(child: ChildName): void;
-  /** Ends what outlived a child that has ended, as `sweep` does. */
+  /** Ends the processes that outlived this child: TERM, and KILL at `killAtMs`. */
   reap(child: ChildName, killAtMs: number): Promise<Leftovers>;
-  /** Ends one process in the tree of a child: TERM, and KILL when `killAfterMs` have passed (0: KILL at once, null: never). Nothing
-   * happens to a process that is not ours, or not the same any more. */
+  /** Ends one process in the tree of a child: TERM, and KILL after `killAfterMs` (0: KILL at once, null: never). Does nothing if the
+   * process does not belong to the dyno, or if its pid has been reused. */
   endProcess(process: ProcessId, killAfterMs: number | null): void;
-  /** Has the kernel take this process of ours before any other, when it has to take one. */
+  /** Makes the kernel kill this process before all others of the dyno when memory runs out. */
   preferForOomKill(process: ProcessId): void;
-  /** SIGKILL for everything that is ours, now; says what that was beside the children, as `name (pid 12)`. */
+  /** Sends SIGKILL to every process of the dyno, now. Returns those besides the children, as `name (pid 12)`. */
   killAll(): readonly string[];
-  /** Ends what outlived the children: TERM, and KILL when `untilMs` is over; for what has left its session a second later. */
+  /** Ends the processes that outlived the children: TERM, and KILL at `untilMs`. A process that has left its session is killed a second
+   * after its TERM. */
   reapAll(untilMs: number): Promise<Leftovers>;
 };

@@ -12,51 +12,56 @@ import {
   type MemoryUse,
 } from './process-memory.ts';
 
-/** When our children together have moved fewer pages than this since they were counted, a megabyte, counting them again
- * would say the same: at rest, an exact reading then costs little more than a quick one. */
+/** Pages that all processes together may change before they are counted again (1 MB): with fewer changes a new count would give the
+ * same result. At rest an exact reading therefore costs little more than a quick one. */
 const UNCHANGED_PAGES = 256;
 
-/** Reads what our trees use; null where there is no /proc for it. family: walks the trees, and says who of ours lives. */
+/** Reads the memory of the children's processes; null without /proc. scan: finds their living processes. */
 export function memoryReader(
-  family: () => readonly Member[],
+  scan: () => readonly ChildProcessId[],
   cgroup: Cgroup | null,
   clock: Clock,
   newestPid = lastPid,
 ): MemoryReader | null {
-  return readMemoryUse(process.pid) === null ? null : new ProcReader(family, cgroup, clock, newestPid);
+  return readMemoryUse(process.pid) === null ? null : new ProcReader(scan, cgroup, clock, newestPid);
 }
 
 class ProcReader implements MemoryReader {
-  readonly #family: () => readonly Member[];
+  readonly #scan: () => readonly ChildProcessId[];
   readonly #cgroup: Cgroup | null;
   readonly #clock: Clock;
   readonly #newestPid: () => number | null;
-  readonly #self = new MemorySample({ child: '', pid: process.pid, started: '' });
-  #weighed = new Map<number, MemorySample>();
+  readonly #ownSample = new MemorySample({ child: '', pid: process.pid, started: '' });
+  #samples = new Map<number, MemorySample>();
   #countedProcesses = 0;
   #lastPid: number | null = null;
-  /** Containers with a /proc of their own making (lxcfs, gVisor) may show a last pid that stands still. */
+  /** False when the last pid is known not to change: some containers emulate /proc (lxcfs, gVisor). */
   #trustsLastPid = true;
 
-  constructor(family: () => readonly Member[], cgroup: Cgroup | null, clock: Clock, newestPid: () => number | null) {
+  constructor(
+    scan: () => readonly ChildProcessId[],
+    cgroup: Cgroup | null,
+    clock: Clock,
+    newestPid: () => number | null,
+  ) {
     this.#newestPid = newestPid;
-    this.#family = family;
+    this.#scan = scan;
     this.#cgroup = cgroup;
     this.#clock = clock;
   }
 
   read(exact: boolean): MemoryReading {
-    const before = exact ? process.cpuUsage() : null;
+    const cpuBefore = exact ? process.cpuUsage() : null;
     const atMs = this.#clock.now();
     this.#findProcesses(exact);
-    for (const weighed of this.#weighed.values()) weighed.look();
-    for (const [pid, { use }] of this.#weighed) if (use === null) this.#weighed.delete(pid);
-    if (exact || this.#self.use === null) this.#self.look(); // we change little: a quick reading takes us as we were
+    for (const sample of this.#samples.values()) sample.readQuick();
+    for (const [pid, { use }] of this.#samples) if (use === null) this.#samples.delete(pid);
+    if (exact || this.#ownSample.use === null) this.#ownSample.readQuick(); // ours changes little: a quick reading reuses it
     if (exact) this.#count();
-    const processes = [...this.#weighed.values()].flatMap((weighed) => inReading(weighed) ?? []);
+    const processes = [...this.#samples.values()].flatMap((sample) => toProcessUse(sample) ?? []);
     const cgroupBytes = this.#cgroup === null ? null : readCgroupUsage(this.#cgroup);
-    const costMs = before === null ? 0 : cpuMsSince(before);
-    return { atMs, exact, processes, ownBytes: this.#self.bytes, cgroupBytes, costMs };
+    const costMs = cpuBefore === null ? 0 : cpuMsSince(cpuBefore);
+    return { atMs, exact, processes, ownBytes: this.#ownSample.bytes, cgroupBytes, costMs };
   }
 
   hasNewProcess(): boolean {
@@ -68,42 +73,42 @@ class ProcReader implements MemoryReader {
     return onMemoryPressure(this.#cgroup, listener);
   }
 
-  /** As long as no pid was given there is nobody new, and the trees need not be walked: that is what makes a reading cheap.
-   * An exact one walks them anyway, and holds the last pid to what it finds. */
+  /** Without a new pid there is no new process, and no scan is needed: that makes a reading cheap. An exact reading scans anyway, and
+   * stops trusting the last pid if it finds a new process then. */
   #findProcesses(exact: boolean): void {
     const pid = this.#newestPid();
-    const isQuiet = this.#trustsLastPid && pid !== null && pid === this.#lastPid;
-    if (isQuiet && !exact) return;
-    const members = this.#family();
-    if (isQuiet && members.some((member) => this.#known(member) === null) && this.#newestPid() === pid) {
+    const isUnchanged = this.#trustsLastPid && pid !== null && pid === this.#lastPid;
+    if (isUnchanged && !exact) return;
+    const found = this.#scan();
+    if (isUnchanged && found.some((id) => this.#sampleOf(id) === null) && this.#newestPid() === pid) {
       this.#trustsLastPid = false;
     }
     this.#lastPid = pid;
-    this.#weighed = new Map(members.map((member) => [member.pid, this.#known(member) ?? new MemorySample(member)]));
+    this.#samples = new Map(found.map((id) => [id.pid, this.#sampleOf(id) ?? new MemorySample(id)]));
   }
 
-  #known({ pid, started }: Member): MemorySample | null {
-    const known = this.#weighed.get(pid);
-    return known?.member.started === started ? known : null;
+  #sampleOf({ pid, started }: ChildProcessId): MemorySample | null {
+    const sample = this.#samples.get(pid);
+    return sample?.id.started === started ? sample : null;
   }
 
   #count(): void {
-    const all = [...this.#weighed.values()];
-    const isSame = all.length === this.#countedProcesses;
-    if (!isSame || !isStill(all)) for (const weighed of all) weighed.count();
-    this.#countedProcesses = all.length;
-    if (this.#self.grownPages >= UNCHANGED_PAGES) this.#self.count();
+    const samples = [...this.#samples.values()];
+    const isSameNumber = samples.length === this.#countedProcesses;
+    if (!isSameNumber || !areUnchanged(samples)) for (const sample of samples) sample.count();
+    this.#countedProcesses = samples.length;
+    if (this.#ownSample.sizeChangePages >= UNCHANGED_PAGES) this.#ownSample.count();
   }
 }
 
-/** The pages of one are the others' affair, too: what one no longer shares, the others have to themselves. */
-function isStill(all: readonly MemorySample[]): boolean {
-  return all.reduce((pages, { movedPages }) => pages + movedPages, 0) < UNCHANGED_PAGES;
+/** Looks at all processes together: a page that one process no longer shares counts more for the others. */
+function areUnchanged(samples: readonly MemorySample[]): boolean {
+  return samples.reduce((pages, { changedPages }) => pages + changedPages, 0) < UNCHANGED_PAGES;
 }
 
-function inReading({ member, use, name, program, bytes }: MemorySample): ProcessUse | null {
+function toProcessUse({ id, use, name, program, bytes }: MemorySample): ProcessUse | null {
   if (use === null) return null;
-  const { pid, started, child } = member;
+  const { pid, started, child } = id;
   return { pid, started, parent: use.parent, name, program, child, bytes };
 }
 
@@ -114,56 +119,57 @@ function cpuMsSince(before: NodeJS.CpuUsage): number {
 
 const PAGE_BYTES = 4096;
 
-export type Member = ProcessId & { child: ChildName };
+/** A process and the child that it descends from. */
+export type ChildProcessId = ProcessId & { child: ChildName };
 
-/** A process on the scales, and what it weighed when its pages were last counted. */
+/** The memory of one process: its last quick reading, and the last exact count. */
 export class MemorySample {
-  readonly member: Member;
+  readonly id: ChildProcessId;
   name = '';
   program: string | null = null;
-  /** The quick look of this reading; null once the process has ended. */
+  /** The last quick reading; null once the process has exited. */
   use: MemoryUse | null = null;
-  #then: { use: MemoryUse; faults: number; exactBytes: number | null } | null = null;
+  #lastCount: { use: MemoryUse; faults: number; exactBytes: number | null } | null = null;
 
-  constructor(member: Member) {
-    this.member = member;
+  constructor(id: ChildProcessId) {
+    this.id = id;
   }
 
-  look(): void {
-    const { pid } = this.member;
+  readQuick(): void {
+    const { pid } = this.id;
     this.use = readMemoryUse(pid);
     if (this.use === null || this.use.name === this.name) return;
     this.name = this.use.name;
     this.program = programOf(pid);
-    this.#then = null; // it runs another program now, about which the old count says nothing
+    this.#lastCount = null; // it runs another program now, so the old count does not apply
   }
 
-  /** How many pages it has got, given back or made its own since its pages were counted. */
-  get movedPages(): number {
-    if (this.use === null || this.#then === null) return Infinity;
-    return this.grownPages + readFaults(this.member.pid) - this.#then.faults;
+  /** Pages that the process has gained, given back or copied since the last count. */
+  get changedPages(): number {
+    if (this.use === null || this.#lastCount === null) return Infinity;
+    return this.sizeChangePages + readFaults(this.id.pid) - this.#lastCount.faults;
   }
 
-  /** How many more or fewer pages it has since then: all there is to it for one that shares none with a fork. */
-  get grownPages(): number {
-    if (this.use === null || this.#then === null) return Infinity;
+  /** Difference in pages since the last count, growth or shrinkage. Sufficient for a process that shares no pages with a fork. */
+  get sizeChangePages(): number {
+    if (this.use === null || this.#lastCount === null) return Infinity;
     const { use: now } = this;
-    const { use: then } = this.#then;
+    const { use: then } = this.#lastCount;
     const kinds = ['anonBytes', 'fileBytes', 'shmemBytes', 'swapBytes'] as const;
     return kinds.reduce((sum, kind) => sum + Math.abs(now[kind] - then[kind]), 0) / PAGE_BYTES;
   }
 
   count(): void {
-    const { pid } = this.member;
-    if (this.use !== null) this.#then = { use: this.use, faults: readFaults(pid), exactBytes: readExact(pid) };
+    const { pid } = this.id;
+    if (this.use !== null) this.#lastCount = { use: this.use, faults: readFaults(pid), exactBytes: readExact(pid) };
   }
 
-  /** In bytes: what was counted, and what the quick look has grown by since. Without a count it is the quick look alone,
-   * with everything that it shares: rather too much. */
+  /** The last count plus the growth of the quick readings since then. Without a count: the quick reading, which includes all shared
+   * memory and is usually too high. */
   get bytes(): number {
     if (this.use === null) return 0;
     const now = estimate(this.use);
-    if (this.#then === null || this.#then.exactBytes === null) return now;
-    return Math.max(0, this.#then.exactBytes + now - estimate(this.#then.use));
+    if (this.#lastCount === null || this.#lastCount.exactBytes === null) return now;
+    return Math.max(0, this.#lastCount.exactBytes + now - estimate(this.#lastCount.use));
   }
 }

@@ -1,44 +1,44 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** One buffer for all short reads: readFileSync takes a new one of 64 KB for every file of /proc, and a look every 5 s made
- * that 7 MB of private memory. */
+/** One buffer for all short reads. readFileSync allocates 64 KB for each file of /proc: with a scan every 5 s that was 7 MB of private
+ * memory. */
 const SHORT = Buffer.alloc(4096);
 
-/** The text of a file of /proc or of a cgroup; empty where it is not there or not ours to read. The kernel gives most of
- * them in one piece, and a list in several: that is read with `toItsEnd`. */
-export function readProcFile(path: string, toItsEnd = false): string {
+/** The text of a file of /proc or of a cgroup; empty when it is missing or may not be read. The kernel returns most files in one read,
+ * and lists in several: pass `toEnd` for a list. */
+export function readProcFile(path: string, toEnd = false): string {
   let text = '';
-  reading(path, (fd) => {
+  withFile(path, (fd) => {
     for (let bytes = readSync(fd, SHORT); bytes > 0; bytes = readSync(fd, SHORT)) {
       text += SHORT.toString('latin1', 0, bytes);
-      if (!toItsEnd && bytes < SHORT.length) break;
+      if (!toEnd && bytes < SHORT.length) break;
     }
   });
   return text;
 }
 
-/** The same as bytes, which hold until the next read: what is looked at every second leaves no text behind to be cleared
- * away, and that was 2 MB of private memory. */
+/** The same as bytes, valid until the next read. For files that are read every second: their strings were 2 MB of garbage in private
+ * memory. */
 export function readProcBytes(path: string): Buffer {
   let length = 0;
-  reading(path, (fd) => void (length = readSync(fd, SHORT)));
+  withFile(path, (fd) => void (length = readSync(fd, SHORT)));
   return length < SHORT.length ? SHORT.subarray(0, length) : Buffer.from(readProcFile(path, true), 'latin1');
 }
 
-function reading(path: string, read: (fd: number) => void): void {
+function withFile(path: string, read: (fd: number) => void): void {
   let fd: number | null = null;
   try {
     fd = openSync(path, 'r');
     read(fd);
   } catch {
-    // not there, not ours to read, or its process ended this moment
+    // The file is missing, may not be read, or its process has just exited.
   } finally {
     if (fd !== null) closeSync(fd);
   }
 }
 
-/** Reads a file of /proc that is read again and again, and never closed: each time from its beginning. */
-export function keepOpen(path: string): () => string {
+/** Returns a function that reads a file of /proc from its start. The file stays open: use it for one that is read all the time. */
+export function openForRereading(path: string): () => string {
   let fd: number | null = null;
   return () => {
     try {
@@ -50,22 +50,22 @@ export function keepOpen(path: string): () => string {
   };
 }
 
-const [NEWLINE, TAB, BLANK, ZERO, NINE] = [0x0a, 0x09, 0x20, 0x30, 0x39];
-/** More than that no machine has, and more than 2^53 no number holds. */
-const DIGITS_MOST = 15;
+const [NEWLINE, TAB, SPACE, ZERO, NINE] = [0x0a, 0x09, 0x20, 0x30, 0x39];
+/** No machine has more bytes than fit into 15 digits, and a number is exact only up to 2^53. */
+const MAX_DIGITS = 15;
 
-/** The number that follows this word at the beginning of a line, as in `MemTotal:  24684092 kB`; NaN where none does. */
-export function numberAfter(bytes: Buffer, word: string): number {
-  let at = bytes.indexOf(word);
-  while (at > 0 && bytes[at - 1] !== NEWLINE) at = bytes.indexOf(word, at + 1);
-  if (at < 0) return NaN;
-  at += word.length;
-  while (bytes[at] === BLANK || bytes[at] === TAB) at += 1;
+/** The number after this label at the start of a line, as in `MemTotal:  24684092 kB`; NaN when there is none. */
+export function numberAfter(bytes: Buffer, label: string): number {
+  let index = bytes.indexOf(label);
+  while (index > 0 && bytes[index - 1] !== NEWLINE) index = bytes.indexOf(label, index + 1);
+  if (index < 0) return NaN;
+  index += label.length;
+  while (bytes[index] === SPACE || bytes[index] === TAB) index += 1;
   let [value, digits] = [0, 0];
-  for (let byte = bytes[at]; byte !== undefined && byte >= ZERO && byte <= NINE; byte = bytes[at]) {
+  for (let byte = bytes[index]; byte !== undefined && byte >= ZERO && byte <= NINE; byte = bytes[index]) {
     value = value * 10 + byte - ZERO;
     digits += 1;
-    at += 1;
+    index += 1;
   }
-  return digits > 0 && digits <= DIGITS_MOST ? value : NaN;
+  return digits > 0 && digits <= MAX_DIGITS ? value : NaN;
 }

@@ -1,24 +1,24 @@
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { keepOpen, numberAfter, readProcBytes, readProcFile } from './proc-file.ts';
+import { numberAfter, openForRereading, readProcBytes, readProcFile } from './proc-file.ts';
 
-/** What /proc/PID/status says of a process; memory in bytes. */
+/** The memory of a process as /proc/PID/status shows it. */
 export type MemoryUse = {
   name: string;
   parent: number;
-  /** Of it alone, or shared with a fork that has not written to it since. */
+  /** Private, or shared with a fork until one of them writes to it. */
   anonBytes: number;
   fileBytes: number;
   shmemBytes: number;
   swapBytes: number;
 };
 
-/** A quick look at what a process uses, 0.02 ms; null when it has ended, reaped or not. */
+/** A quick reading, 0.02 ms; null when the process has exited, reaped or not. */
 export function readMemoryUse(pid: number): MemoryUse | null {
   return parseStatus(readProcBytes(`/proc/${pid}/status`));
 }
 
-/** /proc/PID/status. A zombie and a thread of the kernel have no memory, and no such lines. */
+/** Parses /proc/PID/status. null for a zombie or a kernel thread: they have no memory, and no such lines. */
 export function parseStatus(status: Buffer): MemoryUse | null {
   const [anon, file] = [numberAfter(status, 'RssAnon:'), numberAfter(status, 'RssFile:')];
   const [shmem, swap] = [numberAfter(status, 'RssShmem:'), numberAfter(status, 'VmSwap:')];
@@ -34,20 +34,19 @@ export function parseStatus(status: Buffer): MemoryUse | null {
   };
 }
 
-/** On the first line; the kernel writes a newline in a name as `\\n`, and a backslash as two. */
+/** The name on the first line. The kernel escapes a newline as `\\n` and doubles a backslash. */
 function nameIn(status: Buffer): string {
   const name = status.toString('latin1', 'Name:\t'.length, status.indexOf('\n'));
   return name.includes('\\') ? name.replace(/\\([\\n])/g, (_, letter) => (letter === 'n' ? '\n' : '\\')) : name;
 }
 
-/** An estimate from the quick look, bytes: too high where a fork shares its memory, too low by the files it has mapped. */
+/** An estimate from a quick reading, in bytes: too high for a fork that shares memory, too low by the mapped files. */
 export function estimate({ anonBytes, shmemBytes, swapBytes }: MemoryUse): number {
   return anonBytes + shmemBytes + swapBytes;
 }
 
-/** Its own memory and its part of what it shares, in memory or swapped out, in bytes: PSS + SwapPss of smaps_rollup, for
- * which the kernel goes through every page (2.8 ms at 300 MB). null where that is not ours to read, or the kernel is older
- * than 4.14. */
+/** Private memory and the share of shared memory, with swap, in bytes: Pss + SwapPss of smaps_rollup. The kernel visits every page for
+ * it (2.8 ms at 300 MB). null when it may not be read, or when the kernel is older than 4.14. */
 export function readExact(pid: number): number | null {
   return parseRollup(readProcBytes(`/proc/${pid}/smaps_rollup`));
 }
@@ -57,8 +56,7 @@ export function parseRollup(rollup: Buffer): number | null {
   return Number.isNaN(pss) ? null : (pss + (numberAfter(rollup, 'SwapPss:') || 0)) * 1024;
 }
 
-/** The file that a process runs, without folders: `ruby3.1`, also when it was replaced on the disk; null where that is not
- * ours to read. */
+/** The name of the executable file, without folders: `ruby3.1`, even if it was replaced on disk; null when it may not be read. */
 export function programOf(pid: number): string | null {
   try {
     return basename(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ''));
@@ -67,9 +65,9 @@ export function programOf(pid: number): string | null {
   }
 }
 
-const readLoad = keepOpen('/proc/loadavg');
+const readLoad = openForRereading('/proc/loadavg');
 
-/** The pid that was given last, to a process or a thread: while it stays, there is no new process. null where
+/** The latest pid that the kernel assigned to a process or a thread: if it is unchanged, there is no new process. null when
  * /proc/loadavg does not tell. */
 export function lastPid(): number | null {
   return parseLoad(readLoad());
@@ -81,31 +79,33 @@ export function parseLoad(text: string): number | null {
   return pid > 0 ? pid : null;
 }
 
-/** How often the process has been given a page without a read of the disk, its own copy of a shared one included, since it
- * started; NaN when it has ended. */
+/** Minor page faults since the start of the process: pages that it got without a read from disk, copies of shared pages included. NaN
+ * when it has exited. */
 export function readFaults(pid: number): number {
   return parseFaults(readProcFile(`/proc/${pid}/stat`));
 }
 
-/** A line of /proc/PID/stat; the name in parentheses may hold anything. */
+/** Parses /proc/PID/stat. The name in parentheses may contain any character. */
 export function parseFaults(text: string): number {
   const faults = text.slice(text.lastIndexOf(')') + 2).split(' ', 8)[7];
   return faults !== undefined && /^\d{1,15}$/.test(faults) ? Number(faults) : NaN;
 }
 
-const MOST = 1000;
+const MAX_OOM_SCORE_ADJ = 1000;
 
-/** Raises the oom_score_adj of a process to our own and that much more, in thousandths of all memory that the kernel takes
- * it to have beside its own when it looks for one to end; processes that it starts from then on inherit it. Anybody may
- * raise it, and nothing is lowered: an admin may have raised it higher. Where that cannot be, it stays as it is. */
-export function raiseOomScore(pid: number, by: number): void {
+/**
+ * Raises the oom_score_adj of a process to our own plus `increase`. When the kernel chooses a process to kill, it adds that many
+ * thousandths of all memory to the memory of this one. Processes that it starts later inherit the value. Any user may raise it. It is
+ * never lowered, because an admin may have set a higher one. Failures are ignored.
+ */
+export function raiseOomScore(pid: number, increase: number): void {
   const file = `/proc/${pid}/oom_score_adj`;
-  const wanted = Math.min(MOST, scoreIn('/proc/self/oom_score_adj') + by);
-  if (!(wanted > scoreIn(file))) return; // NaN where there is no such file
+  const score = Math.min(MAX_OOM_SCORE_ADJ, scoreIn('/proc/self/oom_score_adj') + increase);
+  if (!(score > scoreIn(file))) return; // NaN when there is no such file
   try {
-    writeFileSync(file, String(wanted), { flag: 'r+' });
+    writeFileSync(file, String(score), { flag: 'r+' });
   } catch {
-    // it ended this moment, or runs as somebody else
+    // The process has just exited, or runs as another user.
   }
 }
 

@@ -5,14 +5,14 @@ export type ProcessRow = {
   pid: number;
   parent: number;
   session: number;
-  /** Clock ticks since boot: with the pid it names a process for good. */
+  /** Clock ticks since boot: together with the pid it identifies a process for ever. */
   started: string;
   name: string;
-  /** Ended, and only waiting to be reaped. */
+  /** Exited, and waiting to be reaped. */
   zombie: boolean;
 };
 
-/** Every process that /proc shows now; none where there is no /proc. Those that vanish meanwhile are left out. */
+/** All processes in /proc; none without /proc. Processes that exit while it is read are left out. */
 export function readProcesses(): ProcessRow[] {
   return pids().flatMap((pid) => parseStat(readProcFile(`/proc/${pid}/stat`)) ?? []);
 }
@@ -21,8 +21,8 @@ export function readProcess(pid: number): ProcessRow | null {
   return parseStat(readProcFile(`/proc/${pid}/stat`));
 }
 
-/** The descendants of a process that live now. Reads only what they are, so that a dyno can afford it every few seconds;
- * a kernel without CONFIG_PROC_CHILDREN shows none. */
+/** The descendants of a process. Reads only their own files, so that it is cheap enough for a scan every few seconds. A kernel without
+ * CONFIG_PROC_CHILDREN shows none. */
 export function readDescendants(pid: number): ProcessRow[] {
   return childrenOf(pid).flatMap((child) => {
     const row = readProcess(child);
@@ -37,7 +37,7 @@ function childrenOf(pid: number): number[] {
   });
 }
 
-/** Whether all of these are in the environment that the process was started with; it may have written over it. */
+/** Whether the process was started with all of these variables. False if it has overwritten its environment. */
 export function hasEnvironment(pid: number, ...variables: string[]): boolean {
   const environment = `\0${readProcFile(`/proc/${pid}/environ`, true)}\0`;
   return variables.every((variable) => environment.includes(`\0${variable}\0`));
@@ -47,13 +47,13 @@ export function commandLine(pid: number): string[] {
   return readWhole(pid, 'cmdline').split('\0').slice(0, -1);
 }
 
-/** The command line as a title, in one line: a process may have written over it, and left NULs behind. */
+/** The command line as one line of text: a process that replaced it with a title leaves NULs behind. */
 export function titleOf(pid: number): string {
   return readProcFile(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 }
 
-/** A line of /proc/PID/stat; the name stands in parentheses and may hold anything. No regular expression: the first use of one
- * costs 2 ms, and this is on the way to the first child. */
+/** Parses /proc/PID/stat. The name in parentheses may contain any character. It uses no regular expression: the first one costs 2 ms,
+ * and this runs before the first child starts. */
 export function parseStat(text: string): ProcessRow | null {
   const [open, close] = [text.indexOf(' ('), text.lastIndexOf(') ')];
   const pid = Number(text.slice(0, Math.max(open, 0)));

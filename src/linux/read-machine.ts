@@ -8,9 +8,9 @@ import { numberAfter, readProcBytes } from './proc-file.ts';
 type Jemalloc = { enabled: boolean; file: string | null };
 const NO_JEMALLOC: Jemalloc = { enabled: false, file: null };
 
-/** How Debian calls this machine's architecture. */
+/** Debian's name for this machine's architecture. */
 const TRIPLET = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
-/** What gaffneyc/heroku-buildpack-jemalloc and heroku-community/apt bring, Debian's package, and the usual places. */
+/** The paths of gaffneyc/heroku-buildpack-jemalloc, heroku-community/apt and Debian's package, and the usual library folders. */
 const JEMALLOC_PATHS = [
   '/app/vendor/jemalloc/lib/libjemalloc.so.2',
   '/app/vendor/jemalloc/lib/libjemalloc.so',
@@ -21,16 +21,16 @@ const JEMALLOC_PATHS = [
   '/usr/local/lib/libjemalloc.so.2',
 ];
 
-/** A random name for a run, with our pid in it: by that a ready file is known to be nobody's any more. */
+/** A random id for a run. It contains our pid, so that a later run can tell that a ready file is stale. */
 export function newRunId(): string {
   return `mstdn-supervise-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
 }
 
-/** Looks at the folder that we were started in, and for jemalloc where it is enabled: in `file`, or in the known places.
- * The quota is somebody else's to find.
- * @throws ConfigError when the folder is gone, or this user may not enter it. */
+/** Reads the facts about the machine and the working folder. If jemalloc is enabled, it is searched for in `file` or in the known
+ * paths. The quota is filled in later.
+ * @throws ConfigError when the working folder does not exist any more, or this user may not enter it. */
 export function readMachine(runId: string, jemalloc = NO_JEMALLOC): Machine {
-  const folder = currentFolder();
+  const folder = workingFolder();
   const has = (path: string): boolean => existsSync(join(folder, path));
   return {
     folder,
@@ -49,8 +49,8 @@ export function readMachine(runId: string, jemalloc = NO_JEMALLOC): Machine {
   };
 }
 
-/** A folder whose sockets anybody can open: the path of one is cut off after 107 bytes (unix(7), macOS 103), and Mastodon's
- * config/puma.rb makes it part of an address, where nothing is quoted. */
+/** A folder whose sockets can be opened: the path of a socket is limited to 107 bytes (unix(7); macOS 103), and Mastodon's
+ * config/puma.rb puts it into an address without quoting. */
 const VALID_SOCKET_FOLDER = /^[\w./-]{1,85}$/;
 
 function socketFolder(runId: string): string {
@@ -58,34 +58,34 @@ function socketFolder(runId: string): string {
   return VALID_SOCKET_FOLDER.test(folder) ? folder : join('/tmp', runId);
 }
 
-/** `file` alone where it is named. For the loader a name needs a slash: others it would look up by itself. */
+/** Only `file` if it is set, as an absolute path: the dynamic loader searches for names without a slash itself. */
 function findJemalloc(file: string | null): string | null {
-  const places = file === null ? JEMALLOC_PATHS : [resolve(file)];
-  return places.find((place) => existsSync(place)) ?? null;
-}
-
-function currentFolder(): string {
-  const folder = workingFolder();
-  const closed = outermostClosed(folder);
-  if (closed === null) return folder;
-  const user = `user ${process.getuid?.() ?? ''} may not enter ${closed}`;
-  throw new ConfigError([`working folder ${folder}: ${user}; run as its owner, or allow it with: chmod o+x ${closed}`]);
+  const paths = file === null ? JEMALLOC_PATHS : [resolve(file)];
+  return paths.find((path) => existsSync(path)) ?? null;
 }
 
 function workingFolder(): string {
+  const folder = currentFolder();
+  const denied = outermostDenied(folder);
+  if (denied === null) return folder;
+  const user = `user ${process.getuid?.() ?? ''} may not enter ${denied}`;
+  throw new ConfigError([`working folder ${folder}: ${user}; run as its owner, or allow it with: chmod o+x ${denied}`]);
+}
+
+function currentFolder(): string {
   try {
     return process.cwd();
   } catch {
-    throw new ConfigError(['the folder that we were started in is gone']);
+    throw new ConfigError(['the working folder has been deleted; start again in an existing folder']);
   }
 }
 
-/** The kernel lets a process stay in a folder that it may not enter, but no child can be started there. Gives that folder, or
- * the outermost one above it that is closed; null where all are open. */
-function outermostClosed(folder: string): string | null {
+/** A process may stay in a folder that it may not enter, but no child can be started there. Returns the outermost such folder on the
+ * path; null when all can be entered. */
+function outermostDenied(folder: string): string | null {
   if (mayEnter(folder)) return null;
   const parent = dirname(folder);
-  return (parent === folder ? null : outermostClosed(parent)) ?? folder;
+  return (parent === folder ? null : outermostDenied(parent)) ?? folder;
 }
 
 function mayEnter(folder: string): boolean {
@@ -105,8 +105,8 @@ function readText(file: string): string | null {
   }
 }
 
-/** The limit of open files, sockets included, and how many are open now; null where /proc does not say. Node has raised the
- * soft limit to the hard one. */
+/** The limit of open files, sockets included, and the number that is open; null when /proc does not tell. Node has raised the soft limit
+ * to the hard limit. */
 export function readOpenFiles(): OpenFiles | null {
   const limits = readProcBytes('/proc/self/limits');
   if (limits.length === 0) return null;
@@ -115,34 +115,40 @@ export function readOpenFiles(): OpenFiles | null {
   return { limit, open: openBelow(limit) };
 }
 
-/** A descriptor that was inherited with a number above the limit takes nothing of it. */
+/** An inherited descriptor above the limit does not count towards it. */
 function openBelow(limit: number): number {
   try {
-    return readdirSync('/proc/self/fd').filter((fd) => Number(fd) < limit).length - 1; // one of them reads the folder
+    return readdirSync('/proc/self/fd').filter((fd) => Number(fd) < limit).length - 1; // without the one that reads the folder
   } catch {
-    return 0; // a container whose /proc does not show them
+    return 0; // /proc of this container does not show them
   }
 }
 
-/** What this machine does not let us do, a sentence each with the remedy, for the boot log. guarded: the children hear of
- * our death. */
-export function platformWarnings(guarded: boolean): string[] {
-  const limits: string[] = [];
+/** What this machine lacks, one sentence each with the remedy, for the boot log. hasPdeathsig: the children get TERM if the supervisor
+ * is killed. */
+export function platformWarnings(hasPdeathsig: boolean): string[] {
+  const warnings: string[] = [];
   if (process.pid === 1) {
-    limits.push('running as PID 1, where nobody reaps orphans: start with an init (docker run --init, tini)');
+    warnings.push(
+      'running as PID 1: orphaned processes are not reaped; start it under an init (docker run --init, tini)',
+    );
   }
   if (process.platform !== 'linux') {
-    limits.push(`no /proc on ${process.platform}: processes that leave their group are not found after the end`);
-    limits.push(`no parent-death signal on ${process.platform}: children live on if the supervisor is SIGKILLed`);
-    return limits;
+    warnings.push(
+      `no /proc on ${process.platform}: a process that leaves its process group is not ended at the stop; use Linux in production`,
+      `no parent-death signal on ${process.platform}: children keep running if the supervisor is killed by SIGKILL; stop it with SIGTERM`,
+    );
+    return warnings;
   }
   if (!existsSync('/proc/self/stat')) {
-    limits.push(
+    warnings.push(
       "no /proc: leftover processes outside their child's process group cannot be found or ended; mount it (mount -t proc proc /proc)",
     );
   }
-  if (!guarded) {
-    limits.push('no setpriv --pdeathsig (package util-linux): children live on if the supervisor is SIGKILLed');
+  if (!hasPdeathsig) {
+    warnings.push(
+      'no setpriv --pdeathsig: children keep running if the supervisor is killed by SIGKILL; install util-linux 2.33 or later',
+    );
   }
-  return limits;
+  return warnings;
 }

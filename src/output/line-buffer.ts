@@ -1,22 +1,22 @@
 import type { Writer } from './writer.ts';
 
-/** A pipe takes so much whole or not at all (PIPE_BUF of Linux), so that the lines of those who share it never mix. */
+/** A pipe takes a write of up to this size as a whole or not at all (PIPE_BUF of Linux), so that lines of several writers never mix. */
 const ATOMIC_BYTES = 4096;
 const NEWLINE = 0x0a;
 
-/** standsFor: how many lines are missing when this is dropped, where it is not itself what is missing. */
-type Entry = { bytes: Buffer; isOfChild?: boolean; droppedLines?: number };
+/** droppedLines: set for a notice only; the number of dropped lines that it stands for. */
+type Entry = { bytes: Buffer; isFromChild?: boolean; droppedLines?: number };
 
-/** Lines that wait to be written, in order, and how many are missing among them. */
+/** Lines that wait to be written, in order, with a notice where lines were dropped. */
 export class LineBuffer {
-  readonly #notice: (missing: number) => string;
+  readonly #notice: (dropped: number) => string;
   #entries: Entry[] = [];
   #isWithinLine = false;
   #dropped = 0;
   bytes = 0;
 
-  /** notice: the line that stands where lines are missing. */
-  constructor(notice: (missing: number) => string) {
+  /** notice: makes the line that replaces dropped lines. */
+  constructor(notice: (dropped: number) => string) {
     this.#notice = notice;
   }
 
@@ -26,53 +26,55 @@ export class LineBuffer {
     this.#append(entry);
   }
 
-  /** So many lines found no room. */
   countDropped(lines: number): void {
     this.#dropped += lines;
   }
 
+  /** Appends a notice if lines were dropped since the last one. */
   noteDropped(): void {
     if (this.#dropped === 0) return;
-    const torn = this.#isWithinLine && this.bytes === 0;
+    const endsTornLine = this.#isWithinLine && this.bytes === 0;
     this.#append({
-      bytes: Buffer.from(`${torn ? '\n' : ''}${this.#notice(this.#dropped)}`),
+      bytes: Buffer.from(`${endsTornLine ? '\n' : ''}${this.#notice(this.#dropped)}`),
       droppedLines: this.#dropped,
     });
     this.#dropped = 0;
   }
 
-  /** False when the writer takes nothing now, or there is nothing. */
+  /** Returns false when the writer takes nothing now, or the buffer is empty. */
   writeSome(writer: Writer): boolean {
     const [entry] = this.#entries;
     if (entry === undefined) return false;
-    const piece = entry.bytes.subarray(0, wholeLines(entry.bytes));
-    const taken = writer.write(piece);
-    if (taken === 0) return false;
-    this.bytes -= taken;
-    this.#isWithinLine = piece[taken - 1] !== NEWLINE;
-    entry.bytes = entry.bytes.subarray(taken);
+    const piece = entry.bytes.subarray(0, lengthOfWholeLines(entry.bytes));
+    const written = writer.write(piece);
+    if (written === 0) return false;
+    this.bytes -= written;
+    this.#isWithinLine = piece[written - 1] !== NEWLINE;
+    entry.bytes = entry.bytes.subarray(written);
     if (entry.bytes.length === 0) this.#entries.shift();
     return true;
   }
 
-  /** The lines of children are missing, but for the rest of one that has begun. */
+  /** Drops the lines of children, except the rest of a line that is partly written. */
   dropChildLines(): void {
-    const begun = this.#isWithinLine ? this.#entries.shift() : undefined;
-    const [rest, more] = begun?.isOfChild ? split(begun.bytes) : [begun?.bytes, null];
+    const partlyWritten = this.#isWithinLine ? this.#entries.shift() : undefined;
+    const [lineRest, moreLines] = partlyWritten?.isFromChild
+      ? splitAfterFirstLine(partlyWritten.bytes)
+      : [partlyWritten?.bytes, null];
     const waiting = this.clear();
-    const theirs = waiting.flatMap(({ bytes, isOfChild }) => (isOfChild ? [bytes] : []));
-    for (const bytes of more ? [more, ...theirs] : theirs) this.#dropped += countLines(bytes);
-    for (const { droppedLines: standsFor = 0 } of waiting) this.#dropped += standsFor;
-    if (begun && rest) this.#append({ ...begun, bytes: rest });
+    const childLines = waiting.flatMap(({ bytes, isFromChild }) => (isFromChild ? [bytes] : []));
+    for (const bytes of moreLines ? [moreLines, ...childLines] : childLines) this.#dropped += countLines(bytes);
+    for (const { droppedLines = 0 } of waiting) this.#dropped += droppedLines;
+    if (partlyWritten && lineRest) this.#append({ ...partlyWritten, bytes: lineRest });
     this.noteDropped();
-    for (const entry of waiting) if (!entry.isOfChild && entry.droppedLines === undefined) this.#append(entry);
+    for (const entry of waiting) if (!entry.isFromChild && entry.droppedLines === undefined) this.#append(entry);
   }
 
-  /** All of it is missing. */
   dropAll(): void {
-    for (const { bytes, droppedLines: standsFor } of this.clear()) this.#dropped += standsFor ?? countLines(bytes);
+    for (const { bytes, droppedLines } of this.clear()) this.#dropped += droppedLines ?? countLines(bytes);
   }
 
+  /** Removes all entries without counting them as dropped. */
   clear(): readonly Entry[] {
     const entries = this.#entries;
     [this.#entries, this.bytes] = [[], 0];
@@ -85,20 +87,19 @@ export class LineBuffer {
   }
 }
 
-/** As many lines as go in one piece; a longer line by itself. */
-function wholeLines(bytes: Buffer): number {
+/** The whole lines that fit into one atomic write; at least one line, however long. */
+function lengthOfWholeLines(bytes: Buffer): number {
   if (bytes.length <= ATOMIC_BYTES) return bytes.length;
   const end = bytes.lastIndexOf(NEWLINE, ATOMIC_BYTES - 1);
-  return end >= 0 ? end + 1 : restOfLine(bytes);
+  return end >= 0 ? end + 1 : lengthOfFirstLine(bytes);
 }
 
-/** After the first line. */
-function split(bytes: Buffer): [Buffer, Buffer] {
-  const at = restOfLine(bytes);
-  return [bytes.subarray(0, at), bytes.subarray(at)];
+function splitAfterFirstLine(bytes: Buffer): [Buffer, Buffer] {
+  const length = lengthOfFirstLine(bytes);
+  return [bytes.subarray(0, length), bytes.subarray(length)];
 }
 
-function restOfLine(bytes: Buffer): number {
+function lengthOfFirstLine(bytes: Buffer): number {
   return bytes.indexOf(NEWLINE) + 1 || bytes.length;
 }
 

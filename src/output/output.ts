@@ -2,17 +2,17 @@ import type { Cancel, Clock } from '../host.ts';
 import { countLines, LineBuffer } from './line-buffer.ts';
 import { openWriter, reopen, type Writer } from './writer.ts';
 
-/** What may wait in memory for a reader that stalls; beyond it our own lines are dropped and counted. */
+/** Maximum of bytes that wait in memory for a stalled reader. Above it our own lines are dropped and counted. */
 export const MAX_PENDING_BYTES = 131_072;
-/** From here on the children's lines are held back (with a prefix), so that our own always find room. */
+/** Above this the children's lines (with a prefix) have to wait, so that there is always room for our own. */
 export const HIGH_WATER_BYTES = 65_536;
-/** What is kept of the time for last lines: before it is over, those of children make way for ours. A socket that is full wakes
- * its writer only when three quarters are read (unix_writable of Linux), which are 160 kB. */
+/** In the last part of the time to drain, the lines of children are dropped in favour of ours. It is this long because a full socket
+ * wakes its writer only after three quarters have been read (unix_writable of Linux), which are 160 kB. */
 export const LAST_LINES_RESERVE_MS = 1000;
 const MIN_RETRY_MS = 2;
 const MAX_RETRY_MS = 200;
 
-/** Our lines on their way to stdout or stderr: in order, never blocking, bounded. */
+/** Writes our lines to stdout or stderr: in order, without blocking, in bounded memory. */
 export class Output {
   readonly #fd: number;
   readonly #clock: Clock;
@@ -21,23 +21,24 @@ export class Output {
   #maxBytes = MAX_PENDING_BYTES;
   #retryMs = MIN_RETRY_MS;
   #timer: Cancel | null = null;
-  #waiting: { bytes: Buffer; goOn: () => void }[] = [];
-  #accepts: 'all' | 'ours' | 'nothing' = 'all';
+  /** Lines of children that wait for room. */
+  #blocked: { bytes: Buffer; resume: () => void }[] = [];
+  #accepts: 'all' | 'own-lines' | 'nothing' = 'all';
   #isLastLost = false;
 
-  /** notice: the line that stands where lines were dropped. */
+  /** notice: makes the line that replaces dropped lines. */
   constructor(fd: number, clock: Clock, notice: (dropped: number) => string) {
     this.#fd = fd;
     this.#clock = clock;
     this.#pending = new LineBuffer(notice);
   }
 
-  /** Opens the descriptor now, unless that takes a relay: later there may be no free descriptor left (EMFILE). */
+  /** Opens the descriptor now unless that needs a relay: later there may be no free descriptor (EMFILE). */
   open(): void {
     this.#writer ??= reopen(this.#fd);
   }
 
-  /** False when there was no room and the text was dropped. */
+  /** Returns false when there was no room and the text was dropped. */
   write(text: string | Buffer): boolean {
     const bytes = Buffer.from(text as string);
     this.#isLastLost = !this.#hasRoomFor(bytes);
@@ -50,27 +51,27 @@ export class Output {
     return true;
   }
 
-  /** For a child's lines: waits until there is room instead of dropping, so that back-pressure reaches the child. */
+  /** Writes lines of a child. Waits for room instead of dropping them, so that back-pressure reaches the child. */
   async writeFromChild(bytes: Buffer): Promise<void> {
-    while (this.#mustWait) await new Promise<void>((goOn) => this.#waiting.push({ bytes, goOn }));
+    while (this.#mustWait) await new Promise<void>((resume) => this.#blocked.push({ bytes, resume }));
     if (this.#accepts !== 'all') return;
-    this.#pending.add({ bytes, isOfChild: true });
+    this.#pending.add({ bytes, isFromChild: true });
     this.#maxBytes = Math.max(MAX_PENDING_BYTES, this.#pending.bytes + MAX_PENDING_BYTES - HIGH_WATER_BYTES);
     if (this.#timer === null) this.#flush();
   }
 
-  /** The children have had their time: who still waits for room is counted among what was dropped. */
+  /** Stops accepting lines of children. Those that still wait for room are counted as dropped. */
   endChildOutput(): void {
-    if (this.#accepts === 'all') this.#accepts = 'ours';
-    for (const { bytes, goOn } of this.#waiting.splice(0)) {
+    if (this.#accepts === 'all') this.#accepts = 'own-lines';
+    for (const { bytes, resume } of this.#blocked.splice(0)) {
       this.#pending.countDropped(countLines(bytes));
-      goOn();
+      resume();
     }
   }
 
-  /** Our last lines always have room: they are few. */
+  /** After the children's output has ended there is no limit: our last lines are few. */
   #hasRoomFor({ length }: Buffer): boolean {
-    return this.#accepts === 'ours' || (this.#accepts === 'all' && this.#pending.bytes + length <= this.#maxBytes);
+    return this.#accepts === 'own-lines' || (this.#accepts === 'all' && this.#pending.bytes + length <= this.#maxBytes);
   }
 
   get #mustWait(): boolean {
@@ -81,23 +82,23 @@ export class Output {
     return this.#pending.bytes >= HIGH_WATER_BYTES;
   }
 
-  /** Writes what is pending; stops after `atMostMs`. */
-  async drain(atMostMs: number): Promise<void> {
-    const end = this.#clock.now() + atMostMs;
+  /** Writes the pending lines; gives up after `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<void> {
+    const deadline = this.#clock.now() + timeoutMs;
     if (this.#accepts !== 'nothing') this.#pending.noteDropped();
-    while (this.#pending.bytes > 0 && this.#clock.now() < end) {
+    while (this.#pending.bytes > 0 && this.#clock.now() < deadline) {
       await new Promise<void>((resolve) => this.#clock.after(MIN_RETRY_MS, resolve));
-      if (this.#clock.now() >= end - LAST_LINES_RESERVE_MS) this.#pending.dropChildLines();
+      if (this.#clock.now() >= deadline - LAST_LINES_RESERVE_MS) this.#pending.dropChildLines();
       this.#flush();
     }
   }
 
-  /** Writes what is pending and closes the descriptor; gives up after `atMostMs`.
+  /** Writes the pending lines and closes the descriptor; gives up after `timeoutMs`.
    * @returns whether the text of the last `write` was written. */
-  async close(atMostMs: number): Promise<boolean> {
+  async close(timeoutMs: number): Promise<boolean> {
     const abort = new AbortController();
-    const cancel = this.#clock.after(atMostMs, () => abort.abort());
-    await this.drain(atMostMs);
+    const cancel = this.#clock.after(timeoutMs, () => abort.abort());
+    await this.drain(timeoutMs);
     if (this.#pending.bytes > 0) this.#isLastLost = true;
     this.#discard();
     const writer = this.#writer;
@@ -115,21 +116,21 @@ export class Output {
       while (this.#pending.writeSome(this.#writer)) this.#retryMs = MIN_RETRY_MS;
       if (this.#pending.bytes === 0) this.#pending.noteDropped();
     } catch (error) {
-      this.#drop(error as NodeJS.ErrnoException);
+      this.#onWriteError(error as NodeJS.ErrnoException);
     }
-    if (this.#pending.bytes > 0) this.#retry();
+    if (this.#pending.bytes > 0) this.#scheduleRetry();
     if (this.#isFull) return;
     this.#maxBytes = MAX_PENDING_BYTES;
-    for (const { goOn } of this.#waiting.splice(0)) goOn();
+    for (const { resume } of this.#blocked.splice(0)) resume();
   }
 
-  #retry(): void {
+  #scheduleRetry(): void {
     this.#timer = this.#clock.after(this.#retryMs, () => this.#flush());
     this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
   }
 
-  /** A full disk may get room again, a reader that is gone does not come back. */
-  #drop(error: NodeJS.ErrnoException): void {
+  /** A full disk may get space again; a reader that has exited does not come back. */
+  #onWriteError(error: NodeJS.ErrnoException): void {
     this.#isLastLost = true;
     if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return this.#discard();
     this.#pending.dropAll();
@@ -140,6 +141,6 @@ export class Output {
     this.#timer = null;
     this.#accepts = 'nothing';
     this.#pending.clear();
-    for (const { goOn } of this.#waiting.splice(0)) goOn();
+    for (const { resume } of this.#blocked.splice(0)) resume();
   }
 }

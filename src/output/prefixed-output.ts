@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Cancel, Clock } from '../host.ts';
 import type { Output } from './output.ts';
 
-/** The outputs of the children on their way to ours, line by line, each with the child's name before it. */
+/** Copies the outputs of the children to ours, line by line, with the name of the child before each line. */
 export class PrefixedOutput {
   readonly #clock: Clock;
   readonly #streams = new Map<Readable, Promise<void>>();
@@ -17,21 +17,21 @@ export class PrefixedOutput {
     if (stderr) this.#copy(stderr, name, to.stderr);
   }
 
-  /** How many are still open: what a child left behind may hold its pipe open after its end. */
+  /** Number of streams that are open. A process that outlives its child may keep the pipe open. */
   get size(): number {
     return this.#streams.size;
   }
 
-  /** Waits for their last lines, this long, and lets go of them. */
-  async close(atMostMs: number): Promise<void> {
+  /** Waits up to `timeoutMs` for the last lines and destroys the streams. */
+  async close(timeoutMs: number): Promise<void> {
     let cancel: Cancel = () => {};
-    const timeOver = new Promise<void>((resolve) => (cancel = this.#clock.after(atMostMs, resolve)));
-    await Promise.race([Promise.all(this.#streams.values()), timeOver]);
+    const timeout = new Promise<void>((resolve) => (cancel = this.#clock.after(timeoutMs, resolve)));
+    await Promise.race([Promise.all(this.#streams.values()), timeout]);
     cancel();
     for (const stream of this.#streams.keys()) stream.destroy();
   }
 
-  /** Forgotten when it has ended: a child that is recycled for weeks has many. */
+  /** Removes the stream when it ends: a child that is restarted for weeks has many. */
   #copy(stream: Readable, name: string, output: Output): void {
     this.#streams.set(
       stream,
@@ -40,55 +40,55 @@ export class PrefixedOutput {
   }
 }
 
-/** A longer line is written in pieces of this size, so that a child without newlines cannot fill our memory. */
+/** A longer line is written in pieces of this size, so that a child that writes no newline cannot fill our memory. */
 export const MAX_LINE_BYTES = 1_048_576;
 const NEWLINE = 0x0a;
 const NEWLINES = /\n/g;
 
-/** Copies a child's output line by line, each line whole and with `name | ` before it, until the stream ends or is
- * destroyed. Reads on only while there is room, so a stalled reader holds the child back as a pipe would. */
+/** Copies whole lines of a child with `name | ` before each, until the stream ends or is destroyed. Reads on only while there is room,
+ * so that a stalled reader blocks the child as a pipe would. */
 export async function copyWithPrefix(stream: Readable, name: string, output: Output): Promise<void> {
   const lines = new LinePrefixer(`${name} | `);
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      const whole = lines.feed(chunk);
-      if (whole.length > 0) await output.writeFromChild(whole);
+      const completed = lines.feed(chunk);
+      if (completed.length > 0) await output.writeFromChild(completed);
     }
   } catch {
-    // destroyed at the end of the budget: what came until then is kept
+    // The stream was destroyed at the end of the shutdown. Lines read until then are kept.
   }
   const rest = lines.end();
   if (rest.length > 0) await output.writeFromChild(rest);
 }
 
-/** Bytes in, whole lines with their prefix out. Each byte is a character while it is here (latin1): V8 then puts the prefix
- * before all lines of a chunk in one go, and no character is ever taken apart. */
+/** Takes bytes and returns whole lines with their prefix. It decodes each byte as one character (latin1): V8 can then insert the prefix
+ * in a whole chunk at once, and no UTF-8 character is damaged. */
 export class LinePrefixer {
   readonly #prefix: string;
-  readonly #between: string;
+  readonly #separator: string;
   #rest: Buffer[] = [];
   #bytes = 0;
 
   constructor(prefix: string) {
     this.#prefix = Buffer.from(prefix).toString('latin1');
-    this.#between = `\n${this.#prefix}`.replaceAll('$', '$$$$');
+    this.#separator = `\n${this.#prefix}`.replaceAll('$', '$$$$');
   }
 
-  /** The lines that this chunk completes. */
+  /** Returns the lines that this chunk completes. */
   feed(chunk: Buffer): Buffer {
     const end = chunk.lastIndexOf(NEWLINE);
     const lines = end < 0 ? '' : this.#prefixed(`${this.#take()}${chunk.toString('latin1', 0, end)}`);
     if (end + 1 < chunk.length) this.#keep(chunk.subarray(end + 1));
-    return Buffer.from(this.#bytes < MAX_LINE_BYTES ? lines : `${lines}${this.#piece()}`, 'latin1');
+    return Buffer.from(this.#bytes < MAX_LINE_BYTES ? lines : `${lines}${this.#takePiece()}`, 'latin1');
   }
 
-  /** The last line, which has no newline. */
+  /** Returns the last line, which has no newline. */
   end(): Buffer {
     return Buffer.from(this.#bytes === 0 ? '' : this.#prefixed(this.#take()), 'latin1');
   }
 
   #prefixed(lines: string): string {
-    return `${this.#prefix}${lines.replace(NEWLINES, this.#between)}\n`;
+    return `${this.#prefix}${lines.replace(NEWLINES, this.#separator)}\n`;
   }
 
   #take(): string {
@@ -102,8 +102,8 @@ export class LinePrefixer {
     this.#bytes += bytes.length;
   }
 
-  /** What has come of a line that is too long, up to the last whole character. */
-  #piece(): string {
+  /** The part of a too long line that has arrived, up to the last whole character. */
+  #takePiece(): string {
     const all = Buffer.concat(this.#rest.splice(0));
     const cut = wholeCharacters(all);
     this.#bytes = 0;
@@ -112,7 +112,7 @@ export class LinePrefixer {
   }
 }
 
-/** The length without a UTF-8 character that has only begun at the end. */
+/** The length without an incomplete UTF-8 character at the end. */
 function wholeCharacters(bytes: Buffer): number {
   let start = bytes.length - 1;
   while (start > bytes.length - 4 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start -= 1;

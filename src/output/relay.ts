@@ -5,11 +5,11 @@ import type { Writable } from 'node:stream';
 import { readProcFile } from '../linux/proc-file.ts';
 import { findCommand } from '../process/find-command.ts';
 
-/** Where every system has its cat, whatever PATH our children get. */
+/** Every system has its `cat` here. The PATH of the children may be anything. */
 const SYSTEM_PATH = '/usr/bin:/bin';
-/** The most that may be on its way through a relay: our last lines have to come after it, for a slow reader, too. */
+/** Our last lines have to follow what is in the relay, within the time for a slow reader. */
 const MAX_IN_FLIGHT_BYTES = 32_768;
-/** Bound on new relays in place of one that a signal ended. */
+/** A relay that a signal ended is replaced, this often at most. */
 const MAX_RELAYS = 5;
 
 type Cat = ChildProcessByStdio<Writable, null, null>;
@@ -18,15 +18,16 @@ export function canRelay(): boolean {
   return existsSync('/bin/sh') && !('error' in findCommand('cat', SYSTEM_PATH, '/'));
 }
 
-/** A `cat` that blocks in our place. It ignores the signals that a platform sends to every process of the dyno, is given
- * nothing before it does, and ends with us. */
+/** A `cat` that blocks instead of us. It ignores the signals that a platform sends to every process of the dyno, gets no bytes before
+ * it does, and exits when we do. */
 export class Relay {
   readonly #fd: number;
   #cat: Cat;
-  #left = MAX_RELAYS;
-  #given = 0;
-  /** Of that, what has gone on, as far as we have looked. */
-  #gone = 0;
+  #relaysLeft = MAX_RELAYS;
+  /** Bytes that the relay was given. */
+  #acceptedBytes = 0;
+  /** Bytes that the relay had written at our last check. */
+  #relayedBytes = 0;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -34,48 +35,50 @@ export class Relay {
   }
 
   write(bytes: Buffer): number {
-    if (hasEnded(this.#cat) && !this.#replace()) return 0;
+    if (hasExited(this.#cat) && !this.#replace()) return 0;
     if (!ignoresSignals(this.#cat) || this.#isFull) return 0;
     this.#cat.stdin.write(Buffer.from(bytes));
-    this.#given += bytes.length;
+    this.#acceptedBytes += bytes.length;
     return bytes.length;
   }
 
-  /** With false when the relay did not write all that it was given. */
+  /** Resolves with false when the relay did not write everything that it was given. */
   finish(abort: AbortSignal): Promise<boolean> {
-    return endOf(this.#cat, abort);
+    return finishCat(this.#cat, abort);
   }
 
-  /** False when no relay can be started now, for want of a descriptor or a process. */
+  /** Returns false when no relay can be started now, because there is no free descriptor or process. */
   #replace(): boolean {
     const { signalCode } = this.#cat;
-    if (signalCode === null || signalCode === 'SIGPIPE' || this.#left === 1) throw new Error('the reader is gone');
+    if (signalCode === null || signalCode === 'SIGPIPE' || this.#relaysLeft === 1) {
+      throw new Error('the reader of the output has exited');
+    }
     try {
       this.#cat = startCat(this.#fd);
     } catch {
       return false;
     }
-    this.#left -= 1;
-    this.#given = this.#gone = 0;
+    this.#relaysLeft -= 1;
+    this.#acceptedBytes = this.#relayedBytes = 0;
     return true;
   }
 
   get #isFull(): boolean {
-    if (this.#given - this.#gone < MAX_IN_FLIGHT_BYTES) return false;
-    this.#gone = writtenBy(this.#cat) ?? this.#given - this.#cat.stdin.writableLength;
-    return this.#given - this.#gone >= MAX_IN_FLIGHT_BYTES;
+    if (this.#acceptedBytes - this.#relayedBytes < MAX_IN_FLIGHT_BYTES) return false;
+    this.#relayedBytes = bytesWrittenBy(this.#cat) ?? this.#acceptedBytes - this.#cat.stdin.writableLength;
+    return this.#acceptedBytes - this.#relayedBytes >= MAX_IN_FLIGHT_BYTES;
   }
 }
 
-/** It says on a descriptor of its own when it has set its trap. Throws when it cannot be started. */
+/** The shell writes a line to a descriptor of its own once it ignores the signals. Throws when it cannot be started. */
 function startCat(fd: number): Cat {
   const script = "trap '' TERM INT HUP; echo >&3; exec cat 3>&-";
   const env = { PATH: SYSTEM_PATH };
   const stdio: StdioOptions = ['pipe', fd, 'ignore', 'pipe'];
   const cat = spawn('/bin/sh', ['-c', script], { stdio, detached: true, env }) as Cat;
   cat.on('error', () => {});
-  if (cat.pid === undefined) throw new Error('no relay could be started'); // it has no stdin either
-  cat.stdin.on('error', () => {}); // `exit` tells
+  if (cat.pid === undefined) throw new Error('the relay could not be started'); // there is no stdin either
+  cat.stdin.on('error', () => {}); // `exit` follows
   readyPipe(cat)
     ?.on('error', () => {})
     .resume()
@@ -84,11 +87,11 @@ function startCat(fd: number): Cat {
   return cat;
 }
 
-/** What `echo` has written before. */
+/** The line that `echo` writes. */
 const READY_LINE_BYTES = 1;
 
-/** Bytes, when each write is over; null where the kernel does not tell, as of a cat that copies by splice. */
-function writtenBy({ pid = 0 }: Cat): number | null {
+/** Bytes of completed writes; null when the kernel does not tell, as for a cat that copies by splice. */
+function bytesWrittenBy({ pid = 0 }: Cat): number | null {
   const written = Number(/^wchar: (\d+)$/m.exec(readProcFile(`/proc/${pid}/io`))?.[1] ?? 0);
   return written > READY_LINE_BYTES ? written - READY_LINE_BYTES : null;
 }
@@ -101,12 +104,12 @@ function readyPipe(cat: Cat): Socket | undefined {
   return cat.stdio[3] as Socket | undefined;
 }
 
-function hasEnded(cat: Cat): boolean {
+function hasExited(cat: Cat): boolean {
   return cat.exitCode !== null || cat.signalCode !== null;
 }
 
-function endOf(cat: Cat, abort: AbortSignal): Promise<boolean> {
-  if (hasEnded(cat)) return Promise.resolve(cat.exitCode === 0);
+function finishCat(cat: Cat, abort: AbortSignal): Promise<boolean> {
+  if (hasExited(cat)) return Promise.resolve(cat.exitCode === 0);
   return new Promise((resolve) => {
     cat.once('exit', (code) => resolve(code === 0));
     cat.ref();

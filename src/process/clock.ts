@@ -1,15 +1,15 @@
 import type { Clock } from '../host.ts';
 
-const MOST_MS = 2 ** 31 - 1; // beyond it setTimeout calls back at once
+const MAX_TIMEOUT_MS = 2 ** 31 - 1; // setTimeout calls back at once for anything longer
 
-/** The monotonic clock: a step of the wall clock changes nothing. `performance.now()` would load all of perf_hooks. */
+/** The monotonic clock, which does not follow changes of the wall clock. Uses hrtime: `performance.now()` loads all of perf_hooks. */
 export const clock: Clock = {
   now() {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1000 + nanoseconds / 1e6;
   },
-  after(ms, run) {
-    const timer = setTimeout(run, Math.min(Math.max(0, ms), MOST_MS));
+  after(ms, callback) {
+    const timer = setTimeout(callback, Math.min(Math.max(0, ms), MAX_TIMEOUT_MS));
     return () => clearTimeout(timer);
   },
 };

@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs';
 import type { Environment } from '../config/settings.ts';
 import { ConfigError } from '../errors.ts';
 
-/** The environment with the variables of a file added, never overriding what is set.
+/** Adds the variables of a file to the environment. A variable that is set already, even to nothing, keeps its value.
  * @throws ConfigError when the file cannot be read. */
 export async function withEnvFile(env: Environment, file: string): Promise<Environment> {
   const { default: dotenv } = await import('dotenv');
-  const added = dotenv.parse(read(file));
-  const problems = Object.keys(added).filter((name) => added[name]?.includes('\0') === true);
-  if (problems.length > 0) throw new ConfigError(problems.map((name) => `--env-file ${file}: a NUL byte in ${name}`));
-  return { ...added, ...env };
+  const variables = dotenv.parse(read(file));
+  const invalid = Object.keys(variables).filter((name) => variables[name]?.includes('\0') === true);
+  if (invalid.length > 0) {
+    throw new ConfigError(invalid.map((name) => `--env-file ${file}: ${name} contains a NUL byte; remove it`));
+  }
+  return { ...variables, ...env };
 }
 
 function read(file: string): string {

@@ -1,26 +1,27 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 
-export type Found = { path: string } | { error: NodeJS.ErrnoException };
+export type CommandLookup = { path: string } | { error: NodeJS.ErrnoException };
 
-/** Where execvp would find this command: as it is when it has a slash, else along PATH. ENOENT or EACCES otherwise. */
-export function findCommand(name: string, path: string | undefined, folder: string): Found {
+/** The file that execvp would run for this command: the name itself when it contains a slash, else the first match on PATH.
+ * An error with the code ENOENT or EACCES otherwise. */
+export function findCommand(name: string, path: string | undefined, workingFolder: string): CommandLookup {
   const hasSlash = name.includes('/');
-  const places = hasSlash ? [''] : (path ?? '/usr/bin:/bin').split(delimiter);
-  let error = failure('ENOENT', `command not found: ${name}`);
+  const folders = hasSlash ? [''] : (path ?? '/usr/bin:/bin').split(delimiter);
+  let error = errorWithCode('ENOENT', `command not found: ${name}`);
   if (name === '') return { error };
-  for (const place of places) {
-    const file = resolve(folder, place, name);
-    const isFile = look(file)?.isFile();
+  for (const folder of folders) {
+    const file = resolve(workingFolder, folder, name);
+    const isFile = statIfPossible(file)?.isFile();
     if (isFile === undefined || (!isFile && !hasSlash)) continue;
     if (isFile && isExecutable(file)) return { path: file };
-    error = failure('EACCES', `not executable: ${file}`);
+    error = errorWithCode('EACCES', `not executable: ${file}`);
   }
   return { error };
 }
 
-/** Nothing is there where it cannot be looked at, too: symbolic links in a circle, a name too long. */
-function look(file: string): Stats | undefined {
+/** A path for which stat fails counts as missing too: a loop of symbolic links, a name that is too long. */
+function statIfPossible(file: string): Stats | undefined {
   try {
     return statSync(file, { throwIfNoEntry: false });
   } catch {
@@ -37,6 +38,6 @@ function isExecutable(file: string): boolean {
   }
 }
 
-function failure(code: string, message: string): NodeJS.ErrnoException {
+function errorWithCode(code: string, message: string): NodeJS.ErrnoException {
   return Object.assign(new Error(message), { code });
 }

@@ -19,10 +19,10 @@ import { removeSocket } from './socket-files.ts';
 import { pdeathsigPrefix, spawnChild } from './spawn.ts';
 import { killTree, sendSignal } from './termination.ts';
 
-/** Every child carries this variable with the id of our run: what escapes is known by it. */
+/** Every child carries this variable with the id of this run. It identifies processes that leave their session. */
 export const RUN_MARKER = 'MSTDN_SUPERVISE_RUN';
 
-/** Added to our own oom_score_adj for a process that is to go before any child; thousandths of all memory. */
+/** Added to our own oom_score_adj for a process that the kernel should kill before any child; in thousandths of all memory. */
 const PREFERRED_OOM_SCORE = 600;
 
 export type NodeHostOptions = {
@@ -30,27 +30,26 @@ export type NodeHostOptions = {
   folder: string;
   runId: string;
   signals: Signals;
-  /** Where the children's lines go with a prefix; null hands them our own stdout and stderr. */
+  /** Where the children's lines go with a prefix; null lets the children write to our own stdout and stderr. */
   prefixed: { stdout: Output; stderr: Output } | null;
 };
 
-/** The machine that we run on. */
+/** The host for this machine and Node. */
 export class NodeHost implements Host {
   readonly clock = clock;
   readonly onSignal: Host['onSignal'];
-  /** Resolves with the second SIGINT, copies of the first not counted. */
+  /** Resolves with the second SIGINT. Copies of the first do not count. */
   readonly secondInterrupt: Promise<void>;
   readonly #options: NodeHostOptions;
   readonly #pdeathsig: readonly string[];
   readonly #reaper: Reaper;
   readonly #stopWatching: Cancel;
-  /** pid -> the child that it is; '' for a one-shot command. */
-  readonly #living = new Map<number, ChildName>();
-  /** Kills that are still to come. */
-  readonly #kills = new Set<Cancel>();
+  /** pid -> child; '' for a one-shot command. */
+  readonly #running = new Map<number, ChildName>();
+  readonly #pendingKills = new Set<Cancel>();
   readonly #signalSupport = new SignalSupport();
   readonly #prefixedOutput = new PrefixedOutput(clock);
-  /** What was made to see when each child is ready goes at the end, too. */
+  /** Remove the ready files; called when the host closes. */
   readonly #cleanUps = new Map<ChildName, () => void>();
 
   constructor(options: NodeHostOptions) {
@@ -62,7 +61,7 @@ export class NodeHost implements Host {
     this.#stopWatching = this.#reaper.watch();
   }
 
-  /** Whether the kernel TERMs the children when we die. */
+  /** Whether the kernel sends TERM to the children when the supervisor dies. */
   get hasPdeathsig(): boolean {
     return this.#pdeathsig.length > 0;
   }
@@ -70,16 +69,16 @@ export class NodeHost implements Host {
   spawn(spec: ChildSpec): Child {
     const { folder, prefixed } = this.#options;
     if (spec.socket !== null) removeSocket(spec.socket);
-    const watch = prepareReadiness(spec, folder, clock);
-    this.#cleanUps.set(spec.name, watch.cleanUp);
+    const readiness = prepareReadiness(spec, folder, clock);
+    this.#cleanUps.set(spec.name, readiness.cleanUp);
     const output =
       prefixed === null ? 'inherit' : (child: ChildProcess) => this.#prefixedOutput.add(spec.name, child, prefixed);
-    const env = this.#environment({ ...watch.env, [CHILD_MARKER]: spec.name });
+    const env = this.#environment({ ...readiness.env, [CHILD_MARKER]: spec.name });
     const started = this.#track(spawnChild(this.#withPdeathsig(spec.command), { env, folder, output }), spec.name);
     const { pid } = started;
     const { oomScoreAdj } = spec.memory;
     if (pid !== null && oomScoreAdj > 0) raiseOomScore(pid, oomScoreAdj);
-    const child = watch.observe(started);
+    const child = readiness.observe(started);
     if (pid !== null) void child.ready.then(() => this.#signalSupport.onReady(pid));
     return child;
   }
@@ -93,7 +92,7 @@ export class NodeHost implements Host {
     this.#reaper.scan();
   }
 
-  /** The processes of the children that live now, found by a walk through their trees. */
+  /** Scans the trees of the children and returns their living processes. */
   trackedProcesses(): TrackedProcess[] {
     return this.#reaper.scan().filter(({ child }) => child !== '');
   }
@@ -103,15 +102,15 @@ export class NodeHost implements Host {
     return pid !== null && this.#signalSupport.canHandle(pid, signal);
   }
 
-  whenIdle({ name, memory }: ChildSpec, idle: () => void): Cancel {
+  whenIdle({ name, memory }: ChildSpec, onIdle: () => void): Cancel {
     const row = readProcess(this.#pidOf(name) ?? 0);
     if (row === null || memory.restart === null) return () => {};
-    return whenTitleMatches(row, new RegExp(memory.restart.idleTitle), clock, idle);
+    return whenTitleMatches(row, new RegExp(memory.restart.idleTitle), clock, onIdle);
   }
 
   killTree(child: ChildName): void {
     const pid = this.#pidOf(child);
-    this.#reaper.killTree(child); // first, while parents tell whose child a daemon is
+    this.#reaper.killTree(child); // before the group: a daemon is found through its parent
     if (pid === null) return;
     killGroup(pid);
     if (process.platform !== 'linux') void killTree(pid);
@@ -122,14 +121,14 @@ export class NodeHost implements Host {
   }
 
   endProcess(target: ProcessId, killAfterMs: number | null): void {
-    const atOnce = killAfterMs !== null && killAfterMs <= 0;
-    this.#signal(target, atOnce ? ['SIGKILL'] : ['SIGTERM', 'SIGCONT']);
-    if (killAfterMs === null || atOnce) return;
+    const isImmediate = killAfterMs !== null && killAfterMs <= 0;
+    this.#signal(target, isImmediate ? ['SIGKILL'] : ['SIGTERM', 'SIGCONT']);
+    if (killAfterMs === null || isImmediate) return;
     const cancel = clock.after(killAfterMs, () => {
-      this.#kills.delete(cancel);
+      this.#pendingKills.delete(cancel);
       this.#signal(target, ['SIGKILL']);
     });
-    this.#kills.add(cancel);
+    this.#pendingKills.add(cancel);
   }
 
   preferForOomKill(target: ProcessId): void {
@@ -137,7 +136,7 @@ export class NodeHost implements Host {
   }
 
   killAll(): string[] {
-    const pids = new Set(this.#living.keys());
+    const pids = new Set(this.#running.keys());
     const killed = this.#reaper.killAll(pids);
     for (const pid of pids) killGroup(pid);
     if (process.platform !== 'linux') for (const pid of pids) void killTree(pid);
@@ -148,15 +147,15 @@ export class NodeHost implements Host {
     return this.#reaper.reapAll(untilMs);
   }
 
-  /** Lets go of everything; the last lines of the children get this long. */
-  async close(atMostMs: number): Promise<void> {
+  /** Releases all timers and files. timeoutMs: how long to wait for the last lines of the children. */
+  async close(timeoutMs: number): Promise<void> {
     this.#stopWatching();
-    for (const cancel of this.#kills) cancel();
-    for (const clear of this.#cleanUps.values()) clear();
-    await this.#prefixedOutput.close(atMostMs);
+    for (const cancel of this.#pendingKills) cancel();
+    for (const cleanUp of this.#cleanUps.values()) cleanUp();
+    await this.#prefixedOutput.close(timeoutMs);
   }
 
-  /** Nobody is signalled who is not ours at this moment, whatever the pid and the name. */
+  /** Signals the process only if it belongs to the dyno now: its pid may have been reused. */
   #signal(target: ProcessId, signals: readonly NodeJS.Signals[]): void {
     if (this.#reaper.has(target)) for (const signal of signals) sendSignal(target.pid, signal);
   }
@@ -175,16 +174,16 @@ export class NodeHost implements Host {
     const { pid } = started;
     if (pid === null) return started;
     this.#reaper.add(pid, child);
-    this.#living.set(pid, child);
+    this.#running.set(pid, child);
     void started.exited.then(() => {
-      this.#living.delete(pid);
+      this.#running.delete(pid);
       this.#signalSupport.onExited(pid);
     });
     return started;
   }
 
   #pidOf(child: ChildName): number | null {
-    return [...this.#living].find(([, name]) => name === child)?.[0] ?? null;
+    return [...this.#running].find(([, name]) => name === child)?.[0] ?? null;
   }
 }
 
@@ -192,6 +191,6 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
-    // it ended this moment
+    // It has just exited.
   }
 }

@@ -1,9 +1,9 @@
 import type { Cancel } from '../host.ts';
 import { commandLine } from '../linux/processes.ts';
 
-const LOOK_EVERY_MS = 500;
+const CHECK_INTERVAL_MS = 500;
 
-/** The process that started us: to be asked for before anything else, because it may end at any moment. */
+/** The process that started the supervisor. Read it before anything else: it may exit at any moment. */
 export type Parent = { pid: number; command: readonly string[] };
 
 export function readParent(): Parent {
@@ -11,24 +11,24 @@ export function readParent(): Parent {
   return { pid, command: commandLine(pid) };
 }
 
-/** `/bin/sh -c "mstdn-supervise web"`: dash stays as our parent, and a platform's TERM ends it instead of us. Calls back
- * when such a shell is gone. A shell that was told to leave us behind (`… &`) is none. */
-export function whenParentShellEnds(parent: Parent, ended: () => void): Cancel {
+/** In `/bin/sh -c "mstdn-supervise web"` dash stays as our parent, and a platform's TERM ends the shell instead of us. Calls back
+ * when such a shell has exited. A shell that runs us in the background (`… &`) does not count. */
+export function whenParentShellEnds(parent: Parent, onEnd: () => void): Cancel {
   if (!isWaitingShell(parent.command)) return () => {};
-  const look = (): void => {
+  const check = (): void => {
     if (process.ppid === parent.pid) return;
     clearInterval(timer);
-    ended();
+    onEnd();
   };
-  const timer = setInterval(look, LOOK_EVERY_MS);
+  const timer = setInterval(check, CHECK_INTERVAL_MS);
   timer.unref();
-  look();
+  check();
   return () => clearInterval(timer);
 }
 
 export function isWaitingShell([shell, ...words]: readonly string[]): boolean {
-  const at = words.findIndex((word) => !word.startsWith('-'));
-  const [flag, script] = [words[at - 1], words[at]];
+  const scriptIndex = words.findIndex((word) => !word.startsWith('-'));
+  const [flag, script] = [words[scriptIndex - 1], words[scriptIndex]];
   if (shell === undefined || flag === undefined || script === undefined) return false;
   return /(^|[/-])(ba|da|a|z|k)?sh$/.test(shell) && /^-[a-z]*c$/.test(flag) && !/(^|[^&>])&([^&>]|$)/.test(script);
 }

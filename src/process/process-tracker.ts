@@ -2,22 +2,22 @@ import type { ProcessId } from '../host.ts';
 import { hasEnvironment, type ProcessRow, readProcess, readProcesses } from '../linux/processes.ts';
 import type { ChildName } from '../plan/spec.ts';
 import {
-  findRelated,
   findDescendants,
+  findRelated,
   type KnownProcesses,
-  type TrackedProcess,
+  nextKnown,
   toTracked,
-  rememberLiving,
+  type TrackedProcess,
 } from './process-tree.ts';
 
-/** Beside the marker of the run, every child carries its own name: what has left its session unseen is known by it. */
+/** Besides the marker of the run, each child carries its own name. It identifies a process that left its session between scans. */
 export const CHILD_MARKER = 'MSTDN_SUPERVISE_CHILD';
 
-/** So many ended leaders are remembered before those are sorted out whose sessions are empty, which takes a look at every
- * process of the dyno. */
-const MAX_ENDED_LEADERS = 16;
+/** Exited session leaders to remember before those with an empty session are pruned. Pruning reads every process of the machine. */
+const MAX_EXITED_LEADERS = 16;
 
-/** Who is ours, and from which child: remembered while it lives, so that it is known again without its parent. */
+/** Which processes belong to this dyno, and to which child. A process is remembered while it lives, so that it is known without its
+ * parent too. */
 export class ProcessTracker {
   readonly #marker: string;
   #known: ReadonlyMap<number, TrackedProcess> = new Map();
@@ -26,55 +26,55 @@ export class ProcessTracker {
     this.#marker = marker;
   }
 
-  /** What we started ourselves; a second process of the same child belongs to the same family. */
+  /** Adds a process that the supervisor started. A child that is started again keeps its name. */
   add(pid: number, child: ChildName): void {
     const row = readProcess(pid);
     if (row !== null) this.#known = new Map(this.#known).set(pid, toTracked(row, child));
   }
 
-  /** Remembers who has come and forgets who has gone; gives the living. */
+  /** Adds new descendants, forgets exited processes, and returns the living ones. */
   scan(): TrackedProcess[] {
-    const findLiving = findDescendants(this.#known.values());
-    const ended = [...this.#known.values()].filter(
-      (member) => member.leadsSession && !findLiving.has(member.pid) && !isReused(member),
+    const living = findDescendants(this.#known.values());
+    const exitedLeaders = [...this.#known.values()].filter(
+      (known) => known.leadsSession && !living.has(known.pid) && !isReused(known),
     );
-    this.#known = new Map([...ended.map((member): [number, TrackedProcess] => [member.pid, member]), ...findLiving]);
-    if (ended.length > MAX_ENDED_LEADERS) this.prune();
-    return [...findLiving.values()];
+    this.#known = new Map([...exitedLeaders.map((known): [number, TrackedProcess] => [known.pid, known]), ...living]);
+    if (exitedLeaders.length > MAX_EXITED_LEADERS) this.prune();
+    return [...living.values()];
   }
 
-  /** Everything of ours that lives, found by the marker too. Looks twice before it says that nobody is left: one that forks
-   * and ends while we read /proc hands on what a single look may miss. */
+  /** All living processes of this dyno, those with its marker included. An empty result is checked once more: one scan misses the new
+   * child of a process that forks and exits while /proc is read. */
   findLiving(): ProcessRow[] {
     const known = this.#known;
-    const marked = (pid: number): boolean => hasEnvironment(pid, this.#marker);
-    const findLiving = this.#findAll(marked);
-    if (findLiving.length > 0) return findLiving;
+    const isMarked = (pid: number): boolean => hasEnvironment(pid, this.#marker);
+    const living = this.#findAll(isMarked);
+    if (living.length > 0) return living;
     this.#known = known;
-    return this.#findAll(marked);
+    return this.#findAll(isMarked);
   }
 
-  /** What lives of this child and comes from it, the members of its sessions and of its descendants' included, and what left
-   * them unseen, by its marker. Looks twice, as above: nobody starts again beside one that was missed. */
+  /** The living processes of one child: its descendants, the members of their sessions, and processes with its marker that left
+   * between scans. An empty result is checked once more, as above: the child must not start again beside a missed process. */
   findLivingOf(child: ChildName): ProcessRow[] {
-    const marked = (pid: number): boolean =>
+    const isMarked = (pid: number): boolean =>
       !this.#belongsToAnother(pid, child) && hasEnvironment(pid, this.#marker, `${CHILD_MARKER}=${child}`);
-    const findLiving = this.#findRelatedTo(child, marked);
-    return findLiving.length > 0 ? findLiving : this.#findRelatedTo(child, marked);
+    const living = this.#findRelatedTo(child, isMarked);
+    return living.length > 0 ? living : this.#findRelatedTo(child, isMarked);
   }
 
-  /** The same without those that left unseen: at once, since each environment that is read may have to be swapped in. */
+  /** The same without the search by marker, and therefore immediate: reading an environment may have to swap it in. */
   findTreeOf(child: ChildName): ProcessRow[] {
     return this.#findRelatedTo(child, () => false);
   }
 
-  /** Forgets the ended leaders whose sessions are empty: a stranger may get their pids. */
+  /** Forgets exited leaders whose sessions are empty: an unrelated process may get their pid. */
   prune(): void {
     this.#findAll(() => false);
   }
 
-  /** Whether this very process lives and comes from one of us: known itself, or its parents or the leader of its session
-   * are. Asked before a single process is signalled. */
+  /** Whether this very process lives and belongs to the dyno: it, an ancestor, or the leader of one of their sessions is known. Check
+   * this before signalling a single process. */
   has({ pid, started }: ProcessId): boolean {
     let row = readProcess(pid);
     if (row === null || row.zombie || row.started !== started) return false;
@@ -88,49 +88,49 @@ export class ProcessTracker {
     return this.#known.size;
   }
 
-  #findRelatedTo(child: ChildName, marked: (pid: number) => boolean): ProcessRow[] {
-    const kin = findRelated(readProcesses(), this.#knownProcesses(child), marked, process.pid);
-    const findLiving = kin.filter(({ zombie }) => !zombie);
+  #findRelatedTo(child: ChildName, isMarked: (pid: number) => boolean): ProcessRow[] {
+    const related = findRelated(readProcesses(), this.#knownProcesses(child), isMarked, process.pid);
+    const living = related.filter(({ zombie }) => !zombie);
     this.#known = new Map([
       ...this.#known,
-      ...findLiving.map((row): [number, TrackedProcess] => [row.pid, toTracked(row, child)]),
+      ...living.map((row): [number, TrackedProcess] => [row.pid, toTracked(row, child)]),
     ]);
-    return findLiving;
+    return living;
   }
 
   #belongsToAnother(pid: number, child: ChildName): boolean {
-    const known = this.#known.get(pid)?.child ?? '';
-    return known !== '' && known !== child;
+    const knownChild = this.#known.get(pid)?.child ?? '';
+    return knownChild !== '' && knownChild !== child;
   }
 
   #isKnown(row: ProcessRow | null): boolean {
     return row !== null && this.#known.get(row.pid)?.started === row.started;
   }
 
-  #findAll(marked: (pid: number) => boolean): ProcessRow[] {
+  #findAll(isMarked: (pid: number) => boolean): ProcessRow[] {
     const rows = readProcesses();
-    const kin = findRelated(rows, this.#knownProcesses(), marked, process.pid);
+    const related = findRelated(rows, this.#knownProcesses(), isMarked, process.pid);
     const children = new Set([...this.#known.values()].map(({ child }) => child));
     const childOf = new Map<number, ChildName>();
     for (const child of children) {
-      for (const { pid } of findRelated(rows, this.#knownProcesses(child), () => false, process.pid))
-        childOf.set(pid, child);
+      const tree = findRelated(rows, this.#knownProcesses(child), () => false, process.pid);
+      for (const { pid } of tree) childOf.set(pid, child);
     }
-    const found = new Map(kin.map((row) => [row.pid, toTracked(row, childOf.get(row.pid) ?? '')]));
-    const kept = [...rememberLiving(this.#knownProcesses(), kin).keys()].flatMap(
+    const found = new Map(related.map((row) => [row.pid, toTracked(row, childOf.get(row.pid) ?? '')]));
+    const remembered = [...nextKnown(this.#knownProcesses(), related).keys()].flatMap(
       (pid) => found.get(pid) ?? this.#known.get(pid) ?? [],
     );
-    this.#known = new Map(kept.map((member) => [member.pid, member]));
-    return kin.filter(({ zombie }) => !zombie);
+    this.#known = new Map(remembered.map((tracked) => [tracked.pid, tracked]));
+    return related.filter(({ zombie }) => !zombie);
   }
 
   #knownProcesses(child?: ChildName): KnownProcesses {
-    const members = [...this.#known.values()].filter((member) => child === undefined || member.child === child);
-    return new Map(members.map(({ pid, started }) => [pid, started]));
+    const known = [...this.#known.values()].filter((tracked) => child === undefined || tracked.child === child);
+    return new Map(known.map(({ pid, started }) => [pid, started]));
   }
 }
 
-/** A stranger has its pid, and may lead a session under that number. */
+/** Whether an unrelated process has the pid now. It may lead a session under that number. */
 function isReused({ pid, started }: TrackedProcess): boolean {
   const row = readProcess(pid);
   return row !== null && row.started !== started;

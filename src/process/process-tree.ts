@@ -3,29 +3,30 @@ import type { ProcessId } from '../host.ts';
 import { type ProcessRow, readDescendants, readProcess, readProcesses } from '../linux/processes.ts';
 import type { ChildName } from '../plan/spec.ts';
 
-/** A process of ours, and the child that it comes from; '' for one that comes from a one-shot command. */
+/** A process of this dyno and the child that it descends from; '' for a descendant of a one-shot command. */
 export type TrackedProcess = ProcessId & {
   child: ChildName;
-  /** It leads a session: whoever is in that comes from it, after its end as well. */
+  /** Whether it leads a session: the members of that session descend from it, even after it has exited. */
   leadsSession: boolean;
 };
 
-/** CONFIG_PROC_CHILDREN. Without it every process of the machine has to be looked at. */
+/** CONFIG_PROC_CHILDREN. Without it all processes of the machine have to be read. */
 const KERNEL_LISTS_CHILDREN = existsSync(`/proc/self/task/${process.pid}/children`);
 
-/** Everything that lives in the trees of these: each living one itself, and what descends from it. Who stands earlier in
- * the list has the say to which child a process belongs. */
+/** All living processes in the trees of these roots, the roots included, by pid. A process that is in two trees belongs to the child
+ * of the earlier root. */
 export function findDescendants(
-  from: Iterable<TrackedProcess>,
+  roots: Iterable<TrackedProcess>,
   hasChildrenFiles = KERNEL_LISTS_CHILDREN,
 ): Map<number, TrackedProcess> {
   const found = new Map<number, TrackedProcess>();
-  const rows = hasChildrenFiles ? null : readProcesses();
-  for (const { child, pid, started } of from) {
-    const row = found.has(pid) ? null : readProcess(pid);
-    if (row?.started !== started) continue;
-    for (const one of rows === null ? [row, ...readDescendants(pid)] : descendantsIn(row, rows)) {
-      if (!one.zombie && !found.has(one.pid)) found.set(one.pid, toTracked(one, child));
+  const allRows = hasChildrenFiles ? null : readProcesses();
+  for (const { child, pid, started } of roots) {
+    const root = found.has(pid) ? null : readProcess(pid);
+    if (root?.started !== started) continue;
+    const tree = allRows === null ? [root, ...readDescendants(pid)] : descendantsIn(root, allRows);
+    for (const row of tree) {
+      if (!row.zombie && !found.has(row.pid)) found.set(row.pid, toTracked(row, child));
     }
   }
   return found;
@@ -39,40 +40,45 @@ export function toTracked({ pid, started, session }: ProcessRow, child: ChildNam
   return { pid, started, child, leadsSession: session === pid };
 }
 
-/** pid -> start time of processes known to be ours, ended session leaders included. */
+/** pid -> start time of processes of this dyno, session leaders that have exited included. */
 export type KnownProcesses = ReadonlyMap<number, string>;
 
-/** Which processes are ours: known ones, what carries our marker, their descendants, and the members of their sessions.
- * A process that left its group, its session and its parent is found by the marker, or by having been seen before. Who
- * started before us has nothing from us, and is not asked: the kernel's own are most of a machine, and an answer costs. */
+/**
+ * The processes of this dyno: those known already, those that carry our marker, their descendants, and the members of their
+ * sessions. A process that has left its group, its session and its parent is found by the marker, or because it is known from an
+ * earlier scan. Processes older than the supervisor cannot descend from it, so their marker is not read: most processes of a
+ * machine are the kernel's, and each read has a cost.
+ */
 export function findRelated(
   rows: readonly ProcessRow[],
   known: KnownProcesses,
-  marked: (pid: number) => boolean,
-  self: number,
+  isMarked: (pid: number) => boolean,
+  ownPid: number,
 ): ProcessRow[] {
-  const others = rows.filter(({ pid }) => pid !== self);
-  const since = Number(rows.find(({ pid }) => pid === self)?.started ?? 0);
-  const younger = others.filter(({ started }) => Number(started) >= since);
+  const others = rows.filter(({ pid }) => pid !== ownPid);
+  const ownStart = Number(rows.find(({ pid }) => pid === ownPid)?.started ?? 0);
+  const younger = others.filter(({ started }) => Number(started) >= ownStart);
   const reused = new Set(others.filter(({ pid, started }) => known.has(pid) && known.get(pid) !== started).map(pidOf));
   const sessions = new Set([...known.keys()].filter((pid) => !reused.has(pid)));
-  const kin = new Set(others.filter(({ pid, started }) => known.get(pid) === started).map(pidOf));
-  for (let size = -1; size !== kin.size;) {
-    size = kin.size;
+  const related = new Set(others.filter(({ pid, started }) => known.get(pid) === started).map(pidOf));
+  for (let size = -1; size !== related.size;) {
+    size = related.size;
     for (const { pid, parent, session } of others) {
-      if (kin.has(parent) || kin.has(session) || sessions.has(session)) kin.add(pid);
+      if (related.has(parent) || related.has(session) || sessions.has(session)) related.add(pid);
     }
-    if (size === kin.size) for (const { pid } of younger) if (!kin.has(pid) && marked(pid)) kin.add(pid);
+    if (size === related.size) {
+      for (const { pid } of younger) if (!related.has(pid) && isMarked(pid)) related.add(pid);
+    }
   }
-  return others.filter(({ pid }) => kin.has(pid));
+  return others.filter(({ pid }) => related.has(pid));
 }
 
-/** What to remember of a look: the kin, and the ended whose session still has members. */
-export function rememberLiving(known: KnownProcesses, kin: readonly ProcessRow[]): KnownProcesses {
-  const living = kin.filter(({ zombie }) => !zombie);
+/** The processes to know after a scan: the living ones, and exited session leaders whose session still has members. */
+export function nextKnown(known: KnownProcesses, related: readonly ProcessRow[]): KnownProcesses {
+  const living = related.filter(({ zombie }) => !zombie);
   const sessions = new Set(living.map(({ session }) => session));
-  const ended = [...known].filter(([pid]) => sessions.has(pid));
-  return new Map([...ended, ...living.map(({ pid, started }): [number, string] => [pid, started])]);
+  const exitedLeaders = [...known].filter(([pid]) => sessions.has(pid));
+  return new Map([...exitedLeaders, ...living.map(({ pid, started }): [number, string] => [pid, started])]);
 }
 
 function pidOf({ pid }: ProcessRow): number {

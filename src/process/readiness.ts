@@ -6,37 +6,42 @@ import type { ChildSpec, EnvironmentChange, Readiness } from '../plan/spec.ts';
 
 const MIN_CHECK_INTERVAL_MS = 50;
 const MAX_CHECK_INTERVAL_MS = 1000;
-/** The settling time is split into this many pauses between checks, so that a stalled process cannot settle meanwhile. */
+/** The settling time has this many pauses between checks, so that a stalled process cannot pass it. */
 const SETTLING_CHECKS = 5;
-/** A server that accepts before it can answer, as puma does while it preloads, is given this long. */
+/** For a server that accepts connections before it can respond, as puma does while it preloads. */
 const HTTP_TIMEOUT_MS = 30_000;
 
-/** Bytes up to the end of the status: `HTTP/1.1 200`. */
-const STATUS_END = 12;
+/** Length of `HTTP/1.1 200`. */
+const STATUS_BYTES = 12;
 
-/** clear: takes away what is there for the watch; work behind a start script may bring it back after the child's end. */
-type ReadinessCheck = { env: EnvironmentChange; observe(started: Process): Child; cleanUp: () => void };
+type ReadinessCheck = {
+  /** The environment that the child has to be started with. */
+  env: EnvironmentChange;
+  observe(started: Process): Child;
+  /** Removes the ready file. The work behind a start script may write it again after the child has exited. */
+  cleanUp: () => void;
+};
 
-/** What has to be there before the child starts, so that its readiness can be seen; `env` is the child's then. */
+/** Makes what has to exist before the child starts, so that its readiness can be observed. */
 export function prepareReadiness({ ready, env }: ChildSpec, folder: string, clock: Clock): ReadinessCheck {
   if (ready.kind === 'http')
     return { env, observe: (started) => observeReadiness(started, ready, folder, clock), cleanUp: () => {} };
   const file = join(folder, 'tmp', ready.name);
   const error = makeReadyFile(file);
   if (error !== null) {
-    const unwatched = { ready: new Promise<void>(() => {}), readinessUnknown: error.message };
+    const unknown = { ready: new Promise<void>(() => {}), readinessUnknown: error.message };
     return {
       env: { ...env, [ready.variable]: null },
-      observe: (started) => ({ ...started, ...unwatched }),
+      observe: (started) => ({ ...started, ...unknown }),
       cleanUp: () => {},
     };
   }
-  const clear = (): void => remove(file);
+  const cleanUp = (): void => remove(file);
   return {
     env,
-    cleanUp: clear,
+    cleanUp,
     observe(started) {
-      void started.exited.then(clear);
+      void started.exited.then(cleanUp);
       return observeReadiness(started, ready, folder, clock);
     },
   };
@@ -50,13 +55,13 @@ function observeReadiness(started: Process, ready: Readiness, folder: string, cl
   return { ...started, ready: isReady, readinessUnknown: null };
 }
 
-/** The file that the child touches when it is ready, made beforehand: a full disk or a read-only folder is then our
- * problem, seen now, and never an exception in the child. */
+/** Makes the file that the child touches when it is ready. A full disk or a read-only folder is then reported by us, now, and is never
+ * an exception in the child. */
 function makeReadyFile(file: string): Error | null {
   try {
     mkdirSync(dirname(file), { recursive: true });
     removeStale(dirname(file));
-    remove(file); // of an earlier start
+    remove(file); // from an earlier start
     writeFileSync(file, '', { flag: 'wx' });
     utimesSync(file, 0, 0);
     return null;
@@ -65,7 +70,7 @@ function makeReadyFile(file: string): Error | null {
   }
 }
 
-/** Files of a supervisor that was SIGKILLed: its pid stands in the name, and nobody has it. */
+/** Removes the files of supervisors that were SIGKILLed: their names contain a pid that no process has. */
 function removeStale(folder: string): void {
   for (const name of readdirSync(folder)) {
     const pid = /^mstdn-supervise-(\d+)-.*\.ready$/.exec(name)?.[1];
@@ -85,15 +90,15 @@ function remove(file: string): void {
   try {
     rmSync(file, { force: true });
   } catch {
-    // the folder went, or the disk is read-only: nothing of ours is left to take away
+    // The folder is gone, or the disk is read-only.
   }
 }
 
-/** Calls back once, when it is ready. */
-function whenReady(how: Readiness, folder: string, clock: Clock, ready: () => void): Cancel {
-  return how.kind === 'file'
-    ? poll(clock, 0, ready, (answer) => answer(isTouched(join(folder, 'tmp', how.name))))
-    : poll(clock, how.settleMs, ready, (answer) => checkHttp(how, answer));
+/** Calls back once, when the child is ready. */
+function whenReady(readiness: Readiness, folder: string, clock: Clock, onReady: () => void): Cancel {
+  return readiness.kind === 'file'
+    ? poll(clock, 0, onReady, (onResult) => onResult(isTouched(join(folder, 'tmp', readiness.name))))
+    : poll(clock, readiness.settleMs, onReady, (onResult) => checkHttp(readiness, onResult));
 }
 
 type Progress = {
@@ -118,21 +123,21 @@ export function pauseBeforeCheck({ passed, elapsedMs, settleMs }: Progress): num
 function poll(
   clock: Clock,
   settleMs: number,
-  ready: () => void,
-  check: (result: (hasPassed: boolean) => void) => Cancel | void,
+  onReady: () => void,
+  check: (onResult: (hasPassed: boolean) => void) => Cancel | void,
 ): Cancel {
   const startedAtMs = clock.now();
   let passed = 0;
   let cancel: Cancel = () => {};
   const checkAgain = (): void => {
     const pauseMs = pauseBeforeCheck({ passed, elapsedMs: clock.now() - startedAtMs, settleMs });
-    if (pauseMs === null) return ready();
+    if (pauseMs === null) return onReady();
     cancel = clock.after(pauseMs, () => {
-      const result = (hasPassed: boolean): void => {
+      const onResult = (hasPassed: boolean): void => {
         passed = hasPassed ? passed + 1 : 0;
         checkAgain();
       };
-      cancel = check(result) ?? cancel;
+      cancel = check(onResult) ?? cancel;
     });
   };
   checkAgain();
@@ -143,26 +148,25 @@ function isTouched(file: string): boolean {
   try {
     return statSync(file).mtimeMs > 0;
   } catch {
-    return false; // not there, or not to be looked at
+    return false; // missing, or stat fails
   }
 }
 
-/** Without a settling time any HTTP answer passes: Rails may well refuse our host name or ask for https. A server that has to
- * settle must also not report an error of its own. */
-function checkHttp(how: Readiness & { kind: 'http' }, answer: (yes: boolean) => void): Cancel {
-  const socket: Socket = 'socket' in how.at ? connect(how.at.socket) : connect(how.at.port, how.at.host);
-  let reply = '';
+/** Without a settling time any HTTP response passes: Rails may reject our host name or redirect to https. A server that has to settle
+ * must not respond with 5xx either. */
+function checkHttp(readiness: Readiness & { kind: 'http' }, onResult: (hasPassed: boolean) => void): Cancel {
+  const { at: address, path, settleMs } = readiness;
+  const socket: Socket = 'socket' in address ? connect(address.socket) : connect(address.port, address.host);
+  let response = '';
   socket.setEncoding('latin1').setTimeout(HTTP_TIMEOUT_MS, () => socket.destroy());
   socket.on('connect', () => {
-    socket.write(
-      `GET ${how.path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n`,
-    );
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n`);
   });
   socket.on('data', (text: string) => {
-    reply += text;
-    if (reply.length >= STATUS_END) socket.destroy();
+    response += text;
+    if (response.length >= STATUS_BYTES) socket.destroy();
   });
-  socket.on('error', () => {}); // refused: not there yet; `close` follows
-  socket.once('close', () => answer(reply.startsWith('HTTP/') && (how.settleMs === 0 || !/^\S+ 5/.test(reply))));
+  socket.on('error', () => {}); // refused: not listening yet; `close` follows
+  socket.once('close', () => onResult(response.startsWith('HTTP/') && (settleMs === 0 || !/^\S+ 5/.test(response))));
   return () => socket.removeAllListeners('close').destroy();
 }

@@ -5,16 +5,17 @@ import { ProcessTracker } from './process-tracker.ts';
 import type { TrackedProcess } from './process-tree.ts';
 import { describeProcess, Termination } from './termination.ts';
 
-const FIRST_SCAN_MS = 100;
-const SCAN_EVERY_MS = 5000;
-const REAP_AFTER_MS = 50;
-/** Who forks while its tree is killed leaves somebody to the next round. */
+const FIRST_SCAN_DELAY_MS = 100;
+const MAX_SCAN_INTERVAL_MS = 5000;
+const REAP_DELAY_MS = 50;
+/** A process that forks while its tree is killed leaves a child for the next round. */
 const MAX_KILL_ROUNDS = 5;
 
-/** Keeps track of every process that comes from our children, and ends them. Only Linux has the /proc for it. */
+/** Tracks every process that descends from the children, and ends those that outlive them. Needs the /proc of Linux. */
 export class Reaper {
   readonly #tracker: ProcessTracker;
   readonly #clock: Clock;
+  /** The sessions of the children, by the pid of their leader. */
   readonly #sessions = new Set<number>();
   readonly #termination: Termination;
   #killAtMs = Infinity;
@@ -27,75 +28,77 @@ export class Reaper {
     this.#termination = new Termination(clock, ({ session }) => this.#sessions.has(session));
   }
 
-  /** What we started: it leads a session of its own. child: '' for a one-shot command. */
+  /** Adds a process that the supervisor started as leader of a session. child: '' for a one-shot command. */
   add(pid: number, child: ChildName = ''): void {
     this.#tracker.add(pid, child);
     this.#sessions.add(pid);
   }
 
-  /** Remembers the descendants while their parents live, soon and then every few seconds, until cancelled. */
+  /** Scans soon and then every few seconds until cancelled, so that descendants are known before their parents exit. */
   watch(): Cancel {
     let timer: NodeJS.Timeout;
-    const again = (everyMs: number): void => {
+    const scheduleScan = (delayMs: number): void => {
       timer = setTimeout(() => {
         this.scan();
-        again(Math.min(SCAN_EVERY_MS, 2 * everyMs));
-      }, everyMs);
+        scheduleScan(Math.min(MAX_SCAN_INTERVAL_MS, 2 * delayMs));
+      }, delayMs);
       timer.unref();
     };
-    again(FIRST_SCAN_MS);
+    scheduleScan(FIRST_SCAN_DELAY_MS);
     return () => clearTimeout(timer);
   }
 
-  /** Remembers the descendants that live now; gives everything that lives. */
+  /** Remembers the living descendants and returns all tracked processes that live. */
   scan(): TrackedProcess[] {
     return this.#tracker.scan();
   }
 
-  /** @returns what was killed beside these children, as `name (pid 12)` */
+  /** @returns the processes that were killed besides these children, as `name (pid 12)` */
   killAll(children: ReadonlySet<number>): string[] {
-    const left = this.#tracker.findLiving();
-    for (const row of left) this.#termination.kill(row);
-    return left.filter(({ pid }) => !children.has(pid)).map(describeProcess);
+    const living = this.#tracker.findLiving();
+    for (const row of living) this.#termination.kill(row);
+    return living.filter(({ pid }) => !children.has(pid)).map(describeProcess);
   }
 
-  /** SIGKILL for what lives of one child. */
+  /** Sends SIGKILL to every living process of one child. */
   killTree(child: ChildName): void {
     const killed = new Set<number>();
     for (let round = 0; round < MAX_KILL_ROUNDS; round += 1) {
       const rows = round === 0 ? this.#tracker.findTreeOf(child) : this.#tracker.findLivingOf(child);
-      const left = rows.filter(({ pid }) => !killed.has(pid));
-      if (left.length === 0 && round > 0) return;
-      for (const row of left) {
+      const living = rows.filter(({ pid }) => !killed.has(pid));
+      if (living.length === 0 && round > 0) return;
+      for (const row of living) {
         killed.add(row.pid);
         this.#termination.kill(row);
       }
     }
   }
 
-  /** Whether this very process lives and is one of ours. */
+  /** Whether this very process lives and belongs to the dyno. */
   has(target: ProcessId): boolean {
     return this.#tracker.has(target);
   }
 
-  /** Ends everything of ours with TERM: whoever has no living parent among us, since what that one has started is its own
-   * affair. What still is in the session of a child may be all its work, behind a start script that has ended: it gets until
-   * `untilMs` to finish. What has left it is killed a second after its TERM. Called again, the earlier time holds. Over when
-   * every `clear` is. */
+  /**
+   * Ends every process of the dyno. TERM goes to processes without a living parent in the dyno: a parent ends its own children. A
+   * process in the session of a child may be all of its work, behind a start script that has exited, so it has until `untilMs` to
+   * finish. A process that left that session is killed a second after its TERM. When called again, the earlier deadline holds.
+   * Resolves after every `reap`.
+   */
   reapAll(untilMs: number): Promise<Leftovers> {
     this.#killAtMs = Math.min(this.#killAtMs, Math.max(untilMs, this.#clock.now()));
     this.#reapingAll ??= this.#terminateAll().finally(() => (this.#reapingAll = null));
     return this.#reapingAll;
   }
 
-  /** The same for what outlived one child, whose pid is nobody's then. Not before a moment has passed: the others may end as
-   * soon, and one look at everything is enough then. */
+  /** Ends what outlived one child. It starts after a short delay: other children may exit at the same time, and then one `reapAll`
+   * covers them all. */
   async reap(child: ChildName, untilMs: number): Promise<Leftovers> {
-    await new Promise<void>((resolve) => this.#clock.after(REAP_AFTER_MS, resolve));
+    await new Promise<void>((resolve) => this.#clock.after(REAP_DELAY_MS, resolve));
     if (this.#reapingAll !== null) return { ended: [], killed: [] };
-    const clearing = this.#terminateTree(child, untilMs).finally(() => this.#reapings.delete(clearing));
-    this.#reapings.add(clearing);
-    return clearing;
+    const reaping = this.#terminateTree(child, untilMs).finally(() => this.#reapings.delete(reaping));
+    this.#reapings.add(reaping);
+    return reaping;
   }
 
   async #terminateAll(): Promise<Leftovers> {
@@ -108,8 +111,8 @@ export class Reaper {
   }
 
   async #terminateTree(child: ChildName, untilMs: number): Promise<Leftovers> {
-    const living = (): ProcessRow[] => this.#tracker.findLivingOf(child);
-    const leftovers = await this.#termination.terminateAll(living, () => Math.min(untilMs, this.#killAtMs));
+    const findLiving = (): ProcessRow[] => this.#tracker.findLivingOf(child);
+    const leftovers = await this.#termination.terminateAll(findLiving, () => Math.min(untilMs, this.#killAtMs));
     this.#tracker.prune();
     return leftovers;
   }

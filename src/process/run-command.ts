@@ -1,11 +1,11 @@
 import type { ExitStatus } from '../exit-status.ts';
 import type { Process } from '../host.ts';
 
-/** What execa tells of an end. */
+/** The fields of execa's result that say how the command exited. */
 type ExecaResult = { exitCode?: number; signal?: NodeJS.Signals; cause?: unknown; command: string };
 
-/** Starts a command that ends by itself, such as a migration: without a shell, in a session of its own, its output ours.
- * Loads execa, which a dyno at work never needs. */
+/** Starts a command that exits by itself, such as a migration: without a shell, in a session of its own, with our output. Loads execa
+ * only now, because a running dyno never needs it. */
 export async function runCommand(
   command: readonly [string, ...string[]],
   options: { env: NodeJS.ProcessEnv; folder: string },
@@ -25,7 +25,7 @@ export async function runCommand(
     });
     const { pid = null } = child;
     const signal = (name: NodeJS.Signals): void => {
-      if (pid !== null) child.kill(name); // as in child.ts
+      if (pid !== null) child.kill(name); // without a pid Node might signal another process, as in spawn.ts
     };
     return { pid, exited: child.then(toStatus), signal };
   } catch (error) {

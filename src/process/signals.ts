@@ -1,5 +1,5 @@
 import type { Cancel, Clock, ForwardedSignal, Request, StopSignal } from '../host.ts';
-import { clock } from './clock.ts';
+import { clock as monotonicClock } from './clock.ts';
 
 type HandledSignal = StopSignal | ForwardedSignal;
 const HANDLED_SIGNALS: readonly HandledSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGUSR1', 'SIGUSR2'];
@@ -9,21 +9,21 @@ const HANDLED_SIGNALS: readonly HandledSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP'
 export const SAME_CTRL_C_MS = 500;
 
 export type Signals = {
-  /** Gives each signal since `listenToSignals`, once, in order, to one listener. The second SIGINT is given as `second-SIGINT`; copies of
-   * the first, and those after the second, are left out. */
+  /** Passes each signal since `listenToSignals` once, in order, to one listener. The second SIGINT arrives as `second-SIGINT`. Copies of
+   * the first SIGINT, and all after the second, are dropped. */
   subscribe: (listener: (request: Request) => void) => Cancel;
   /** Resolves with the second SIGINT. */
   readonly secondInterrupt: Promise<void>;
-  /** As if the signal had come from outside. */
+  /** Acts as if the process had received the signal. */
   post(name: HandledSignal): void;
-  /** Restores what the signals did before. */
+  /** Restores the previous handling of the signals. */
   close(): void;
 };
 
-/** Handles the signals from now on; those that come before there is a listener are kept for it. */
-export function listenToSignals(arrival: Pick<Clock, 'now'> = clock): Signals {
+/** Handles the signals from now on. Signals that arrive before there is a listener are queued for it. */
+export function listenToSignals(clock: Pick<Clock, 'now'> = monotonicClock): Signals {
   const queue: Request[] = [];
-  const interrupts = new Interrupts();
+  const interrupts = new InterruptCounter();
   let onSecond = (): void => {};
   const secondInterrupt = new Promise<void>((resolve) => (onSecond = resolve));
   let listener: ((request: Request) => void) | null = null;
@@ -31,7 +31,7 @@ export function listenToSignals(arrival: Pick<Clock, 'now'> = clock): Signals {
     for (let next = listener && queue.shift(); next; next = listener && queue.shift()) listener?.(next);
   };
   const post = (name: HandledSignal): void => {
-    const request = name === 'SIGINT' ? interrupts.take(arrival.now()) : name;
+    const request = name === 'SIGINT' ? interrupts.count(clock.now()) : name;
     if (request === null) return;
     queue.push(request);
     deliver();
@@ -55,19 +55,19 @@ export function listenToSignals(arrival: Pick<Clock, 'now'> = clock): Signals {
   };
 }
 
-/** Counts SIGINT by the time of its arrival, however late a listener gets it. */
-class Interrupts {
+/** Counts SIGINTs by their time of arrival, however late the listener gets them. */
+class InterruptCounter {
   #firstAtMs: number | null = null;
-  #isOver = false;
+  #hasSecond = false;
 
-  /** null for a copy of the first one, and after the second one. */
-  take(nowMs: number): 'SIGINT' | 'second-SIGINT' | null {
+  /** null for a copy of the first SIGINT, and after the second one. */
+  count(nowMs: number): 'SIGINT' | 'second-SIGINT' | null {
     if (this.#firstAtMs === null) {
       this.#firstAtMs = nowMs;
       return 'SIGINT';
     }
-    if (this.#isOver || nowMs - this.#firstAtMs < SAME_CTRL_C_MS) return null;
-    this.#isOver = true;
+    if (this.#hasSecond || nowMs - this.#firstAtMs < SAME_CTRL_C_MS) return null;
+    this.#hasSecond = true;
     return 'second-SIGINT';
   }
 }

@@ -1,24 +1,24 @@
 import { mkdirSync, rmSync } from 'node:fs';
 
-/** Makes a folder that only we may enter; what stands there already is never taken for ours. Throws what the system says. */
+/** Makes a folder that only our user may enter. Throws the system's error when the path exists already: it may not be ours. */
 export function makeSocketFolder(path: string): void {
   mkdirSync(path, { mode: 0o700 });
 }
 
-/** Takes it away with all that is in it. */
+/** Removes the folder and everything in it. */
 export function removeSocketFolder(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });
   } catch {
-    // a disk that is read-only by now: the platform throws it away with the dyno
+    // The disk has become read-only. The platform discards it with the dyno.
   }
 }
 
-/** Takes a stale socket away: streaming does not start over one. */
+/** Removes a stale socket: streaming cannot bind to a path that exists. */
 export function removeSocket(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // then the child says what is wrong with it
+    // The child will report what is wrong with the path.
   }
 }

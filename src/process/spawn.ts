@@ -8,11 +8,11 @@ export type SpawnOptions = {
   /** The whole environment of the child. */
   env: NodeJS.ProcessEnv;
   folder: string;
-  /** Our own stdout and stderr, handed over as they are; one descriptor for both; or pipes that the function gets. */
+  /** 'inherit': our own stdout and stderr; a number: one descriptor for both; a function: it receives the child with two pipes. */
   output: 'inherit' | number | ((child: ChildProcess) => void);
 };
 
-/** Starts a long-lived command without a shell, as leader of a session and group of its own. */
+/** Starts a long-lived command without a shell, as leader of its own session and process group. */
 export function spawnChild(command: readonly [string, ...string[]], options: SpawnOptions): Process {
   const [file, ...args] = command;
   const output = typeof options.output === 'function' ? 'pipe' : options.output;
@@ -30,7 +30,7 @@ export function spawnChild(command: readonly [string, ...string[]], options: Spa
   }
 }
 
-/** `exit`, not `close`: a grandchild that keeps the pipe open must not hide the end of the child. */
+/** Uses `exit`, not `close`: a grandchild that keeps the pipe open must not delay the exit of the child. */
 function whenExited(child: ChildProcess): Promise<ExitStatus> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) =>
@@ -43,32 +43,32 @@ function whenExited(child: ChildProcess): Promise<ExitStatus> {
 }
 
 const SPAWN_ERRORS: Readonly<Record<string, string>> = {
-  EAGAIN: 'no more processes are allowed here',
-  EMFILE: 'too many open files',
-  ENFILE: 'too many open files on this machine',
-  ENOMEM: 'no memory',
-  E2BIG: 'the environment and the arguments are too long',
-  ERR_INVALID_ARG_VALUE: 'a NUL byte in its environment or arguments',
+  EAGAIN: 'the process limit is reached (EAGAIN): raise it with ulimit -u or the pids limit of the container',
+  EMFILE: 'too many open files (EMFILE): raise the limit with ulimit -n',
+  ENFILE: 'too many open files on this machine (ENFILE): raise fs.file-max',
+  ENOMEM: 'not enough memory to start a process (ENOMEM): use a larger dyno or run fewer processes',
+  E2BIG: 'the environment and the arguments are too long (E2BIG): shorten them',
+  ERR_INVALID_ARG_VALUE: 'the environment or the arguments contain a NUL byte (ERR_INVALID_ARG_VALUE): remove it',
 };
 
-/** Node's message names what it ran, which is setpriv, or the value of a variable; neither helps an admin. */
+/** Node's own message names setpriv, or shows the value of a variable. Neither helps an admin. */
 function describeSpawnError(error: NodeJS.ErrnoException): Error {
-  const words = SPAWN_ERRORS[error.code ?? ''];
-  return words === undefined ? error : Object.assign(new Error(`${words} (${error.code ?? ''})`), { code: error.code });
+  const message = SPAWN_ERRORS[error.code ?? ''];
+  return message === undefined ? error : Object.assign(new Error(message), { code: error.code });
 }
 
 function sendSignal(child: ChildProcess, name: NodeJS.Signals): void {
-  if (child.pid === undefined) return; // Node would signal 0, our own group, or whatever its memory holds
-  // ChildProcess.kill knows whether the process was reaped, so a reused pid is never hit; it may still fail (EPERM).
+  if (child.pid === undefined) return; // Node would signal pid 0, our own group, or a pid from uninitialized memory
+  // ChildProcess.kill knows whether the process was reaped, so it never signals a reused pid. It may still fail (EPERM).
   try {
     child.kill(name);
   } catch {
-    // not ours to signal any more
+    // We may not signal it any more.
   }
 }
 
-/** The words before a command that make the kernel TERM it when the supervisor dies, by SIGKILL too. Empty where there is
- * no setpriv that can (util-linux before 2.33, busybox). */
+/** Command words that make the kernel send TERM to the command when the supervisor dies, even by SIGKILL. Empty without a setpriv
+ * that supports it (util-linux before 2.33, busybox). */
 export function pdeathsigPrefix(path: string | undefined): readonly string[] {
   if (process.platform !== 'linux') return [];
   const setpriv = findCommand('setpriv', path, '/');

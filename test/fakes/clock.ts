@@ -1,21 +1,21 @@
 import type { Cancel, Clock } from '../../src/host.ts';
 
-/** A clock that stands still until it is told. */
+/** A clock that only the test moves. */
 export class FakeClock implements Clock {
   #nowMs = 0;
-  readonly #timers = new Map<symbol, { atMs: number; run: () => void }>();
+  readonly #timers = new Map<symbol, { atMs: number; callback: () => void }>();
 
   now(): number {
     return this.#nowMs;
   }
 
-  after(ms: number, run: () => void): Cancel {
+  after(ms: number, callback: () => void): Cancel {
     const key = Symbol('timer');
-    this.#timers.set(key, { atMs: this.#nowMs + ms, run });
+    this.#timers.set(key, { atMs: this.#nowMs + ms, callback });
     return () => this.#timers.delete(key);
   }
 
-  /** Moves on and runs what is due, in order, giving promises their turn between. */
+  /** Moves the clock and runs the due timers in order. Pending promises settle in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#nowMs + ms;
     for (;;) {
@@ -24,24 +24,24 @@ export class FakeClock implements Clock {
       if (due === undefined) break;
       this.#timers.delete(due[0]);
       this.#nowMs = Math.max(this.#nowMs, due[1].atMs);
-      due[1].run();
+      due[1].callback();
     }
     this.#nowMs = end;
     await settled();
   }
 
-  /** As a machine that was asleep wakes up: the time has passed, and no timer has run yet. */
+  /** Moves the clock without running timers, like a machine that wakes from sleep. */
   leap(ms: number): void {
     this.#nowMs += ms;
   }
 
-  /** Timers that nobody cancelled. */
+  /** Number of pending timers. */
   get left(): number {
     return this.#timers.size;
   }
 }
 
-/** Lets every promise that can go on go on. */
+/** Waits until pending promises have settled. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 }

@@ -4,7 +4,7 @@ import { FakeClock } from './clock.ts';
 
 type Listener = Parameters<Host['onSignal']>[0];
 
-/** A child whose readiness and end the test decides. */
+/** A child that becomes ready and exits when the test says so. */
 export class FakeChild {
   readonly signals: string[] = [];
   exit: (status: ExitStatus) => void = () => {};
@@ -27,14 +27,15 @@ export class FakeHost implements Host {
   readonly children = new Map<string, FakeChild>();
   readonly listeners = new Set<Listener>();
   killedAll = 0;
-  /** Until when what is left may live; and the end of the reaping. */
+  /** The deadline of each call of `reapAll`. */
   readonly reapedAllUntilMs: number[] = [];
+  /** `reapAll` resolves after this. */
   reapAllEnds: Promise<void> = Promise.resolve();
   readonly killedTrees: string[] = [];
   readonly reapedChildren: string[] = [];
   readonly preferredForOomKill: number[] = [];
   readonly ended: [pid: number, killAfterMs: number | null][] = [];
-  /** By the name of the child that is to become idle. */
+  /** Callbacks of `whenIdle`, by the name of the child. */
   readonly idle = new Map<string, () => void>();
   scans = 0;
   leftovers: Leftovers = { ended: [], killed: [] };
@@ -62,8 +63,8 @@ export class FakeHost implements Host {
     return true;
   }
 
-  whenIdle({ name }: { name: string }, idle: () => void): Cancel {
-    this.idle.set(name, idle);
+  whenIdle({ name }: { name: string }, onIdle: () => void): Cancel {
+    this.idle.set(name, onIdle);
     return () => this.idle.delete(name);
   }
 
@@ -94,7 +95,7 @@ export class FakeHost implements Host {
     return this.reapAllEnds.then(() => this.leftovers);
   }
 
-  /** As process/signals.ts gives them: the second SIGINT as such. */
+  /** Delivers a signal as process/signals.ts does: the second SIGINT arrives as `second-SIGINT`. */
   signal(name: Exclude<Request, 'second-SIGINT'>): void {
     if (name === 'SIGINT') this.#interrupts += 1;
     const request = name === 'SIGINT' && this.#interrupts === 2 ? 'second-SIGINT' : name;
@@ -102,9 +103,9 @@ export class FakeHost implements Host {
   }
 
   of(name: string): FakeChild {
-    const found = this.children.get(name);
-    if (found === undefined) throw new Error(`${name} was not started`);
-    return found;
+    const child = this.children.get(name);
+    if (child === undefined) throw new Error(`${name} was not started`);
+    return child;
   }
 
   #start(name: string): FakeChild {

@@ -1,13 +1,13 @@
 import type { Cancel, MemoryReader, MemoryReading, ProcessUse } from '../../src/host.ts';
 import type { FakeClock } from './clock.ts';
 
-/** A machine whose memory the test says, and which counts how often it was read. */
+/** Returns the memory figures that the test sets, and counts the readings. */
 export class FakeReader implements MemoryReader {
   processes: readonly ProcessUse[] = [];
   cgroupBytes: number | null = null;
   readonly reads = { quick: 0, exact: 0 };
   readonly #clock: FakeClock;
-  #read: ReadonlySet<number> = new Set();
+  #readPids: ReadonlySet<number> = new Set();
   #listener: (() => void) | null = null;
 
   constructor(clock: FakeClock) {
@@ -15,11 +15,11 @@ export class FakeReader implements MemoryReader {
   }
 
   hasNewProcess(): boolean {
-    return this.processes.some(({ pid }) => !this.#read.has(pid));
+    return this.processes.some(({ pid }) => !this.#readPids.has(pid));
   }
 
   read(exact: boolean): MemoryReading {
-    this.#read = new Set(this.processes.map(({ pid }) => pid));
+    this.#readPids = new Set(this.processes.map(({ pid }) => pid));
     this.reads[exact ? 'exact' : 'quick'] += 1;
     const { processes, cgroupBytes } = this;
     return { atMs: this.#clock.now(), exact, processes, ownBytes: 0, cgroupBytes, costMs: 1 };
@@ -30,11 +30,11 @@ export class FakeReader implements MemoryReader {
     return () => (this.#listener = null);
   }
 
-  beShort(): void {
+  signalPressure(): void {
     this.#listener?.();
   }
 
-  get isHeard(): boolean {
+  get hasPressureListener(): boolean {
     return this.#listener !== null;
   }
 }

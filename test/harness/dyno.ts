@@ -14,29 +14,29 @@ export type DynoOptions = {
   args?: readonly string[];
   env?: Record<string, string | undefined>;
   cwd?: string;
-  /** The node that runs the supervisor. */
+  /** The Node binary that runs the supervisor. */
   node?: string;
-  /** Whole command instead of `node bin/mstdn-supervise.js ...args`. */
+  /** Replaces the whole command `node bin/mstdn-supervise.js ...args`. */
   command?: readonly [string, ...string[]];
   stdio?: StdioOptions;
 };
 
-/** The real binary, started as a platform starts it: own session, few variables. Ends with the test, whatever it does. */
+/** Starts the real binary as a platform does: in a session of its own, with few variables. It is killed when the test ends. */
 export function startDyno(options: DynoOptions = {}): Dyno {
   const marker = randomUUID();
   const [file, ...args] = options.command ?? [options.node ?? process.execPath, binary, ...(options.args ?? ['web'])];
-  // A dyno that is killed leaves its sockets behind, and a `convert` its cache.
-  const own = { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: tempFolder() };
+  // TMPDIR is removed with the test: a dyno that is killed leaves its sockets behind, and a `convert` its cache.
+  const base = { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: tempFolder() };
   const child = spawn(file, args, {
     cwd: options.cwd ?? tempFolder(),
-    env: { ...own, LANG: 'C.UTF-8', TEST_DYNO: marker, ...options.env },
+    env: { ...base, LANG: 'C.UTF-8', TEST_DYNO: marker, ...options.env },
     stdio: options.stdio ?? ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
   const dyno = new Dyno(child, marker);
   onTestFinished(async () => {
     await dyno.obliterate();
-    expect(dyno.output, 'a warning of its Node').not.toContain(`(node:${String(child.pid)})`);
+    expect(dyno.output, 'Node printed a warning').not.toContain(`(node:${String(child.pid)})`);
   });
   return dyno;
 }
@@ -66,15 +66,15 @@ export class Dyno {
     return this.child.pid;
   }
 
-  /** Resolves with the match once stdout or stderr holds it; rejects with all output when the dyno ends without. */
+  /** Resolves with the match once the output contains it; rejects with all output when the dyno exits first. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     let end = '';
-    void this.exited.then(inWords, String).then((words) => (end = words));
+    void this.exited.then(describeEnd, String).then((description) => (end = description));
     return eventually(() => {
       const match = pattern.exec(this.output);
       if (match) return match;
-      if (end !== '') throw new DynoEnded(`ended (${end}) without saying ${String(pattern)}:\n${this.output}`);
-      throw new Error(`has not said ${String(pattern)}:\n${this.output}`);
+      if (end !== '') throw new DynoExited(`exited (${end}) without output ${String(pattern)}:\n${this.output}`);
+      throw new Error(`no output ${String(pattern)}:\n${this.output}`);
     });
   }
 
@@ -83,12 +83,12 @@ export class Dyno {
     process.kill(this.pid, name);
   }
 
-  /** As Heroku does: every process of the dyno gets it. */
+  /** Signals every process of the dyno, as Heroku does. */
   signalAll(name: NodeJS.Signals): void {
     for (const pid of this.look()) signalIfAlive(pid, name);
   }
 
-  /** Every living process that belongs to this dyno now, our supervisor included. */
+  /** The pids of all living processes of this dyno, the supervisor included. */
   look(): number[] {
     return ofDyno(this.marker, this.#seen);
   }
@@ -96,13 +96,13 @@ export class Dyno {
   /** Resolves once no process of this dyno is left. */
   async gone(): Promise<void> {
     await eventually(() => {
-      // Twice: of one that is being executed the environment cannot be read, and its parent may be gone.
+      // Twice: during an exec the environment of a process cannot be read, and its parent may have exited.
       const left = [...this.look(), ...this.look()].filter(alive);
       if (left.length > 0) throw new Error(`still there: ${left.join(' ')}\n${this.output}`);
     });
   }
 
-  /** The test's own clean-up: SIGKILL for whatever is left. */
+  /** Sends SIGKILL to every process that is left. */
   async obliterate(): Promise<void> {
     for (const pid of this.look()) signalIfAlive(pid, 'SIGKILL');
     this.child.stdout?.destroy();
@@ -111,15 +111,15 @@ export class Dyno {
   }
 }
 
-function inWords({ code, signal }: End): string {
+function describeEnd({ code, signal }: End): string {
   return signal ?? `code ${String(code)}`;
 }
 
-class DynoEnded extends Error {
-  readonly final = true;
+class DynoExited extends Error {
+  readonly isFinal = true;
 }
 
-/** A folder that goes with the test. */
+/** A folder that is removed with the test. */
 export function tempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

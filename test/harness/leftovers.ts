@@ -5,19 +5,19 @@ import { delimiter, join } from 'node:path';
 import { eventually } from './eventually.ts';
 import { RunProcesses } from './run-processes.ts';
 
-/** Names of what the tests, the supervisor, the scripts and ImageMagick make for a while. */
-const OURS = /^(mst|test|mstdn-supervise|mstdn-dev|memory-of-a-dyno|mastodon|magick)-/;
-/** Where the supervisor puts its sockets when the path of TMPDIR is too long for them, with its process id. */
-const FALLBACK = '/tmp';
+/** Names of temporary files of the tests, the supervisor, the scripts and ImageMagick. */
+const TEMPORARY_NAME = /^(mst|test|mstdn-supervise|mstdn-dev|memory-of-a-dyno|mastodon|magick)-/;
+/** The supervisor's folder for sockets when the path of TMPDIR is too long. */
+const FALLBACK_TMPDIR = '/tmp';
 
-/** A run of tests or stories, which has a folder for all that is temporary. */
-export type Bounds = { left: () => Promise<string[]>; clear: () => void };
+/** Describes and removes what a run of tests has left behind. */
+export type RunLeftovers = { left: () => Promise<string[]>; clear: () => void };
 
-/** Holds that no process, temporary folder or socket of this run outlives it: fails the run and names what did. */
+/** Fails the run if a process, a temporary folder or a socket outlives it, and names them. */
 export default function setup(): () => Promise<void> {
-  const bounds = bound();
+  const leftovers = bound();
   return async () => {
-    const left = await bounds.left();
+    const left = await leftovers.left();
     if (left.length === 0) return;
     process.exitCode = 1; // Vitest only prints what a teardown throws
     throw new Error(`left behind by this run:\n${left.join('\n')}`);
@@ -25,58 +25,58 @@ export default function setup(): () => Promise<void> {
 }
 
 /**
- * Gives this process a temporary folder, whose path is also the mark by which the processes of the run are known: it stands in
- * TMPDIR and, because the dynos of the tests get few variables, at the end of PATH. left: what is still there. clear: ends
- * and removes it, which the end of this process does at the latest.
+ * Gives this run a temporary folder. Its path also marks the processes of the run: it is in TMPDIR and, because the dynos of the tests
+ * get few variables, at the end of PATH. left: describes what is left. clear: ends and removes it; called at the exit of this process
+ * as well.
  */
-export function bound(): Bounds {
+export function bound(): RunLeftovers {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mst-')));
   chmodSync(folder, 0o1777); // as /tmp: PostgreSQL's server runs as another user
   Object.assign(process.env, { TMPDIR: folder, PATH: `${process.env.PATH}${delimiter}${folder}` });
   const processes = new RunProcesses(folder);
-  const before = new Set(ownerless());
+  const before = new Set(staleSocketFolders());
   const clear = (): void => {
     processes.kill();
     unmount(folder);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
-  process.once('exit', clear); // after an interruption, too
-  const newOnes = (): string[] => ownerless().filter((one) => !before.has(one));
-  const look = (): string[] => [...processes.left(), ...filesLeft(folder), ...newOnes()];
-  return { left: () => whatStays(look), clear };
+  process.once('exit', clear); // after an interruption too
+  const newSocketFolders = (): string[] => staleSocketFolders().filter((description) => !before.has(description));
+  const findLeft = (): string[] => [...processes.describeLiving(), ...filesLeft(folder), ...newSocketFolders()];
+  return { left: () => findRemaining(findLeft), clear };
 }
 
-/** What a story that was interrupted had mounted there. */
+/** Unmounts what an interrupted scenario mounted in the folder. */
 function unmount(folder: string): void {
   if (!existsSync('/proc/mounts')) return;
-  const places = readFileSync('/proc/mounts', 'utf8')
+  const mountPoints = readFileSync('/proc/mounts', 'utf8')
     .split('\n')
     .flatMap((line) => line.split(' ')[1] ?? []);
-  for (const place of places) if (place.startsWith(`${folder}/`)) spawnSync('umount', ['--lazy', place]);
+  for (const path of mountPoints) if (path.startsWith(`${folder}/`)) spawnSync('umount', ['--lazy', path]);
 }
 
-/** What was killed as the last test ended may take a moment to go. */
-async function whatStays(look: () => string[]): Promise<string[]> {
+/** A process that was killed as the last test ended may take a moment to exit. */
+async function findRemaining(findLeft: () => string[]): Promise<string[]> {
   try {
     await eventually(() => {
-      if (look().length > 0) throw new Error('not yet gone');
+      if (findLeft().length > 0) throw new Error('not empty yet');
     }, 2000);
     return [];
   } catch {
-    return look();
+    return findLeft();
   }
 }
 
-/** Folders of sockets of supervisors that are no more. */
-function ownerless(): string[] {
-  const folders = existsSync(FALLBACK) ? readdirSync(FALLBACK) : [];
+/** Socket folders of supervisors that have exited. */
+function staleSocketFolders(): string[] {
+  const folders = existsSync(FALLBACK_TMPDIR) ? readdirSync(FALLBACK_TMPDIR) : [];
   const pidOf = (name: string): string | undefined => /^mstdn-supervise-(\d+)-/.exec(name)?.[1];
-  const isOwnerless = (pid: string | undefined): boolean => pid !== undefined && !existsSync(`/proc/${pid}`);
-  return folders.filter((name) => isOwnerless(pidOf(name))).map((name) => `folder ${join(FALLBACK, name)}`);
+  const hasExited = (pid: string | undefined): boolean => pid !== undefined && !existsSync(`/proc/${pid}`);
+  return folders.filter((name) => hasExited(pidOf(name))).map((name) => `folder ${join(FALLBACK_TMPDIR, name)}`);
 }
 
 function filesLeft(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isSocket() || OURS.test(entry.name))
+    .filter((entry) => entry.isSocket() || TEMPORARY_NAME.test(entry.name))
     .map((entry) => `${entry.isSocket() ? 'socket' : 'folder'} ${join(entry.parentPath, entry.name)}`);
 }

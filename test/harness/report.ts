@@ -2,11 +2,11 @@ import type { Reporter, SerializedError, TestModule, TestSuite } from 'vitest/no
 
 type Counts = { passed: number; failed: number; skipped: number };
 
-/** Ends the whole output with `123 passed, 0 failed`, and holds that line and the exit code to one another. */
+/** Ends the output with a line like `123 passed, 0 failed`, and makes the exit code match it. */
 export default class Report implements Reporter {
   #counts: Counts | undefined;
 
-  /** At the exit of the process, since the global teardown and Vitest itself still have things to say. */
+  /** Prints at process exit: the global teardown and Vitest itself print after the last test. */
   onInit(): void {
     process.once('exit', () => {
       if (this.#counts) process.stdout.write(`${this.#conclude(this.#counts)}\n`);
@@ -26,15 +26,15 @@ export default class Report implements Reporter {
   }
 }
 
-/** A test that never ended has failed; so has a file or suite that broke outside its tests, and any stray error. */
+/** Tests that never ended count as failed, and so do files or suites with errors outside their tests, and unhandled errors. */
 export function count(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): Counts {
   const tests = modules.flatMap((module) => [...module.children.allTests()]).map((test) => test.result().state);
   const suites = modules.flatMap((module): (TestModule | TestSuite)[] => [module, ...module.children.allSuites()]);
   const broken = suites.filter((suite) => suite.errors().length > 0).length;
-  const ended = (state: string): number => tests.filter((test) => test === state).length;
+  const countOf = (state: string): number => tests.filter((test) => test === state).length;
   return {
-    passed: ended('passed'),
-    skipped: ended('skipped'),
-    failed: ended('failed') + ended('pending') + broken + unhandledErrors.length,
+    passed: countOf('passed'),
+    skipped: countOf('skipped'),
+    failed: countOf('failed') + countOf('pending') + broken + unhandledErrors.length,
   };
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 
-/** An open WebSocket to streaming, or to the router before it. The token names the account. Ends with the test. */
+/** Opens a WebSocket to streaming or to the router. The token names the account. It is closed when the test ends. */
 export async function openWebSocket(port: number, token: string, path = '/api/v1/streaming'): Promise<WebSocket> {
   const client = new WebSocket(`ws://127.0.0.1:${port}${path}`, token);
   onTestFinished(() => client.terminate());
@@ -11,8 +11,7 @@ export async function openWebSocket(port: number, token: string, path = '/api/v1
   return client;
 }
 
-/** Whether the stand-in for streaming sends back what the client sends. Its pong follows the echo, so that no echo by then
- * means that there is none. */
+/** Whether the stand-in for streaming echoes what the client sends. Its pong follows the echo: without an echo by then there is none. */
 export async function echoes(client: WebSocket): Promise<boolean> {
   let received = false;
   const onMessage = (): void => void (received = true);

@@ -6,14 +6,14 @@ import type { MemoryFacts } from '../../src/host.ts';
 import { readMemoryFacts, readCgroupUsage } from '../../src/linux/cgroup.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { without } from '../harness/without.ts';
-import { Family } from '../process/process-family.ts';
+import { skipOrFail } from '../harness/skip-or-fail.ts';
+import { ProcessScenario } from '../process/process-scenario.ts';
 
 type Tree = Readonly<Record<string, string>>;
 const MEMINFO =
   'MemTotal:       16384000 kB\nMemFree:  1 kB\nSwapCached: 0 kB\nSwapTotal:       1024 kB\nSwapFree: 4 kB\n';
 
-/** What is read of a machine with these files below proc/ and cgroup/; FOLDER stands for a folder in a file's place. */
+/** The facts about a machine with these files in proc/ and cgroup/. The text FOLDER makes a folder instead of a file. */
 function read(tree: Tree): MemoryFacts {
   const root = tempFolder();
   for (const [path, text] of Object.entries(tree)) {
@@ -31,7 +31,7 @@ function read(tree: Tree): MemoryFacts {
   };
 }
 
-/** In short: the folder, and the texts of max, high and swap. */
+/** One line per cgroup: the folder, and the texts of max, high and swap. */
 function limits(tree: Tree): string[] {
   return read(tree).cgroups.map(
     ({ cgroup, max, high, swap }) => `v${cgroup.version} ${cgroup.folder} ${max} ${high} ${swap}`,
@@ -41,9 +41,9 @@ function limits(tree: Tree): string[] {
 const V2 = { 'cgroup/cgroup.controllers': 'cpu memory\n' };
 
 test.each<[string, Tree, string[]]>([
-  ['nothing at all', {}, []],
+  ['no files', {}, []],
   [
-    'version 2, own folder and those above it',
+    'version 2: own folder and its ancestors',
     {
       ...V2,
       'proc/self/cgroup': '0::/a/b\n',
@@ -62,17 +62,17 @@ test.each<[string, Tree, string[]]>([
     ['v2 /cgroup 5 max null'],
   ],
   [
-    'version 2, told the path of the machine, seeing its own part alone',
+    'version 2 in a container with the path on the host: the mount is our folder',
     { ...V2, 'proc/self/cgroup': '0::/docker/0123\n', 'cgroup/memory.max': '5\n' },
     ['v2 /cgroup 5 null null'],
   ],
   [
-    'version 2, a path that leads out of what it sees: never a folder outside the mount',
+    'version 2 with a path that leads out of the mount: the mount is our folder',
     { ...V2, 'proc/self/cgroup': '0::/../../proc\n', 'cgroup/memory.max': '5\n', 'proc/memory.max': '6\n' },
     ['v2 /cgroup 5 null null'],
   ],
   [
-    'version 1, memory by itself',
+    'version 1, memory in its own hierarchy',
     {
       'proc/self/cgroup': '9:name=systemd:/s\n4:memory:/a/b\n1:cpu:/c\n',
       'cgroup/memory/a/b/memory.limit_in_bytes': '5\n',
@@ -89,7 +89,7 @@ test.each<[string, Tree, string[]]>([
     ],
   ],
   [
-    'version 1, memory among others',
+    'version 1, memory in a shared hierarchy',
     { 'proc/self/cgroup': '4:cpu,memory,pids:/a\n', 'cgroup/memory/a/memory.limit_in_bytes': '5\n' },
     ['v1 /cgroup/memory/a 5 null null'],
   ],
@@ -123,12 +123,12 @@ test.each<[string, Tree, string[]]>([
     ['v2 /cgroup/a:b c 5 null null'],
   ],
   [
-    'a folder in the place of a file, an empty file: as if they were not there',
+    'a folder instead of a file, and an empty file, count as missing',
     { ...V2, 'proc/self/cgroup': '0::/a\n', 'cgroup/a/memory.max': 'FOLDER', 'cgroup/a/memory.high': '' },
     [],
   ],
   [
-    'what is no number is handed on as it is',
+    'a text that is no number is returned unchanged',
     { ...V2, 'proc/self/cgroup': '0::/\n', 'cgroup/memory.max': 'a lot\n' },
     ['v2 /cgroup a lot null null'],
   ],
@@ -156,11 +156,11 @@ test.each<[string, string, number | null, number | null]>([
   ['swap alone', 'SwapTotal: 8 kB\n', null, 8192],
   ['no numbers', 'MemTotal: x kB\nSwapTotal:\n', null, null],
   ['nothing', '', null, null],
-])('the machine has: %s', (_, text, memTotalBytes, swapTotalBytes) => {
+])('memory of the machine: %s', (_, text, memTotalBytes, swapTotalBytes) => {
   expect(read({ 'proc/meminfo': text })).toMatchObject({ memTotalBytes, swapTotalBytes });
 });
 
-test('this machine says how much memory it has', () => {
+test('the memory of this machine is known', () => {
   const facts = readMemoryFacts();
   expect(facts.memTotalBytes).toBeGreaterThan(2 ** 24);
   expect(facts.swapTotalBytes).toBeGreaterThanOrEqual(0);
@@ -172,7 +172,7 @@ const STAT2 = 'anon 70\nfile 90\nshmem 10\ninactive_file 20\nactive_file 30\nsla
 const STAT1 =
   'cache 9\ninactive_file 1\nactive_file 1\nswap 1\ntotal_inactive_file 20\ntotal_active_file 30\ntotal_swap 7\n';
 
-/** What is read of a cgroup with these files; one without a text is not there. */
+/** The usage of a cgroup with these files. An empty text removes the file. */
 function usage(version: 1 | 2, files: Record<string, string>, folder = tempFolder()): number | null {
   for (const [name, text] of Object.entries(files)) {
     if (text === '') rmSync(join(folder, name), { force: true });
@@ -182,36 +182,36 @@ function usage(version: 1 | 2, files: Record<string, string>, folder = tempFolde
 }
 
 test.each<[string, string, string, string, number | null]>([
-  ['all there', '200\n', STAT2, '7\n', 200 - 55 + 7],
-  ['no swap accounted for', '200\n', STAT2, '', 200 - 55],
-  ['no slab told', '200\n', 'inactive_file 20\nactive_file 30\n', '0\n', 150],
-  ['nothing but files', '55\n', STAT2, '0\n', 0],
-  ['less than its files', '54\n', STAT2, '0\n', null],
-  ['no count', '', STAT2, '0\n', null],
-  ['a count in words', 'max\n', STAT2, '0\n', null],
-  ['a count below nothing', '-200\n', STAT2, '0\n', null],
-  ['a count that no machine has', '9223372036854771712\n', STAT2, '0\n', null],
-  ['swap in words', '200\n', STAT2, 'some\n', null],
+  ['all files', '200\n', STAT2, '7\n', 200 - 55 + 7],
+  ['no swap accounting', '200\n', STAT2, '', 200 - 55],
+  ['no slab figure', '200\n', 'inactive_file 20\nactive_file 30\n', '0\n', 150],
+  ['cached files only', '55\n', STAT2, '0\n', 0],
+  ['less than the cached files', '54\n', STAT2, '0\n', null],
+  ['no figure', '', STAT2, '0\n', null],
+  ['a text as figure', 'max\n', STAT2, '0\n', null],
+  ['a negative figure', '-200\n', STAT2, '0\n', null],
+  ['an impossibly large figure', '9223372036854771712\n', STAT2, '0\n', null],
+  ['a text as swap', '200\n', STAT2, 'some\n', null],
   ['no stat', '200\n', '', '0\n', null],
   ['half a stat', '200\n', 'inactive_file 20\n', '0\n', null],
   ['a row without a figure', '200\n', 'inactive_file \nactive_file 30\n', '0\n', null],
-  ['words that only begin alike', '200\n', 'inactive_file_x 2\nxinactive_file 20\nactive_file 30\n', '0\n', null],
+  ['labels with the same start', '200\n', 'inactive_file_x 2\nxinactive_file 20\nactive_file 30\n', '0\n', null],
 ])('version 2, %s', (_, current, stat, swap, bytes) => {
   expect(usage(2, { 'memory.current': current, 'memory.stat': stat, 'memory.swap.current': swap })).toBe(bytes);
 });
 
 test.each<[string, string, string, number | null]>([
-  ['all there: the totals count', '200\n', STAT1, 200 - 50 + 7],
-  ['no swap accounted for', '200\n', STAT1.replace('total_swap 7\n', ''), 150],
+  ['all files: the totals count', '200\n', STAT1, 200 - 50 + 7],
+  ['no swap accounting', '200\n', STAT1.replace('total_swap 7\n', ''), 150],
   ['no totals', '200\n', 'inactive_file 1\nactive_file 1\n', null],
-  ['less than its files', '42\n', STAT1, null],
-  ['no count', '', STAT1, null],
-  ['swap in words', '200\n', STAT1.replace('swap 7', 'swap seven'), null],
+  ['less than the cached files', '42\n', STAT1, null],
+  ['no figure', '', STAT1, null],
+  ['a text as swap', '200\n', STAT1.replace('swap 7', 'swap seven'), null],
 ])('version 1, %s', (_, all, stat, bytes) => {
   expect(usage(1, { 'memory.usage_in_bytes': all, 'memory.stat': stat })).toBe(bytes);
 });
 
-test('no text makes it throw, or say what is no number of bytes', () => {
+test('any text gives null or a number of bytes, and no exception', () => {
   const row = fc.tuple(
     fc.constantFrom('inactive_file', 'active_file', 'total_inactive_file', 'total_active_file', 'total_swap', 'swap'),
     fc.oneof(fc.nat().map(String), fc.string(), fc.constant('-1')),
@@ -243,32 +243,32 @@ test('a memory.stat that is longer than one read', () => {
   expect(usage(2, { 'memory.current': '200\n', 'memory.stat': stat })).toBe(145);
 });
 
-/** A cgroup of the kernel's own below ours; null where we may not make one. */
+/** Makes a real cgroup below ours; null when that is not permitted. */
 function makeCgroup(): { version: 1 | 2; folder: string } | null {
-  const above = readMemoryFacts().cgroups[0]?.cgroup;
-  if (above === undefined) return null;
-  const folder = join(above.folder, `mstdn-supervise-test-${process.pid}`);
+  const parent = readMemoryFacts().cgroups[0]?.cgroup;
+  if (parent === undefined) return null;
+  const folder = join(parent.folder, `mstdn-supervise-test-${process.pid}`);
   try {
     mkdirSync(folder);
   } catch {
     return null;
   }
   onTestFinished(() => eventually(() => rmdirSync(folder)));
-  return { version: above.version, folder };
+  return { version: parent.version, folder };
 }
 
-/** Waits for the file `go`, then takes 40 MB. */
-const TAKER = `while [ ! -e go ]; do sleep 0.01; done
-exec perl -e '$x = "x" x ${40 * MB}; open P, ">", "taker.pid"; print P $$; close P; sleep 1000'`;
+/** Shell: waits for the file `go`, then allocates 40 MB. */
+const ALLOCATES = `while [ ! -e go ]; do sleep 0.01; done
+exec perl -e '$x = "x" x ${40 * MB}; open P, ">", "perl.pid"; print P $$; close P; sleep 1000'`;
 
-test("a cgroup of the kernel's own counts what a process in it takes", async ({ skip }) => {
+test('the usage of a real cgroup includes the memory of a process in it', async ({ skip }) => {
   const cgroup = makeCgroup();
-  if (cgroup === null) return without(skip, 'no cgroup with memory can be made here; the files above stand for it');
-  const family = new Family();
-  const child = family.start(TAKER);
+  if (cgroup === null) return skipOrFail(skip, 'no cgroup with memory can be made here; the tests with files cover it');
+  const scenario = new ProcessScenario();
+  const child = scenario.start(ALLOCATES);
   writeFileSync(join(cgroup.folder, 'cgroup.procs'), String(child.pid));
-  writeFileSync(join(family.folder, 'go'), '');
-  await family.pidOf('taker');
+  writeFileSync(join(scenario.folder, 'go'), '');
+  await scenario.pidOf('perl');
   expect((readCgroupUsage(cgroup) ?? 0) / MB).toBeGreaterThan(40);
   child.signal('SIGKILL');
   await child.exited;

@@ -13,7 +13,7 @@ import {
   readMemoryUse,
 } from '../../src/linux/process-memory.ts';
 import { eventually } from '../harness/eventually.ts';
-import { Family, SLEEPER } from '../process/process-family.ts';
+import { ProcessScenario, SLEEPER } from '../process/process-scenario.ts';
 
 const MB = 2 ** 20;
 const STATUS = `Name:\tconvert
@@ -31,7 +31,7 @@ Threads:\t1
 const USE = { name: 'convert', parent: 11, anonBytes: 61_440, fileBytes: 30_720, shmemBytes: 10_240, swapBytes: 7168 };
 
 describe('status', () => {
-  test('what it says', () => {
+  test('all figures', () => {
     expect(parseStatus(Buffer.from(STATUS))).toEqual(USE);
     expect(estimate(USE)).toBe(77 * 1024);
   });
@@ -46,13 +46,13 @@ describe('status', () => {
     ['no name', STATUS.replace('convert', ''), { ...USE, name: '' }],
     ['a zombie: no memory', STATUS.replace(/^(Vm|Rss).*\n/gm, ''), null],
     ['no parent', STATUS.replace('PPid', 'QPid'), null],
-    ['a figure that is none', STATUS.replace('60', 'many'), null],
-    ['a figure below nothing', STATUS.replace('60', '-60'), null],
-    ['a figure that no machine has', STATUS.replace('60', '9'.repeat(16)), null],
+    ['a text as figure', STATUS.replace('60', 'many'), null],
+    ['a negative figure', STATUS.replace('60', '-60'), null],
+    ['an impossibly large figure', STATUS.replace('60', '9'.repeat(16)), null],
     ['a figure on the next line', STATUS.replace('      60', '\n60'), null],
     ['cut short', STATUS.slice(0, STATUS.indexOf('RssShmem')), null],
-    ['nothing', '', null],
-    ['noise', '\0\n:\n', null],
+    ['an empty text', '', null],
+    ['a meaningless text', '\0\n:\n', null],
   ])('%s', (_, text, use) => {
     expect(parseStatus(Buffer.from(text))).toEqual(use);
   });
@@ -69,9 +69,9 @@ SwapPss:              40 kB
   test.each([
     ['memory and swap', ROLLUP, 498 * 1024],
     ['a kernel without swap', ROLLUP.replace(/^Swap.*\n/gm, ''), 458 * 1024],
-    ['no Pss but another beginning with it', ROLLUP.replace('Pss: ', 'Pss_Anon: '), null],
-    ['a figure that is none', ROLLUP.replace('458', 'x'), null],
-    ['nothing', '', null],
+    ['no Pss, but a longer label', ROLLUP.replace('Pss: ', 'Pss_Anon: '), null],
+    ['a text as figure', ROLLUP.replace('458', 'x'), null],
+    ['an empty text', '', null],
   ])('%s', (_, text, bytes) => {
     expect(parseRollup(Buffer.from(text))).toBe(bytes);
   });
@@ -97,7 +97,7 @@ test.each([
   expect(parseFaults(text)).toBe(faults);
 });
 
-test('no text makes anything throw, or say what is no number', () => {
+test('any text gives null or a number, and no exception', () => {
   const rows = fc
     .array(
       fc.tuple(
@@ -120,7 +120,7 @@ test('no text makes anything throw, or say what is no number', () => {
   );
 });
 
-test('reads itself', () => {
+test('reads its own process', () => {
   const use = readMemoryUse(process.pid);
   expect(use).toMatchObject({ parent: process.ppid });
   expect(use?.anonBytes).toBeGreaterThan(5 * MB);
@@ -131,13 +131,15 @@ test('reads itself', () => {
   expect(readFaults(process.pid)).toBeGreaterThan(100);
 });
 
-test('a process that is gone is nothing, and so is one that only waits to be reaped', async () => {
-  const family = new Family();
-  const child = family.start('true');
+test('an exited process and a zombie have no memory', async () => {
+  const scenario = new ProcessScenario();
+  const child = scenario.start('true');
   await child.exited;
-  family.start(`exec perl -e 'if ($pid = fork) { open P, ">", "zombie.pid"; print P $pid; close P; sleep 1000 } exit'`);
-  const zombie = await family.pidOf('zombie');
-  await family.gone(zombie);
+  scenario.start(
+    `exec perl -e 'if ($pid = fork) { open P, ">", "zombie.pid"; print P $pid; close P; sleep 1000 } exit'`,
+  );
+  const zombie = await scenario.pidOf('zombie');
+  await scenario.gone(zombie);
   for (const pid of [child.pid, zombie]) {
     expect([readMemoryUse(pid), readExact(pid), programOf(pid), readFaults(pid) >= 0 ? 'some' : 'none']).toEqual([
       null,
@@ -148,12 +150,12 @@ test('a process that is gone is nothing, and so is one that only waits to be rea
   }
 });
 
-test('the program is the file, whatever the name; also when that was deleted', async () => {
-  const family = new Family();
-  const started = family.start(`cp "$(command -v sleep)" "sleep here"; "./sleep here" 1000 & echo $! > s.pid; wait`);
-  const pid = await family.pidOf('s');
+test('the program is the name of the file, even after it was deleted', async () => {
+  const scenario = new ProcessScenario();
+  const started = scenario.start(`cp "$(command -v sleep)" "sleep here"; "./sleep here" 1000 & echo $! > s.pid; wait`);
+  const pid = await scenario.pidOf('s');
   await eventually(() => expect(programOf(pid)).toBe('sleep here'));
-  const deleter = family.start(`rm "sleep here"`);
+  const deleter = scenario.start(`rm "sleep here"`);
   await deleter.exited;
   expect(programOf(pid)).toBe('sleep here');
   expect(readMemoryUse(pid)?.name).toBe('sleep here');
@@ -161,11 +163,11 @@ test('the program is the file, whatever the name; also when that was deleted', a
   await started.exited;
 });
 
-test('a new process moves the last pid', async () => {
+test('a new process changes the last pid', async () => {
   const before = lastPid();
-  const family = new Family();
-  family.start(`${SLEEPER} a & wait`);
-  await family.pid('a');
+  const scenario = new ProcessScenario();
+  scenario.start(`${SLEEPER} a & wait`);
+  await scenario.pid('a');
   expect(before).not.toBeNull();
   expect(lastPid()).not.toBe(before);
 });

@@ -11,13 +11,13 @@ import {
 } from '../../src/linux/processes.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startProgram } from '../process/program.ts';
-import { Family, SLEEPER } from '../process/process-family.ts';
+import { ProcessScenario, SLEEPER } from '../process/process-scenario.ts';
 
 const REST = '0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0';
 const stat = (name: string, state = 'S'): string => `12 (${name}) ${state} 3 4 5 ${REST}\n`;
 
 test.each(['sh', 'a b', ') ', 'a) S 9 9 9', '((', '))', '', ' ', 'a\nb', '\n12 (x) S 1 1 1', '\n', '1 (x', '0'])(
-  'the name %j is a name',
+  'parses the name %j',
   (name) => {
     const row = { pid: 12, parent: 3, session: 5, started: '4711', name, zombie: false };
     expect(parseStat(stat(name))).toEqual(row);
@@ -25,7 +25,7 @@ test.each(['sh', 'a b', ') ', 'a) S 9 9 9', '((', '))', '', ' ', 'a\nb', '\n12 (
   },
 );
 
-test('whatever the name, it hides nothing', () => {
+test('parses all fields after any name', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 15 }), (name) => {
       expect(parseStat(stat(name))).toMatchObject({ pid: 12, parent: 3, session: 5, started: '4711', name });
@@ -43,31 +43,31 @@ test.each([
   ['I', false],
   ['Z', true],
   ['X', true],
-])('state %s: ended %s', (state, zombie) => {
+])('state %s: zombie %s', (state, zombie) => {
   expect(parseStat(stat('sh', state))?.zombie).toBe(zombie);
 });
 
 test.each(['', '\n', '12', '12 (sh)', '12 (sh) S', '12 (sh) S 3 4 5', 'x (sh) S 3 4 5 6', '(sh) S 1', '12 sh S 3 4 5'])(
-  '%j is no process',
+  '%j is not a process',
   (text) => {
     expect(parseStat(text)).toBeNull();
   },
 );
 
-test('no text makes it throw', () => {
+test('any text causes no exception', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseStat(text)));
 });
 
-test('sees itself among all', () => {
-  const own = readFileSync('/proc/self/stat', 'latin1').split(' ');
-  const us = { pid: process.pid, parent: process.ppid, session: Number(own[5]), zombie: false };
-  expect(readProcess(process.pid)).toMatchObject(us);
+test('finds its own process in the table', () => {
+  const ownStat = readFileSync('/proc/self/stat', 'latin1').split(' ');
+  const expected = { pid: process.pid, parent: process.ppid, session: Number(ownStat[5]), zombie: false };
+  expect(readProcess(process.pid)).toMatchObject(expected);
   expect(readProcesses().filter(({ pid }) => pid === process.pid)).toEqual([readProcess(process.pid)]);
   expect(new Set(readProcesses().map(({ pid }) => pid)).size).toBeGreaterThan(2);
 });
 
-test('a process that is gone is nothing', async () => {
-  const child = new Family().start('true');
+test('a process that has exited is not found', async () => {
+  const child = new ProcessScenario().start('true');
   await child.exited;
   expect(readProcess(child.pid)).toBeNull();
   expect(readDescendants(child.pid)).toEqual([]);
@@ -75,16 +75,16 @@ test('a process that is gone is nothing', async () => {
   expect(hasEnvironment(child.pid, 'PATH')).toBe(false);
 });
 
-test('descendants of every generation, and nobody else', async () => {
-  const family = new Family();
-  const child = family.start(`${SLEEPER} a & sh -c "${SLEEPER.replaceAll('$', '\\$')} b; :" & wait`);
-  const expected = [await family.pid('a'), await family.pid('b')];
+test('finds descendants of every generation, and no other process', async () => {
+  const scenario = new ProcessScenario();
+  const child = scenario.start(`${SLEEPER} a & sh -c "${SLEEPER.replaceAll('$', '\\$')} b; :" & wait`);
+  const expected = [await scenario.pid('a'), await scenario.pid('b')];
   const seen = readDescendants(child.pid);
   expect(seen.map(({ pid }) => pid)).toEqual(expect.arrayContaining(expected));
   expect(seen).toHaveLength(3);
 });
 
-test('children of every thread', async () => {
+test('finds the children of every thread', async () => {
   const program = startProgram('threads');
   const [, pids = ''] = await program.says(/children (.*)\n/);
   const seen = readDescendants(program.pid).map(({ pid }) => String(pid));
@@ -92,14 +92,14 @@ test('children of every thread', async () => {
   expect(seen.sort()).toEqual(pids.split(' ').sort());
 });
 
-test('as many children as there are', async () => {
-  const family = new Family();
+test('finds 1000 children', async () => {
+  const scenario = new ProcessScenario();
   const fork = `fork or do { $SIG{TERM} = "DEFAULT"; sleep 1000; exit } for 1..1000; print STDERR ""; sleep 1000`;
-  const child = family.start(`exec perl -e 'setpgrp; ${fork}'`);
+  const child = scenario.start(`exec perl -e 'setpgrp; ${fork}'`);
   const rows = await eventually(() => {
-    const mine = readProcesses().filter(({ parent }) => parent === child.pid);
-    if (mine.length < 1000) throw new Error(`${mine.length} children yet`);
-    return mine;
+    const children = readProcesses().filter(({ parent }) => parent === child.pid);
+    if (children.length < 1000) throw new Error(`only ${children.length} children`);
+    return children;
   });
   const seen = readDescendants(child.pid);
   process.kill(-child.pid, 'SIGKILL');
@@ -107,23 +107,23 @@ test('as many children as there are', async () => {
   expect(new Set(seen.map(({ pid }) => pid))).toEqual(new Set(rows.map(({ pid }) => pid)));
 });
 
-test('a variable is carried whole, never as the beginning of a longer one', async () => {
-  const family = new Family();
-  const child = family.start(`FAR=AWAY LONG='${'x'.repeat(100_000)}' ${SLEEPER} a & wait`);
-  const pid = await family.pid('a');
+test('hasEnvironment compares whole variables', async () => {
+  const scenario = new ProcessScenario();
+  const child = scenario.start(`FAR=AWAY LONG='${'x'.repeat(100_000)}' ${SLEEPER} a & wait`);
+  const pid = await scenario.pid('a');
   expect(child.pid).not.toBe(pid);
-  for (const variable of [family.marker, 'FAR=AWAY']) expect(hasEnvironment(pid, variable)).toBe(true);
+  for (const variable of [scenario.marker, 'FAR=AWAY']) expect(hasEnvironment(pid, variable)).toBe(true);
   for (const variable of ['AR=AWAY', 'FAR=AWA', 'FAR', 'FAR=AWAYS', 'far=away']) {
     expect(hasEnvironment(pid, variable)).toBe(false);
   }
 });
 
-test('command lines are words', async () => {
-  const family = new Family();
-  const child = family.start(`exec sh -c 'sleep 1000; :' 'a b' '' 'c
+test('command lines are split into words', async () => {
+  const scenario = new ProcessScenario();
+  const child = scenario.start(`exec sh -c 'sleep 1000; :' 'a b' '' 'c
 d'`);
   await eventually(() => expect(commandLine(child.pid)).toEqual(['sh', '-c', 'sleep 1000; :', 'a b', '', 'c\nd']));
-  const long = family.start(`exec sh -c 'sleep 1000; :' '${'x'.repeat(10_000)}'`);
+  const long = scenario.start(`exec sh -c 'sleep 1000; :' '${'x'.repeat(10_000)}'`);
   await eventually(() => expect(commandLine(long.pid)[3]).toHaveLength(10_000));
   process.kill(-long.pid, 'SIGKILL');
   process.kill(-child.pid, 'SIGKILL');

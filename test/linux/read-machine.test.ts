@@ -13,10 +13,10 @@ const REST = {
   openFiles: { limit: expect.any(Number) as number, open: expect.any(Number) as number },
 };
 
-function enter(place: string): void {
+function enter(path: string): void {
   const before = process.cwd();
   onTestFinished(() => process.chdir(before));
-  process.chdir(place);
+  process.chdir(path);
 }
 
 beforeEach(() => {
@@ -24,12 +24,12 @@ beforeEach(() => {
   enter(folder);
 });
 
-test('an empty folder has nothing', () => {
-  const nothing = { 'config/puma.rb': false, 'config/environment.rb': false, streaming: false };
-  expect(readMachine('run')).toEqual({ folder, runId: 'run', has: nothing, sidekiqYml: null, ...REST });
+test('an empty folder has no files of Mastodon', () => {
+  const has = { 'config/puma.rb': false, 'config/environment.rb': false, streaming: false };
+  expect(readMachine('run')).toEqual({ folder, runId: 'run', has, sidekiqYml: null, ...REST });
 });
 
-test('a checkout has it all', () => {
+test('a checkout has all of them', () => {
   mkdirSync('config');
   mkdirSync('streaming');
   writeFileSync('config/puma.rb', '');
@@ -44,7 +44,7 @@ test('a checkout has it all', () => {
   });
 });
 
-test('a sidekiq.yml that cannot be read is none, an empty one is empty', () => {
+test('a sidekiq.yml that cannot be read is null, an empty one is empty', () => {
   mkdirSync('config/sidekiq.yml', { recursive: true });
   expect(readMachine('run').sidekiqYml).toBeNull();
   enter(join(folder, 'config'));
@@ -53,42 +53,42 @@ test('a sidekiq.yml that cannot be read is none, an empty one is empty', () => {
   expect(readMachine('run')).toMatchObject({ folder: join(folder, 'config'), sidekiqYml: '' });
 });
 
-test('runs have names of their own, which an environment can carry', () => {
-  const names = Array.from({ length: 1000 }, newRunId);
-  expect(new Set(names).size).toBe(1000);
-  for (const name of names) expect(name).toMatch(/^mstdn-supervise-\d+-[0-9a-z]+$/);
+test('run ids are unique, and plain enough for an environment variable', () => {
+  const ids = Array.from({ length: 1000 }, newRunId);
+  expect(new Set(ids).size).toBe(1000);
+  for (const id of ids) expect(id).toMatch(/^mstdn-supervise-\d+-[0-9a-z]+$/);
 });
 
 test('jitter is different for each run', () => {
-  const all = Array.from({ length: 100 }, () => readMachine('run').jitter);
-  expect(new Set(all).size).toBe(100);
-  expect(all.every((one) => one >= 0 && one < 1)).toBe(true);
+  const jitters = Array.from({ length: 100 }, () => readMachine('run').jitter);
+  expect(new Set(jitters).size).toBe(100);
+  expect(jitters.every((jitter) => jitter >= 0 && jitter < 1)).toBe(true);
 });
 
 describe('jemalloc', () => {
   const found = (enabled: boolean, file: string | null): string | null =>
     readMachine('run', { enabled, file }).jemalloc;
 
-  test('is looked for where it is enabled', () => {
+  test('is not searched for unless it is enabled', () => {
     expect(found(false, null)).toBeNull();
     writeFileSync('mine.so', '');
     expect(found(false, join(folder, 'mine.so'))).toBeNull();
   });
 
-  test('in the file that is named, and nowhere else', () => {
+  test('is only searched for in the given file', () => {
     writeFileSync('mine.so', '');
     expect(found(true, join(folder, 'mine.so'))).toBe(join(folder, 'mine.so'));
     expect(found(true, 'mine.so')).toBe(join(folder, 'mine.so'));
     expect(found(true, join(folder, 'other.so'))).toBeNull();
   });
 
-  test('where Debian has it', () => {
+  test('is found in the folder of Debian’s package', () => {
     const arch = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as 'x64' | 'arm64'];
     expect(found(true, null)).toBe(`/usr/lib/${arch}-linux-gnu/libjemalloc.so.2`);
   });
 });
 
-test('the limit of open files, and how many are open', () => {
+test('reads the limit of open files and the number of open ones', () => {
   const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
   const before = readOpenFiles();
   const opened = [1, 2, 3].map(() => openSync('/dev/null', 'r'));
@@ -100,23 +100,23 @@ test('the limit of open files, and how many are open', () => {
 
 afterEach(() => void vi.unstubAllGlobals());
 
-/** As if we ran elsewhere; the rest of the machine is the real one. */
-function elsewhere(pid: number, platform: NodeJS.Platform): void {
+/** Fakes the pid and the platform. The rest of the machine is the real one. */
+function fakeProcess(pid: number, platform: NodeJS.Platform): void {
   vi.stubGlobal('process', { pid, platform, env: process.env });
 }
 
-test('nothing to say on Linux with util-linux', () => {
-  elsewhere(2, 'linux');
+test('no warning on Linux with util-linux', () => {
+  fakeProcess(2, 'linux');
   expect(platformWarnings(true)).toEqual([]);
 });
 
-test('as PID 1: who reaps, and the remedy, once', () => {
-  elsewhere(1, 'linux');
+test('a warning with the remedy as PID 1', () => {
+  fakeProcess(1, 'linux');
   expect(platformWarnings(true)).toEqual([expect.stringMatching(/PID 1.*reap.*--init/)]);
 });
 
-test('on macOS: neither /proc nor parent-death signal', () => {
-  elsewhere(2, 'darwin');
+test('warnings on macOS: neither /proc nor parent-death signal', () => {
+  fakeProcess(2, 'darwin');
   const limits = [
     expect.stringMatching(/no \/proc on darwin/),
     expect.stringMatching(/no parent-death signal on darwin/),

@@ -143,7 +143,7 @@ test('memory pressure from the kernel causes an exact reading at once', async ()
   const { clock, reader, actions } = startGuard();
   await clock.advance(500);
   runHelpers(reader, convert(450));
-  reader.beShort();
+  reader.signalPressure();
   expect(actions()).toHaveLength(1);
 });
 
@@ -168,7 +168,7 @@ test('a hundred pressure events a second cause five readings', async () => {
   await clock.advance(1000);
   const before = reader.reads.exact;
   for (let count = 0; count < 100; count += 1) {
-    reader.beShort();
+    reader.signalPressure();
     await clock.advance(10);
   }
   expect(reader.reads.exact - before).toBeLessThanOrEqual(6);
@@ -230,7 +230,7 @@ test('SUPERVISE_MEMORY_LOG: lines as log-runtime-metrics writes them, also witho
 test('after a suspend one metrics line is written, not all that were missed', async () => {
   const { clock, reader, printed } = startGuard({ logEveryMs: 1000 });
   clock.leap(3_600_000);
-  reader.beShort();
+  reader.signalPressure();
   await clock.advance(1000);
   expect(printed).toHaveLength(2);
 });
@@ -322,5 +322,5 @@ test('close() leaves no timer and no listener', async () => {
   const { guard, clock, reader } = startGuard();
   await clock.advance(5000);
   guard.close();
-  expect([clock.left, reader.isHeard]).toEqual([0, false]);
+  expect([clock.left, reader.hasPressureListener]).toEqual([0, false]);
 });

@@ -14,20 +14,20 @@ function outputTo(fd: number): { output: Output; clock: CountingClock } {
   const clock = new CountingClock();
   const output = new Output(fd, clock, notice);
   onTestFinished(async () => {
-    await output.close(0); // a second time, mostly
+    await output.close(0); // usually the second call
     expect(clock.pending).toBe(0);
   });
   return { output, clock };
 }
 
-/** Fills the pipe and all that may wait, line by line; says how many lines were kept. */
+/** Fills the pipe and the buffer, and returns the number of accepted lines. */
 function fill(output: Output): number {
   let kept = 0;
   while (output.write(line(kept))) kept += 1;
   return kept;
 }
 
-test('what is written arrives at once and in order, and the shared flags stay', async () => {
+test('lines arrive at once and in order, and the shared flags are unchanged', async () => {
   const pipe = new Pipe();
   const { output, clock } = outputTo(pipe.fd);
   const flags = flagsOf(pipe.fd);
@@ -39,7 +39,7 @@ test('what is written arrives at once and in order, and the shared flags stay', 
   await output.close(60_000);
 });
 
-test('a reader that stalls holds nothing up; what came meanwhile follows, and what did not is counted', async () => {
+test('a stalled reader blocks nothing; buffered lines follow later, and dropped lines are counted', async () => {
   const pipe = new Pipe();
   const { output } = outputTo(pipe.fd);
   const kept = fill(output);
@@ -49,15 +49,15 @@ test('a reader that stalls holds nothing up; what came meanwhile follows, and wh
   expect(all).toBe(Array.from({ length: kept }, (_, n) => line(n)).join('') + notice(42));
 });
 
-test('the notice stands where lines are missing, before those that found room again', async () => {
+test('the notice takes the place of the dropped lines', async () => {
   const pipe = new Pipe();
   const { output } = outputTo(pipe.fd);
   const kept = fill(output);
   await pipe.receives('line 50 ');
   await new Promise(setImmediate);
-  let more = 0;
+  let dropped = 0;
   while (!output.write('after\n')) {
-    more += 1;
+    dropped += 1;
     pipe.read(5000);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -65,21 +65,24 @@ test('the notice stands where lines are missing, before those that found room ag
   const all = await pipe.receives('after\n');
   await closed;
   const before = Array.from({ length: kept }, (_, n) => line(n)).join('');
-  expect(all).toBe(`${before}${notice(more + 1)}after\n`);
+  expect(all).toBe(`${before}${notice(dropped + 1)}after\n`);
 });
 
-test('lines of ours and of a child that shares the pipe are never mixed', async () => {
+test('lines of two writers on one pipe are never mixed', async () => {
   const pipe = new Pipe();
   const [first, second] = [outputTo(pipe.fd).output, outputTo(pipe.fd).output];
   const lines = (letter: string): Buffer => Buffer.from(`${letter.repeat(700)}\n`.repeat(80));
-  const passed = Promise.all(
-    ['a', 'b', 'c'].flatMap((it) => [first.writeFromChild(lines(it)), second.writeFromChild(lines(it.toUpperCase()))]),
+  const written = Promise.all(
+    ['a', 'b', 'c'].flatMap((letter) => [
+      first.writeFromChild(lines(letter)),
+      second.writeFromChild(lines(letter.toUpperCase())),
+    ]),
   );
   for (let n = 0; pipe.received.length < 6 * 80 * 701; n += 1) {
     pipe.read(1 + ((n * 7919) % 9000));
     await new Promise(setImmediate);
   }
-  await passed;
+  await written;
   const mixed = pipe.received
     .toString()
     .split('\n')
@@ -87,7 +90,7 @@ test('lines of ours and of a child that shares the pipe are never mixed', async 
   expect(mixed).toEqual([]);
 });
 
-test('a child is held back, and our own lines find room all the same', async () => {
+test('the lines of a child wait, and there is room for our own', async () => {
   const pipe = new Pipe();
   const { output } = outputTo(pipe.fd);
   let passed = 0;
@@ -117,12 +120,12 @@ test('a child is held back, and our own lines find room all the same', async () 
   expect(HIGH_WATER_BYTES).toBeLessThan(MAX_PENDING_BYTES);
 });
 
-test('a reader that is gone ends nothing: every write returns, the held back go on', async () => {
+test('after the reader has exited every write returns, and waiting writes are released', async () => {
   const pipe = new Pipe();
   const { output, clock } = outputTo(pipe.fd);
   fill(output);
   const held = output.writeFromChild(Buffer.from(LINE));
-  pipe.hangUp();
+  pipe.closeReader();
   await held;
   expect(output.write(LINE)).toBe(false);
   await output.writeFromChild(Buffer.from(LINE));
@@ -130,7 +133,7 @@ test('a reader that is gone ends nothing: every write returns, the held back go 
   await output.close(60_000);
 });
 
-test('close gives up on a stalled reader, and lets go of the timer and the descriptor', async () => {
+test('close gives up on a stalled reader, and releases the timer and the descriptor', async () => {
   const pipe = new Pipe();
   const { output, clock } = outputTo(pipe.fd);
   fill(output);
@@ -143,12 +146,12 @@ test('close gives up on a stalled reader, and lets go of the timer and the descr
   expect(pipe.descriptors).toBe(open - 1);
 });
 
-test('as the time runs out the lines of children make way for the last of ours, and are counted', async () => {
+test('near the deadline the lines of children are dropped and counted in favour of our last line', async () => {
   const [pipe, clock] = [new Pipe(), new FakeClock()];
   const output = new Output(pipe.fd, clock, notice);
-  const passed = [0, 1, 2].map((n) => output.writeFromChild(Buffer.from(LINE.repeat(70 - n))));
+  const written = [0, 1, 2].map((n) => output.writeFromChild(Buffer.from(LINE.repeat(70 - n))));
   output.endChildOutput();
-  await Promise.all(passed);
+  await Promise.all(written);
   output.write('last\n');
   const closed = output.close(2000);
   await clock.advance(1400);
@@ -163,7 +166,7 @@ test('as the time runs out the lines of children make way for the last of ours, 
   expect(lines.slice(whole)).toEqual([`dropped ${70 + 69 + 68 - whole}`, 'last', '']);
 });
 
-test('the last of ours finds room, however many of ours wait for a reader that comes back in time', async () => {
+test('our last line is accepted with a full buffer, and arrives if the reader reads on in time', async () => {
   const pipe = new Pipe();
   const { output } = outputTo(pipe.fd);
   fill(output);
@@ -174,7 +177,7 @@ test('the last of ours finds room, however many of ours wait for a reader that c
   await closed;
 });
 
-test('a full disk is no end, and nothing to wait for', async () => {
+test('a full disk neither ends nor blocks the output', async () => {
   const fd = openSync('/dev/full', 'w');
   onTestFinished(() => closeSync(fd));
   const { output } = outputTo(fd);
@@ -184,18 +187,18 @@ test('a full disk is no end, and nothing to wait for', async () => {
   await output.close(3_600_000);
 });
 
-test('close says whether the last of ours was written', async () => {
-  const [pipe, full, gone] = [new Pipe(), openSync('/dev/full', 'w'), new Pipe()];
+test('close returns whether our last line was written', async () => {
+  const [pipe, full, closed] = [new Pipe(), openSync('/dev/full', 'w'), new Pipe()];
   onTestFinished(() => closeSync(full));
-  const [toPipe, toFull, toGone] = [pipe.fd, full, gone.fd].map((fd) => outputTo(fd).output);
-  gone.hangUp();
-  for (const output of [toPipe, toFull, toGone]) output?.write('last\n');
+  const [toPipe, toFull, toClosed] = [pipe.fd, full, closed.fd].map((fd) => outputTo(fd).output);
+  closed.closeReader();
+  for (const output of [toPipe, toFull, toClosed]) output?.write('last\n');
   expect(await toPipe?.close(60_000)).toBe(true);
   expect(await toFull?.close(60_000)).toBe(false);
-  expect(await toGone?.close(60_000)).toBe(false);
+  expect(await toClosed?.close(60_000)).toBe(false);
 });
 
-test('close says that a stalled reader has not taken the last of ours', async () => {
+test('close returns false when a stalled reader did not get our last line', async () => {
   const pipe = new Pipe();
   const { output } = outputTo(pipe.fd);
   fill(output);
@@ -203,19 +206,19 @@ test('close says that a stalled reader has not taken the last of ours', async ()
   expect(await outputTo(pipe.fd).output.close(0)).toBe(true); // nothing was written
 });
 
-test('a disk that was full gets the number of the lines it missed', async () => {
+test('a disk that was full gets a notice with the number of dropped lines', async () => {
   const file = join(tempFolder(), 'log');
   const fd = openSync(file, 'a');
   const { output } = outputTo(fd);
-  const instead = (place: string): void => {
+  const redirect = (path: string): void => {
     closeSync(fd);
-    expect(openSync(place, 'a')).toBe(fd);
+    expect(openSync(path, 'a')).toBe(fd);
   };
   output.write('one\n');
-  instead('/dev/full');
+  redirect('/dev/full');
   for (let n = 0; n < 10; n += 1) output.write('lost\n');
   await output.writeFromChild(Buffer.from('lost\n'.repeat(5)));
-  instead(file);
+  redirect(file);
   output.write('two\n');
   await output.close(60_000);
   expect(readFileSync(file, 'utf8')).toBe(`one\n${notice(15)}two\n`);

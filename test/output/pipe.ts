@@ -7,7 +7,7 @@ import { clock } from '../../src/process/clock.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 
-/** A real pipe, both ends ours; read when the test says so. */
+/** A real pipe with both ends in this process. The test decides when to read. */
 export class Pipe {
   readonly fd: number;
   readonly path: string;
@@ -26,9 +26,9 @@ export class Pipe {
     });
   }
 
-  /** What is there now, at most so much. */
-  read(atMost = 1_048_576): string {
-    const buffer = Buffer.alloc(atMost);
+  /** Reads what has arrived, up to `maxBytes`. */
+  read(maxBytes = 1_048_576): string {
+    const buffer = Buffer.alloc(maxBytes);
     try {
       const bytes = buffer.subarray(0, readSync(this.#reader, buffer));
       this.received = Buffer.concat([this.received, bytes]);
@@ -39,38 +39,38 @@ export class Pipe {
     }
   }
 
-  /** Reads on until all that came holds it. */
-  async receives(what: string): Promise<string> {
+  /** Reads until the received text contains `expected`, and returns all of it. */
+  async receives(expected: string): Promise<string> {
     return eventually(() => {
       this.read();
       const all = this.received.toString();
-      if (!all.includes(what)) throw new Error(`${what} has not come, but ${all.length} characters`);
+      if (!all.includes(expected)) throw new Error(`no ${expected} in ${all.length} characters`);
       return all;
     });
   }
 
-  /** How many of ours lead to it now. */
+  /** The number of our descriptors of this pipe. */
   get descriptors(): number {
     return readdirSync('/proc/self/fd').filter((fd) => {
       const link = `/proc/self/fd/${fd}`;
-      return existsSync(link) && readlinkSync(link) === this.path; // that of the folder itself is gone by now
+      return existsSync(link) && readlinkSync(link) === this.path; // the descriptor of the folder itself is closed by now
     }).length;
   }
 
-  /** The reader goes. */
-  hangUp(): void {
+  /** Closes the reading end. */
+  closeReader(): void {
     closeSync(this.#reader);
     this.#open.delete(this.#reader);
   }
 }
 
-/** The flags of the description behind a descriptor, which everybody who shares it has. */
+/** The status flags of the open file, which all processes that share it have in common. */
 export function flagsOf(fd: number): number {
   const [, flags = ''] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
   return parseInt(flags, 8);
 }
 
-/** The real clock, which knows how many of its timers are left. */
+/** The real clock, which counts its timers. */
 export class CountingClock implements Clock {
   pending = 0;
   started = 0;

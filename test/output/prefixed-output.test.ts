@@ -34,19 +34,19 @@ test.each([
   expect(fed(...chunks)).toBe(text);
 });
 
-/** Any bytes, with many newlines and beginnings of characters among them. */
+/** Any bytes, often newlines and starts of UTF-8 characters. */
 const anyBytes = fc
   .array(fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(10, 13, 0xc3, 0xa9, 0xf0, 0x9f, 0x90, 0x98)), {
     maxLength: 200,
   })
   .map((bytes) => Buffer.from(bytes));
 
-test('any bytes, cut anywhere: every line whole, once, with its prefix', () => {
+test('any bytes in any chunks give whole lines, once, with the prefix', () => {
   const cuts = fc.array(fc.nat({ max: 200 }), { maxLength: 20 });
   fc.assert(
-    fc.property(anyBytes, cuts, (bytes, places) => {
-      const at = [0, ...places, bytes.length].map((place) => Math.min(place, bytes.length)).sort((a, b) => a - b);
-      const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+    fc.property(anyBytes, cuts, (bytes, positions) => {
+      const ends = [0, ...positions, bytes.length].map((end) => Math.min(end, bytes.length)).sort((a, b) => a - b);
+      const chunks = ends.slice(1).map((end, index) => bytes.subarray(ends[index], end));
       const text = bytes.toString('latin1');
       const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n');
       expect(fed(...chunks)).toBe(lines.map((line) => `puma | ${line}\n`).join(''));
@@ -61,32 +61,32 @@ test.each([
   ['€', 65_536],
   ['🐘', 65_533],
 ])(
-  'a line of %s without end comes in pieces, no character torn, nothing lost or kept for ever',
+  'an endless line of %s is written in pieces without torn characters, and memory is bounded',
   (letter, chunkBytes) => {
     const text = letter.repeat(Math.ceil((3 * MAX_LINE_BYTES) / letter.length / 2));
     const bytes = Buffer.from(text);
     const lines = new LinePrefixer('puma | ');
     const out: Buffer[] = [];
-    let most = 0;
+    let maxHeld = 0;
     for (let at = 0; at < bytes.length; at += chunkBytes) {
       out.push(lines.feed(bytes.subarray(at, at + chunkBytes)));
-      most = Math.max(most, at + chunkBytes - Buffer.concat(out).length);
+      maxHeld = Math.max(maxHeld, at + chunkBytes - Buffer.concat(out).length);
     }
     out.push(lines.end());
     const pieces = Buffer.concat(out).toString().split('\n').slice(0, -1);
-    expect(most).toBeLessThan(MAX_LINE_BYTES + chunkBytes);
+    expect(maxHeld).toBeLessThan(MAX_LINE_BYTES + chunkBytes);
     expect(pieces.length).toBeGreaterThan(1);
     expect(pieces.every((piece) => piece.startsWith('puma | '))).toBe(true);
     expect(pieces.map((piece) => piece.slice(7)).join('') === text).toBe(true);
   },
 );
 
-test('a line just below the bound is whole', () => {
+test('a line just below the limit stays whole', () => {
   const line = 'x'.repeat(MAX_LINE_BYTES - 1);
   expect(fed(line, '\nnext\n') === `puma | ${line}\npuma | next\n`).toBe(true);
 });
 
-test('what comes before an error or a destroyed stream is kept', async () => {
+test('lines before a stream error or destroy are kept', async () => {
   const pipe = new Pipe();
   const output = new Output(pipe.fd, clock, String);
   const [failing, destroyed] = [new PassThrough(), new PassThrough()];
@@ -101,15 +101,15 @@ test('what comes before an error or a destroyed stream is kept', async () => {
   expect(pipe.received.toString()).toContain('a | half\n');
 });
 
-test('a stalled reader holds the child back, and nothing is lost once it reads on', async () => {
+test('a stalled reader blocks the child, and no line is lost when it reads on', async () => {
   const pipe = new Pipe();
   const output = new Output(pipe.fd, clock, String);
-  let given = 0;
+  let chunksRead = 0;
   const chunks = Array.from({ length: 300 }, (_, n) => Buffer.from(`${n} ${'x'.repeat(9990)}\n`.padStart(10_000)));
   const source = Readable.from(
     (function* () {
       for (const chunk of chunks) {
-        given += 1;
+        chunksRead += 1;
         yield chunk;
       }
     })(),
@@ -117,9 +117,9 @@ test('a stalled reader holds the child back, and nothing is lost once it reads o
   );
   const copied = copyWithPrefix(source, 'puma', output);
   expect(output.write('ours\n')).toBe(true);
-  while (given < 10) await new Promise(setImmediate);
+  while (chunksRead < 10) await new Promise(setImmediate);
   for (let n = 0; n < 100; n += 1) await new Promise(setImmediate);
-  expect(given).toBeLessThan(30);
+  expect(chunksRead).toBeLessThan(30);
   const last = '299 xxx';
   await Promise.all([copied, pipe.receives(last)]);
   const closed = output.close(60_000);
@@ -128,7 +128,7 @@ test('a stalled reader holds the child back, and nothing is lost once it reads o
   expect(all.replace('ours\n', '') === chunks.map((chunk) => `puma | ${chunk.toString()}`).join('')).toBe(true);
 });
 
-test('real children to the end of their last words, lines mixed only at their ends', async () => {
+test('all lines of real children arrive whole, the last one without newline too', async () => {
   const file = join(tempFolder(), 'log');
   const fd = openSync(file, 'w');
   onTestFinished(() => closeSync(fd));
@@ -150,8 +150,8 @@ test('real children to the end of their last words, lines mixed only at their en
   await output.close(60_000);
   const lines = readFileSync(file, 'latin1').split('\n');
   for (const name of ['puma', 'sidekiq']) {
-    const expected = (what: string, end = ''): string[] =>
-      Array.from({ length: 500 }, (_, n) => latin(`${name} | ${what} ${n}${end}`));
+    const expected = (text: string, suffix = ''): string[] =>
+      Array.from({ length: 500 }, (_, n) => latin(`${name} | ${text} ${n}${suffix}`));
     expect(lines.filter((line) => line.startsWith(`${name} | out`))).toEqual(expected('out', ' é'));
     expect(lines.filter((line) => line.startsWith(`${name} | err`))).toEqual(expected('err'));
     expect(lines.filter((line) => line === `${name} | bye`)).toHaveLength(1);

@@ -10,10 +10,10 @@ import { startProgram } from '../process/program.ts';
 
 const LINES = Array.from({ length: 300 }, (_, n) => `line ${n} é\n`).join('');
 
-/** Of the descriptor, not of what it leads to: each process has its own. */
+/** A flag of the descriptor, not of the open file: each process has its own. */
 const O_CLOEXEC = 0o2000000;
 
-/** The relay of that program's stdout, once it relays; its stderr has another. */
+/** The pid of the relay of the program's stdout. Its stderr has another relay. */
 async function relayOf(program: Dyno): Promise<number> {
   const isRelay = (pid: number): boolean => commandLine(pid) === 'cat' && stdoutOf(pid) === stdoutOf(program.pid);
   return eventually(() => {
@@ -36,7 +36,7 @@ function flagsIn(pid: number): number {
   return flags & ~O_CLOEXEC;
 }
 
-/** Bash gives us a pipe, `script` a terminal, and node's own 'pipe' is a socket. */
+/** Bash provides a pipe, `script` a terminal, and the 'pipe' of Node is a socket. */
 const bash = (line: string): readonly [string, ...string[]] => ['bash', '-c', line, 'bash'];
 test.each<[string, readonly [string, ...string[]] | undefined]>([
   ['a socket', undefined],
@@ -45,7 +45,7 @@ test.each<[string, readonly [string, ...string[]] | undefined]>([
   ['a terminal', bash('script -qefc "$*" /dev/null < /dev/null')],
   ['a file', bash('"$@" > out; cat out')],
   ['an appended file', bash('echo first > out; "$@" >> out; sed 1d out')],
-])('all that is written to %s arrives, in order', async (_, through) => {
+])('all lines written to %s arrive in order', async (_, through) => {
   const program = startProgram('output', { args: ['300', '60000', 'once'], ...(through ? { through } : {}) });
   expect(await program.exited).toEqual({ code: 0, signal: null });
   expect(program.output.replaceAll('\r', '').replace('written 300\n', '')).toBe(`${LINES}last\n`);
@@ -54,7 +54,7 @@ test.each<[string, readonly [string, ...string[]] | undefined]>([
 test.each([
   ['/dev/null', 'w'],
   ['/dev/full', 'w'],
-])('%s takes nothing amiss', async (file, mode) => {
+])('writing to %s causes no error', async (file, mode) => {
   const fd = openSync(file, mode);
   onTestFinished(() => closeSync(fd));
   const program = startProgram('output', { stdio: ['ignore', fd, 'pipe'] });
@@ -63,7 +63,7 @@ test.each([
   expect(await program.exited).toEqual({ code: 0, signal: null });
 });
 
-test('a regular file is written without a relay, and nothing but that is opened', () => {
+test('a regular file is written directly, without a relay or another descriptor', () => {
   const file = join(tempFolder(), 'log');
   const fd = openSync(file, 'w');
   const writer = openWriter(fd);
@@ -73,7 +73,7 @@ test('a regular file is written without a relay, and nothing but that is opened'
   expect(() => writer.write(Buffer.from('two\n'))).toThrow('EBADF');
 });
 
-test('a socket keeps its flags, as a child sees them', async () => {
+test('the flags of a socket are unchanged for children', async () => {
   const plain = spawn('sleep', ['1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
   onTestFinished(() => void plain.kill('SIGKILL'));
   const program = startProgram('output');
@@ -82,7 +82,7 @@ test('a socket keeps its flags, as a child sees them', async () => {
   expect(flagsIn(await relayOf(program))).toBe(flagsIn(program.pid));
 });
 
-test('the relay survives what a platform sends to everybody, and ends with us', async () => {
+test('the relay survives signals to the whole dyno, and exits with us', async () => {
   const program = startProgram('output');
   const relay = await relayOf(program);
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(relay, name);
@@ -93,27 +93,27 @@ test('the relay survives what a platform sends to everybody, and ends with us', 
   await program.gone();
 });
 
-test('nothing is given to a relay that a signal can still end', async () => {
+test('no bytes are given to a relay before it ignores signals', async () => {
   const sink = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
   onTestFinished(() => void sink.kill('SIGKILL'));
-  let heard = '';
-  sink.stdout.setEncoding('utf8').on('data', (text: string) => (heard += text));
+  let received = '';
+  sink.stdout.setEncoding('utf8').on('data', (text: string) => (received += text));
   const { fd } = (sink.stdin as unknown as { _handle: { fd: number } })._handle;
   const rounds = Array.from({ length: 20 }, (_, round) => `round ${round}\n`);
   for (const line of rounds) {
     const before = ourChildren();
     const writer = openWriter(fd);
-    const isTaken = writer.write(Buffer.from(line)) > 0;
+    const isWritten = writer.write(Buffer.from(line)) > 0;
     for (const pid of ourChildren()) if (!before.includes(pid)) process.kill(pid, 'SIGTERM');
-    await eventually(() => expect(isTaken || writer.write(Buffer.from(line)) > 0).toBe(true));
+    await eventually(() => expect(isWritten || writer.write(Buffer.from(line)) > 0).toBe(true));
     await writer.finish(new AbortController().signal);
   }
-  await eventually(() => expect(heard).toBe(rounds.join('')), 5000);
+  await eventually(() => expect(received).toBe(rounds.join('')), 5000);
 });
 
 test('a relay that is killed is replaced', async () => {
   const program = startProgram('output');
-  await program.says(/written 10\n/); // by the relay of stderr, which keeps no order with ours
+  await program.says(/written 10\n/); // comes through the relay of stderr, in no fixed order with stdout
   const first = await relayOf(program);
   process.kill(first, 'SIGKILL');
   const second = await eventually(async () => {
@@ -129,7 +129,7 @@ test('a relay that is killed is replaced', async () => {
   expect(program.output).toMatch(/last\n$/);
 });
 
-test('a stalled reader of a socket: the loop goes on, close gives up, and no relay stays', async () => {
+test('a stalled reader of a socket: the event loop runs on, close gives up, and no relay is left', async () => {
   const program = startProgram('output', { args: ['100000', '50'] });
   program.child.stdout?.pause();
   const [, kept = ''] = await program.says(/written (\d+)/);
@@ -140,7 +140,7 @@ test('a stalled reader of a socket: the loop goes on, close gives up, and no rel
   await program.gone();
 });
 
-test('a reader of a socket that is gone: we go on, and no relay stays', async () => {
+test('a closed reader of a socket: the program runs on, and no relay is left', async () => {
   const program = startProgram('output');
   await program.says(/tick/);
   const relay = await relayOf(program);

@@ -4,33 +4,35 @@ import { describe, expect, test } from 'vitest';
 import { startDyno, tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
-import { startWeb } from './tiny.ts';
+import { startWeb } from './dyno-fixture.ts';
 
 const INSTANTS = 50;
-const LANES = 4;
+const WORKERS = 4;
 
-/** TERM at instants spread over the boot, from exec to after the children are up. Before our handlers are set the kernel
- * ends us by the signal; from then on the code is 0. Nothing is left and nothing hangs either way. */
+/** TERM at instants spread over the boot, from exec until after the children are up. Before our handlers are set, the kernel ends the
+ * supervisor by the signal; from then on it exits with 0. In both cases no process is left and nothing hangs. */
 describe.each(nodes)('on node $major', ({ path: node }) => {
-  test.each(['alone', 'to all'] as const)(`TERM %s at ${INSTANTS} instants of the boot`, async (whom) => {
+  test.each(['supervisor', 'all'] as const)(`TERM to %s at ${INSTANTS} instants of the boot`, async (target) => {
     const bootMs = await bootTime(node);
     const instants = Array.from({ length: INSTANTS }, (_, index) => (index * 1.3 * bootMs) / INSTANTS);
-    const lanes = Array.from({ length: LANES }, (_, lane) => instants.filter((_, index) => index % LANES === lane));
-    await Promise.all(lanes.map((lane) => runLane(lane, whom, node)));
+    const shares = Array.from({ length: WORKERS }, (_, worker) =>
+      instants.filter((_, index) => index % WORKERS === worker),
+    );
+    await Promise.all(shares.map((share) => stopAtInstants(share, target, node)));
   });
 });
 
-async function runLane(instants: readonly number[], whom: 'alone' | 'to all', node: string): Promise<void> {
+async function stopAtInstants(instants: readonly number[], target: 'supervisor' | 'all', node: string): Promise<void> {
   for (const instant of instants) {
     const startedAt = performance.now();
     const dyno = startWeb('', 'ready', { node });
     await eventually(() => expect(performance.now() - startedAt).toBeGreaterThanOrEqual(instant));
-    if (whom === 'alone') dyno.signal('SIGTERM');
+    if (target === 'supervisor') dyno.signal('SIGTERM');
     else dyno.signalAll('SIGTERM');
     const end = await dyno.exited;
     await dyno.gone();
-    const tooEarly = end.signal === 'SIGTERM' && !dyno.output.includes('"event"');
-    if (!tooEarly) expect(end, `after ${instant} ms:\n${dyno.output}`).toEqual({ code: 0, signal: null });
+    const isBeforeHandlers = end.signal === 'SIGTERM' && !dyno.output.includes('"event"');
+    if (!isBeforeHandlers) expect(end, `after ${instant} ms:\n${dyno.output}`).toEqual({ code: 0, signal: null });
   }
 }
 
@@ -44,14 +46,14 @@ async function bootTime(node: string): Promise<number> {
   return bootMs;
 }
 
-test('a child whose boot has swallowed its TERM gets another, and ends', async () => {
-  const deaf =
-    '$SIG{TERM} = sub { print "swallowed\\n"; $SIG{TERM} = "DEFAULT" }; $| = 1; print "deaf\\n"; sleep 1 while 1';
+test('a child that loses a TERM during its boot gets a second one and exits', async () => {
+  const losesFirstTerm =
+    '$SIG{TERM} = sub { print "lost\\n"; $SIG{TERM} = "DEFAULT" }; $| = 1; print "booting\\n"; sleep 1 while 1';
   const cwd = tempFolder();
-  writeFileSync(join(cwd, 'puma.pl'), deaf);
+  writeFileSync(join(cwd, 'puma.pl'), losesFirstTerm);
   const dyno = startDyno({ cwd, env: { PUMA_COMMAND: 'perl puma.pl' } });
-  await dyno.says(/^deaf/m);
+  await dyno.says(/^booting/m);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
-  expect(dyno.output).toMatch(/^swallowed/m);
+  expect(dyno.output).toMatch(/^lost/m);
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { binary, startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { startWeb } from './tiny.ts';
+import { startWeb } from './dyno-fixture.ts';
 
 /** An app whose app.json names these buildpacks and no config var. */
 function app(...buildpacks: readonly string[]): string {
@@ -13,8 +13,8 @@ function app(...buildpacks: readonly string[]): string {
   return folder;
 }
 
-async function startDev(cwd: string, words: readonly string[], env: Record<string, string> = {}): Promise<Dyno> {
-  const command = [process.execPath, binary, 'dev', '--no-page', '--port', `${await freePort()}`, ...words] as const;
+async function startDev(cwd: string, options: readonly string[], env: Record<string, string> = {}): Promise<Dyno> {
+  const command = [process.execPath, binary, 'dev', '--no-page', '--port', `${await freePort()}`, ...options] as const;
   const dyno = startDyno({ command, cwd, env: { STAND_IN_PUMA_MB: '0', STAND_IN_BOOT_MS: '100', ...env } });
   await dyno.says(/puma is ready after/);
   return dyno;
@@ -28,20 +28,20 @@ describe('WEB_CONCURRENCY in a simulated dyno of 512M', () => {
     ['heroku/nodejs,heroku/ruby', false],
     ['heroku/ruby,heroku/nodejs', true],
     ['heroku/nodejs', true],
-  ])('is not taken from a buildpack with %s: puma runs in single mode', async (order, isSet) => {
+  ])('from a buildpack is ignored with %s: puma runs in single mode', async (order, isSet) => {
     const dyno = await startDev(app(...order.split(',')), []);
     expect(dyno.output).toContain('Puma starting in single mode');
     expect(dyno.output.includes(NOTE)).toBe(isSet);
     expect(IGNORED.test(dyno.output)).toBe(isSet);
   });
 
-  test('follows --buildpacks rather than app.json', async () => {
+  test('depends on --buildpacks rather than on app.json', async () => {
     const dyno = await startDev(app('heroku/nodejs', 'heroku/ruby'), ['--buildpacks', 'heroku/ruby,heroku/nodejs']);
     expect(dyno.output).toContain('Puma starting in single mode');
     expect(dyno.output).toMatch(IGNORED);
   });
 
-  test("is the user's where the user has set it", async () => {
+  test('is used if the user has set it', async () => {
     const dyno = await startDev(app('heroku/nodejs'), [], { WEB_CONCURRENCY: '1' });
     expect(dyno.output).toContain('Puma starting in cluster mode');
     expect(dyno.output).not.toContain(NOTE);
@@ -53,14 +53,14 @@ test.each([
   ['heroku/nodejs', '[0] []'],
   ['scalingo/nodejs', '[0] []'],
   ['heroku/ruby', '[1] [heroku/ruby]'],
-])('a puma of 512M whose WEB_CONCURRENCY=1 is marked %s sees %s', async (marker, seen) => {
+])('with 512M and WEB_CONCURRENCY=1 set by %s the environment of puma has %s', async (marker, expected) => {
   const env = {
-    PUMA_COMMAND: `sh -c 'echo "sees [$WEB_CONCURRENCY] [$WEB_CONCURRENCY_SET_BY]"; exec sleep 600'`,
+    PUMA_COMMAND: `sh -c 'echo "has [$WEB_CONCURRENCY] [$WEB_CONCURRENCY_SET_BY]"; exec sleep 600'`,
     SUPERVISE_MEMORY_QUOTA: '512M',
     WEB_CONCURRENCY: '1',
     WEB_CONCURRENCY_SET_BY: marker,
   };
   const dyno = startWeb('', 'ready', { env });
-  const [, words] = await dyno.says(/^sees (.*)$/m);
-  expect(words).toBe(seen);
+  const [, variables] = await dyno.says(/^has (.*)$/m);
+  expect(variables).toBe(expected);
 });

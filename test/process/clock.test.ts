@@ -3,7 +3,7 @@ import { clock } from '../../src/process/clock.ts';
 
 afterEach(() => void vi.useRealTimers());
 
-test('never goes back, and counts milliseconds', () => {
+test('is monotonic, and counts milliseconds', () => {
   const times = Array.from({ length: 1000 }, () => clock.now());
   expect(times).toEqual([...times].sort((a, b) => a - b));
   const [before, now, after] = [performance.now(), clock.now(), performance.now()];
@@ -23,40 +23,43 @@ test('does not follow the wall clock', () => {
   expect(clock.now()).toBeGreaterThanOrEqual(later);
 });
 
-test('calls back, in the order of the times, once', () => {
+test('calls back once, in the order of the times', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const heard: string[] = [];
-  clock.after(2, () => void heard.push('b'));
-  clock.after(-5, () => void heard.push('a'));
+  const calls: string[] = [];
+  clock.after(2, () => void calls.push('b'));
+  clock.after(-5, () => void calls.push('a'));
   vi.advanceTimersByTime(20);
-  expect(heard).toEqual(['a', 'b']);
+  expect(calls).toEqual(['a', 'b']);
 });
 
-test('not at once, even without a wait', async () => {
-  const heard: string[] = [];
-  const called = new Promise<number>((resolve) => clock.after(0, () => resolve(heard.push('called'))));
-  heard.push('returned');
+test('does not call back synchronously, even after 0 ms', async () => {
+  const calls: string[] = [];
+  const called = new Promise<number>((resolve) => clock.after(0, () => resolve(calls.push('called'))));
+  calls.push('returned');
   await called;
-  expect(heard).toEqual(['returned', 'called']);
+  expect(calls).toEqual(['returned', 'called']);
 });
 
-test('what was cancelled does not come, and holds no timer', () => {
+test('a cancelled callback is not called, and keeps no timer', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const heard: string[] = [];
-  const cancel = clock.after(10, () => void heard.push('cancelled'));
-  clock.after(10, () => void heard.push('kept'));
+  const calls: string[] = [];
+  const cancel = clock.after(10, () => void calls.push('cancelled'));
+  clock.after(10, () => void calls.push('kept'));
   cancel();
   cancel();
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(10);
   cancel();
-  expect(heard).toEqual(['kept']);
+  expect(calls).toEqual(['kept']);
 });
 
-test.each([2 ** 31, 2 ** 40, Number.MAX_SAFE_INTEGER, Infinity])('%d ms from now is not now', async (ms) => {
-  let called = false;
-  const cancel = clock.after(ms, () => (called = true));
-  await new Promise<void>((resolve) => clock.after(20, resolve));
-  cancel();
-  expect(called).toBe(false);
-});
+test.each([2 ** 31, 2 ** 40, Number.MAX_SAFE_INTEGER, Infinity])(
+  'a timeout of %d ms does not call back at once',
+  async (ms) => {
+    let called = false;
+    const cancel = clock.after(ms, () => (called = true));
+    await new Promise<void>((resolve) => clock.after(20, resolve));
+    cancel();
+    expect(called).toBe(false);
+  },
+);

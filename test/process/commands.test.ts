@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { binary, startDyno, tempFolder } from '../harness/dyno.ts';
 import { nodes } from '../harness/nodes.ts';
 import { environment } from '../harness/processes.ts';
-import { events, startWeb, tiny } from './tiny.ts';
+import { events, startWeb, childCommand } from './dyno-fixture.ts';
 
 const bare = { PUMA_COMMAND: 'sleep 1000', SIDEKIQ_COMMAND: 'sleep 1001', RUN_WORKER: 'true' };
 
@@ -18,7 +18,7 @@ describe('plan', () => {
     expect(dyno.output).not.toMatch(/^ran/m);
   });
 
-  test('--json gives the same as data', async () => {
+  test('--json prints the same as data', async () => {
     const { stdout } = await execa(process.execPath, [binary, 'plan', 'web', '--json'], {
       env: bare,
       cwd: tempFolder(),
@@ -28,7 +28,7 @@ describe('plan', () => {
     expect(plan.databaseConnections).toBe(15);
   });
 
-  test('a reader that leaves early is no error', async () => {
+  test('a reader that exits early is no error', async () => {
     const command = `${process.execPath} ${binary} plan web | head -1; exit \${PIPESTATUS[0]}`;
     const dyno = startDyno({ command: ['bash', '-c', command], env: bare });
     expect(await dyno.exited).toEqual({ code: 0, signal: null });
@@ -40,7 +40,7 @@ describe('--env-file', () => {
   test('adds variables, never overriding what is set', async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'my.env'), `SIDEKIQ_THREADS=7\nSIDEKIQ_COMMAND="sleep 9"\nFROM_FILE='a b'\n`);
-    const env = { SIDEKIQ_COMMAND: tiny('sidekiq'), SIDEKIQ_THREADS: undefined };
+    const env = { SIDEKIQ_COMMAND: childCommand('sidekiq'), SIDEKIQ_THREADS: undefined };
     const dyno = startDyno({ args: ['worker', '--env-file', 'my.env'], cwd: folder, env });
     const [, pid] = await dyno.says(/sidekiq up (\d+)/);
     expect(environment(Number(pid))).toContain('FROM_FILE=a b');
@@ -49,11 +49,11 @@ describe('--env-file', () => {
     expect(events(dyno).find(({ event }) => event === 'started')?.command).toEqual(expect.arrayContaining(['-c', '7']));
   });
 
-  test('that is not there is said', async () => {
+  test('a missing file is an error', async () => {
     for (const { path: node } of nodes) {
       const dyno = startDyno({ node, args: ['worker', '--env-file', 'none'] });
       const { code } = await dyno.exited;
-      // Some nodes take --env-file for their own wherever it stands, and end with their code 9 before we begin.
+      // Some Node versions take --env-file for their own option anywhere, and exit with code 9 before the supervisor starts.
       expect([code, dyno.output.trim()]).toEqual(
         code === 9
           ? [9, expect.stringContaining('none: not found')]
@@ -63,22 +63,22 @@ describe('--env-file', () => {
   });
 });
 
-describe('what is handed to the children', () => {
-  test('our marker, BIND, the pool of its kind, and all else as it was', async () => {
+describe('the environment of the children', () => {
+  test('has the marker, BIND, the pool of the child, and all other variables unchanged', async () => {
     const dyno = startWeb('', 'ready', { env: { PUMA_DB_POOL: '7', DB_POOL: '3', WEIRD: 'a\nb=c' } });
     const [, puma] = await dyno.says(/puma up (\d+)/);
     const [, sidekiq] = await dyno.says(/sidekiq up (\d+)/);
-    const one = environment(Number(puma));
-    const other = environment(Number(sidekiq));
-    expect(one).toEqual(expect.arrayContaining(['BIND=0.0.0.0', 'DB_POOL=7', 'WEIRD=a\nb=c']));
-    expect(other).toEqual(expect.arrayContaining(['DB_POOL=3']));
-    expect(one.filter((line) => line.startsWith('MSTDN_SUPERVISE_RUN='))).toHaveLength(1);
-    expect(other.some((line) => line.startsWith('BIND='))).toBe(false);
+    const pumaEnv = environment(Number(puma));
+    const sidekiqEnv = environment(Number(sidekiq));
+    expect(pumaEnv).toEqual(expect.arrayContaining(['BIND=0.0.0.0', 'DB_POOL=7', 'WEIRD=a\nb=c']));
+    expect(sidekiqEnv).toEqual(expect.arrayContaining(['DB_POOL=3']));
+    expect(pumaEnv.filter((line) => line.startsWith('MSTDN_SUPERVISE_RUN='))).toHaveLength(1);
+    expect(sidekiqEnv.some((line) => line.startsWith('BIND='))).toBe(false);
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('a ready file for each sidekiq, gone at the end', async () => {
+  test('each sidekiq has a ready file, which is removed at the end', async () => {
     const folder = tempFolder();
     const env = { RUN_WORKER: 'true', SIDEKIQ_PROCESSES: '1 2:default' };
     const dyno = startWeb('', 'ready', { env, cwd: folder });
@@ -89,7 +89,7 @@ describe('what is handed to the children', () => {
     expect((await execa('ls', [join(folder, 'tmp')])).stdout).toBe('');
   });
 
-  test('the ready file of a supervisor that was killed goes at the next start, that of a living one stays', async () => {
+  test('the next start removes the ready file of a killed supervisor, but not of a living one', async () => {
     const folder = tempFolder();
     const killed = startWeb('', 'ready', { cwd: folder });
     const living = startWeb('', 'ready', { cwd: folder });
@@ -103,7 +103,7 @@ describe('what is handed to the children', () => {
     expect(pids.sort()).toEqual([living.pid, next.pid].sort());
   });
 
-  test('a sidekiq that is ready only after its start script has ended leaves no ready file', async () => {
+  test('a sidekiq that becomes ready after its start script has exited leaves no ready file', async () => {
     const folder = tempFolder();
     const touch = 'open F, ">", "tmp/$ENV{MASTODON_SIDEKIQ_READY_FILENAME}"';
     const late = `$SIG{TERM} = sub { ${touch}; exit }; $| = 1; print "worker up\\n"; sleep 1 while 1`;
@@ -116,7 +116,7 @@ describe('what is handed to the children', () => {
     expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
   });
 
-  test('a folder where no ready file can be made is said, and sidekiq runs without the variable', async () => {
+  test('when no ready file can be made, a warning says so and sidekiq runs without the variable', async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'tmp'), 'a file where a folder should be');
     const dyno = startWeb('', 'ready', { cwd: folder });
@@ -129,7 +129,7 @@ describe('what is handed to the children', () => {
 });
 
 describe('this machine', () => {
-  test('as PID 1 we say who reaps nobody, once, and work', async () => {
+  test('as PID 1 the supervisor works, and warns once that orphans are not reaped', async () => {
     const unshare = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc', '--kill-child=TERM'];
     const dyno = startWeb('exit=6 in=300', 'ready', {
       command: [unshare[0] ?? '', ...unshare.slice(1), process.execPath, binary, 'web'],
@@ -138,7 +138,7 @@ describe('this machine', () => {
     expect(dyno.output.match(/running as PID 1.*docker run --init/g)).toHaveLength(1);
   });
 
-  test('without setpriv it works and says what is missing', async () => {
+  test('without setpriv it works, and warns that it is missing', async () => {
     const folder = tempFolder();
     mkdirSync(join(folder, 'bin'));
     symlinkSync('/bin/sh', join(folder, 'bin/sh'));
@@ -166,20 +166,20 @@ describe('a folder that this user may not enter', () => {
 
   test.each([
     ['the folder itself', '.', 'web', '/parent/app'],
-    ['the one above', '..', 'worker', '/parent'],
+    ['the parent folder', '..', 'worker', '/parent'],
     ['the folder itself', '.', 'plan', '/parent/app'],
-  ])('is named before anything starts: %s, chmod 0 %s, %s', async (_, closed, word, named) => {
+  ])('is reported before anything starts: %s, chmod 0 %s, %s', async (_, denied, subcommand, reported) => {
     const parent = join(tempFolder(), 'parent');
     const cwd = join(parent, 'app');
     mkdirSync(cwd, { recursive: true });
     onTestFinished(() => [parent, cwd].forEach((folder) => chmodSync(folder, 0o755)));
-    const script = `chmod 0 ${closed} && exec "$@"`;
-    const command = ['env', ...unprivileged, 'sh', '-c', script, 'sh', process.execPath, binary, word] as const;
+    const script = `chmod 0 ${denied} && exec "$@"`;
+    const command = ['env', ...unprivileged, 'sh', '-c', script, 'sh', process.execPath, binary, subcommand] as const;
     const env = { PUMA_COMMAND: 'sleep 1000', SIDEKIQ_COMMAND: 'sleep 1000', MIGRATE_COMMAND: 'true' };
     const dyno = startDyno({ cwd, env, command });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
     expect(dyno.output).toMatch(/^mstdn-supervise: .*: user \d+ may not enter \S+; .*chmod o\+x \S+$/m);
-    expect(dyno.output).toMatch(new RegExp(`may not enter \\S*${named};`));
+    expect(dyno.output).toMatch(new RegExp(`may not enter \\S*${reported};`));
     expect(dyno.output).toContain('nothing was started; exit code 78');
     expect(dyno.output.split('\n')).toHaveLength(3);
   });

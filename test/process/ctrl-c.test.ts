@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { binary, startDyno, type Dyno } from '../harness/dyno.ts';
-import { bothUp, lastLine, tiny } from './tiny.ts';
+import { waitForBothChildren, lastLogMessage, childCommand } from './dyno-fixture.ts';
 
-/** Each forwards INT, which the terminal sends to the whole process group: one Ctrl-C arrives two or three times. */
+/** These forward INT, which the terminal sends to the whole process group anyway: one Ctrl-C arrives two or three times. */
 const RUNNERS = ['timeout 600', 'timeout --foreground 600', 'foreman run'];
 const DRAINS = 'after=700';
 
-/** A command on a terminal of its own, as a person starts it. */
+/** Starts a command on a terminal of its own, as a user does. */
 function onTerminal(command: string, env: Record<string, string>): Dyno {
   return startDyno({ command: ['script', '-qec', `exec ${command}`, '/dev/null'], stdio: 'pipe', env });
 }
@@ -19,41 +19,41 @@ describe.each(RUNNERS)('one Ctrl-C under `%s`', (runner) => {
   test('web stops gracefully: its children drain', async () => {
     const dyno = onTerminal(`${runner} ${process.execPath} ${binary} web`, {
       RUN_WORKER: 'true',
-      PUMA_COMMAND: tiny('puma', DRAINS),
-      SIDEKIQ_COMMAND: tiny('sidekiq', `ready ${DRAINS}`),
+      PUMA_COMMAND: childCommand('puma', DRAINS),
+      SIDEKIQ_COMMAND: childCommand('sidekiq', `ready ${DRAINS}`),
       SUPERVISE_START_TIMEOUT: '0',
       SUPERVISE_LOG_FORMAT: 'json',
     });
-    await bothUp(dyno);
+    await waitForBothChildren(dyno);
     pressCtrlC(dyno);
     expect(await dyno.exited, dyno.output).toEqual({ code: 0, signal: null });
-    expect(lastLine(dyno)).toMatch(/^asked to stop by SIGINT; everything e.*; exit code 0$/);
+    expect(lastLogMessage(dyno)).toMatch(/^asked to stop by SIGINT; everything e.*; exit code 0$/);
     await dyno.gone();
   });
 
-  test('release lets its step end by itself', async () => {
+  test('release lets its step exit by itself', async () => {
     const dyno = onTerminal(`${runner} ${process.execPath} ${binary} release`, {
-      MIGRATE_COMMAND: tiny('migrate', `${DRAINS} term=3`),
+      MIGRATE_COMMAND: childCommand('migrate', `${DRAINS} term=3`),
       AFTER_MIGRATE_COMMAND: 'true',
       SUPERVISE_LOG_FORMAT: 'json',
     });
     await dyno.says(/migrate up/);
     pressCtrlC(dyno);
     expect(await dyno.exited, dyno.output).toEqual({ code: 3, signal: null });
-    expect(lastLine(dyno)).toMatch(/^asked to stop by SIGINT; migrate exited with code 3; the release stops here/);
+    expect(lastLogMessage(dyno)).toMatch(/^asked to stop by SIGINT; migrate exited with code 3; the release stops here/);
     await dyno.gone();
   });
 });
 
-test('a second Ctrl-C later than that kills', async () => {
+test('a later second Ctrl-C kills', async () => {
   const dyno = onTerminal(`timeout 600 ${process.execPath} ${binary} web`, {
     RUN_WORKER: 'true',
-    PUMA_COMMAND: tiny('puma', 'term=ignore'),
-    SIDEKIQ_COMMAND: tiny('sidekiq', 'ready term=ignore'),
+    PUMA_COMMAND: childCommand('puma', 'term=ignore'),
+    SIDEKIQ_COMMAND: childCommand('sidekiq', 'ready term=ignore'),
     SUPERVISE_START_TIMEOUT: '0',
     SUPERVISE_STOP_TIMEOUT: '600',
   });
-  await bothUp(dyno);
+  await waitForBothChildren(dyno);
   pressCtrlC(dyno);
   await dyno.says(/puma SIGTERM/);
   const again = setInterval(() => pressCtrlC(dyno), 200);

@@ -8,7 +8,7 @@ const REMOTE = `DATABASE_URL=postgres://me:s3cret@db.example.com/mastodon
 REDIS_URL=rediss://:s3cret@redis.example.com:6380
 `;
 
-/** A checkout whose release and dyno each leave a file. */
+/** A checkout whose release and dyno each write a file. */
 function checkout(env: string): string {
   const folder = tempFolder();
   mkdirSync(join(folder, 'config'));
@@ -48,7 +48,7 @@ describe('mstdn-supervise dev in a checkout whose .env names other machines', ()
     },
   );
 
-  it('runs with --allow-remote-data, and says what it uses', async () => {
+  it('runs with --allow-remote-data, and prints what it uses', async () => {
     const folder = checkout(REMOTE);
     const dyno = await startDev(folder, tempFolder(), '--allow-remote-data');
     await dyno.says(/^Note: DATABASE_URL \(\.env\) names "db\.example\.com"/m);

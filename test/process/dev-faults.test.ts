@@ -9,7 +9,7 @@ import { freePort } from '../simulator/free-port.ts';
 
 const ok = { code: 0, signal: null };
 
-describe('mstdn-supervise dev on a machine that is against it', () => {
+describe('mstdn-supervise dev on a machine with faults', () => {
   it.each([
     ['a folder that is a file', (folder: string) => ['--dir', join(folder, 'Procfile')], /--dir .*: no such folder/],
     ['a Procfile that is a pipe', pipeAsProcfile, /pipe: not a file/],
@@ -20,7 +20,7 @@ describe('mstdn-supervise dev on a machine that is against it', () => {
     expect(dyno.output).toMatch(why);
   });
 
-  it('says what to do where there is no place for temporary files', async () => {
+  it('says what to do when there is no folder for temporary files', async () => {
     const folder = app({});
     const dyno = startDyno({ args: ['dev'], cwd: folder, env: { TMPDIR: join(folder, 'missing') } });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
@@ -44,8 +44,8 @@ describe('mstdn-supervise dev on a machine that is against it', () => {
     expect(dyno.output).toMatch(/app\[release\.1\]: cannot start: .*mkfifo[^]*Release v1 failed: .*status 126/);
   });
 
-  it('kills who left session and environment, and waits for nobody', async () => {
-    const seconds = `6${process.pid}`; // of this test alone
+  it('kills a process that left its session and its environment, without waiting', async () => {
+    const seconds = `6${process.pid}`; // unique to this test
     const stray = `require('child_process').spawn('sleep', ['${seconds}'], {detached: true, env: {}, stdio: 'inherit'}).unref()`;
     const dyno = await startDev(
       app({ Procfile: `web: env -i ${process.execPath} -e "${stray}"; echo strayed; sleep 600\n` }),
@@ -58,9 +58,9 @@ describe('mstdn-supervise dev on a machine that is against it', () => {
     );
   });
 
-  it('ends well where its terminal was closed', async () => {
+  it('exits with 0 when its terminal is closed', async () => {
     const folder = app({ Procfile: 'web: sleep 600\n' });
-    // The shell of the terminal ends of the HUP; with it the kernel tells the whole job, in which one shell lives on.
+    // The shell of the terminal dies of the HUP. The kernel then sends HUP to the whole job, in which one shell survives.
     const words = `"${process.execPath}" "${binary}" dev --no-page --port ${await freePort()}`;
     const line = `sh -c 'trap : HUP; ${words}; echo $? > code'; true`;
     const command = ['script', '-qec', line, '/dev/null'] as const;
@@ -89,7 +89,7 @@ function pipeAsProcfile(folder: string): string[] {
   return ['--procfile', join(folder, 'pipe')];
 }
 
-/** A PATH with what else a dyno needs. */
+/** A PATH with all other commands that a dyno needs. */
 function withoutMkfifo(): string {
   const folder = join(tempFolder(), 'commands');
   mkdirSync(folder);

@@ -13,7 +13,7 @@ const ok = { code: 0, signal: null };
 const script = [process.execPath, 'scripts/dev.js'] as const;
 
 describe('npm run dev', () => {
-  it('says in its first line what runs, where, and how to end it; the app and the page answer', async () => {
+  it('prints in its first line what runs, where, and how to stop it; the app and the page respond', async () => {
     const { dyno, port } = await startDev();
     const [, first = ''] = await dyno.says(/^(Stand-ins run here.*)$/m);
     expect(first).toMatch(/^Stand-ins run here instead of Mastodon: .*web\.1 \(512M\).*Ctrl-C stops it$/);
@@ -25,7 +25,7 @@ describe('npm run dev', () => {
     });
   });
 
-  it('of a fresh clone has the page and the first dyno up', { timeout: 300_000 }, async () => {
+  it('starts the page and the first dyno in a fresh clone', { timeout: 300_000 }, async () => {
     const clone = join(tempFolder(), 'clone');
     execFileSync('git', ['clone', '--quiet', '--depth', '1', `file://${repo}`, clone]);
     symlinkSync(join(repo, 'node_modules'), join(clone, 'node_modules')); // as `npm ci` leaves it
@@ -38,7 +38,7 @@ describe('npm run dev', () => {
     });
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual(ok);
-    await nothingLeft(dyno, env.TMPDIR);
+    await expectNothingLeft(dyno, env.TMPDIR);
   });
 
   it('releases first, and prints as the platform does', async () => {
@@ -55,46 +55,46 @@ describe('npm run dev', () => {
     await dyno.says(new RegExp(lines.map((line) => `^${time} ${line}$`).join('[^]*\n'), 'm'));
   });
 
-  it('tells the status of a crash and starts the dyno again', async () => {
+  it('prints the status of a crash and starts the dyno again', async () => {
     const { dyno, folder } = await startDev();
     process.kill(await pidOf(dyno, 'sidekiq'), 'SIGKILL');
     await dyno.says(/sidekiq was killed by SIGKILL.* after it started.*puma[^]*Process exited with status 137/);
     await dyno.says(/State changed from crashed to starting[^]*sidekiq is ready after/);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
-    await nothingLeft(dyno, folder);
+    await expectNothingLeft(dyno, folder);
   });
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)('stops in good order on %s', async (name) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)('stops gracefully on %s', async (name) => {
     const { dyno, folder } = await startDev();
     dyno.signal(name);
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toMatch(/INFO: Bye![^]*Process exited with status 0[^]*State changed from stopping to down/);
-    await nothingLeft(dyno, folder);
+    await expectNothingLeft(dyno, folder);
   });
 
-  it('takes the Ctrl-C of the terminal and the one that npm hands on for one', async () => {
+  it('counts the Ctrl-C of the terminal and its copy from npm as one', async () => {
     const { dyno } = await startDev({ STAND_IN_JOB_MS: '2000' });
     dyno.look();
-    for (let count = 0; count < 2; count += 1) process.kill(dyno.pid, 'SIGINT'); // a look between them takes time
+    for (let count = 0; count < 2; count += 1) process.kill(dyno.pid, 'SIGINT'); // not dyno.signal: its scan takes time
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toMatch(/Shutting down[^]*INFO: done[^]*Bye!/);
   });
 
   it('kills at once on a second Ctrl-C', async () => {
     const { dyno, port, folder } = await startDev();
-    const inHand = get({ host: '127.0.0.1', port }, '/slow?seconds=600');
+    const response = get({ host: '127.0.0.1', port }, '/slow?seconds=600');
     await dyno.says(/Started GET "\/slow/);
     dyno.signal('SIGINT');
     await dyno.says(/Gracefully stopping/);
     await eventually(() => {
       if (dyno.output.includes('Process exited with status 137')) return;
       dyno.signal('SIGINT');
-      throw new Error('not yet taken for a second one');
+      throw new Error('not counted as a second Ctrl-C yet');
     });
     expect(await dyno.exited).toEqual({ code: 137, signal: null });
-    expect(await inHand).toMatchObject({ status: 503 });
-    await nothingLeft(dyno, folder);
+    expect(await response).toMatchObject({ status: 503 });
+    await expectNothingLeft(dyno, folder);
   });
 
   it('stops on a Ctrl-C typed into a terminal that runs npm', async () => {
@@ -104,15 +104,15 @@ describe('npm run dev', () => {
     dyno.child.stdin?.write('\x03');
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toMatch(/Shutting down[^]*INFO: done[^]*Bye![^]*exit code 0/);
-    await nothingLeft(dyno, folder);
+    await expectNothingLeft(dyno, folder);
   });
 
-  it('stops when npm alone gets TERM', async () => {
+  it('stops when only npm gets TERM', async () => {
     const { dyno, folder } = await startDev({}, { command: ['npm', 'run', 'dev'] });
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toContain('INFO: Bye!');
-    await nothingLeft(dyno, folder);
+    await expectNothingLeft(dyno, folder);
   });
 
   it('leaves no process behind when it is killed itself', async () => {
@@ -129,20 +129,20 @@ describe('npm run dev', () => {
     expect(dyno.output).not.toContain('Puma starting');
   });
 
-  it('hands the variables of the user on', async () => {
+  it('passes the variables of the user on', async () => {
     const { dyno } = await startDev({ SIDEKIQ_PROCESSES: '2 1:default', RUN_SCHEDULE: '' }, {}, ['puma']);
     await dyno.says(/Ready with 2 threads for default, push, ingress, mailers, pull, scheduler, fasp/);
     await dyno.says(/Ready with 1 threads for default$/m);
   });
 
-  it.each([0, 1])('says in one line that the port, or the page’s, is taken', async (offset) => {
+  it.each([0, 1])('prints one line when its port or the page’s is taken (port + %s)', async (offset) => {
     const port = await freePair();
     const { close } = await takenPort(port + offset);
     const TMPDIR = tempFolder();
     const dyno = startDyno({ command: script, cwd: repo, env: { PORT: String(port), TMPDIR } });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
     expect(dyno.output).toMatch(new RegExp(`^mstdn-supervise: .*port ${port + offset} is in use.*--port.*\n`, 'm'));
-    await nothingLeft(dyno, TMPDIR);
+    await expectNothingLeft(dyno, TMPDIR);
     await close();
   });
 
@@ -158,7 +158,7 @@ describe('npm run dev', () => {
     expect(await dyno.exited).toEqual({ code, signal: null });
     expect(dyno.output).toMatch(why);
     expect(dyno.output).not.toContain('Release v1');
-    await nothingLeft(dyno, TMPDIR);
+    await expectNothingLeft(dyno, TMPDIR);
   });
 
   it('runs in a clone whose path has spaces and quotes', async () => {
@@ -175,13 +175,13 @@ describe('mstdn-supervise dev', () => {
     cwd,
   });
 
-  it('prints what it takes', async () => {
+  it('prints its options with --help', async () => {
     const dyno = startDyno({ args: ['dev', '--help'] });
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toMatch(/^Usage: mstdn-supervise dev[^]*--rehearse/);
   });
 
-  it('runs the real commands of a checkout, and says so', async () => {
+  it('runs the real commands of a checkout, and prints that', async () => {
     const folder = tempFolder();
     mkdirSync(join(folder, 'config'));
     for (const file of ['Gemfile', 'config/puma.rb', 'config/sidekiq.yml']) writeFileSync(join(folder, file), '');
@@ -193,7 +193,7 @@ describe('mstdn-supervise dev', () => {
     expect(await dyno.exited).toEqual(ok);
   });
 
-  it('without a person ends with 1 where the release fails', async () => {
+  it('exits with 1 when the release fails without a terminal', async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'Procfile'), 'web: sleep 600\nrelease: exit 3\n');
     const dyno = startDyno(dev(folder, await freePort()));
@@ -202,7 +202,7 @@ describe('mstdn-supervise dev', () => {
     expect(dyno.output).not.toContain('web.1]: Starting');
   });
 
-  it('ends a release that a Ctrl-C interrupts, and boots nothing', async () => {
+  it('ends a release on Ctrl-C, and boots nothing', async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'Procfile'), 'web: sleep 600\nrelease: echo releasing; sleep 600\n');
     const dyno = startDyno(dev(folder, await freePort()));
@@ -216,7 +216,7 @@ describe('mstdn-supervise dev', () => {
 
 type Dev = { dyno: Dyno; port: number; folder: string };
 
-/** `npm run dev` once the children are ready; `folder` is where it makes its temporary ones. */
+/** Starts `npm run dev` and waits until the children are ready. folder: for its temporary files. */
 async function startDev(
   env: Record<string, string> = {},
   options: DynoOptions = {},
@@ -239,12 +239,12 @@ async function pidOf(dyno: Dyno, child: string): Promise<number> {
   return Number(pid);
 }
 
-async function nothingLeft(dyno: Dyno, folder: string): Promise<void> {
+async function expectNothingLeft(dyno: Dyno, folder: string): Promise<void> {
   await dyno.gone();
   expect(readdirSync(folder).filter((name) => name.startsWith('mstdn-supervise-'))).toEqual([]);
 }
 
-/** dist/ last: it is fresh when it is no older than its sources. */
+/** A clone in a folder with spaces and quotes. Copies dist/ last: a dist/ older than its sources would be built again. */
 function awkwardClone(): string {
   const clone = join(tempFolder(), `a "clone" of mine, isn't it $HOME`);
   mkdirSync(clone);

@@ -11,14 +11,14 @@ function envFile(text: string): string {
   return file;
 }
 
-test('adds what is not set and never overrides what is, empty or not', async () => {
+test('adds variables that are not set, and never overrides one, not even an empty one', async () => {
   const file = envFile('A=1\nB=2\nC=3\n');
   const env = { B: 'ours', C: '', D: '4' };
   expect(await withEnvFile(env, file)).toEqual({ A: '1', B: 'ours', C: '', D: '4' });
   expect(env).toEqual({ B: 'ours', C: '', D: '4' });
 });
 
-test('touches neither our own environment nor the output', async () => {
+test('changes neither our own environment nor the output', async () => {
   const before = { ...process.env };
   await withEnvFile({}, envFile('MSTDN_SUPERVISE_TEST_ONLY=1\nPATH=/nowhere\n'));
   expect(process.env).toEqual(before);
@@ -37,17 +37,17 @@ test.each([
   expect(await withEnvFile({}, envFile(text))).toEqual(env);
 });
 
-test('a file that cannot be read is named, with the reason', async () => {
+test('the error for a file that cannot be read names the file and the reason', async () => {
   const folder = tempFolder();
   mkdirSync(join(folder, 'folder'));
-  for (const [name, why] of [
+  for (const [name, reason] of [
     ['none', /ENOENT/],
     ['folder', /EISDIR/],
   ] as const) {
     const file = join(folder, name);
-    const error: unknown = await withEnvFile({}, file).catch((reason: unknown) => reason);
+    const error: unknown = await withEnvFile({}, file).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as ConfigError).message).toContain(`--env-file ${file}: `);
-    expect((error as ConfigError).problems).toEqual([expect.stringMatching(why)]);
+    expect((error as ConfigError).problems).toEqual([expect.stringMatching(reason)]);
   }
 });

@@ -11,7 +11,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = tempFolder();
-  for (const place of ['a', 'b', 'c', 'c/tool', 'd']) mkdirSync(join(folder, place));
+  for (const name of ['a', 'b', 'c', 'c/tool', 'd']) mkdirSync(join(folder, name));
   for (const name of ['a/tool', 'b/tool', 'here', 'b/only-b', 'a/only-a']) program(name);
   for (const name of ['a/tool', 'a/only-a']) chmodSync(join(folder, name), 0o644);
   symlinkSync('../b/tool', join(folder, 'd/linked'));
@@ -24,17 +24,17 @@ function program(name: string): void {
   writeFileSync(join(folder, name), '#!/bin/sh\nexit 42\n', { mode: 0o755 });
 }
 
-/** 0 when it is found, else 126 or 127. */
+/** 0 when the command is found, else 126 or 127. */
 function codeOf(name: string, path: string | undefined): number {
   const found = findCommand(name, path, folder);
   return 'path' in found ? 0 : toExitCode({ kind: 'not-started', error: found.error });
 }
 
-/** What a shell makes of each, with 42 for "it ran". */
+/** The exit codes of bash for each command; 0 for one that ran (its own code is 42). */
 function bashCodes(names: readonly string[], path: string): number[] {
   const script = `cd "$1"; PATH="$2"; shift 2; for name; do "$name" 2>/dev/null; echo $?; done`;
-  const answers = execFileSync('/bin/bash', ['-c', script, 'bash', folder, path, ...names], { encoding: 'utf8' });
-  return answers
+  const output = execFileSync('/bin/bash', ['-c', script, 'bash', folder, path, ...names], { encoding: 'utf8' });
+  return output
     .trim()
     .split('\n')
     .map((code) => (code === '42' ? 0 : Number(code)));
@@ -44,7 +44,7 @@ const names = ['tool', 'only-a', 'only-b', 'linked', 'dangling', 'loop', 'here',
 const slashes = ['b/tool', 'a/tool', './a/tool', './c', 'c/tool', 'd/linked', './d/dangling', './none', 'none/x'];
 const paths = ['A:B', 'B:A', 'A', 'b', 'A:b:', ':A', 'A::B', 'C:B', 'C', 'D:A', '', 'none:B', './a:./b', 'here:B', 'd'];
 
-test.each(paths)('finds and misses with PATH=%s what a shell does', (short) => {
+test.each(paths)('finds the same commands as a shell with PATH=%s', (short) => {
   const path = short.replaceAll(/[A-D]/g, (letter) => join(folder, letter.toLowerCase()));
   const all = [...names, ...slashes];
   const codes = bashCodes(all, path);
@@ -52,7 +52,7 @@ test.each(paths)('finds and misses with PATH=%s what a shell does', (short) => {
   expect(ours).toEqual(all.map((name, index) => ({ name, code: codes[index] })));
 });
 
-test('what it finds is what a child with that PATH runs', async () => {
+test('finds the file that a child with that PATH runs', async () => {
   program('d/tool');
   for (const path of ['b', 'a:b', `${join(folder, 'd')}:b`, ':a']) {
     for (const name of ['tool', 'linked', 'only-b', 'here']) {
@@ -69,28 +69,28 @@ test.each([
   ['', 'here', 'here'],
   ['d', 'linked', 'd/linked'],
   ['none', './b/tool', 'b/tool'],
-])('PATH=%s %s is %s', (path, name, place) => {
-  expect(findCommand(name, path, folder)).toEqual({ path: join(folder, place) });
+])('PATH=%s %s is %s', (path, name, file) => {
+  expect(findCommand(name, path, folder)).toEqual({ path: join(folder, file) });
 });
 
-test('an absolute path is itself, with or without PATH', () => {
+test('an absolute path is returned as it is, with or without PATH', () => {
   const tool = join(folder, 'b/tool');
   expect(findCommand(tool, undefined, '/')).toEqual({ path: tool });
 });
 
-test('without PATH it looks where execvp does', () => {
+test('without PATH it searches the default folders of execvp', () => {
   expect(findCommand('sh', undefined, folder)).toHaveProperty('path');
   expect(codeOf('here', undefined)).toBe(127);
 });
 
-test('says what is wrong with what', () => {
+test('the error names the problem and the file', () => {
   expect(findCommand('none', 'b', folder)).toMatchObject({ error: { message: 'command not found: none' } });
   const tool = join(folder, 'a/tool');
   expect(findCommand('tool', 'a:d', folder)).toMatchObject({ error: { message: `not executable: ${tool}` } });
 });
 
-test('what cannot even be looked at is not found, never an exception', () => {
-  const unseen = [
+test('a path for which stat fails is not found, and no exception', () => {
+  const invalid = [
     'to\0ol',
     './to\0ol',
     'd/loop',
@@ -100,5 +100,5 @@ test('what cannot even be looked at is not found, never an exception', () => {
     `./${'x'.repeat(300)}`,
     `./${'x/'.repeat(3000)}`,
   ];
-  for (const name of unseen) expect(codeOf(name, 'b')).toBe(127);
+  for (const name of invalid) expect(codeOf(name, 'b')).toBe(127);
 });

@@ -6,15 +6,15 @@ import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
 import { alive } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { events, lastLine, startWeb, tiny } from './tiny.ts';
+import { events, lastLogMessage, startWeb, childCommand } from './dyno-fixture.ts';
 
-/** Far from any platform's kill, so that only what is tested is reached. */
-const MARKS = { SUPERVISE_MEMORY_QUOTA: '200M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_ACT_AT: '150' };
-const RELIEVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_EMERGENCY_AT: '900' };
-/** Relieve and save lie close together. */
-const SAVE = { ...MARKS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_EMERGENCY_AT: '151' };
+/** Thresholds far from the kill of any platform, so that only the tested one is reached. */
+const THRESHOLDS = { SUPERVISE_MEMORY_QUOTA: '200M', SUPERVISE_MEMORY_WARN_AT: '120', SUPERVISE_MEMORY_ACT_AT: '150' };
+const ACT = { ...THRESHOLDS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_EMERGENCY_AT: '900' };
+/** The thresholds `act` and `emergency` are close together. */
+const EMERGENCY = { ...THRESHOLDS, SUPERVISE_MEMORY_KILLS_AT: '1000', SUPERVISE_MEMORY_EMERGENCY_AT: '151' };
 
-/** A dyno of tiny children, both ready, with a guard that has seen it at rest. */
+/** A dyno of fixture children, both ready, whose guard has measured it at rest. */
 async function startGuarded(puma: string, sidekiq: string, env: Record<string, string>, more: DynoOptions = {}) {
   const port = await freePort();
   const options = { ...more, env: { PORT: `${port}`, SUPERVISE_MEMORY_LOG: '1', ...env } };
@@ -25,15 +25,15 @@ async function startGuarded(puma: string, sidekiq: string, env: Record<string, s
 }
 
 async function pidOf(dyno: Dyno, child: string): Promise<number> {
-  return Number((await dyno.says(new RegExp(`[^]*${child} up (\\d+)`)))[1]); // of its last start
+  return Number((await dyno.says(new RegExp(`[^]*${child} up (\\d+)`)))[1]); // of the latest start
 }
 
 function logged(dyno: Dyno, event: string): Record<string, unknown>[] {
   return events(dyno).filter((line) => line.event === event);
 }
 
-/** All at once, as far as the guard can see: on a slow machine it would see each step. */
-async function growUnseen(dyno: Dyno, pid: number, grown: string): Promise<void> {
+/** Lets a child grow while the guard is stopped: on a slow machine it would measure intermediate steps. */
+async function growAtOnce(dyno: Dyno, pid: number, grown: string): Promise<void> {
   dyno.signal('SIGSTOP');
   process.kill(pid, 'SIGUSR2');
   await dyno.says(new RegExp(grown));
@@ -47,8 +47,8 @@ async function stopped(dyno: Dyno): Promise<void> {
 }
 
 describe.each(nodes)('on node $major', ({ path: node }) => {
-  test('a helper that grows is ended, with its name and why; nothing else is', async () => {
-    const { dyno, sidekiq } = await startGuarded('', 'helper=300', RELIEVE, { node });
+  test('a helper that grows is ended and named with the reason; no other process is', async () => {
+    const { dyno, sidekiq } = await startGuarded('', 'helper=300', ACT, { node });
     process.kill(sidekiq, 'SIGUSR2');
     await dyno.says(/helper ended SIGTERM/);
     await stopped(dyno);
@@ -57,14 +57,14 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     ]);
   });
 
-  test('sidekiq that grows is recycled: quiet, idle, TERM, started again; puma never hears of it', async () => {
-    const { dyno, sidekiq } = await startGuarded('', 'grow=300', RELIEVE, { node });
+  test('sidekiq that grows is restarted: quiet, idle, TERM, start; puma gets no signal', async () => {
+    const { dyno, sidekiq } = await startGuarded('', 'grow=300', ACT, { node });
     process.kill(sidekiq, 'SIGUSR2');
     await dyno.says(/sidekiq SIGTSTP[^]*sidekiq SIGTERM[^]*sidekiq up/);
     await dyno.says(/(sidekiq is ready[^]*){2}/);
     expect(dyno.output).not.toMatch(/puma SIG/);
-    const story = events(dyno).filter(({ child }) => child === 'sidekiq');
-    expect(story.map(({ event }) => event)).toEqual([
+    const history = events(dyno).filter(({ child }) => child === 'sidekiq');
+    expect(history.map(({ event }) => event)).toEqual([
       'started',
       'ready',
       'graceful-restart',
@@ -77,8 +77,8 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
   });
 });
 
-test('a worker of a puma cluster that grows gets its TERM, drains, and its master starts another', async () => {
-  const { dyno, puma } = await startGuarded('worker=300', '', { ...RELIEVE, WEB_CONCURRENCY: '1' });
+test('a worker of a puma cluster that grows gets TERM and drains, and its master starts another', async () => {
+  const { dyno, puma } = await startGuarded('worker=300', '', { ...ACT, WEB_CONCURRENCY: '1' });
   const worker = Number((await dyno.says(/worker up (\d+)/))[1]);
   process.kill(worker, 'SIGUSR2');
   await dyno.says(/worker ended 0[^]*worker up/);
@@ -90,7 +90,7 @@ test('a worker of a puma cluster that grows gets its TERM, drains, and its maste
 });
 
 test('a helper that ignores TERM is killed two seconds later', async () => {
-  const { dyno, puma } = await startGuarded('helper=300 stubborn', '', RELIEVE);
+  const { dyno, puma } = await startGuarded('helper=300 stubborn', '', ACT);
   process.kill(puma, 'SIGUSR2');
   await dyno.says(/helper up/);
   await dyno.says(/helper ended SIGKILL/);
@@ -98,9 +98,9 @@ test('a helper that ignores TERM is killed two seconds later', async () => {
   expect(logged(dyno, 'terminating')).toHaveLength(1);
 });
 
-test('at the save threshold a helper gets no TERM first', async () => {
-  const { dyno, sidekiq } = await startGuarded('', 'helper=300', SAVE);
-  await growUnseen(dyno, sidekiq, 'helper up');
+test('at the emergency threshold a helper is killed without a TERM', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'helper=300', EMERGENCY);
+  await growAtOnce(dyno, sidekiq, 'helper up');
   await dyno.says(/helper ended SIGKILL/);
   await stopped(dyno);
   expect(String(logged(dyno, 'terminating')[0]?.msg)).toMatch(
@@ -108,55 +108,55 @@ test('at the save threshold a helper gets no TERM first', async () => {
   );
 });
 
-test('at the save threshold sidekiq is restarted without waiting until it is idle', async () => {
-  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', SAVE);
-  await growUnseen(dyno, sidekiq, 'sidekiq grown');
+test('at the emergency threshold sidekiq is restarted without waiting until it is idle', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', EMERGENCY);
+  await growAtOnce(dyno, sidekiq, 'sidekiq grown');
   await dyno.says(/(sidekiq is ready[^]*){2}/);
   expect(dyno.output).not.toMatch(/sidekiq SIGTSTP/);
   expect(logged(dyno, 'emergency-restart')).toHaveLength(1);
   await stopped(dyno);
 });
 
-test('nobody can be spared at the save threshold: the dyno stops in good order, 75', async () => {
-  const { dyno, puma } = await startGuarded('grow=300', '', SAVE);
-  await growUnseen(dyno, puma, 'puma grown');
+test('when no process can be ended at the emergency threshold, the dyno stops gracefully with 75', async () => {
+  const { dyno, puma } = await startGuarded('grow=300', '', EMERGENCY);
+  await growAtOnce(dyno, puma, 'puma grown');
   expect(await dyno.exited).toEqual({ code: 75, signal: null });
-  expect(lastLine(dyno)).toMatch(
+  expect(lastLogMessage(dyno)).toMatch(
     /^memory at \d+ % of 200 MB, the platform kills at 1000 %; stopped before that; exit code 75$/,
   );
   expect(dyno.output).toMatch(/sidekiq SIGTERM/);
   await dyno.gone();
 });
 
-test('a sidekiq that stays busy gets its TERM when its time is over', async () => {
-  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', { ...RELIEVE, SUPERVISE_RECYCLE_QUIET: '0.5' });
+test('a sidekiq that stays busy gets TERM after the quiet time', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', { ...ACT, SUPERVISE_RECYCLE_QUIET: '0.5' });
   process.kill(sidekiq, 'SIGUSR2');
   await dyno.says(/(sidekiq is ready[^]*){2}/);
   expect(logged(dyno, 'restarting')).toMatchObject([{ idle: false }]);
   await stopped(dyno);
 });
 
-test('TERM in the middle of a recycle: the dyno stops, and starts nothing', async () => {
-  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', RELIEVE);
+test('TERM during a graceful restart: the dyno stops, and starts nothing', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'grow=300 busy', ACT);
   process.kill(sidekiq, 'SIGUSR2');
   await dyno.says(/sidekiq SIGTSTP/);
   await stopped(dyno);
   expect(dyno.output.match(/sidekiq up/g)).toHaveLength(1);
 });
 
-test('a stranger of the same name that holds as much is not ours: not counted, not signalled', async () => {
-  const stranger = spawn('perl', ['-e', `my $held = 'x' x (300 << 20); $| = 1; print "up\\n"; sleep 1000`]);
-  onTestFinished(() => void stranger.kill('SIGKILL'));
-  await new Promise((resolve) => stranger.stdout.once('data', resolve));
-  const { dyno, sidekiq } = await startGuarded('', 'helper=300', RELIEVE);
+test('an unrelated process of the same name and size is neither counted nor signalled', async () => {
+  const unrelated = spawn('perl', ['-e', `my $held = 'x' x (300 << 20); $| = 1; print "up\\n"; sleep 1000`]);
+  onTestFinished(() => void unrelated.kill('SIGKILL'));
+  await new Promise((resolve) => unrelated.stdout.once('data', resolve));
+  const { dyno, sidekiq } = await startGuarded('', 'helper=300', ACT);
   process.kill(sidekiq, 'SIGUSR2');
   await dyno.says(/helper ended SIGTERM/);
   await stopped(dyno);
-  expect([stranger.exitCode, stranger.signalCode, alive(stranger.pid ?? 0)]).toEqual([null, null, true]);
+  expect([unrelated.exitCode, unrelated.signalCode, alive(unrelated.pid ?? 0)]).toEqual([null, null, true]);
 });
 
-test('warn: told what would be done, and nothing is done', async () => {
-  const { dyno, sidekiq } = await startGuarded('', 'helper=300', { ...RELIEVE, SUPERVISE_MEMORY_GUARD: 'warn' });
+test('warn: the log says what would be done, and nothing is done', async () => {
+  const { dyno, sidekiq } = await startGuarded('', 'helper=300', { ...ACT, SUPERVISE_MEMORY_GUARD: 'warn' });
   process.kill(sidekiq, 'SIGUSR2');
   await dyno.says(/would end perl/);
   expect(dyno.output).not.toMatch(/helper ended/);
@@ -173,25 +173,27 @@ test('a quota smaller than one child: helpers are killed, and no child is restar
   await stopped(dyno);
 });
 
-describe('a sidekiq that is never seen ready', () => {
-  /** sidekiq up, and no readiness of it; puma is ready or starts. */
+describe('a sidekiq that is never observed ready', () => {
+  /** A dyno whose sidekiq runs but does not report readiness. */
   async function startUnready(puma: string, sidekiq: string): Promise<{ dyno: Dyno; sidekiq: number }> {
-    const dyno = startWeb(puma, sidekiq, { env: { ...SAVE, PORT: `${await freePort()}`, SUPERVISE_MEMORY_LOG: '1' } });
+    const dyno = startWeb(puma, sidekiq, {
+      env: { ...EMERGENCY, PORT: `${await freePort()}`, SUPERVISE_MEMORY_LOG: '1' },
+    });
     await dyno.says(/sidekiq up[^]*memory_sidekiq=[1-9]/);
     return { dyno, sidekiq: await pidOf(dyno, 'sidekiq') };
   }
 
-  test('its helper is killed at the save threshold', async () => {
+  test('its helper is killed at the emergency threshold', async () => {
     const { dyno, sidekiq } = await startUnready('', 'helper=300');
-    await growUnseen(dyno, sidekiq, 'helper up');
+    await growAtOnce(dyno, sidekiq, 'helper up');
     await dyno.says(/helper ended SIGKILL/);
     expect(dyno.output).not.toMatch(/is ready|SIGTERM/);
     await stopped(dyno);
   });
 
-  test('it is restarted once at the save threshold; above it again, the dyno counts as too big and lives', async () => {
+  test('it is restarted once at the emergency threshold; after that the dyno counts as too big and keeps running', async () => {
     const { dyno, sidekiq } = await startUnready('', 'grow=300');
-    await growUnseen(dyno, sidekiq, 'sidekiq grown');
+    await growAtOnce(dyno, sidekiq, 'sidekiq grown');
     await dyno.says(/restarting sidekiq at once[^]*sidekiq up/);
     const second = await eventually(() => {
       const pids = [...dyno.output.matchAll(/sidekiq up (\d+)/g)].map(([, pid]) => Number(pid));
@@ -206,11 +208,11 @@ describe('a sidekiq that is never seen ready', () => {
   });
 });
 
-test('a sidekiq behind a wrapper that ends before it: TERM for it too, and the next one starts when it has ended', async () => {
+test('a sidekiq whose wrapper exits first gets TERM too, and the next one starts after its exit', async () => {
   const { dyno } = await startGuarded('', 'grow=300', {
-    ...RELIEVE,
+    ...ACT,
     SUPERVISE_RECYCLE_QUIET: '0.5',
-    SIDEKIQ_COMMAND: `sh -c '${tiny('sidekiq', 'ready grow=300 after=300')} $0 "$@"; exit $?'`,
+    SIDEKIQ_COMMAND: `sh -c '${childCommand('sidekiq', 'ready grow=300 after=300')} $0 "$@"; exit $?'`,
   });
   process.kill(await pidOf(dyno, 'sidekiq'), 'SIGUSR2');
   await dyno.says(/sidekiq SIGTERM[^]*sidekiq up/);
@@ -218,19 +220,19 @@ test('a sidekiq behind a wrapper that ends before it: TERM for it too, and the n
   await stopped(dyno);
 });
 
-test('the kernel would take sidekiq before puma, and puma before us; what sidekiq starts goes first', async () => {
-  const { dyno, puma, sidekiq } = await startGuarded('', 'helper=20', RELIEVE);
+test('the kernel would kill a helper of sidekiq first, then sidekiq, then puma, then the supervisor', async () => {
+  const { dyno, puma, sidekiq } = await startGuarded('', 'helper=20', ACT);
   process.kill(sidekiq, 'SIGUSR2');
   const helper = Number((await dyno.says(/helper up (\d+)/))[1]);
   await eventually(() => {
     const scores = [dyno.pid, puma, sidekiq, helper].map(scoreOf);
-    expect(scores).toEqual([...scores].sort((one, other) => one - other));
+    expect(scores).toEqual([...scores].sort((a, b) => a - b));
     expect(new Set(scores).size).toBe(4);
   });
   await stopped(dyno);
 });
 
-test('SUPERVISE_MEMORY_LOG: a line for drains, as it is', async () => {
+test('SUPERVISE_MEMORY_LOG prints a plain line for log drains', async () => {
   const { dyno } = await startGuarded('', '', { SUPERVISE_MEMORY_QUOTA: '512M', DYNO: 'web.7' });
   await dyno.says(
     /^source=web\.7 dyno=\S+ sample#memory_total=[\d.]+MB sample#memory_puma=[\d.]+MB sample#memory_sidekiq=[\d.]+MB sample#memory_supervise=[\d.]+MB sample#memory_quota=512\.00MB$/m,

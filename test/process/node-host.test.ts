@@ -13,24 +13,24 @@ import { FakeClock } from '../fakes/clock.ts';
 import { child as specOf } from '../fakes/plan.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive } from '../harness/processes.ts';
-import { Family, SLEEPER } from './process-family.ts';
+import { ProcessScenario, SLEEPER } from './process-scenario.ts';
 
-const NOTHING_IN_HAND = {
+const IDLE_RESTART = {
   quietSignal: 'SIGTSTP',
   idleTitle: '\\[0 of \\d+ busy\\] stopping',
   quietMs: 1,
   everyMs: null,
 } as const;
 
-/** A host whose children write their pids into the folder of the family. */
-function hostIn(family: Family, prefixed: { stdout: Output; stderr: Output } | null = null): NodeHost {
+/** A host whose children write their pids into the folder of the scenario. */
+function hostIn(scenario: ProcessScenario, prefixed: { stdout: Output; stderr: Output } | null = null): NodeHost {
   const signals = {
     subscribe: () => () => {},
     post: () => {},
     close: () => {},
     secondInterrupt: new Promise<void>(() => {}),
   };
-  const host = new NodeHost({ env: process.env, folder: family.folder, runId: newRunId(), signals, prefixed });
+  const host = new NodeHost({ env: process.env, folder: scenario.folder, runId: newRunId(), signals, prefixed });
   onTestFinished(async () => {
     host.killAll();
     await eventually(() => expect(host.trackedProcesses()).toEqual([]));
@@ -44,8 +44,8 @@ function shell(name: string, script: string, memory: Partial<ChildSpec['memory']
   return { ...spec, command: ['sh', '-c', script], memory: { ...spec.memory, ...memory } };
 }
 
-/** Perl: as sidekiq shows itself. */
-function titled(name: string): string {
+/** Shell: becomes a perl with titles like sidekiq's. It is busy after TSTP and idle after USR1. */
+function perlWithTitle(name: string): string {
   return `exec perl -e '$SIG{TSTP} = sub { $0 = "sidekiq 8.1.6 app [1 of 5 busy] stopping" };
     $SIG{USR1} = sub { $0 = "sidekiq 8.1.6 app [0 of 5 busy] stopping" };
     $0 = "sidekiq 8.1.6 app [0 of 5 busy]"; open P, ">", "${name}.pid"; print P $$; close P; sleep 1 while 1'`;
@@ -56,7 +56,7 @@ function idOf(pid: number): ProcessId {
 }
 
 function pidOf({ pid }: Child): number {
-  if (pid === null) throw new Error('it did not start');
+  if (pid === null) throw new Error('the child did not start');
   return pid;
 }
 
@@ -64,12 +64,12 @@ function oomScore(pid: number | 'self'): number {
   return Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
 }
 
-test('the family: the children, and what comes from them', async () => {
-  const family = new Family();
-  const host = hostIn(family);
+test('trackedProcesses returns the children and their descendants', async () => {
+  const scenario = new ProcessScenario();
+  const host = hostIn(scenario);
   const puma = host.spawn(shell('puma', `${SLEEPER} a & wait`));
   const sidekiq = host.spawn(shell('sidekiq', `exec ${SLEEPER} s`));
-  const [a, s] = [await family.pid('a'), await family.pid('s')];
+  const [a, s] = [await scenario.pid('a'), await scenario.pid('s')];
   const expected = [
     { ...idOf(pidOf(puma)), child: 'puma' },
     { ...idOf(a), child: 'puma' },
@@ -82,25 +82,29 @@ test('the family: the children, and what comes from them', async () => {
   expect(host.trackedProcesses()).toHaveLength(3);
 });
 
-describe('the order in which the kernel takes them', () => {
-  test.each([0, 100, 300, 2000])('a child at %d more than ourselves, and what it starts', async (by) => {
-    const family = new Family();
-    const host = hostIn(family);
+describe('the OOM score', () => {
+  test.each([0, 100, 300, 2000])('of a child and its descendants is ours plus %d', async (increase) => {
+    const scenario = new ProcessScenario();
+    const host = hostIn(scenario);
     const child = host.spawn(
-      shell('sidekiq', `while [ ! -e go ]; do sleep 0.01; done; ${SLEEPER} a & wait`, { oomScoreAdj: by }),
+      shell('sidekiq', `while [ ! -e go ]; do sleep 0.01; done; ${SLEEPER} a & wait`, { oomScoreAdj: increase }),
     );
-    const expected = Math.min(1000, oomScore('self') + by);
+    const expected = Math.min(1000, oomScore('self') + increase);
     expect(oomScore(pidOf(child))).toBe(expected);
-    writeFileSync(join(family.folder, 'go'), '');
-    expect(oomScore(await family.pid('a'))).toBe(expected);
+    writeFileSync(join(scenario.folder, 'go'), '');
+    expect(oomScore(await scenario.pid('a'))).toBe(expected);
   });
 
-  test('a helper of ours before any child, a stranger as it was, and nothing is ever lowered', async () => {
-    const [family, strangers] = [new Family(), new Family()];
-    const host = hostIn(family);
+  test('of a helper is above all children, of unrelated processes unchanged, and never lowered', async () => {
+    const [scenario, unrelated] = [new ProcessScenario(), new ProcessScenario()];
+    const host = hostIn(scenario);
     host.spawn(shell('sidekiq', `${SLEEPER} convert & ${SLEEPER} high & wait`, { oomScoreAdj: 300 }));
-    strangers.start(`exec ${SLEEPER} convert`, true);
-    const [ours, high, other] = [await family.pid('convert'), await family.pid('high'), await strangers.pid('convert')];
+    unrelated.start(`exec ${SLEEPER} convert`, true);
+    const [ours, high, other] = [
+      await scenario.pid('convert'),
+      await scenario.pid('high'),
+      await unrelated.pid('convert'),
+    ];
     writeFileSync(`/proc/${high}/oom_score_adj`, '950');
     for (const pid of [ours, high, other, process.pid, 2 ** 22 + 1]) host.preferForOomKill(idOf(pid));
     const own = oomScore('self');
@@ -109,112 +113,112 @@ describe('the order in which the kernel takes them', () => {
 });
 
 describe('ending one process', () => {
-  test('TERM, and a stopped one is continued to hear it', async () => {
-    const family = new Family();
-    const host = hostIn(family);
+  test('sends TERM, and continues a stopped process to handle it', async () => {
+    const scenario = new ProcessScenario();
+    const host = hostIn(scenario);
     host.spawn(shell('sidekiq', `${SLEEPER} convert & ${SLEEPER} other & wait`));
-    const [pid, other] = [await family.pid('convert'), await family.pid('other')];
+    const [pid, other] = [await scenario.pid('convert'), await scenario.pid('other')];
     process.kill(pid, 'SIGSTOP');
     host.endProcess(idOf(pid), 60_000);
-    await family.gone(pid);
+    await scenario.gone(pid);
     expect(alive(other)).toBe(true);
   });
 
-  const deaf = `perl -e '$SIG{TERM} = sub { open F, ">", "termed"; close F }; open P, ">", "deaf.pid"; print P $$; close P; sleep 1 while 1'`;
+  const ignoresTerm = `perl -e '$SIG{TERM} = sub { open F, ">", "termed"; close F }; open P, ">", "perl.pid"; print P $$; close P; sleep 1 while 1'`;
 
-  test('KILL for one that does not follow', async () => {
-    const family = new Family();
-    const host = hostIn(family);
-    host.spawn(shell('sidekiq', `${deaf} & wait`));
-    const pid = await family.pidOf('deaf');
-    host.endProcess(idOf(pid), 50); // its handler is there before its pid: TERM alone does not end it
-    await family.gone(pid);
+  test('sends KILL to a process that ignores TERM', async () => {
+    const scenario = new ProcessScenario();
+    const host = hostIn(scenario);
+    host.spawn(shell('sidekiq', `${ignoresTerm} & wait`));
+    const pid = await scenario.pidOf('perl');
+    host.endProcess(idOf(pid), 50); // it writes its pid after it handles TERM
+    await scenario.gone(pid);
   });
 
-  test('KILL at once', async () => {
-    const family = new Family();
-    const host = hostIn(family);
-    host.spawn(shell('sidekiq', `${deaf} & wait`));
-    const pid = await family.pidOf('deaf');
+  test('sends KILL at once after 0 ms', async () => {
+    const scenario = new ProcessScenario();
+    const host = hostIn(scenario);
+    host.spawn(shell('sidekiq', `${ignoresTerm} & wait`));
+    const pid = await scenario.pidOf('perl');
     host.endProcess(idOf(pid), 0);
-    await family.gone(pid);
-    expect(existsSync(join(family.folder, 'termed'))).toBe(false);
+    await scenario.gone(pid);
+    expect(existsSync(join(scenario.folder, 'termed'))).toBe(false);
   });
 
-  test('TERM and no KILL, as for a worker of puma, which drains in its own time', async () => {
-    const family = new Family();
-    const host = hostIn(family);
-    const other = deaf.replaceAll('deaf.pid', 'other.pid').replaceAll('termed', 'too');
-    host.spawn(shell('puma', `${deaf} & ${other} & wait`));
-    const [pid, later] = [await family.pidOf('deaf'), await family.pidOf('other')];
+  test('sends TERM and no KILL after null ms, as for a worker of puma, which drains', async () => {
+    const scenario = new ProcessScenario();
+    const host = hostIn(scenario);
+    const other = ignoresTerm.replaceAll('perl.pid', 'other.pid').replaceAll('termed', 'other-termed');
+    host.spawn(shell('puma', `${ignoresTerm} & ${other} & wait`));
+    const [pid, later] = [await scenario.pidOf('perl'), await scenario.pidOf('other')];
     host.endProcess(idOf(pid), null);
-    host.endProcess(idOf(later), 50); // its KILL comes after one of the first would have come
-    await family.gone(later);
-    await eventually(() => expect(existsSync(join(family.folder, 'termed'))).toBe(true));
+    host.endProcess(idOf(later), 50); // a KILL of the first process would be sent before this one
+    await scenario.gone(later);
+    await eventually(() => expect(existsSync(join(scenario.folder, 'termed'))).toBe(true));
     expect(alive(pid)).toBe(true);
   });
 
-  test('nobody who is not ours, whatever the name, and nobody else under a pid of ours', async () => {
-    const [family, strangers] = [new Family(), new Family()];
-    const host = hostIn(family);
-    host.spawn(shell('sidekiq', `${SLEEPER} convert & ${deaf} & wait`));
-    strangers.start(`setsid ${SLEEPER} far & exec ${SLEEPER} convert`, true);
-    const ours = idOf(await family.pid('convert'));
-    const others = [await strangers.pid('convert'), await strangers.pid('far')];
+  test('signals no unrelated process, whatever its name, and no process with a reused pid', async () => {
+    const [scenario, unrelated] = [new ProcessScenario(), new ProcessScenario()];
+    const host = hostIn(scenario);
+    host.spawn(shell('sidekiq', `${SLEEPER} convert & ${ignoresTerm} & wait`));
+    unrelated.start(`setsid ${SLEEPER} far & exec ${SLEEPER} convert`, true);
+    const ours = idOf(await scenario.pid('convert'));
+    const others = [await unrelated.pid('convert'), await unrelated.pid('far')];
     for (const killAfterMs of [0, 1]) {
       for (const pid of [...others, process.pid, process.ppid]) host.endProcess(idOf(pid), killAfterMs);
       host.endProcess({ ...ours, started: `${ours.started}0` }, killAfterMs);
       for (const pid of [0, -1, 1, NaN]) host.endProcess({ pid, started: '' }, killAfterMs);
     }
-    const last = await family.pidOf('deaf');
-    host.endProcess(idOf(last), 1); // its KILL is the last of those that are due
-    await family.gone(last);
+    const last = await scenario.pidOf('perl');
+    host.endProcess(idOf(last), 1); // the last KILL that is due
+    await scenario.gone(last);
     expect([...others, ours.pid].filter(alive)).toHaveLength(3);
   });
 
-  test('no KILL any more once the host is closed', async () => {
-    const families = [new Family(), new Family()];
-    const hosts = families.map((family) => hostIn(family));
-    for (const host of hosts) host.spawn(shell('sidekiq', `${deaf} & wait`));
-    const [pid = 0, later = 0] = await Promise.all(families.map((family) => family.pidOf('deaf')));
+  test('sends no KILL once the host is closed', async () => {
+    const scenarios = [new ProcessScenario(), new ProcessScenario()];
+    const hosts = scenarios.map((scenario) => hostIn(scenario));
+    for (const host of hosts) host.spawn(shell('sidekiq', `${ignoresTerm} & wait`));
+    const [pid = 0, later = 0] = await Promise.all(scenarios.map((scenario) => scenario.pidOf('perl')));
     hosts[0]?.endProcess(idOf(pid), 1);
     await hosts[0]?.close(0);
     hosts[1]?.endProcess(idOf(later), 1);
-    await families[1]?.gone(later);
+    await scenarios[1]?.gone(later);
     expect(alive(pid)).toBe(true);
   });
 });
 
-test('the tree of one child: killed alive or ended, siblings and its successor untouched', async () => {
-  const family = new Family();
-  const host = hostIn(family);
+test('killTree kills the tree of one child, living or not, but no sibling and no successor', async () => {
+  const scenario = new ProcessScenario();
+  const host = hostIn(scenario);
   host.spawn(shell('puma', `${SLEEPER} sibling & wait`));
   const first = host.spawn(shell('sidekiq', `setsid ${SLEEPER} b & ${SLEEPER} a & wait`));
-  const pids = [await family.pid('a'), await family.pid('b')];
+  const pids = [await scenario.pid('a'), await scenario.pid('b')];
   host.killTree('sidekiq');
   expect(await first.exited).toEqual({ kind: 'signaled', signal: 'SIGKILL' });
-  for (const pid of pids) await family.gone(pid);
+  for (const pid of pids) await scenario.gone(pid);
   const second = host.spawn(shell('sidekiq', `${SLEEPER} c & while [ ! -e go ]; do sleep 0.01; done`));
-  const left = await family.pid('c');
-  writeFileSync(join(family.folder, 'go'), '');
+  const left = await scenario.pid('c');
+  writeFileSync(join(scenario.folder, 'go'), '');
   await second.exited;
   host.killTree('sidekiq');
-  await family.gone(left);
+  await scenario.gone(left);
   const third = host.spawn(shell('sidekiq', `exec ${SLEEPER} d`));
-  await family.pid('d');
+  await scenario.pid('d');
   expect(host.trackedProcesses().map(({ pid }) => pid)).toEqual(
-    expect.arrayContaining([pidOf(third), await family.pid('sibling')]),
+    expect.arrayContaining([pidOf(third), await scenario.pid('sibling')]),
   );
 });
 
-describe('when a child is idle', () => {
-  test('its title says so, or that of its wrapper’s child', async () => {
-    for (const script of [titled('s'), `${titled('s').replace('exec ', '')} & wait`]) {
-      const family = new Family();
-      const host = hostIn(family);
-      const spec = shell('sidekiq', script, { restart: NOTHING_IN_HAND });
+describe('whenIdle', () => {
+  test('calls back when the title of the child, or of the child of a wrapper, shows it', async () => {
+    for (const script of [perlWithTitle('s'), `${perlWithTitle('s').replace('exec ', '')} & wait`]) {
+      const scenario = new ProcessScenario();
+      const host = hostIn(scenario);
+      const spec = shell('sidekiq', script, { restart: IDLE_RESTART });
       host.spawn(spec);
-      const pid = await family.pidOf('s');
+      const pid = await scenario.pidOf('s');
       let idle = 0;
       host.whenIdle(spec, () => (idle += 1));
       process.kill(pid, 'SIGTSTP');
@@ -225,27 +229,27 @@ describe('when a child is idle', () => {
     }
   });
 
-  test('nobody is told after a cancel, nor of a child that cannot be recycled or is not there', async () => {
-    const family = new Family();
-    const host = hostIn(family);
-    const spec = shell('sidekiq', titled('s'), { restart: { ...NOTHING_IN_HAND, idleTitle: 'sidekiq' } });
+  test('does not call back after a cancel, without a restart in the plan, or for a child that does not run', async () => {
+    const scenario = new ProcessScenario();
+    const host = hostIn(scenario);
+    const spec = shell('sidekiq', perlWithTitle('s'), { restart: { ...IDLE_RESTART, idleTitle: 'sidekiq' } });
     host.spawn(spec);
-    await family.pidOf('s');
-    let told = 0;
-    let later = 0;
-    const tell = (): void => void (told += 1);
-    host.whenIdle(spec, tell)();
-    host.whenIdle({ ...spec, memory: { ...spec.memory, restart: null } }, tell);
-    host.whenIdle({ ...spec, name: 'sidekiq-2' }, tell);
-    host.whenIdle(spec, () => (later += 1));
-    await eventually(() => expect(later).toBe(1));
-    expect(told).toBe(0);
+    await scenario.pidOf('s');
+    let unexpectedCalls = 0;
+    let calls = 0;
+    const onUnexpected = (): void => void (unexpectedCalls += 1);
+    host.whenIdle(spec, onUnexpected)();
+    host.whenIdle({ ...spec, memory: { ...spec.memory, restart: null } }, onUnexpected);
+    host.whenIdle({ ...spec, name: 'sidekiq-2' }, onUnexpected);
+    host.whenIdle(spec, () => (calls += 1));
+    await eventually(() => expect(calls).toBe(1));
+    expect(unexpectedCalls).toBe(0);
   });
 
-  test('a child that ends is asked no more', async () => {
-    const family = new Family();
-    const child = family.start(`exec ${SLEEPER} s`);
-    const root = idOf(await family.pid('s'));
+  test('stops checking when the child exits', async () => {
+    const scenario = new ProcessScenario();
+    const child = scenario.start(`exec ${SLEEPER} s`);
+    const root = idOf(await scenario.pid('s'));
     const fakeClock = new FakeClock();
     whenTitleMatches(root, /never/, fakeClock, () => expect.fail('idle'));
     await fakeClock.advance(5000);
@@ -257,13 +261,13 @@ describe('when a child is idle', () => {
   });
 });
 
-test('a child that is started again and again: its lines come, and its pipes go', async () => {
-  const family = new Family();
+test('the lines of a child that restarts often arrive, and its streams are released', async () => {
+  const scenario = new ProcessScenario();
   const lines: string[] = [];
   const output = {
     writeFromChild: (bytes: Buffer) => Promise.resolve(void lines.push(String(bytes))),
   } as unknown as Output;
-  const host = hostIn(family, { stdout: output, stderr: output });
+  const host = hostIn(scenario, { stdout: output, stderr: output });
   for (let turn = 0; turn < 5; turn += 1) {
     const child = host.spawn(shell('sidekiq', `echo out ${turn}; echo err ${turn} >&2`));
     expect(await child.exited).toEqual({ kind: 'exited', code: 0 });
@@ -272,12 +276,14 @@ test('a child that is started again and again: its lines come, and its pipes go'
   expect(lines.sort()[0]).toBe('sidekiq | err 0\n');
 });
 
-test('what has left the session of its child before anybody looked is known as that child’s', async () => {
-  const family = new Family();
-  const host = hostIn(family);
-  const [one, other] = ['sidekiq', 'streaming'].map((name) => host.spawn(shell(name, `setsid ${SLEEPER} ${name} &`)));
-  await Promise.all([one?.exited, other?.exited]);
-  const [pid, spared] = [await family.pid('sidekiq'), await family.pid('streaming')];
+test('a process that left the session of its child before a scan is known as that child’s', async () => {
+  const scenario = new ProcessScenario();
+  const host = hostIn(scenario);
+  const [sidekiq, streaming] = ['sidekiq', 'streaming'].map((name) =>
+    host.spawn(shell(name, `setsid ${SLEEPER} ${name} &`)),
+  );
+  await Promise.all([sidekiq?.exited, streaming?.exited]);
+  const [pid, otherPid] = [await scenario.pid('sidekiq'), await scenario.pid('streaming')];
   expect(await host.reap('sidekiq', clock.now() + 60_000)).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
-  expect(alive(spared)).toBe(true);
+  expect(alive(otherPid)).toBe(true);
 });

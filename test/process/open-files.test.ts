@@ -8,10 +8,10 @@ import { eventually } from '../harness/eventually.ts';
 import { nodes } from '../harness/nodes.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { get } from '../simulator/get.ts';
-import { events, lastLine } from './tiny.ts';
+import { events, lastLogMessage } from './dyno-fixture.ts';
 
 const OK = String.raw`print $c "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"; close $c`;
-/** Answers HTTP on its socket, in Perl: a Node needs many descriptors itself. Requests for /wait stay without an answer. */
+/** Responds to HTTP on its socket, in Perl: Node itself needs many descriptors. Requests for /wait get no response. */
 const PUMA = `use IO::Socket::UNIX; print STDERR "puma runs\\n"; my @waiting;
 my $server = IO::Socket::UNIX->new(Local => $ENV{SOCKET}, Listen => 50) or die $!;
 while (my $c = $server->accept) { my $line = <$c>; if ($line =~ m{ /wait }) { push @waiting, $c; next } ${OK} }`;
@@ -23,7 +23,7 @@ const REFUSED =
 
 type Limited = { dyno: Dyno; port: number };
 
-/** A web dyno with a router, under a limit of open files. stdout and stderr are sockets, which take most descriptors. */
+/** A web dyno with a router, under a limit of open files. stdout and stderr are sockets, which need the most descriptors. */
 async function startUnder(limit: number, node = process.execPath): Promise<Limited> {
   const [port, cwd] = [await freePort(), tempFolder()];
   writeFileSync(join(cwd, 'puma.pl'), PUMA);
@@ -39,10 +39,10 @@ async function startUnder(limit: number, node = process.execPath): Promise<Limit
 async function stopped(dyno: Dyno): Promise<void> {
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
-  expect(lastLine(dyno)).toMatch(/exit code 0$/);
+  expect(lastLogMessage(dyno)).toMatch(/exit code 0$/);
 }
 
-/** A client whose request stays without an answer. */
+/** A client whose request gets no response. */
 function waitingClient(port: number): Socket {
   const socket = connect(port, '127.0.0.1', () => socket.write('GET /wait HTTP/1.1\r\nHost: a\r\n\r\n'));
   onTestFinished(() => void socket.destroy());
@@ -51,7 +51,7 @@ function waitingClient(port: number): Socket {
 
 describe.each(nodes)('on node $major', ({ path: node }) => {
   test.each([24, 28, 32, 36, 40, 44, 48, 64, 128, 256, 1023])(
-    'a limit of %s open files: the dyno serves and warns, or says why it does not start',
+    'a limit of %s open files: the dyno serves and warns, or reports why it does not start',
     async (limit) => {
       const { dyno, port } = await startUnder(limit, node);
       await Promise.race([dyno.says(/puma is ready/), dyno.exited]);
@@ -101,7 +101,7 @@ test('a limit of 1024 needs no warning', async () => {
   expect(dyno.output).not.toContain('open files');
 });
 
-test('a worker and a release say it as well', async () => {
+test('a worker and a release report the limit too', async () => {
   for (const [role, last] of [
     ['worker', 'SIDEKIQ_COMMAND'],
     ['release', 'AFTER_MIGRATE_COMMAND'],
@@ -119,18 +119,18 @@ test('a worker and a release say it as well', async () => {
   }
 });
 
-test('at a limit of 64, as many clients as the warning says are served at once, and the log tells of one more', async () => {
+test('at a limit of 64 the number of clients in the warning is served at once, and one more is logged', async () => {
   const { dyno, port } = await startUnder(64);
   await dyno.says(/puma is ready/);
-  const most = Number(LIMIT.exec(dyno.output)?.[2]);
-  expect(most).toBeGreaterThanOrEqual(5);
-  const clients = Array.from({ length: most - 1 }, () => waitingClient(port));
+  const maxClients = Number(LIMIT.exec(dyno.output)?.[2]);
+  expect(maxClients).toBeGreaterThanOrEqual(5);
+  const clients = Array.from({ length: maxClients - 1 }, () => waitingClient(port));
   await eventually(() => expect(clients.every((socket) => socket.bytesWritten > 0)).toBe(true));
   expect(await get({ host: '127.0.0.1', port }, '/')).toMatchObject({ status: 200 });
   await eventually(() => {
-    const client = waitingClient(port); // until the one that was served has gone
+    const client = waitingClient(port); // again until the served client has disconnected
     clients.push(client);
-    expect(dyno.output).toMatch(new RegExp(`closed a new connection: all ${most} connections are in use`));
+    expect(dyno.output).toMatch(new RegExp(`closed a new connection: all ${maxClients} connections are in use`));
   });
   for (const client of clients) client.destroy();
   await eventually(async () => expect(await get({ host: '127.0.0.1', port }, '/')).toMatchObject({ status: 200 }));

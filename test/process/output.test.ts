@@ -6,9 +6,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { binary, startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { bothUp, events, startWeb, tiny } from './tiny.ts';
+import { waitForBothChildren, events, startWeb, childCommand } from './dyno-fixture.ts';
 
-test('stdout is handed to the children as it is: a pipe stays blocking for them', async () => {
+test('the children inherit stdout unchanged: a pipe stays blocking for them', async () => {
   const folder = tempFolder();
   const flags = join(folder, 'flags');
   const child = `sh -c 'cat /proc/$$/fdinfo/1 > ${flags}; exit 3'`;
@@ -18,13 +18,13 @@ test('stdout is handed to the children as it is: a pipe stays blocking for them'
   expect(flagsIn(flags) & constants.O_NONBLOCK).toBe(0);
 });
 
-/** Answers HTTP, in Perl: a Node makes the pipe non-blocking itself. */
-const ANSWERING = `use IO::Socket::INET; my $server = IO::Socket::INET->new(LocalPort => $ENV{PORT}, Listen => 5, ReuseAddr => 1);
+/** Responds to HTTP, in Perl: Node makes the pipe non-blocking itself. */
+const HTTP_SERVER = `use IO::Socket::INET; my $server = IO::Socket::INET->new(LocalPort => $ENV{PORT}, Listen => 5, ReuseAddr => 1);
 while (my $client = $server->accept) { <$client>; print $client "HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n" }`;
 
-test('it stays blocking when connections of ours have ended, as those that ask puma whether it is ready', async () => {
+test('it stays blocking after connections of the supervisor have ended, such as readiness checks of puma', async () => {
   const cwd = tempFolder();
-  writeFileSync(join(cwd, 'puma.pl'), ANSWERING);
+  writeFileSync(join(cwd, 'puma.pl'), HTTP_SERVER);
   const env = { PORT: String(await freePort()), PUMA_COMMAND: 'perl puma.pl' };
   const dyno = startDyno({ command: ['bash', '-c', `exec ${process.execPath} ${binary} web > >(cat) 2>&1`], env, cwd });
   await dyno.says(/puma is ready/);
@@ -32,7 +32,7 @@ test('it stays blocking when connections of ours have ended, as those that ask p
   for (const fd of [1, 2]) expect(flagsIn(`/proc/${puma}/fdinfo/${fd}`) & constants.O_NONBLOCK).toBe(0);
 });
 
-test('a reader that stalls from the first byte on: TERM still ends the dyno inside the budget', async () => {
+test('a reader that stalls from the first byte: TERM still ends the dyno within the stop timeout', async () => {
   const folder = tempFolder();
   const fifo = join(folder, 'fifo');
   await execa('mkfifo', [fifo]);
@@ -52,7 +52,7 @@ test('a reader that stalls from the first byte on: TERM still ends the dyno insi
   closeSync(writer);
 });
 
-test('a socket that nobody reads: TERM still ends the dyno, and nothing of ours is left', async () => {
+test('a socket without a reader: TERM still ends the dyno, and no process is left', async () => {
   const dyno = startWeb('lines=20000', 'ready', { env: { SUPERVISE_STOP_TIMEOUT: '4' } });
   dyno.child.stdout?.pause();
   await eventually(() => expect(dyno.look().length).toBeGreaterThanOrEqual(3));
@@ -63,9 +63,9 @@ test('a socket that nobody reads: TERM still ends the dyno, and nothing of ours 
   await dyno.gone();
 });
 
-test('a reader that is gone does not end the dyno', async () => {
+test('a reader that has exited does not end the dyno', async () => {
   const dyno = startWeb('', 'ready');
-  await bothUp(dyno);
+  await waitForBothChildren(dyno);
   dyno.child.stdout?.destroy();
   dyno.signal('SIGTTIN');
   dyno.signal('SIGTERM');
@@ -73,7 +73,7 @@ test('a reader that is gone does not end the dyno', async () => {
   expect(await ended).toBe(0);
 });
 
-test('with a prefix: every line whole and in order, the last one without newline kept', async () => {
+test('with a prefix: every line is whole and in order, and a last line without newline is kept', async () => {
   const long = 'ü'.repeat(200_000);
   const script = `for i in $(seq 1 2000); do echo "line $i é"; done; echo $LONG; echo oops >&2; printf "last words"; exit 3`;
   const dyno = startDyno({
@@ -89,7 +89,7 @@ test('with a prefix: every line whole and in order, the last one without newline
   expect(lines).toContain('puma | last words');
 });
 
-test('with a prefix and a reader that stalls: held back, then all of it arrives', async () => {
+test('with a prefix and a reader that stalls: the child waits, then all lines arrive', async () => {
   const folder = tempFolder();
   const fifo = join(folder, 'fifo');
   await execa('mkfifo', [fifo]);
@@ -97,7 +97,7 @@ test('with a prefix and a reader that stalls: held back, then all of it arrives'
   const writer = openSync(fifo, constants.O_WRONLY);
   const dyno = startDyno({
     args: ['web'],
-    env: { PUMA_COMMAND: tiny('puma', 'lines=50000'), SUPERVISE_LOG_PREFIX: 'true' },
+    env: { PUMA_COMMAND: childCommand('puma', 'lines=50000'), SUPERVISE_LOG_PREFIX: 'true' },
     stdio: ['ignore', writer, 'ignore'],
   });
   closeSync(writer);
@@ -116,8 +116,8 @@ test('with a prefix and a reader that stalls: held back, then all of it arrives'
   closeSync(reader);
 });
 
-/** Reads 8 kB fifty times a second; heard: what came so far. */
-type SlowReader = { stdout: number | 'pipe'; begin(dyno: Dyno): void; heard(): string };
+/** Reads 8 kB fifty times a second. received: the text so far. */
+type SlowReader = { stdout: number | 'pipe'; begin(dyno: Dyno): void; received(): string };
 
 async function slowPipe(): Promise<SlowReader> {
   const fifo = join(tempFolder(), 'fifo');
@@ -133,7 +133,7 @@ async function slowPipe(): Promise<SlowReader> {
     onTestFinished(() => clearInterval(reading));
     onTestFinished(() => closeSync(reader));
   };
-  return { stdout: writer, begin, heard: () => text };
+  return { stdout: writer, begin, received: () => text };
 }
 
 function slowSocket(): Promise<SlowReader> {
@@ -142,16 +142,16 @@ function slowSocket(): Promise<SlowReader> {
     const stdout = child.stdout?.removeAllListeners('data').pause();
     const reading = setInterval(() => (text += String(stdout?.read() ?? '')), 20);
     onTestFinished(() => clearInterval(reading));
-    child.once('exit', () => stdout?.on('data', (rest) => (text += String(rest)))); // Node reads it now, heard or not
+    child.once('exit', () => stdout?.on('data', (rest) => (text += String(rest)))); // Node reads the rest now, with or without a listener
   };
-  return Promise.resolve({ stdout: 'pipe', begin, heard: () => text });
+  return Promise.resolve({ stdout: 'pipe', begin, received: () => text });
 }
 
 test.each([
   ['a pipe', slowPipe],
   ['a socket', slowSocket],
 ])(
-  'with a prefix and a reader of %s that is too slow for a flood: the last line comes last, in time',
+  'with a prefix and a reader of %s that is too slow for a flood: our last line comes last, in time',
   async (_, open) => {
     const reader = await open();
     const flood = 'trap "" TERM; yes "a line of a flood"';
@@ -162,11 +162,11 @@ test.each([
     });
     reader.begin(dyno);
     const exited = new Promise((resolve) => dyno.child.once('exit', (code) => resolve(code)));
-    await eventually(() => expect(reader.heard()).toContain('puma | a line of a flood'));
+    await eventually(() => expect(reader.received()).toContain('puma | a line of a flood'));
     dyno.signal('SIGTERM');
     expect(await exited).toBe(137);
     await eventually(() =>
-      expect(reader.heard().trimEnd().split('\n').at(-1)).toMatch(/"event":"outcome".*exit code 137"/),
+      expect(reader.received().trimEnd().split('\n').at(-1)).toMatch(/"event":"outcome".*exit code 137"/),
     );
   },
 );
@@ -185,12 +185,12 @@ test('a full disk under stdout does not end the dyno', async () => {
 test.each([
   ['a full disk', 'a socket', 'exec "$@" > /dev/full'],
   ['a full disk', 'a pipe', `exec "$@" > /dev/full 2> >(exec cat >&2)`],
-  ['a pipe whose reader has left', 'a socket', 'exec "$@" > >(exec true)'],
-  ['a socket whose reader has left', 'a socket', null],
+  ['a pipe whose reader has exited', 'a socket', 'exec "$@" > >(exec true)'],
+  ['a socket whose reader has exited', 'a socket', null],
 ])('the last line that cannot go to stdout, %s, goes to stderr, %s', async (_, __, redirect) => {
   const cwd = tempFolder();
   const command = [process.execPath, binary, 'web'] as const;
-  // The child exits when the test says so: by then the reader of stdout has left.
+  // The child exits when the test says so: by then the reader of stdout has exited.
   const env = { PUMA_COMMAND: `sh -c 'until test -e left; do sleep 0.02; done; exit 4'` };
   const dyno = startDyno({
     cwd,

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { startDyno, tempFolder } from '../harness/dyno.ts';
 import { nodes } from '../harness/nodes.ts';
-import { events } from './tiny.ts';
+import { events } from './dyno-fixture.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -23,7 +23,7 @@ async function install(): Promise<string> {
   return into;
 }
 
-test('the package works in an empty folder, and brings nothing else along', async () => {
+test('the package works in an empty folder, and installs no other package', async () => {
   const folder = await install();
   expect(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
     'mstdn-supervise',
@@ -45,7 +45,7 @@ test('the package works in an empty folder, and brings nothing else along', asyn
   );
 });
 
-test('from code: supervise() runs a dyno, gives its exit code and gives the signals back', async () => {
+test('supervise() from code runs a dyno, returns its exit code and restores the signal handlers', async () => {
   const folder = await install();
   writeFileSync(
     join(folder, 'use.mjs'),
@@ -63,7 +63,7 @@ await supervise('web', { PUMA_COMMAND: 'sleep 1', PORT: 'x' }).catch((error) => 
   expect(existsSync(join(folder, 'node_modules/mstdn-supervise/dist/api.d.ts'))).toBe(true);
 });
 
-test('a dyno at work loads neither execa, dotenv, tree-kill nor the release', async () => {
+test('a running dyno loads neither execa, dotenv, tree-kill nor the release', async () => {
   const script = `process.argv[2] = 'web';
 process.on('exit', () => require('fs').writeSync(2, JSON.stringify(Object.keys(require.cache))));
 require(${JSON.stringify(join(root, 'bin/mstdn-supervise.js'))});`;

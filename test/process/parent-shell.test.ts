@@ -43,38 +43,38 @@ test.each([
   expect(isWaitingShell(words)).toBe(false);
 });
 
-/** `; :` keeps any shell from giving its place to the command. */
-const waiting = `"$@"; :`;
+/** `; :` prevents the shell from replacing itself with the command. */
+const waitingScript = `"$@"; :`;
 
 test('calls back once when the shell that waited for us is killed', async () => {
-  const program = startProgram('parent-shell', { through: ['/bin/sh', '-c', waiting, 'sh'] });
+  const program = startProgram('parent-shell', { through: ['/bin/sh', '-c', waitingScript, 'sh'] });
   await program.says(/up/);
   program.signal('SIGKILL');
   await program.says(/shell ended/);
 });
 
-test('keeps no process alive, and forgets when told to', async () => {
-  const forgets = startProgram('parent-shell', { args: ['forget'], through: ['/bin/sh', '-c', waiting, 'sh'] });
-  expect(await forgets.exited).toEqual({ code: 0, signal: null });
-  expect(forgets.output).toBe('up\n');
+test('keeps no process alive, and can be cancelled', async () => {
+  const program = startProgram('parent-shell', { args: ['cancel'], through: ['/bin/sh', '-c', waitingScript, 'sh'] });
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  expect(program.output).toBe('up\n');
 });
 
-test('calls back at once when the shell was gone before we looked', () => {
-  const early = { pid: process.ppid + 1, command: ['/bin/sh', '-c', 'mstdn-supervise web'] };
+test('calls back at once when the shell exited before the first check', () => {
+  const parent = { pid: process.ppid + 1, command: ['/bin/sh', '-c', 'mstdn-supervise web'] };
   const ended = vi.fn();
-  whenParentShellEnds(early, ended)();
+  whenParentShellEnds(parent, ended)();
   expect(ended).toHaveBeenCalledOnce();
 });
 
-test('does nothing under a parent that is no shell', () => {
+test('does nothing if the parent is not a shell', () => {
   const timers = vi.spyOn(globalThis, 'setInterval');
   onTestFinished(() => timers.mockRestore());
   whenParentShellEnds(readParent(), () => {})();
   expect(timers).not.toHaveBeenCalled();
 });
 
-test('the shell of this test really stays as the parent', async () => {
-  const program = startProgram('parent-shell', { through: ['/bin/sh', '-c', waiting, 'sh'] });
+test('the shell of this test stays as the parent', async () => {
+  const program = startProgram('parent-shell', { through: ['/bin/sh', '-c', waitingScript, 'sh'] });
   await program.says(/up/);
   const child = await eventually(() => {
     const found = processTable().find(({ parent }) => parent === program.pid);

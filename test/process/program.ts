@@ -4,11 +4,11 @@ import { buildSync } from 'esbuild';
 import { type Dyno, type DynoOptions, startDyno, tempFolder } from '../harness/dyno.ts';
 
 type ProgramOptions = DynoOptions & {
-  /** Words before `node PROGRAM …`. */
+  /** Command words before `node PROGRAM …`. */
   through?: readonly [string, ...string[]];
 };
 
-/** A program of test/process/programs as a process of its own, where a test needs one: its signals, its descriptors. */
+/** Runs a program of test/process/programs as a separate process, for tests that need its own signals and descriptors. */
 export function startProgram(name: string, { through, args = [], ...options }: ProgramOptions = {}): Dyno {
   const outfile = join(tempFolder(), `${name}.mjs`);
   const entryPoints = [fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))];

@@ -7,194 +7,198 @@ import { Reaper } from '../../src/process/reaper.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive, environment, processTable } from '../harness/processes.ts';
-import { Family, SLEEPER } from './process-family.ts';
+import { ProcessScenario, SLEEPER } from './process-scenario.ts';
 
 const NONE = { ended: [], killed: [] };
 
 afterEach(() => void vi.useRealTimers());
 
-function later(): number {
+function inOneMinute(): number {
   return clock.now() + 60_000;
 }
 
-/** Ends the child that started the rest: what is left has no living parent of ours. */
-async function leave(family: Family, script: string, sweeper: Reaper): Promise<void> {
-  const child = family.start(script);
-  sweeper.add(child.pid);
+/** Runs a script until its shell exits: processes that are left have no living parent in the dyno. */
+async function runToExit(scenario: ProcessScenario, script: string, reaper: Reaper): Promise<void> {
+  const child = scenario.start(script);
+  reaper.add(child.pid);
   await child.exited;
 }
 
-test('nothing left: one look, no wait', async () => {
-  const family = new Family();
+test('with no process left it does not wait', async () => {
+  const scenario = new ProcessScenario();
   const noTimer: Clock = {
     now: () => clock.now(),
     after: () => {
       throw new Error('waited');
     },
   };
-  const sweeper = new Reaper(family.marker, noTimer);
-  await leave(family, 'true', sweeper);
-  expect(await sweeper.reapAll(later())).toEqual(NONE);
+  const reaper = new Reaper(scenario.marker, noTimer);
+  await runToExit(scenario, 'true', reaper);
+  expect(await reaper.reapAll(inOneMinute())).toEqual(NONE);
 });
 
 test('a daemon that follows TERM is ended, and named', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `setsid ${SLEEPER} daemon &`, sweeper);
-  const pid = await family.pid('daemon');
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `setsid ${SLEEPER} daemon &`, reaper);
+  const pid = await scenario.pid('daemon');
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
   expect(alive(pid)).toBe(false);
 });
 
-test('one that ignores TERM is killed, and named', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `trap '' TERM; setsid ${SLEEPER} deaf & ${SLEEPER} other &`, sweeper);
-  const [deaf, other] = [await family.pid('deaf'), await family.pid('other')];
-  const { ended, killed } = await sweeper.reapAll(clock.now() + 200);
+test('a process that ignores TERM is killed, and named', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `trap '' TERM; setsid ${SLEEPER} escaped & ${SLEEPER} other &`, reaper);
+  const [escaped, other] = [await scenario.pid('escaped'), await scenario.pid('other')];
+  const { ended, killed } = await reaper.reapAll(clock.now() + 200);
   expect(ended).toEqual([]);
-  expect([...killed].sort()).toEqual([`sleep (pid ${deaf})`, `sleep (pid ${other})`].sort());
-  for (const pid of [deaf, other]) await family.gone(pid);
+  expect([...killed].sort()).toEqual([`sleep (pid ${escaped})`, `sleep (pid ${other})`].sort());
+  for (const pid of [escaped, other]) await scenario.gone(pid);
 });
 
-test('one that has left the session of its child and ignores TERM is killed a second later', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `trap '' TERM; setsid ${SLEEPER} deaf &`, sweeper);
-  const deaf = await family.pid('deaf');
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [], killed: [`sleep (pid ${deaf})`] });
+test('a process that has left the session of its child and ignores TERM is killed after a second', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `trap '' TERM; setsid ${SLEEPER} ignoring &`, reaper);
+  const ignoring = await scenario.pid('ignoring');
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [], killed: [`sleep (pid ${ignoring})`] });
 });
 
-/** Says that it is there, and needs a while after TERM. */
+/** Perl: writes its pid, and exits a while after TERM. */
 const SLOW = `$SIG{TERM} = sub { select undef, undef, undef, 1.3; exit }; open P, ">", "slow.pid"; print P $$; close P; sleep 1000 while 1`;
 
-test('the work behind a start script has all the time to finish', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `perl -e '${SLOW}' &`, sweeper);
-  const slow = await family.pid('slow', `perl -e ${SLOW}`);
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [`perl (pid ${slow})`], killed: [] });
+test('the work behind a start script has time until the deadline', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `perl -e '${SLOW}' &`, reaper);
+  const slow = await scenario.pid('slow', `perl -e ${SLOW}`);
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`perl (pid ${slow})`], killed: [] });
 });
 
-/** Says that it is there; a job that says when it hears TERM, and work that ends its job a while after its own. */
-const there = (name: string): string => `open P, ">", "${name}.pid"; print P $$; close P; sleep 1 while 1`;
-const JOB = `$SIG{TERM} = sub { open F, ">", "job.termed" }; ${there('job')}`;
-const WORK = `unless ($job = fork) { ${JOB} } $SIG{TERM} = sub { select undef, undef, undef, 0.3; kill KILL => $job; waitpid $job, 0; exit }; ${there('work')}`;
+/** Perl: writes its pid and waits. JOB writes a file when it gets TERM. WORK starts a job, and ends it a while after its own TERM. */
+const writePidAndWait = (name: string): string => `open P, ">", "${name}.pid"; print P $$; close P; sleep 1 while 1`;
+const JOB = `$SIG{TERM} = sub { open F, ">", "job.termed" }; ${writePidAndWait('job')}`;
+const WORK = `unless ($job = fork) { ${JOB} } $SIG{TERM} = sub { select undef, undef, undef, 0.3; kill KILL => $job; waitpid $job, 0; exit }; ${writePidAndWait('work')}`;
 
-test('what the work behind a start script has started is its own affair', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `perl -e '${WORK}' &`, sweeper);
-  await family.pidOf('job');
-  await family.pidOf('work');
-  const { ended, killed } = await sweeper.reapAll(later());
+test('the work behind a start script ends its own children', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `perl -e '${WORK}' &`, reaper);
+  await scenario.pidOf('job');
+  await scenario.pidOf('work');
+  const { ended, killed } = await reaper.reapAll(inOneMinute());
   expect(killed).toEqual([]);
-  expect(ended).toEqual([`perl (pid ${await family.pidOf('work')})`]);
-  expect(family.has('job.termed')).toBe(false);
+  expect(ended).toEqual([`perl (pid ${await scenario.pidOf('work')})`]);
+  expect(scenario.has('job.termed')).toBe(false);
 });
 
-test('one that leaves its session late has a second to follow TERM, too', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  const waits = `open P, ">", "early.pid"; print P $$; close P; sleep 1 until $asked; select undef, undef, undef, 1.3`;
-  const leaves = `$SIG{TERM} = sub { exit }; exit if fork; setsid; ${there('late')}`;
-  const late = `use POSIX; $SIG{TERM} = sub { $asked = 1 }; ${waits}; ${leaves}`;
-  await leave(family, `perl -e '${late}' &`, sweeper);
-  await family.pidOf('early');
-  expect((await sweeper.reapAll(later())).killed).toEqual([]);
+test('a process that leaves its session late has a second after its TERM too', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  const waits = `open P, ">", "early.pid"; print P $$; close P; sleep 1 until $termed; select undef, undef, undef, 1.3`;
+  const leaves = `$SIG{TERM} = sub { exit }; exit if fork; setsid; ${writePidAndWait('late')}`;
+  const late = `use POSIX; $SIG{TERM} = sub { $termed = 1 }; ${waits}; ${leaves}`;
+  await runToExit(scenario, `perl -e '${late}' &`, reaper);
+  await scenario.pidOf('early');
+  expect((await reaper.reapAll(inOneMinute())).killed).toEqual([]);
 });
 
-test('told again, with less time, it hurries', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `trap '' TERM; ${SLEEPER} deaf &`, sweeper);
-  const deaf = await family.pid('deaf');
-  const first = sweeper.reapAll(later());
-  const killed = { ended: [], killed: [`sleep (pid ${deaf})`] };
-  expect(await sweeper.reapAll(clock.now())).toEqual(killed);
+test('a second call with an earlier deadline shortens the first one', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `trap '' TERM; ${SLEEPER} ignoring &`, reaper);
+  const ignoring = await scenario.pid('ignoring');
+  const first = reaper.reapAll(inOneMinute());
+  const killed = { ended: [], killed: [`sleep (pid ${ignoring})`] };
+  expect(await reaper.reapAll(clock.now())).toEqual(killed);
   expect(await first).toEqual(killed);
 });
 
-test('one that is killed for its child while the stop waits for it was killed, for the stop as well', async () => {
-  const family = new Family();
-  const stopped = new FakeClock();
-  const sweeper = new Reaper(family.marker, stopped);
-  await leave(family, `perl -e '$SIG{TERM} = sub { open F, ">", "deaf.termed" }; ${there('deaf')}' &`, sweeper);
-  const deaf = await family.pidOf('deaf');
-  const killed = { ended: [], killed: [`perl (pid ${deaf})`] };
-  const cleared = sweeper.reap('', 300);
-  await stopped.advance(100);
-  await eventually(() => expect(family.has('deaf.termed')).toBe(true));
-  const ended = sweeper.reapAll(60_000);
-  await stopped.advance(250);
-  await family.gone(deaf);
-  await stopped.advance(1000);
-  expect(await ended).toEqual(killed);
-  expect(await cleared).toEqual(killed);
-});
-
-test('what is to be cleared for a child when all is ended at the same moment is left to that', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `${SLEEPER} left &`, sweeper);
-  const left = await family.pid('left');
-  const cleared = sweeper.reap('', later());
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [`sleep (pid ${left})`], killed: [] });
-  expect(await cleared).toEqual(NONE);
-});
-
-test('the end is over only when what is being cleared for a child is', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `trap '' TERM; ${SLEEPER} deaf &`, sweeper);
-  const deaf = await family.pid('deaf');
-  const over: string[] = [];
-  const cleared = sweeper.reap('', clock.now() + 1200).then((leftovers) => (over.push('cleared'), leftovers));
-  await family.gone(deaf);
-  await sweeper.reapAll(later()).then(() => over.push('ended'));
-  expect(over).toEqual(['cleared', 'ended']);
-  expect((await cleared).killed).toEqual([`sleep (pid ${deaf})`]);
-});
-
-test('below a shell that waits for its work, the work hears TERM as well', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(
-    family,
-    `sh -c 'trap : TERM; ${SLEEPER.replaceAll("'", '"').replaceAll('$', '\\$')} work; true' &`,
-    sweeper,
+test('a process that is killed by reap while reapAll waits for it counts as killed in both', async () => {
+  const scenario = new ProcessScenario();
+  const fakeClock = new FakeClock();
+  const reaper = new Reaper(scenario.marker, fakeClock);
+  await runToExit(
+    scenario,
+    `perl -e '$SIG{TERM} = sub { open F, ">", "perl.termed" }; ${writePidAndWait('perl')}' &`,
+    reaper,
   );
-  const work = await family.pid('work');
-  const { ended, killed } = await sweeper.reapAll(later());
+  const pid = await scenario.pidOf('perl');
+  const killed = { ended: [], killed: [`perl (pid ${pid})`] };
+  const reaping = reaper.reap('', 300);
+  await fakeClock.advance(100);
+  await eventually(() => expect(scenario.has('perl.termed')).toBe(true));
+  const reapingAll = reaper.reapAll(60_000);
+  await fakeClock.advance(250);
+  await scenario.gone(pid);
+  await fakeClock.advance(1000);
+  expect(await reapingAll).toEqual(killed);
+  expect(await reaping).toEqual(killed);
+});
+
+test('reap leaves the processes to a reapAll that starts at the same time', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `${SLEEPER} left &`, reaper);
+  const left = await scenario.pid('left');
+  const reaping = reaper.reap('', inOneMinute());
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${left})`], killed: [] });
+  expect(await reaping).toEqual(NONE);
+});
+
+test('reapAll resolves only after a pending reap', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `trap '' TERM; ${SLEEPER} ignoring &`, reaper);
+  const ignoring = await scenario.pid('ignoring');
+  const order: string[] = [];
+  const reaping = reaper.reap('', clock.now() + 1200).then((leftovers) => (order.push('reap'), leftovers));
+  await scenario.gone(ignoring);
+  await reaper.reapAll(inOneMinute()).then(() => order.push('reapAll'));
+  expect(order).toEqual(['reap', 'reapAll']);
+  expect((await reaping).killed).toEqual([`sleep (pid ${ignoring})`]);
+});
+
+test('the work below a waiting shell gets TERM too', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(
+    scenario,
+    `sh -c 'trap : TERM; ${SLEEPER.replaceAll("'", '"').replaceAll('$', '\\$')} work; true' &`,
+    reaper,
+  );
+  const work = await scenario.pid('work');
+  const { ended, killed } = await reaper.reapAll(inOneMinute());
   expect(killed).toEqual([]);
   expect(ended).toContain(`sleep (pid ${work})`);
 });
 
-test('a stopped one is continued, so that it can follow TERM', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `setsid ${SLEEPER} stopped &`, sweeper);
-  const pid = await family.pid('stopped');
+test('a stopped process is continued, so that it can handle TERM', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `setsid ${SLEEPER} stopped &`, reaper);
+  const pid = await scenario.pid('stopped');
   process.kill(pid, 'SIGSTOP');
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
 });
 
-test('one without the marker is known by its session', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  await leave(family, `env -i PATH="$PATH" ${SLEEPER} bare &`, sweeper);
-  const pid = await family.pid('bare');
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+test('a process without the marker is found by its session', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  await runToExit(scenario, `env -i PATH="$PATH" ${SLEEPER} bare &`, reaper);
+  const pid = await scenario.pid('bare');
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
 });
 
-test('one without the marker that left its session is known from before', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  const child = family.start(`env -i PATH="$PATH" setsid ${SLEEPER} bare & wait`);
-  sweeper.add(child.pid);
-  const pid = await family.pid('bare');
+test('a process without the marker that left its session is known from an earlier scan', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  const child = scenario.start(`env -i PATH="$PATH" setsid ${SLEEPER} bare & wait`);
+  reaper.add(child.pid);
+  const pid = await scenario.pid('bare');
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const cancel = sweeper.watch();
+  const cancel = reaper.watch();
   vi.advanceTimersByTime(5000);
   expect(vi.getTimerCount()).toBe(1);
   cancel();
@@ -202,102 +206,102 @@ test('one without the marker that left its session is known from before', async 
   vi.useRealTimers();
   child.signal('SIGKILL');
   await child.exited;
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
 });
 
-test('when the time is over it kills at once, without TERM', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  const deaf = `$SIG{TERM} = sub { open F, ">", "termed" }; open P, ">", "deaf.pid"; print P $$; close P; sleep 1000 while 1`;
-  await leave(family, `setsid perl -e '${deaf}' &`, sweeper);
-  const pid = await family.pid('deaf', `perl -e ${deaf}`);
-  expect(await sweeper.reapAll(clock.now())).toEqual({ ended: [], killed: [`perl (pid ${pid})`] });
-  expect(family.has('termed')).toBe(false);
-  await family.gone(pid);
+test('after the deadline it kills at once, without TERM', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  const ignoresTerm = `$SIG{TERM} = sub { open F, ">", "termed" }; open P, ">", "perl.pid"; print P $$; close P; sleep 1000 while 1`;
+  await runToExit(scenario, `setsid perl -e '${ignoresTerm}' &`, reaper);
+  const pid = await scenario.pid('perl', `perl -e ${ignoresTerm}`);
+  expect(await reaper.reapAll(clock.now())).toEqual({ ended: [], killed: [`perl (pid ${pid})`] });
+  expect(scenario.has('termed')).toBe(false);
+  await scenario.gone(pid);
 });
 
-test('kills all at once when told to, the children included', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  const child = family.start(`trap '' TERM; ${SLEEPER} a & setsid ${SLEEPER} b & wait`);
-  sweeper.add(child.pid);
-  const pids = [await family.pid('a'), await family.pid('b')];
-  const killed = sweeper.killAll(new Set([child.pid]));
+test('killAll kills every process, the children included', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  const child = scenario.start(`trap '' TERM; ${SLEEPER} a & setsid ${SLEEPER} b & wait`);
+  reaper.add(child.pid);
+  const pids = [await scenario.pid('a'), await scenario.pid('b')];
+  const killed = reaper.killAll(new Set([child.pid]));
   expect(killed.sort()).toEqual(pids.map((pid) => `sleep (pid ${pid})`).sort());
   expect(await child.exited).toEqual({ kind: 'signaled', signal: 'SIGKILL' });
-  for (const pid of pids) await family.gone(pid);
+  for (const pid of pids) await scenario.gone(pid);
 });
 
-test('touches nobody else, whatever the name', async () => {
-  const [family, strangers] = [new Family(), new Family()];
-  const sweeper = new Reaper(family.marker, clock);
-  const stranger = strangers.start(`${SLEEPER} near & setsid ${SLEEPER} far & wait`, true);
-  const lookalike = strangers.start(`export ${family.marker}-other; exec ${SLEEPER} lookalike`, true);
-  await leave(family, `setsid ${SLEEPER} ours &`, sweeper);
-  const bystanders = [await strangers.pid('near'), await strangers.pid('far'), await strangers.pid('lookalike')];
-  const ours = await family.pid('ours');
-  expect(await sweeper.reapAll(later())).toEqual({ ended: [`sleep (pid ${ours})`], killed: [] });
-  expect(sweeper.killAll(new Set())).toEqual([]);
-  expect([stranger.pid, lookalike.pid, ...bystanders].filter(alive)).toHaveLength(5);
+test('signals no unrelated process, whatever its name', async () => {
+  const [scenario, unrelated] = [new ProcessScenario(), new ProcessScenario()];
+  const reaper = new Reaper(scenario.marker, clock);
+  const unrelatedChild = unrelated.start(`${SLEEPER} near & setsid ${SLEEPER} far & wait`, true);
+  const lookalike = unrelated.start(`export ${scenario.marker}-other; exec ${SLEEPER} lookalike`, true);
+  await runToExit(scenario, `setsid ${SLEEPER} ours &`, reaper);
+  const bystanders = [await unrelated.pid('near'), await unrelated.pid('far'), await unrelated.pid('lookalike')];
+  const ours = await scenario.pid('ours');
+  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${ours})`], killed: [] });
+  expect(reaper.killAll(new Set())).toEqual([]);
+  expect([unrelatedChild.pid, lookalike.pid, ...bystanders].filter(alive)).toHaveLength(5);
 });
 
-test('what has ended and only waits to be reaped is not waited for', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  const negligent = `if (fork) { sleep 1000 while 1 } exec "sh", "-c", q(echo $$ > zombie.pid; exec sleep 1000)`;
-  family.start(`exec perl -e '${negligent}'`, true);
-  const pid = await family.pid('zombie');
-  sweeper.add(pid);
+test('does not wait for a zombie', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  const doesNotWait = `if (fork) { sleep 1000 while 1 } exec "sh", "-c", q(echo $$ > zombie.pid; exec sleep 1000)`;
+  scenario.start(`exec perl -e '${doesNotWait}'`, true);
+  const pid = await scenario.pid('zombie');
+  reaper.add(pid);
   process.kill(pid, 'SIGKILL');
-  await family.gone(pid);
-  expect(await sweeper.reapAll(later())).toEqual(NONE);
+  await scenario.gone(pid);
+  expect(await reaper.reapAll(inOneMinute())).toEqual(NONE);
 });
 
-/** Each ends at once at TERM, and leaves an heir. */
-const DYNASTY = `trap '[ $1 -gt 0 ] && setsid sh dynasty.sh $(($1 - 1)) & exit' TERM
+/** Shell: exits at TERM, but starts a successor first. */
+const RESPAWNING = `trap '[ $1 -gt 0 ] && setsid sh respawning.sh $(($1 - 1)) & exit' TERM
 echo $$ > $1.pid; while :; do sleep 0.01; done`;
 
-test('new ones that come while it ends the old ones are ended as well, generation after generation', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  writeFileSync(join(family.folder, 'dynasty.sh'), DYNASTY);
-  await leave(family, 'for n in 1 2 3 4; do setsid sh dynasty.sh ${n}0 & done', sweeper);
-  await Promise.all(['10', '20', '30', '40'].map((name) => family.pidOf(name)));
-  await sweeper.reapAll(later());
-  expect(processTable().filter(({ pid, zombie }) => !zombie && environment(pid).includes(family.marker))).toEqual([]);
+test('processes that start while others are ended are ended too, generation after generation', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  writeFileSync(join(scenario.folder, 'respawning.sh'), RESPAWNING);
+  await runToExit(scenario, 'for n in 1 2 3 4; do setsid sh respawning.sh ${n}0 & done', reaper);
+  await Promise.all(['10', '20', '30', '40'].map((name) => scenario.pidOf(name)));
+  await reaper.reapAll(inOneMinute());
+  expect(processTable().filter(({ pid, zombie }) => !zombie && environment(pid).includes(scenario.marker))).toEqual([]);
 });
 
-test('kills the tree of one child, its daemons included, and no sibling', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  const puma = family.start(`${SLEEPER} sibling & setsid ${SLEEPER} far-sibling & wait`);
-  const sidekiq = family.start(`trap '' TERM; ${SLEEPER} a & setsid ${SLEEPER} b & wait`);
-  sweeper.add(puma.pid, 'puma');
-  sweeper.add(sidekiq.pid, 'sidekiq');
-  const pids = [await family.pid('a'), await family.pid('b')];
-  const siblings = [puma.pid, await family.pid('sibling'), await family.pid('far-sibling')];
-  sweeper.killTree('nobody');
-  sweeper.killTree('');
+test('killTree kills the tree of one child, daemons included, and no sibling', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  const puma = scenario.start(`${SLEEPER} sibling & setsid ${SLEEPER} far-sibling & wait`);
+  const sidekiq = scenario.start(`trap '' TERM; ${SLEEPER} a & setsid ${SLEEPER} b & wait`);
+  reaper.add(puma.pid, 'puma');
+  reaper.add(sidekiq.pid, 'sidekiq');
+  const pids = [await scenario.pid('a'), await scenario.pid('b')];
+  const siblings = [puma.pid, await scenario.pid('sibling'), await scenario.pid('far-sibling')];
+  reaper.killTree('unknown');
+  reaper.killTree('');
   expect([...pids, ...siblings].filter(alive)).toHaveLength(5);
-  sweeper.killTree('sidekiq');
+  reaper.killTree('sidekiq');
   expect(await sidekiq.exited).toEqual({ kind: 'signaled', signal: 'SIGKILL' });
-  for (const pid of pids) await family.gone(pid);
+  for (const pid of pids) await scenario.gone(pid);
   expect(siblings.filter(alive)).toEqual(siblings);
 });
 
-test('what outlived a child is killed with its tree: known from before, or in its session', async () => {
-  const family = new Family();
-  const sweeper = new Reaper(family.marker, clock);
-  const child = family.start(`setsid ${SLEEPER} known & ${SLEEPER} member & while [ ! -e go ]; do sleep 0.01; done`);
-  sweeper.add(child.pid, 'sidekiq');
-  const [known, member] = [await family.pid('known'), await family.pid('member')];
-  sweeper.scan();
-  writeFileSync(join(family.folder, 'go'), '');
+test('killTree kills processes that outlived the child, known from an earlier scan or in its session', async () => {
+  const scenario = new ProcessScenario();
+  const reaper = new Reaper(scenario.marker, clock);
+  const child = scenario.start(`setsid ${SLEEPER} known & ${SLEEPER} member & while [ ! -e go ]; do sleep 0.01; done`);
+  reaper.add(child.pid, 'sidekiq');
+  const [known, member] = [await scenario.pid('known'), await scenario.pid('member')];
+  reaper.scan();
+  writeFileSync(join(scenario.folder, 'go'), '');
   await child.exited;
-  sweeper.scan();
-  const next = family.start(`exec ${SLEEPER} next`);
-  sweeper.add(next.pid, 'puma');
-  sweeper.killTree('sidekiq');
-  for (const pid of [known, member]) await family.gone(pid);
-  expect(alive(await family.pid('next'))).toBe(true);
+  reaper.scan();
+  const next = scenario.start(`exec ${SLEEPER} next`);
+  reaper.add(next.pid, 'puma');
+  reaper.killTree('sidekiq');
+  for (const pid of [known, member]) await scenario.gone(pid);
+  expect(alive(await scenario.pid('next'))).toBe(true);
 });

@@ -10,14 +10,14 @@ import { nodes } from '../harness/nodes.ts';
 import { echoes, openWebSocket } from '../harness/web-socket.ts';
 import { freePort, takenPort } from '../simulator/free-port.ts';
 import { get, type Answer } from '../simulator/get.ts';
-import { events, lastLine, tiny } from './tiny.ts';
+import { events, lastLogMessage, childCommand } from './dyno-fixture.ts';
 
 const API = '/api/v1/streaming';
 const HTTPS = { 'x-forwarded-proto': 'https' };
 
 type Routed = { dyno: Dyno; port: number; tmp: string; ask: (path: string) => Promise<Answer> };
 
-/** A web dyno with a router before the stand-ins, which boot in a tenth of a second. */
+/** A web dyno with a router in front of the stand-ins, which boot in 0.1 s. */
 async function startRouted(env: DynoOptions['env'], options: DynoOptions = {}): Promise<Routed> {
   const [port, tmp] = [await freePort(), tempFolder()];
   const dyno = startDyno({
@@ -41,7 +41,7 @@ function standIn(name: 'puma' | 'streaming'): string {
   return `${process.execPath} ${fileURLToPath(new URL(`../../dist/simulator/stand-ins/${name}.js`, import.meta.url))}`;
 }
 
-/** The private folder of a dyno. */
+/** The folder of the dyno's sockets. */
 function socketsOf({ tmp }: Routed): string {
   const [name, ...others] = readdirSync(tmp).filter((entry) => entry.startsWith('mstdn-supervise-'));
   if (name === undefined || others.length > 0) throw new Error(`folders: ${[name, ...others].join()}`);
@@ -55,7 +55,7 @@ async function stopped(dyno: Dyno, code = 0): Promise<void> {
 }
 
 describe.each(nodes)('on node $major', ({ path: node }) => {
-  test('one port before puma and streaming, bound before either is up', async () => {
+  test('one port serves puma and streaming, and is bound before either is up', async () => {
     const routed = await startRouted({ RUN_STREAMING: 'inline', STAND_IN_BOOT_MS: '700' }, { node });
     await routed.dyno.says(/the router listens on 127.0.0.1/);
     const answers = await Promise.all([routed.ask('/health'), routed.ask(`${API}/health`), routed.ask('/metrics')]);
@@ -67,12 +67,12 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     await stopped(routed.dyno);
   });
 
-  test('streaming is there while somebody wants it', async () => {
+  test('streaming runs only while a client needs it', async () => {
     const routed = await startRouted({ RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1s' }, { node });
     const { dyno, ask } = routed;
     expect(await ask('/health')).toMatchObject({ status: 200 });
-    const asleep = await ask(`${API}/health`);
-    expect(asleep).toMatchObject({
+    const whileStopped = await ask(`${API}/health`);
+    expect(whileStopped).toMatchObject({
       status: 200,
       body: 'OK',
       headers: { 'x-mstdn-supervise': 'streaming starts on demand' },
@@ -89,7 +89,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     expect(events(dyno).filter(({ event, child }) => event === 'started' && child === 'streaming')).toHaveLength(2);
   });
 
-  test('requests in flight get their answers, whoever TERM was sent to', async () => {
+  test('requests in flight get their responses after TERM to the supervisor or to all', async () => {
     for (const toAll of [false, true]) {
       const { dyno, port } = await startRouted({ SUPERVISE_ROUTER: 'true' }, { node });
       const keeping = { ...HTTPS, connection: 'keep-alive' };
@@ -106,12 +106,12 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
   });
 });
 
-/** A puma whose reply never ends. */
+/** A puma whose response never ends. */
 const ENDLESS = `const { createServer } = require('node:http');
 const more = (reply) => reply.write(Buffer.alloc(65536)) ? setImmediate(more, reply) : reply.once('drain', () => more(reply));
 createServer((asked, reply) => asked.url === '/endless' ? more(reply) : reply.end()).listen(process.env.SOCKET);`;
 
-test('a second INT waits for no client that still takes its answer', async () => {
+test('a second INT does not wait for a client that still receives its response', async () => {
   const cwd = tempFolder();
   writeFileSync(join(cwd, 'puma.cjs'), ENDLESS);
   const env = { SUPERVISE_ROUTER: 'true', PUMA_COMMAND: `${process.execPath} puma.cjs`, SUPERVISE_STOP_TIMEOUT: '600' };
@@ -120,22 +120,22 @@ test('a second INT waits for no client that still takes its answer', async () =>
   const client = connect(port, '127.0.0.1').on('error', () => {});
   onTestFinished(() => void client.destroy());
   client.pause().write('GET /endless HTTP/1.1\r\nHost: a\r\n\r\n');
-  let taken = 0;
-  const taking = setInterval(() => (taken += (client.read(2048) as Buffer | null)?.length ?? 0), 50);
-  onTestFinished(() => clearInterval(taking));
-  await eventually(() => expect(taken).toBeGreaterThan(8192));
+  let receivedBytes = 0;
+  const reading = setInterval(() => (receivedBytes += (client.read(2048) as Buffer | null)?.length ?? 0), 50);
+  onTestFinished(() => clearInterval(reading));
+  await eventually(() => expect(receivedBytes).toBeGreaterThan(8192));
   dyno.signal('SIGINT');
   await dyno.says(/stopping puma/);
   await eventually(() => {
-    dyno.signal('SIGINT'); // a copy of the first one, until 0.5 s are over
+    dyno.signal('SIGINT'); // counts as a copy of the first one for 0.5 s
     expect(dyno.output).toMatch(/puma was killed by the supervisor/);
   });
-  taken = 0;
+  receivedBytes = 0;
   expect(await dyno.exited).toEqual({ code: 137, signal: null });
-  expect(taken, 'what the router and the kernel still had for it is more').toBeLessThan(100_000);
+  expect(receivedBytes, 'the buffers of the router and the kernel hold more').toBeLessThan(100_000);
 });
 
-describe('streaming answers its health check before its Redis connection is ready', () => {
+describe('streaming responds to its health check before its Redis connection is ready', () => {
   test.each([
     ['inline', '', '400'],
     ['on-demand', '', '400'],
@@ -151,7 +151,7 @@ describe('streaming answers its health check before its Redis connection is read
   });
 });
 
-/** A streaming server whose first process hangs for good once it has granted an upgrade: it hears no TERM. */
+/** A streaming server whose first process blocks for ever once it has accepted an upgrade, and therefore ignores TERM. */
 const HANGS = `const { existsSync, writeFileSync } = require('node:fs');
 process.on('SIGTERM', () => process.exit(0));
 const hang = () => existsSync('hung') || (writeFileSync('hung', ''), Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
@@ -160,7 +160,7 @@ require('node:http').createServer((asked, reply) => reply.end('OK'))
   .on('upgrade', (asked, socket) => socket.write(granted, () => setTimeout(hang, 200)))
   .listen(process.env.SOCKET);`;
 
-/** A client that has asked for a WebSocket and has been granted it. */
+/** A client with an accepted WebSocket upgrade. */
 async function openTunnel(port: number): Promise<Socket> {
   const client = connect(port, '127.0.0.1').on('error', () => {});
   onTestFinished(() => void client.destroy());
@@ -174,8 +174,8 @@ async function openTunnel(port: number): Promise<Socket> {
 
 test.each([
   ['is stopped by SIGSTOP', 'streaming exited with code 0'],
-  ['hangs and hears no TERM', 'streaming was killed by the supervisor'],
-])('streaming that %s is put to rest after the FIN of its last client, and serves the next one', async (how, end) => {
+  ['hangs and ignores TERM', 'streaming was killed by the supervisor'],
+])('streaming that %s is stopped after the FIN of its last client, and starts for the next one', async (fault, end) => {
   const cwd = tempFolder();
   writeFileSync(join(cwd, 'streaming.cjs'), HANGS);
   const command = end.includes('killed') ? { STREAMING_COMMAND: `${process.execPath} streaming.cjs` } : {};
@@ -183,7 +183,7 @@ test.each([
   const { dyno, port } = await startRouted({ ...idle, ...command }, { cwd });
   const client = await openTunnel(port);
   const started = events(dyno).find(({ event, child }) => event === 'started' && child === 'streaming');
-  if (how.includes('SIGSTOP')) process.kill(Number(started?.pid), 'SIGSTOP');
+  if (fault.includes('SIGSTOP')) process.kill(Number(started?.pid), 'SIGSTOP');
   else await eventually(() => expect(readdirSync(cwd)).toContain('hung'));
   client.end();
   await dyno.says(/streaming has had no connection for 1\.0 s/);
@@ -194,7 +194,7 @@ test.each([
 });
 
 describe('without a router', () => {
-  test('its code is not even loaded', async () => {
+  test('its code is not loaded', async () => {
     for (const [env, isLoaded] of [
       [{}, false],
       [{ SUPERVISE_ROUTER: 'true' }, true],
@@ -212,25 +212,27 @@ describe('without a router', () => {
 });
 
 describe('the port', () => {
-  test('taken: nothing is started, nothing stays', async () => {
+  test('is taken: nothing is started, no file is left', async () => {
     const taken = await takenPort();
     onTestFinished(() => void taken.close());
     const { dyno, tmp } = await startRouted({ SUPERVISE_ROUTER: 'true', PORT: `${taken.port}` });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(lastLine(dyno)).toBe(
+    expect(lastLogMessage(dyno)).toBe(
       `PORT=${taken.port}: expected a free port, and another process listens there already; nothing was started; exit code 78`,
     );
     expect(dyno.output).not.toContain('puma started');
     expect(readdirSync(tmp)).toEqual([]);
   });
 
-  test('an address of another machine: nothing is started', async () => {
+  test('with an address of another machine: nothing is started', async () => {
     const { dyno } = await startRouted({ SUPERVISE_ROUTER: 'true', BIND: '203.0.113.7' });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(lastLine(dyno)).toContain('BIND=203.0.113.7: expected an address of this machine; nothing was started');
+    expect(lastLogMessage(dyno)).toContain(
+      'BIND=203.0.113.7: expected an address of this machine; nothing was started',
+    );
   });
 
-  test('every address by default, of IPv6 as well', async () => {
+  test('is bound on every address by default, IPv6 included', async () => {
     const { dyno, port } = await startRouted({ SUPERVISE_ROUTER: 'true', BIND: undefined });
     const [, at] = await dyno.says(/the router listens on (\S+:\d+)/);
     expect([`[::]:${port}`, `0.0.0.0:${port}`]).toContain(at);
@@ -240,7 +242,7 @@ describe('the port', () => {
 });
 
 describe('the sockets', () => {
-  test('are in a folder that only we may enter, and go with the dyno', async () => {
+  test('are in a private folder, which is removed when the dyno stops', async () => {
     const routed = await startRouted({ RUN_STREAMING: 'inline' });
     await routed.ask(`${API}/health`);
     await routed.ask('/health');
@@ -251,15 +253,17 @@ describe('the sockets', () => {
     expect(readdirSync(routed.tmp)).toEqual([]);
   });
 
-  test('a folder for them that cannot be made is said, and nothing is started', async () => {
+  test('when their folder cannot be made, that is reported and nothing is started', async () => {
     const file = join(tempFolder(), 'file');
     writeFileSync(file, '');
     const { dyno } = await startRouted({ SUPERVISE_ROUTER: 'true', TMPDIR: file });
     expect(await dyno.exited).toEqual({ code: 78, signal: null });
-    expect(lastLine(dyno)).toMatch(/for the sockets of puma and streaming cannot be made: .*; nothing was started/);
+    expect(lastLogMessage(dyno)).toMatch(
+      /for the sockets of puma and streaming cannot be made: .*; nothing was started/,
+    );
   });
 
-  test('a stale one is in nobody’s way', async () => {
+  test('a stale one does not prevent a start', async () => {
     const routed = await startRouted({ RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1h' });
     await routed.ask('/health');
     expect(await routed.ask(API)).toMatchObject({ status: 404 });
@@ -271,29 +275,29 @@ describe('the sockets', () => {
   });
 });
 
-describe('ends', () => {
-  test('puma, held requests are answered and the dyno ends', async () => {
+describe('after an exit', () => {
+  test('of puma, queued requests get 503 and the dyno stops', async () => {
     const go = join(tempFolder(), 'go');
     const puma = `sh -c "until [ -e ${go} ]; do sleep 0.01; done; exit 3"`;
     const routed = await startRouted({ SUPERVISE_ROUTER: 'true', PUMA_COMMAND: puma });
     await routed.dyno.says(/listens/);
     const client = connect(routed.port, '127.0.0.1');
-    // In the kernel's hands before puma ends.
+    // The kernel has the request before puma exits.
     await new Promise((sent) => client.write('GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n', sent));
     writeFileSync(go, '');
     expect(await text(client)).toMatch(/^HTTP\/1.1 503 [^]*\r\nRetry-After: 5\r\n/);
     expect(await routed.dyno.exited).toEqual({ code: 3, signal: null });
   });
 
-  test('streaming inline, the dyno ends', async () => {
+  test('of inline streaming, the dyno stops', async () => {
     const routed = await startRouted({ RUN_STREAMING: 'inline' });
     await routed.ask(`${API}/health`);
     void routed.ask(`${API}/crash`).catch(() => {});
     expect(await routed.dyno.exited).toEqual({ code: 1, signal: null });
-    expect(lastLine(routed.dyno)).toContain('streaming exited with code 0');
+    expect(lastLogMessage(routed.dyno)).toContain('streaming exited with code 0');
   });
 
-  test('streaming on demand, again and again: it starts again when it is wanted', async () => {
+  test('of streaming on demand, even a repeated one, it starts again for the next request', async () => {
     const { dyno, ask } = await startRouted({ RUN_STREAMING: 'on-demand' });
     for (let time = 1; time <= 2; time += 1) {
       await expect(ask(`${API}/crash`)).resolves.toMatchObject({ status: 502 });
@@ -303,15 +307,15 @@ describe('ends', () => {
     await stopped(dyno);
   });
 
-  test('streaming on demand that never gets ready: the third time ends the dyno', async () => {
+  test('of streaming on demand before it is ready, for the third time in a row, the dyno stops', async () => {
     const { dyno, ask } = await startRouted({ RUN_STREAMING: 'on-demand', STREAMING_COMMAND: 'sh -c "exit 4"' });
     expect(await ask(API)).toMatchObject({ status: 503 });
     expect(await dyno.exited).toEqual({ code: 4, signal: null });
-    expect(lastLine(dyno)).toMatch(/streaming .*code 4/);
+    expect(lastLogMessage(dyno)).toMatch(/streaming .*code 4/);
     expect(events(dyno).filter(({ event, child }) => event === 'started' && child === 'streaming')).toHaveLength(3);
   });
 
-  test('the supervisor by SIGKILL: nobody stays', async () => {
+  test('of the supervisor by SIGKILL, no process is left', async () => {
     const { dyno, ask } = await startRouted({ RUN_STREAMING: 'inline' });
     await ask('/health');
     await ask(`${API}/health`);
@@ -320,10 +324,10 @@ describe('ends', () => {
   });
 });
 
-test('puma that grows is recycled behind the router, and its requests wait', async () => {
+test('puma that grows is restarted behind the router, and its requests wait', async () => {
   const { dyno, ask } = await startRouted({
     SUPERVISE_ROUTER: 'true',
-    PUMA_COMMAND: tiny('puma', 'listen=1 grow=300'),
+    PUMA_COMMAND: childCommand('puma', 'listen=1 grow=300'),
     SUPERVISE_MEMORY_LOG: '1',
     SUPERVISE_MEMORY_QUOTA: '200M',
     SUPERVISE_MEMORY_WARN_AT: '120',
@@ -333,23 +337,23 @@ test('puma that grows is recycled behind the router, and its requests wait', asy
   });
   expect(await ask('/')).toMatchObject({ status: 200 });
   const [, pid] = await dyno.says(/puma up (\d+)/);
-  await dyno.says(/is ready[^]*memory_puma=[1-9][^]*memory_puma=[1-9]/); // the guard knows it at rest
+  await dyno.says(/is ready[^]*memory_puma=[1-9][^]*memory_puma=[1-9]/); // the guard has measured it at rest
   process.kill(Number(pid), 'SIGUSR2');
-  const over = new AbortController();
-  const asking = (async () => {
-    for (let count = 0; !over.signal.aborted; count += 1) {
+  const done = new AbortController();
+  const requesting = (async () => {
+    for (let count = 0; !done.signal.aborted; count += 1) {
       expect(await ask(`/${count}`)).toMatchObject({ status: 200 });
     }
   })();
-  asking.catch(() => undefined); // told below
+  requesting.catch(() => undefined); // awaited below
   await dyno.says(/restarting puma gracefully: no new work/);
   await dyno.says(/(puma is ready[^]*){2}/);
-  over.abort();
-  await asking;
+  done.abort();
+  await requesting;
   await stopped(dyno);
 });
 
-test('release migrates: this is the main app', async () => {
+test('release migrates with streaming in the same dyno: this is the main app', async () => {
   for (const RUN_STREAMING of ['inline', 'on-demand']) {
     const folder = tempFolder();
     mkdirSync(join(folder, 'config'));

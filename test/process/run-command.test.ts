@@ -20,13 +20,13 @@ async function start(command: readonly [string, ...string[]], folder = tempFolde
   return child;
 }
 
-test('exit codes', async () => {
+test('returns exit codes', async () => {
   for (const code of [0, 1, 2, 78, 126, 127, 128, 143, 255]) {
     expect(await (await start(['sh', '-c', `exit ${code}`])).exited).toEqual({ kind: 'exited', code });
   }
 });
 
-test('a signal is handed on, and told when it was the end', async () => {
+test('a signal is sent, and is the status if the command dies of it', async () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL', 'SIGUSR1'] as const) {
     const child = await start(['sleep', '1000']);
     child.signal(signal);
@@ -35,7 +35,7 @@ test('a signal is handed on, and told when it was the end', async () => {
   }
 });
 
-test('a signal that is handled is waited for', async () => {
+test('waits for a command that handles the signal', async () => {
   const folder = tempFolder();
   const handles = `$SIG{TERM} = sub { exit 9 }; open F, ">", "up"; close F; sleep 1000 while 1`;
   const child = await start(['perl', '-e', handles], folder);
@@ -45,8 +45,8 @@ test('a signal that is handled is waited for', async () => {
 });
 
 test.each([
-  ['not there', ['no-such-command'], 127],
-  ['not there, by path', ['./no-such-command'], 127],
+  ['missing', ['no-such-command'], 127],
+  ['missing, by path', ['./no-such-command'], 127],
   ['not executable', ['./plain'], 126],
   ['with a NUL', ['true', 'a\0b'], 126],
   ['too long', ['true', 'x'.repeat(200_000)], 126],
@@ -60,8 +60,8 @@ test.each([
   expect(() => child.signal('SIGTERM')).not.toThrow();
 });
 
-/** As in child.test.ts; execa gives such a ChildProcess for what could not even be tried. */
-test.each(['no-such-command', '/'.repeat(5000)])('a signal to what did not start goes to nobody', async (command) => {
+/** As in spawn.test.ts; execa returns a ChildProcess without a pid too. */
+test.each(['no-such-command', '/'.repeat(5000)])('a command that did not start is not signalled', async (command) => {
   const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(false);
   onTestFinished(() => kill.mockRestore());
   const child = await runCommand([command], { env: {}, folder: '/' });
@@ -71,22 +71,22 @@ test.each(['no-such-command', '/'.repeat(5000)])('a signal to what did not start
   expect(kill).not.toHaveBeenCalled();
 });
 
-test('a folder that is not there is a status', async () => {
+test('a missing folder is a status', async () => {
   const child = await start(['true'], '/no/such/folder');
   expect((await child.exited).kind).toBe('not-started');
 });
 
-test('it has a session of its own, and the given environment and no more', async () => {
+test('the command has a session of its own, and only the given environment', async () => {
   const child = await start(['sleep', '1000']);
   const row = processTable().find(({ pid }) => pid === child.pid);
   expect(row).toMatchObject({ pid: child.pid, parent: process.pid, session: child.pid });
   await eventually(() => {
-    const env = environment(child.pid ?? NaN).filter(Boolean); // none is shown in the midst of an exec
+    const env = environment(child.pid ?? NaN).filter(Boolean); // it is empty during an exec
     expect(env.sort()).toEqual([`ONLY=this`, `PATH=${process.env.PATH}`]);
   });
 });
 
-test('what it writes goes to our output, at once and as it is', async () => {
+test('the command writes to our output directly', async () => {
   const program = startProgram('one-shot', { args: ['sh', '-c', 'printf "one\\ntwo"; printf three >&2; exit 5'] });
   expect(await program.exited).toEqual({ code: 5, signal: null });
   expect(program.output).toContain('one\ntwo');

@@ -11,35 +11,35 @@ function listen(clock?: FakeClock): Signals {
   return signals;
 }
 
-test('signals that come before there is a listener are given to it once, in order', async () => {
+test('signals that arrive before the listener are delivered to it once, in order', async () => {
   const clock = new FakeClock();
   const signals = listen(clock);
   for (const name of names) process.emit(name, name);
   signals.post('SIGTERM');
-  const heard: string[] = [];
-  signals.subscribe((name) => void heard.push(name));
-  expect(heard).toEqual([...names, 'SIGTERM']);
+  const received: string[] = [];
+  signals.subscribe((name) => void received.push(name));
+  expect(received).toEqual([...names, 'SIGTERM']);
   await clock.advance(SAME_CTRL_C_MS);
   process.emit('SIGINT', 'SIGINT');
   signals.post('SIGHUP');
-  expect(heard.slice(names.length + 1)).toEqual(['second-SIGINT', 'SIGHUP']);
+  expect(received.slice(names.length + 1)).toEqual(['second-SIGINT', 'SIGHUP']);
 });
 
-test('copies of the first SIGINT are left out, the second one is given as such, once; the others as often as they come', async () => {
+test('copies of the first SIGINT are dropped and the second is delivered once; other signals are always delivered', async () => {
   const clock = new FakeClock();
   const signals = listen(clock);
-  const heard: string[] = [];
+  const received: string[] = [];
   for (const name of names) process.emit(name, name);
-  signals.subscribe((name) => void heard.push(name));
+  signals.subscribe((name) => void received.push(name));
   await clock.advance(SAME_CTRL_C_MS - 1);
   for (const name of names) process.emit(name, name);
-  expect(heard).toEqual([...names, ...names.filter((name) => name !== 'SIGINT')]);
+  expect(received).toEqual([...names, ...names.filter((name) => name !== 'SIGINT')]);
   await clock.advance(1);
   for (let count = 0; count < 3; count += 1) process.emit('SIGINT', 'SIGINT');
-  expect(heard.slice(2 * names.length - 1)).toEqual(['second-SIGINT']);
+  expect(received.slice(2 * names.length - 1)).toEqual(['second-SIGINT']);
 });
 
-test('what comes while nobody listens any more is kept for the next one', () => {
+test('signals without a listener are queued for the next one', () => {
   const signals = listen();
   const first: string[] = [];
   const second: string[] = [];
@@ -52,7 +52,7 @@ test('what comes while nobody listens any more is kept for the next one', () => 
   expect({ first, second }).toEqual({ first: ['SIGINT'], second: ['SIGTERM', 'SIGHUP'] });
 });
 
-test('the second INT resolves a promise, with or without a listener; a copy of the first does not', async () => {
+test('the second INT resolves secondInterrupt even without a listener; a copy of the first does not', async () => {
   const clock = new FakeClock();
   const signals = listen(clock);
   let isResolved = false;
@@ -65,29 +65,29 @@ test('the second INT resolves a promise, with or without a listener; a copy of t
   await signals.secondInterrupt;
 });
 
-test('a listener that was followed by another cancels nothing but itself', () => {
+test('cancelling a replaced listener does not cancel its successor', () => {
   const signals = listen();
-  const heard: string[] = [];
+  const received: string[] = [];
   const cancel = signals.subscribe(() => {});
-  signals.subscribe((name) => void heard.push(name));
+  signals.subscribe((name) => void received.push(name));
   cancel();
   signals.post('SIGTERM');
-  expect(heard).toEqual(['SIGTERM']);
+  expect(received).toEqual(['SIGTERM']);
 });
 
-test('what is posted while the early ones are given comes after them', () => {
+test('a signal that is posted during delivery comes after the queued ones', () => {
   const signals = listen();
   signals.post('SIGINT');
   signals.post('SIGHUP');
-  const heard: string[] = [];
+  const received: string[] = [];
   signals.subscribe((name) => {
-    heard.push(name);
+    received.push(name);
     if (name === 'SIGINT') signals.post('SIGTERM');
   });
-  expect(heard).toEqual(['SIGINT', 'SIGHUP', 'SIGTERM']);
+  expect(received).toEqual(['SIGINT', 'SIGHUP', 'SIGTERM']);
 });
 
-test('leaves the listeners of the process as they were', () => {
+test('close restores the listeners of the process', () => {
   const count = (): number[] => names.map((name) => process.listenerCount(name));
   const before = count();
   const signals = listenToSignals();
@@ -98,18 +98,18 @@ test('leaves the listeners of the process as they were', () => {
   expect(count()).toEqual(before);
 });
 
-test('real signals: kept, given in order, and given back', async () => {
+test('real signals are queued, delivered in order, and restored', async () => {
   const program = startProgram('signals');
   await program.says(/up\n/);
   for (const name of ['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGTTIN'] as const) {
     program.signal(name);
-    await program.says(new RegExp(`came ${name}`));
+    await program.says(new RegExp(`received ${name}`));
   }
   program.signal('SIGUSR2');
-  await program.says(/(heard SIG\w+\n){5}/);
-  expect(program.output.match(/(?<=heard )\w+/g)).toEqual(['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGTTIN', 'SIGUSR2']);
+  await program.says(/(handled SIG\w+\n){5}/);
+  expect(program.output.match(/(?<=handled )\w+/g)).toEqual(['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGTTIN', 'SIGUSR2']);
   program.signal('SIGUSR1');
-  await program.says(/heard SIGUSR1\nclosed/);
+  await program.says(/handled SIGUSR1\nclosed/);
   program.signal('SIGTERM');
   expect(await program.exited).toEqual({ code: null, signal: 'SIGTERM' });
 });

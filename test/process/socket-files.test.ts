@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { makeSocketFolder, removeSocketFolder, removeSocket } from '../../src/process/socket-files.ts';
 import { tempFolder } from '../harness/dyno.ts';
 
-test('a private folder is for its maker alone, whatever the umask', () => {
+test('only the owner may enter the folder, whatever the umask', () => {
   const before = process.umask(0);
   try {
     const folder = join(tempFolder(), 'private');
@@ -15,13 +15,13 @@ test('a private folder is for its maker alone, whatever the umask', () => {
   }
 });
 
-test('what stands in its place is not taken for it', () => {
+test('an existing path is an error', () => {
   const folder = tempFolder();
   symlinkSync(folder, join(folder, 'link'));
   for (const name of ['.', 'link']) expect(() => makeSocketFolder(join(folder, name))).toThrow(/EEXIST/);
 });
 
-test('it goes with all that is in it, and going twice hurts nobody', () => {
+test('the folder is removed with its content, and removing it twice is no error', () => {
   const folder = join(tempFolder(), 'private');
   makeSocketFolder(folder);
   mkdirSync(join(folder, 'more'));
@@ -31,7 +31,7 @@ test('it goes with all that is in it, and going twice hurts nobody', () => {
   expect(existsSync(folder)).toBe(false);
 });
 
-test('a socket goes, one that is not there hurts nobody, and a folder in its place stays', () => {
+test('a socket is removed, a missing one is no error, and a folder of that name stays', () => {
   const folder = tempFolder();
   const socket = join(folder, 'a.sock');
   writeFileSync(socket, '');

@@ -12,7 +12,7 @@ import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive } from '../harness/processes.ts';
 import { startProgram } from './program.ts';
-import { Family } from './process-family.ts';
+import { ProcessScenario } from './process-scenario.ts';
 
 function start(command: readonly [string, ...string[]], more: Partial<SpawnOptions> = {}): Process {
   const child = spawnChild(command, { env: process.env, folder: tempFolder(), output: 'inherit', ...more });
@@ -29,20 +29,20 @@ async function outputOf(command: readonly [string, ...string[]]): Promise<string
   return output;
 }
 
-/** What ends a process that does nothing about it; the rest stop it, continue it, or pass by. */
-const passing = ['SIGCHLD', 'SIGCONT', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGWINCH'];
+/** The signals that end a process without a handler. The others stop or continue it, or are ignored. */
+const nonFatal = ['SIGCHLD', 'SIGCONT', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGWINCH'];
 const aliases = ['SIGIOT', 'SIGPOLL', 'SIGUNUSED'];
 const fatal = (Object.keys(constants.signals) as NodeJS.Signals[]).filter(
-  (name) => !passing.includes(name) && !aliases.includes(name),
+  (name) => !nonFatal.includes(name) && !aliases.includes(name),
 );
 
-test('every exit code', async () => {
+test('returns every exit code', async () => {
   const codes = Array.from({ length: 256 }, (_, code) => code);
   const ends = await Promise.all(codes.map((code) => start(['sh', '-c', `exit ${code}`]).exited));
   expect(ends).toEqual(codes.map((code) => ({ kind: 'exited', code })));
 });
 
-test('every signal that ends a process', async () => {
+test('returns every signal that ends a process', async () => {
   expect(fatal.length).toBeGreaterThan(20);
   const children = fatal.map((name) => ({ name, child: start(['sleep', '1000']) }));
   for (const { name, child } of children) child.signal(name);
@@ -63,8 +63,8 @@ test('a signal goes to the child alone, and may be handled', async () => {
 const long = 'x'.repeat(300);
 test.each([
   ['a command that is not there', ['no-such-command'], 127],
-  ['a path that is not there', ['./no-such-command'], 127],
-  ['an interpreter that is not there', ['./no-interpreter'], 127],
+  ['a missing path', ['./no-such-command'], 127],
+  ['a missing interpreter', ['./no-interpreter'], 127],
   ['a file that is not executable', ['./plain'], 126],
   ['a folder', ['./'], 126],
   ['a file taken for a folder', ['./plain/command'], 126],
@@ -88,14 +88,14 @@ test.each([
   }
 });
 
-test('a folder that is not there, a NUL in the environment, are statuses too', async () => {
+test('a missing folder and a NUL in the environment are statuses too', async () => {
   const folder = join(tempFolder(), 'gone');
   expect((await start(['true'], { folder }).exited).kind).toBe('not-started');
   expect((await start(['true'], { env: { PATH: process.env.PATH, A: 'b\0c' } }).exited).kind).toBe('not-started');
 });
 
-/** Node knows no pid then, and would signal 0, our own group, or whatever was in that memory. */
-test('a signal to what did not start goes to nobody, from the first moment on', async () => {
+/** Without a pid Node would signal pid 0, our own group, or a pid from uninitialized memory. */
+test('a command that did not start is never signalled', async () => {
   const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(false);
   onTestFinished(() => kill.mockRestore());
   const child = spawnChild(['no-such-command'], { env: process.env, folder: '/', output: 'inherit' });
@@ -105,7 +105,7 @@ test('a signal to what did not start goes to nobody, from the first moment on', 
   expect(kill).not.toHaveBeenCalled();
 });
 
-test('how it ended can be asked late and often; a signal then does nothing', async () => {
+test('the status can be awaited late and often, and a signal then does nothing', async () => {
   const child = start(['sh', '-c', 'exit 3']);
   await eventually(() => expect(alive(child.pid ?? NaN)).toBe(false));
   expect(await child.exited).toEqual({ kind: 'exited', code: 3 });
@@ -113,13 +113,13 @@ test('how it ended can be asked late and often; a signal then does nothing', asy
   expect(await child.exited).toEqual({ kind: 'exited', code: 3 });
 });
 
-test('the end is told though a grandchild keeps the pipe open', async () => {
+test('the exit is reported although a grandchild keeps the pipe open', async () => {
   const child = start(['sh', '-c', 'sleep 1000 & exit 4'], { output: ({ stdout }) => void stdout?.resume() });
   onTestFinished(() => void process.kill(-(child.pid ?? NaN), 'SIGKILL'));
   expect(await child.exited).toEqual({ kind: 'exited', code: 4 });
 });
 
-test('it leads a session and a group of its own, in its folder, with nothing to read', async () => {
+test('a child leads its own session and group, in its folder, with an empty stdin', async () => {
   const stat = await outputOf(['cat', '/proc/self/stat']);
   const [pid, , , , group, session] = stat.split(' ');
   expect([group, session]).toEqual([pid, pid]);
@@ -127,14 +127,14 @@ test('it leads a session and a group of its own, in its folder, with nothing to 
   expect(await outputOf(['pwd'])).toContain('test-');
 });
 
-test('its stdout and stderr are our very own', () => {
+test('a child inherits our stdout and stderr', () => {
   const child = start(['sleep', '1000']);
   for (const fd of [1, 2]) {
     expect(readlinkSync(`/proc/${child.pid}/fd/${fd}`)).toBe(readlinkSync(`/proc/self/fd/${fd}`));
   }
 });
 
-test('it ignores and blocks nothing, whatever we were started with', async () => {
+test('a child ignores and blocks no signal, even if we were started so', async () => {
   const trap = `trap '' TERM INT HUP USR1 PIPE QUIT; exec "$@"`;
   const args = ['grep', '-E', '^Sig(Ign|Blk)', '/proc/self/status'];
   const program = startProgram('child', { through: ['sh', '-c', trap, 'sh'], args });
@@ -148,41 +148,47 @@ function folderWith(name: string, text: string, mode = 0o755): string {
   return folder;
 }
 
-const able = '#!/bin/sh\n# --pdeathsig\n';
-const unable = '#!/bin/sh\necho "setpriv: unrecognized option" >&2\nexit 1\n';
+const supporting = '#!/bin/sh\n# --pdeathsig\n';
+const unsupporting = '#!/bin/sh\necho "setpriv: unrecognized option" >&2\nexit 1\n';
 
-test('the words are the real setpriv, by its path', () => {
+test('pdeathsigPrefix runs setpriv by its path', () => {
   const path = execFileSync('sh', ['-c', 'command -v setpriv'], { encoding: 'utf8' }).trim();
   expect(pdeathsigPrefix(process.env.PATH)).toEqual([path, '--pdeathsig', 'TERM', '--']);
 });
 
-test('no words without setpriv, or with one that cannot', () => {
+test('pdeathsigPrefix is empty without a setpriv that supports it', () => {
   const folder = tempFolder();
   mkdirSync(join(folder, 'setpriv'));
-  for (const path of [tempFolder(), folder, folderWith('setpriv', unable), folderWith('setpriv', able, 0o644), '/no']) {
+  for (const path of [
+    tempFolder(),
+    folder,
+    folderWith('setpriv', unsupporting),
+    folderWith('setpriv', supporting, 0o644),
+    '/no',
+  ]) {
     expect(pdeathsigPrefix(path)).toEqual([]);
   }
 });
 
-test('the first setpriv of PATH counts, since it is the one that would run', () => {
-  const [good, bad] = [folderWith('setpriv', able), folderWith('setpriv', unable)];
+test('pdeathsigPrefix uses the first setpriv on PATH, which is the one that would run', () => {
+  const [good, bad] = [folderWith('setpriv', supporting), folderWith('setpriv', unsupporting)];
   expect(pdeathsigPrefix([bad, good].join(delimiter))).toEqual([]);
   expect(pdeathsigPrefix([good, bad].join(delimiter))[0]).toBe(join(good, 'setpriv'));
 });
 
 test('a child gets TERM when its parent is SIGKILLed', async () => {
-  const family = new Family();
-  const told = `$SIG{TERM} = sub { open F, ">", "termed"; exit }; open P, ">", "child.pid"; print P $$; close P; sleep 1000 while 1`;
-  const parent = family.start(`${pdeathsigPrefix(process.env.PATH).join(' ')} perl -e '${told}'; :`);
-  const pid = await family.pid('child', `perl -e ${told}`);
+  const scenario = new ProcessScenario();
+  const perl = `$SIG{TERM} = sub { open F, ">", "termed"; exit }; open P, ">", "child.pid"; print P $$; close P; sleep 1000 while 1`;
+  const parent = scenario.start(`${pdeathsigPrefix(process.env.PATH).join(' ')} perl -e '${perl}'; :`);
+  const pid = await scenario.pid('child', `perl -e ${perl}`);
   parent.signal('SIGKILL');
-  await family.gone(pid);
-  expect(family.has('termed')).toBe(true);
+  await scenario.gone(pid);
+  expect(scenario.has('termed')).toBe(true);
 });
 
-test('the boot log says what this machine lacks, with the remedy', () => {
+test('platformWarnings names a missing setpriv with the remedy', () => {
   expect(platformWarnings(pdeathsigPrefix(process.env.PATH).length > 0)).toEqual([]);
-  expect(platformWarnings(pdeathsigPrefix(folderWith('setpriv', unable)).length > 0)).toEqual([
-    expect.stringMatching(/setpriv.*util-linux.*SIGKILL/),
+  expect(platformWarnings(pdeathsigPrefix(folderWith('setpriv', unsupporting)).length > 0)).toEqual([
+    expect.stringMatching(/setpriv.*SIGKILL.*util-linux/),
   ]);
 });

@@ -4,21 +4,21 @@ import { expect, test } from 'vitest';
 
 const repo = fileURLToPath(new URL('../..', import.meta.url));
 
-function run(script: string, ...words: string[]): { status: number | null; said: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', script, ...words], {
+function run(script: string, ...args: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', script, ...args], {
     cwd: repo,
     encoding: 'utf8',
   });
-  return { status, said: stdout + stderr };
+  return { status, output: stdout + stderr };
 }
 
 test.each([
   ['scripts/chaos.js', /--seed S --path P[^]*--docs/],
   ['bench/peers/main.ts', /FIGURE +start, rest,[^]*--docs/],
   ['scripts/debian.js', /SUITE \[vitest arguments\][^]*DEBIAN_MIRROR/],
-])('%s --help tells all options, and does nothing', (script, told) => {
-  const { status, said } = run(script, '--help');
-  expect([status, said]).toEqual([0, expect.stringMatching(told)]);
+])('%s --help prints all options, and does nothing', (script, expected) => {
+  const { status, output } = run(script, '--help');
+  expect([status, output]).toEqual([0, expect.stringMatching(expected)]);
 });
 
 test.each([
@@ -31,7 +31,7 @@ test.each([
   ['bench/peers/main.ts', '--docs --quick', '--docs: expected all rounds'],
   ['scripts/debian.js', '', 'SUITE is missing: expected the code name of a Debian release, such as trixie'],
   ['scripts/debian.js', '../etc', 'SUITE ../etc: expected the code name of a Debian release'],
-])('%s %s: one line that says what was expected, 64, and nothing is done', (script, words, expected) => {
-  const { status, said } = run(script, ...words.split(' '));
-  expect([status, said.trim().split('\n')]).toEqual([64, [expect.stringContaining(expected)]]);
+])('%s %s prints one line with what was expected, exits with 64, and does nothing', (script, args, expected) => {
+  const { status, output } = run(script, ...args.split(' '));
+  expect([status, output.trim().split('\n')]).toEqual([64, [expect.stringContaining(expected)]]);
 });

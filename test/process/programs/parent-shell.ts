@@ -1,9 +1,9 @@
 import { writeSync } from 'node:fs';
 import { readParent, whenParentShellEnds } from '../../../src/process/parent-shell.ts';
 
-/** Tells when its shell is gone, and stays; with `forget` it leaves at once, unless something holds it. */
-const say = (text: string): void => void writeSync(1, `${text}\n`);
-const forget = whenParentShellEnds(readParent(), () => say('shell ended'));
-if (process.argv[2] === 'forget') forget();
+/** Prints a line when its parent shell has exited, and keeps running. With the argument `cancel` it exits at once, unless a timer keeps it. */
+const print = (text: string): void => void writeSync(1, `${text}\n`);
+const cancel = whenParentShellEnds(readParent(), () => print('shell ended'));
+if (process.argv[2] === 'cancel') cancel();
 else setInterval(() => {}, 60_000);
-say('up');
+print('up');

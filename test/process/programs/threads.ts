@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 
-/** One child of the main thread and one of each of two other threads. */
+/** Starts one child from the main thread and one from each of two workers. */
 const { pid = 0 } = spawn('sleep', ['1000']);
 if (isMainThread) {
   const file = fileURLToPath(import.meta.url);

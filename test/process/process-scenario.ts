@@ -8,19 +8,19 @@ import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive, commandLine, processTable, signalIfAlive } from '../harness/processes.ts';
 
-/** Shell: becomes `sleep 1000`, having written its pid to the file $1.pid. */
+/** Shell: writes its pid to the file $1.pid and becomes `sleep 1000`. */
 export const SLEEPER = `sh -c 'echo $$ > $0.pid; exec sleep 1000'`;
 
-/** Processes that a script starts in a folder, by the names under which they write their pids. All end with the test. */
-export class Family {
+/** Processes that a script starts in a folder. Each writes its pid to a file of its name. All are killed when the test ends. */
+export class ProcessScenario {
   readonly folder = tempFolder();
-  readonly marker = `FAMILY=${randomUUID()}`;
+  readonly marker = `SCENARIO=${randomUUID()}`;
   readonly #started: Process[] = [];
 
   constructor() {
     onTestFinished(async () => {
       await eventually(() => {
-        const left = this.#everybody();
+        const left = this.#livingPids();
         for (const pid of left) signalIfAlive(pid, 'SIGKILL');
         if (left.length > 0) throw new Error(`still there: ${left.join(' ')}`);
       });
@@ -28,17 +28,17 @@ export class Family {
     });
   }
 
-  /** A child that carries the marker, unless it is a stranger. */
-  start(script: string, stranger = false): Process & { pid: number } {
+  /** Starts a child with the marker, or without it if `isUnrelated`. */
+  start(script: string, isUnrelated = false): Process & { pid: number } {
     const [name = '', value] = this.marker.split('=');
-    const env = { ...process.env, ...(stranger ? {} : { [name]: value }) };
+    const env = { ...process.env, ...(isUnrelated ? {} : { [name]: value }) };
     const child = spawnChild(['sh', '-c', script], { env, folder: this.folder, output: 'inherit' });
     this.#started.push(child);
     if (child.pid === null) throw new Error('the shell did not start');
     return { ...child, pid: child.pid };
   }
 
-  /** The pid under that name, once it runs that command. */
+  /** The pid of that name, once the process runs that command. */
   async pid(name: string, command = 'sleep 1000'): Promise<number> {
     return eventually(async () => {
       const pid = await this.pidOf(name);
@@ -47,17 +47,17 @@ export class Family {
     });
   }
 
-  /** The pid under that name, alive or not. */
+  /** The pid of that name, whether the process lives or not. */
   async pidOf(name: string): Promise<number> {
     return eventually(() => {
       const text = readFileSync(join(this.folder, `${name}.pid`), 'utf8');
-      if (text === '') throw new Error(`${name} is not there yet`);
+      if (text === '') throw new Error(`${name} has not written its pid yet`);
       return Number(text);
     });
   }
 
-  /** Who has been started in the folder, or comes from there, however it has left. */
-  #everybody(): number[] {
+  /** Living processes with this working folder: all that were started here, even if they left their session. */
+  #livingPids(): number[] {
     const living = processTable().filter(({ zombie }) => !zombie);
     return living.map(({ pid }) => pid).filter((pid) => folderOf(pid) === this.folder);
   }
@@ -68,7 +68,7 @@ export class Family {
 
   async gone(pid: number): Promise<void> {
     await eventually(() => {
-      if (alive(pid)) throw new Error(`${pid} is still there`);
+      if (alive(pid)) throw new Error(`${pid} is still alive`);
     });
   }
 }
@@ -77,6 +77,6 @@ function folderOf(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
-    return ''; // it has just gone
+    return ''; // it has just exited
   }
 }
