@@ -4,7 +4,7 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 
 policy=/usr/sbin/policy-rc.d
-# One of ours that a SIGKILL left behind is ours to remove.
+# A folder of an earlier run that a SIGKILL ended is removed.
 if [ ! -e $policy ] || grep -q mstdn-supervise $policy; then
   trap 'rm -f $policy' EXIT
   trap 'exit 1' HUP INT TERM

@@ -6,7 +6,7 @@ import { openWriter, reopen, type Writer } from './writer.ts';
 export const MAX_PENDING_BYTES = 131_072;
 /** Above this the children's lines (with a prefix) have to wait, so that there is always room for our own. */
 export const HIGH_WATER_BYTES = 65_536;
-/** In the last part of the time to drain, the lines of children are dropped in favour of ours. It is this long because a full socket
+/** In the last part of the time to drain, the lines of children are dropped in favour of the supervisor's. It is this long because a full socket
  * wakes its writer only after three quarters have been read (unix_writable of Linux), which are 160 kB. */
 export const LAST_LINES_RESERVE_MS = 1000;
 const MIN_RETRY_MS = 2;

@@ -6,7 +6,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { End } from '../harness/dyno.ts';
-import { alive, justStarted, ofDyno, processTable, signalIfAlive, type Seen } from '../harness/processes.ts';
+import { alive, firstSeen, findDynoPids, processTable, signalIfAlive, type Seen } from '../harness/processes.ts';
 import type { History, RequestRecord } from './history.ts';
 import { now, sleepUntil, type Environment } from './sandbox.ts';
 import type { Fault, ProcessFault, ReaderFault, RealFault, RequestKind, Scenario, Target } from './scenario.ts';
@@ -110,7 +110,7 @@ export class Dyno {
     const { pid } = this.#supervisor;
     if (pid === undefined) throw new Error('the dyno did not start');
     this.pid = pid;
-    this.#seen = justStarted(pid);
+    this.#seen = firstSeen(pid);
     const watchdog = setTimeout(() => signalIfAlive(pid, 'SIGKILL'), killAfterMs);
     this.ended = new Promise((resolve) => {
       this.#supervisor.once('exit', (code, signal) => {
@@ -126,7 +126,7 @@ export class Dyno {
 
   /** Its living processes. */
   processes(): number[] {
-    return ofDyno(this.marker, this.#seen);
+    return findDynoPids(this.marker, this.#seen);
   }
 
   /** Processes that the supervisor itself has started. */

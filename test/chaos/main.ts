@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bound } from '../harness/leftovers.ts';
+import { isolateRun } from '../harness/leftovers.ts';
 import type { History, RealHistory } from './history.ts';
 import type { Fault, RealFault } from './scenario.ts';
 import { replay, shrink, Suite, type AnyResult, type Failure, type Pool, type Result } from './suite.ts';
@@ -21,7 +21,7 @@ export type Options = {
 export type Report = { short: string; long: string };
 
 export async function chaos(options: Options): Promise<{ exitCode: number; report: Report | null }> {
-  const bounds = bound();
+  const bounds = isolateRun();
   const suite = new Suite(options.root, options.slots);
   const result = await (options.path === null ? runAll(options, suite) : runOne(options, options.path, suite));
   suite.close();

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { alive, comesToRest, commandLine, processTable } from '../harness/processes.ts';
+import { alive, waitUntilStopped, commandLine, processTable } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { Dyno, LogReader, sendRequest, signalEach } from './dyno.ts';
 import {
@@ -171,7 +171,7 @@ function setClock({ folder }: Sandbox, seconds: number): [] {
 
 /** A process that has recorded its exit and has not exited yet goes on, or the history would be wrong. */
 function suspend(pids: readonly number[], sandbox: Sandbox): number[] | null {
-  const stopped = signalEach(pids, 'SIGSTOP')?.filter((pid) => comesToRest(pid)) ?? [];
+  const stopped = signalEach(pids, 'SIGSTOP')?.filter((pid) => waitUntilStopped(pid)) ?? [];
   const exits = eventsIn(sandbox).filter(isExit);
   const isExiting = (pid: number): boolean => exits.some((exit) => exit.pid === pid);
   signalEach(stopped.filter(isExiting), 'SIGCONT');

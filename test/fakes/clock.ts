@@ -36,7 +36,7 @@ export class FakeClock implements Clock {
   }
 
   /** Number of pending timers. */
-  get left(): number {
+  get pendingTimers(): number {
     return this.#timers.size;
   }
 }

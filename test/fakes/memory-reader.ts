@@ -2,7 +2,7 @@ import type { Cancel, MemoryReader, MemoryReading, ProcessUse } from '../../src/
 import type { FakeClock } from './clock.ts';
 
 /** Returns the memory figures that the test sets, and counts the readings. */
-export class FakeReader implements MemoryReader {
+export class FakeMemoryReader implements MemoryReader {
   processes: readonly ProcessUse[] = [];
   cgroupBytes: number | null = null;
   readonly reads = { quick: 0, exact: 0 };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
-import { alive, justStarted, ofDyno, signalIfAlive, type Seen } from './processes.ts';
+import { alive, firstSeen, findDynoPids, signalIfAlive, type Seen } from './processes.ts';
 import { eventually } from './eventually.ts';
 
 export const binary = fileURLToPath(new URL('../../bin/mstdn-supervise.js', import.meta.url));
@@ -51,7 +51,7 @@ export class Dyno {
   constructor(child: ChildProcess, marker: string) {
     this.child = child;
     this.marker = marker;
-    this.#seen = justStarted(child.pid);
+    this.#seen = firstSeen(child.pid);
     this.exited = new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => resolve({ code, signal }));
@@ -67,7 +67,7 @@ export class Dyno {
   }
 
   /** Resolves with the match once the output contains it; rejects with all output when the dyno exits first. */
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
+  async waitForOutput(pattern: RegExp): Promise<RegExpExecArray> {
     let end = '';
     void this.exited.then(describeEnd, String).then((description) => (end = description));
     return eventually(() => {
@@ -79,32 +79,32 @@ export class Dyno {
   }
 
   signal(name: NodeJS.Signals): void {
-    this.look();
+    this.scan();
     process.kill(this.pid, name);
   }
 
   /** Signals every process of the dyno, as Heroku does. */
   signalAll(name: NodeJS.Signals): void {
-    for (const pid of this.look()) signalIfAlive(pid, name);
+    for (const pid of this.scan()) signalIfAlive(pid, name);
   }
 
-  /** The pids of all living processes of this dyno, the supervisor included. */
-  look(): number[] {
-    return ofDyno(this.marker, this.#seen);
+  /** Finds the living processes of this dyno, the supervisor included, and remembers them. Returns their pids. */
+  scan(): number[] {
+    return findDynoPids(this.marker, this.#seen);
   }
 
   /** Resolves once no process of this dyno is left. */
   async gone(): Promise<void> {
     await eventually(() => {
       // Twice: during an exec the environment of a process cannot be read, and its parent may have exited.
-      const left = [...this.look(), ...this.look()].filter(alive);
+      const left = [...this.scan(), ...this.scan()].filter(alive);
       if (left.length > 0) throw new Error(`still there: ${left.join(' ')}\n${this.output}`);
     });
   }
 
   /** Sends SIGKILL to every process that is left. */
   async obliterate(): Promise<void> {
-    for (const pid of this.look()) signalIfAlive(pid, 'SIGKILL');
+    for (const pid of this.scan()) signalIfAlive(pid, 'SIGKILL');
     this.child.stdout?.destroy();
     this.child.stderr?.destroy();
     await this.gone();

@@ -15,7 +15,7 @@ export type RunLeftovers = { left: () => Promise<string[]>; clear: () => void };
 
 /** Fails the run if a process, a temporary folder or a socket outlives it, and names them. */
 export default function setup(): () => Promise<void> {
-  const leftovers = bound();
+  const leftovers = isolateRun();
   return async () => {
     const left = await leftovers.left();
     if (left.length === 0) return;
@@ -29,7 +29,7 @@ export default function setup(): () => Promise<void> {
  * get few variables, at the end of PATH. left: describes what is left. clear: ends and removes it; called at the exit of this process
  * as well.
  */
-export function bound(): RunLeftovers {
+export function isolateRun(): RunLeftovers {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mst-')));
   chmodSync(folder, 0o1777); // as /tmp: PostgreSQL's server runs as another user
   Object.assign(process.env, { TMPDIR: folder, PATH: `${process.env.PATH}${delimiter}${folder}` });

@@ -9,13 +9,13 @@ export type Row = { pid: number; parent: number; session: number; started: strin
 const MAX_STOP_CHECKS = 200;
 
 /** The first process of a dyno that has just been started. Call it at once: later the pid may have been reused. */
-export function justStarted(pid: number | undefined): Seen {
+export function firstSeen(pid: number | undefined): Seen {
   const found = pid === undefined ? undefined : readRow(pid);
   return new Map(found === undefined ? [] : [[found.pid, found.started]]);
 }
 
 /** The living processes of a dyno. */
-export function ofDyno(marker: string, seen: Seen): number[] {
+export function findDynoPids(marker: string, seen: Seen): number[] {
   return findRelated(seen, (pid) => environment(pid).includes(`TEST_DYNO=${marker}`)).map(({ pid }) => pid);
 }
 
@@ -44,12 +44,12 @@ export function bornAtMs(pid: number): number {
 }
 
 /** Waits for a SIGSTOP to take effect. False if the process has exited instead. */
-export function comesToRest(pid: number, checksLeft = MAX_STOP_CHECKS): boolean {
+export function waitUntilStopped(pid: number, checksLeft = MAX_STOP_CHECKS): boolean {
   const found = readRow(pid);
   if (found === undefined || found.zombie) return false;
   if (found.stopped || checksLeft === 0) return true;
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-  return comesToRest(pid, checksLeft - 1);
+  return waitUntilStopped(pid, checksLeft - 1);
 }
 
 export function processTable(): Row[] {

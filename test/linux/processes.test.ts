@@ -86,7 +86,7 @@ test('finds descendants of every generation, and no other process', async () => 
 
 test('finds the children of every thread', async () => {
   const program = startProgram('threads');
-  const [, pids = ''] = await program.says(/children (.*)\n/);
+  const [, pids = ''] = await program.waitForOutput(/children (.*)\n/);
   const seen = readDescendants(program.pid).map(({ pid }) => String(pid));
   expect(pids.split(' ')).toHaveLength(3);
   expect(seen.sort()).toEqual(pids.split(' ').sort());

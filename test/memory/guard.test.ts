@@ -5,7 +5,7 @@ import { MemoryGuard } from '../../src/memory/guard.ts';
 import type { ChildStateName, MemoryCommand, SupervisorEvent } from '../../src/commands.ts';
 import type { MemoryPlan, ServePlan } from '../../src/plan/spec.ts';
 import { FakeClock } from '../fakes/clock.ts';
-import { FakeReader } from '../fakes/memory-reader.ts';
+import { FakeMemoryReader } from '../fakes/memory-reader.ts';
 import { onDemand, servePlan, web } from '../fakes/plan.ts';
 import { atRest, limits, use } from './readings.ts';
 
@@ -31,7 +31,7 @@ function startGuard(
   { ready = ['puma', 'sidekiq'], helpers = [] }: { ready?: string[]; helpers?: ProcessUse[] } = {},
 ) {
   const clock = new FakeClock();
-  const reader = new FakeReader(clock);
+  const reader = new FakeMemoryReader(clock);
   const [logged, requested, preferred, printed]: [LogEvent[], MemoryCommand[], number[], string[]] = [[], [], [], []];
   const plan = { ...dyno, memory: { ...dyno.memory, quota, ...memory } };
   const guard = new MemoryGuard({
@@ -61,7 +61,7 @@ function startGuard(
 }
 
 /** puma and sidekiq at rest, and these processes. */
-function runHelpers(reader: FakeReader, ...helpers: ProcessUse[]): void {
+function runHelpers(reader: FakeMemoryReader, ...helpers: ProcessUse[]): void {
   reader.processes = [...atRest(0).processes, ...helpers];
 }
 const convert = (megabytes: number): ProcessUse => use('sidekiq', 'convert', megabytes);
@@ -322,5 +322,5 @@ test('close() leaves no timer and no listener', async () => {
   const { guard, clock, reader } = startGuard();
   await clock.advance(5000);
   guard.close();
-  expect([clock.left, reader.hasPressureListener]).toEqual([0, false]);
+  expect([clock.pendingTimers, reader.hasPressureListener]).toEqual([0, false]);
 });

@@ -58,7 +58,7 @@ test.each([
   const fd = openSync(file, mode);
   onTestFinished(() => closeSync(fd));
   const program = startProgram('output', { stdio: ['ignore', fd, 'pipe'] });
-  await program.says(/written 10/);
+  await program.waitForOutput(/written 10/);
   program.signal('SIGUSR2');
   expect(await program.exited).toEqual({ code: 0, signal: null });
 });
@@ -77,7 +77,7 @@ test('the flags of a socket are unchanged for children', async () => {
   const plain = spawn('sleep', ['1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
   onTestFinished(() => void plain.kill('SIGKILL'));
   const program = startProgram('output');
-  await program.says(/tick/);
+  await program.waitForOutput(/tick/);
   expect(flagsIn(program.pid)).toBe(flagsIn(plain.pid ?? NaN));
   expect(flagsIn(await relayOf(program))).toBe(flagsIn(program.pid));
 });
@@ -87,7 +87,7 @@ test('the relay survives signals to the whole dyno, and exits with us', async ()
   const relay = await relayOf(program);
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(relay, name);
   const ticks = program.output.split('tick').length;
-  await program.says(new RegExp(`(tick\\n){${ticks + 3}}`));
+  await program.waitForOutput(new RegExp(`(tick\\n){${ticks + 3}}`));
   expect(await relayOf(program)).toBe(relay);
   program.signal('SIGKILL');
   await program.gone();
@@ -113,7 +113,7 @@ test('no bytes are given to a relay before it ignores signals', async () => {
 
 test('a relay that is killed is replaced', async () => {
   const program = startProgram('output');
-  await program.says(/written 10\n/); // comes through the relay of stderr, in no fixed order with stdout
+  await program.waitForOutput(/written 10\n/); // comes through the relay of stderr, in no fixed order with stdout
   const first = await relayOf(program);
   process.kill(first, 'SIGKILL');
   const second = await eventually(async () => {
@@ -132,7 +132,7 @@ test('a relay that is killed is replaced', async () => {
 test('a stalled reader of a socket: the event loop runs on, close gives up, and no relay is left', async () => {
   const program = startProgram('output', { args: ['100000', '50'] });
   program.child.stdout?.pause();
-  const [, kept = ''] = await program.says(/written (\d+)/);
+  const [, kept = ''] = await program.waitForOutput(/written (\d+)/);
   expect(Number(kept)).toBeLessThan(100_000);
   program.signal('SIGUSR2');
   const exited = new Promise((resolve) => program.child.once('exit', (code) => resolve(code)));
@@ -142,7 +142,7 @@ test('a stalled reader of a socket: the event loop runs on, close gives up, and 
 
 test('a closed reader of a socket: the program runs on, and no relay is left', async () => {
   const program = startProgram('output');
-  await program.says(/tick/);
+  await program.waitForOutput(/tick/);
   const relay = await relayOf(program);
   program.child.stdout?.destroy();
   await eventually(() => expect(processTable().some(({ pid, zombie }) => pid === relay && !zombie)).toBe(false));

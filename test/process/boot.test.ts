@@ -39,7 +39,7 @@ async function stopAtInstants(instants: readonly number[], target: 'supervisor' 
 async function bootTime(node: string): Promise<number> {
   const startedAt = performance.now();
   const dyno = startWeb('', 'ready', { node });
-  await dyno.says(/sidekiq is ready/);
+  await dyno.waitForOutput(/sidekiq is ready/);
   const bootMs = performance.now() - startedAt;
   dyno.signal('SIGTERM');
   await dyno.exited;
@@ -52,7 +52,7 @@ test('a child that loses a TERM during its boot gets a second one and exits', as
   const cwd = tempFolder();
   writeFileSync(join(cwd, 'puma.pl'), losesFirstTerm);
   const dyno = startDyno({ cwd, env: { PUMA_COMMAND: 'perl puma.pl' } });
-  await dyno.says(/^booting/m);
+  await dyno.waitForOutput(/^booting/m);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
   expect(dyno.output).toMatch(/^lost/m);

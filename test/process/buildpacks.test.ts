@@ -16,7 +16,7 @@ function app(...buildpacks: readonly string[]): string {
 async function startDev(cwd: string, options: readonly string[], env: Record<string, string> = {}): Promise<Dyno> {
   const command = [process.execPath, binary, 'dev', '--no-page', '--port', `${await freePort()}`, ...options] as const;
   const dyno = startDyno({ command, cwd, env: { STAND_IN_PUMA_MB: '0', STAND_IN_BOOT_MS: '100', ...env } });
-  await dyno.says(/puma is ready after/);
+  await dyno.waitForOutput(/puma is ready after/);
   return dyno;
 }
 
@@ -61,6 +61,6 @@ test.each([
     WEB_CONCURRENCY_SET_BY: marker,
   };
   const dyno = startWeb('', 'ready', { env });
-  const [, variables] = await dyno.says(/^has (.*)$/m);
+  const [, variables] = await dyno.waitForOutput(/^has (.*)$/m);
   expect(variables).toBe(expected);
 });

@@ -24,8 +24,8 @@ test.each([
     '3',
   ] as const;
   const chaos = startDyno({ command, cwd: repo, env: { TMPDIR } });
-  await chaos.says(/^60 scenarios of seed 7/m);
-  await eventually(() => expect(chaos.look().length).toBeGreaterThan(4));
+  await chaos.waitForOutput(/^60 scenarios of seed 7/m);
+  await eventually(() => expect(chaos.scan().length).toBeGreaterThan(4));
   chaos.signal(signal);
   expect(await chaos.exited).toEqual({ code, signal: null });
   await chaos.gone();

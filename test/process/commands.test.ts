@@ -42,7 +42,7 @@ describe('--env-file', () => {
     writeFileSync(join(folder, 'my.env'), `SIDEKIQ_THREADS=7\nSIDEKIQ_COMMAND="sleep 9"\nFROM_FILE='a b'\n`);
     const env = { SIDEKIQ_COMMAND: childCommand('sidekiq'), SIDEKIQ_THREADS: undefined };
     const dyno = startDyno({ args: ['worker', '--env-file', 'my.env'], cwd: folder, env });
-    const [, pid] = await dyno.says(/sidekiq up (\d+)/);
+    const [, pid] = await dyno.waitForOutput(/sidekiq up (\d+)/);
     expect(environment(Number(pid))).toContain('FROM_FILE=a b');
     dyno.signal('SIGTERM');
     await dyno.exited;
@@ -66,8 +66,8 @@ describe('--env-file', () => {
 describe('the environment of the children', () => {
   test('has the marker, BIND, the pool of the child, and all other variables unchanged', async () => {
     const dyno = startWeb('', 'ready', { env: { PUMA_DB_POOL: '7', DB_POOL: '3', WEIRD: 'a\nb=c' } });
-    const [, puma] = await dyno.says(/puma up (\d+)/);
-    const [, sidekiq] = await dyno.says(/sidekiq up (\d+)/);
+    const [, puma] = await dyno.waitForOutput(/puma up (\d+)/);
+    const [, sidekiq] = await dyno.waitForOutput(/sidekiq up (\d+)/);
     const pumaEnv = environment(Number(puma));
     const sidekiqEnv = environment(Number(sidekiq));
     expect(pumaEnv).toEqual(expect.arrayContaining(['BIND=0.0.0.0', 'DB_POOL=7', 'WEIRD=a\nb=c']));
@@ -82,8 +82,8 @@ describe('the environment of the children', () => {
     const folder = tempFolder();
     const env = { RUN_WORKER: 'true', SIDEKIQ_PROCESSES: '1 2:default' };
     const dyno = startWeb('', 'ready', { env, cwd: folder });
-    await dyno.says(/sidekiq-1 is ready/);
-    await dyno.says(/sidekiq-2 is ready/);
+    await dyno.waitForOutput(/sidekiq-1 is ready/);
+    await dyno.waitForOutput(/sidekiq-2 is ready/);
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual({ code: 0, signal: null });
     expect((await execa('ls', [join(folder, 'tmp')])).stdout).toBe('');
@@ -93,12 +93,12 @@ describe('the environment of the children', () => {
     const folder = tempFolder();
     const killed = startWeb('', 'ready', { cwd: folder });
     const living = startWeb('', 'ready', { cwd: folder });
-    await killed.says(/sidekiq is ready/);
-    await living.says(/sidekiq is ready/);
+    await killed.waitForOutput(/sidekiq is ready/);
+    await living.waitForOutput(/sidekiq is ready/);
     killed.signal('SIGKILL');
     await killed.gone();
     const next = startWeb('', 'ready', { cwd: folder });
-    await next.says(/sidekiq is ready/);
+    await next.waitForOutput(/sidekiq is ready/);
     const pids = readdirSync(join(folder, 'tmp')).map((name) => Number(name.split('-')[2]));
     expect(pids.sort()).toEqual([living.pid, next.pid].sort());
   });
@@ -109,8 +109,8 @@ describe('the environment of the children', () => {
     const late = `$SIG{TERM} = sub { ${touch}; exit }; $| = 1; print "worker up\\n"; sleep 1 while 1`;
     writeFileSync(join(folder, 'start'), `perl -e '${late}'\ntrue\n`);
     const dyno = startWeb('', '', { cwd: folder, env: { SIDEKIQ_COMMAND: 'sh start' } });
-    await dyno.says(/puma up/);
-    await dyno.says(/worker up/);
+    await dyno.waitForOutput(/puma up/);
+    await dyno.waitForOutput(/worker up/);
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual({ code: 0, signal: null });
     expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
@@ -120,8 +120,8 @@ describe('the environment of the children', () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'tmp'), 'a file where a folder should be');
     const dyno = startWeb('', 'ready', { cwd: folder });
-    const [, pid] = await dyno.says(/sidekiq up (\d+)/);
-    await dyno.says(/cannot see when sidekiq is ready/);
+    const [, pid] = await dyno.waitForOutput(/sidekiq up (\d+)/);
+    await dyno.waitForOutput(/cannot see when sidekiq is ready/);
     expect(environment(Number(pid)).some((line) => line.startsWith('MASTODON_SIDEKIQ_READY'))).toBe(false);
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual({ code: 0, signal: null });

@@ -4,7 +4,7 @@ import { correctness } from '../../bench/peers/figures/correctness.ts';
 import { PEERS } from '../../bench/peers/peers.ts';
 
 /** What docs/evidence.md says of mstdn-supervise, measured again. */
-test('mstdn-supervise is good in every column of the table of correctness', async () => {
+test('mstdn-supervise passes every column of the correctness table', async () => {
   const peers = PEERS.filter(({ name }) => name === 'mstdn-supervise');
   const { data } = await correctness({ peers, say: () => undefined });
   const { columns = {}, good, of } = data['mstdn-supervise'] ?? {};

@@ -37,10 +37,12 @@ describe.each(RUNNERS)('one Ctrl-C under `%s`', (runner) => {
       AFTER_MIGRATE_COMMAND: 'true',
       SUPERVISE_LOG_FORMAT: 'json',
     });
-    await dyno.says(/migrate up/);
+    await dyno.waitForOutput(/migrate up/);
     pressCtrlC(dyno);
     expect(await dyno.exited, dyno.output).toEqual({ code: 3, signal: null });
-    expect(lastLogMessage(dyno)).toMatch(/^asked to stop by SIGINT; migrate exited with code 3; the release stops here/);
+    expect(lastLogMessage(dyno)).toMatch(
+      /^asked to stop by SIGINT; migrate exited with code 3; the release stops here/,
+    );
     await dyno.gone();
   });
 });
@@ -55,7 +57,7 @@ test('a later second Ctrl-C kills', async () => {
   });
   await waitForBothChildren(dyno);
   pressCtrlC(dyno);
-  await dyno.says(/puma SIGTERM/);
+  await dyno.waitForOutput(/puma SIGTERM/);
   const again = setInterval(() => pressCtrlC(dyno), 200);
   const end = await dyno.exited.finally(() => clearInterval(again));
   expect(end).toEqual({ code: 137, signal: null });

@@ -51,8 +51,8 @@ describe('mstdn-supervise dev in a checkout whose .env names other machines', ()
   it('runs with --allow-remote-data, and prints what it uses', async () => {
     const folder = checkout(REMOTE);
     const dyno = await startDev(folder, tempFolder(), '--allow-remote-data');
-    await dyno.says(/^Note: DATABASE_URL \(\.env\) names "db\.example\.com"/m);
-    await dyno.says(/app\[web\.1\]: up/);
+    await dyno.waitForOutput(/^Note: DATABASE_URL \(\.env\) names "db\.example\.com"/m);
+    await dyno.waitForOutput(/app\[web\.1\]: up/);
     expect(existsSync(join(folder, 'released'))).toBe(true);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual({ code: 0, signal: null });
@@ -62,7 +62,7 @@ describe('mstdn-supervise dev in a checkout whose .env names other machines', ()
     const folder = checkout(`${REMOTE}DB_HOST=db.example.com\n`);
     writeFileSync(join(folder, 'Procfile'), 'web: echo "[$DATABASE_URL$REDIS_URL$DB_HOST]"; exec sleep 600\n');
     const dyno = await startDev(folder, tempFolder(), '--stand-ins');
-    const [, seen] = await dyno.says(/app\[web\.1\]: \[(.*)\]$/m);
+    const [, seen] = await dyno.waitForOutput(/app\[web\.1\]: \[(.*)\]$/m);
     expect(seen).toMatch(/^postgres:\/\/stand-in@127\.0\.0\.1:\d+\/stand_in$/);
   });
 });

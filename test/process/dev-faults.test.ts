@@ -30,8 +30,10 @@ describe('mstdn-supervise dev on a machine with faults', () => {
   it('counts a dyno that this machine cannot start as crashed, and goes on', async () => {
     const TMPDIR = tempFolder();
     const dyno = await startDev(app({ Procfile: 'web: sleep 600\n' }), { PATH: withoutMkfifo(), TMPDIR });
-    await dyno.says(/cannot start: .*mkfifo[^]*exited with status 126[^]*State changed from starting to crashed/);
-    await dyno.says(/State changed from crashed to starting[^]*State changed from starting to crashed/);
+    await dyno.waitForOutput(
+      /cannot start: .*mkfifo[^]*exited with status 126[^]*State changed from starting to crashed/,
+    );
+    await dyno.waitForOutput(/State changed from crashed to starting[^]*State changed from starting to crashed/);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
     expect(readdirSync(TMPDIR)).toEqual([]);
@@ -50,7 +52,7 @@ describe('mstdn-supervise dev on a machine with faults', () => {
     const dyno = await startDev(
       app({ Procfile: `web: env -i ${process.execPath} -e "${stray}"; echo strayed; sleep 600\n` }),
     );
-    await dyno.says(/web\.1\]: strayed/);
+    await dyno.waitForOutput(/web\.1\]: strayed/);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
     expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toMatch(
@@ -65,7 +67,7 @@ describe('mstdn-supervise dev on a machine with faults', () => {
     const line = `sh -c 'trap : HUP; ${words}; echo $? > code'; true`;
     const command = ['script', '-qec', line, '/dev/null'] as const;
     const dyno = startDyno({ command, cwd: folder, env: { SHELL: '/bin/sh' }, stdio: ['pipe', 'pipe', 'pipe'] });
-    await dyno.says(/State changed from down to starting/);
+    await dyno.waitForOutput(/State changed from down to starting/);
     dyno.signal('SIGKILL');
     await eventually(() => expect(readFileSync(join(folder, 'code'), 'utf8')).toBe('0\n'));
     await dyno.gone();

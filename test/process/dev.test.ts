@@ -15,7 +15,7 @@ const script = [process.execPath, 'scripts/dev.js'] as const;
 describe('npm run dev', () => {
   it('prints in its first line what runs, where, and how to stop it; the app and the page respond', async () => {
     const { dyno, port } = await startDev();
-    const [, first = ''] = await dyno.says(/^(Stand-ins run here.*)$/m);
+    const [, first = ''] = await dyno.waitForOutput(/^(Stand-ins run here.*)$/m);
     expect(first).toMatch(/^Stand-ins run here instead of Mastodon: .*web\.1 \(512M\).*Ctrl-C stops it$/);
     expect(first).toContain(`http://localhost:${port}`);
     expect(await get({ host: '127.0.0.1', port }, '/health')).toMatchObject({ status: 200, body: 'OK' });
@@ -52,14 +52,16 @@ describe('npm run dev', () => {
       'heroku\\[web\\.1\\]: Starting process with command `mstdn-supervise web`',
       String.raw`heroku\[web\.1\]: State changed from starting to up`,
     ];
-    await dyno.says(new RegExp(lines.map((line) => `^${time} ${line}$`).join('[^]*\n'), 'm'));
+    await dyno.waitForOutput(new RegExp(lines.map((line) => `^${time} ${line}$`).join('[^]*\n'), 'm'));
   });
 
   it('prints the status of a crash and starts the dyno again', async () => {
     const { dyno, folder } = await startDev();
     process.kill(await pidOf(dyno, 'sidekiq'), 'SIGKILL');
-    await dyno.says(/sidekiq was killed by SIGKILL.* after it started.*puma[^]*Process exited with status 137/);
-    await dyno.says(/State changed from crashed to starting[^]*sidekiq is ready after/);
+    await dyno.waitForOutput(
+      /sidekiq was killed by SIGKILL.* after it started.*puma[^]*Process exited with status 137/,
+    );
+    await dyno.waitForOutput(/State changed from crashed to starting[^]*sidekiq is ready after/);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
     await expectNothingLeft(dyno, folder);
@@ -75,7 +77,7 @@ describe('npm run dev', () => {
 
   it('counts the Ctrl-C of the terminal and its copy from npm as one', async () => {
     const { dyno } = await startDev({ STAND_IN_JOB_MS: '2000' });
-    dyno.look();
+    dyno.scan();
     for (let count = 0; count < 2; count += 1) process.kill(dyno.pid, 'SIGINT'); // not dyno.signal: its scan takes time
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toMatch(/Shutting down[^]*INFO: done[^]*Bye!/);
@@ -84,9 +86,9 @@ describe('npm run dev', () => {
   it('kills at once on a second Ctrl-C', async () => {
     const { dyno, port, folder } = await startDev();
     const response = get({ host: '127.0.0.1', port }, '/slow?seconds=600');
-    await dyno.says(/Started GET "\/slow/);
+    await dyno.waitForOutput(/Started GET "\/slow/);
     dyno.signal('SIGINT');
-    await dyno.says(/Gracefully stopping/);
+    await dyno.waitForOutput(/Gracefully stopping/);
     await eventually(() => {
       if (dyno.output.includes('Process exited with status 137')) return;
       dyno.signal('SIGINT');
@@ -100,7 +102,7 @@ describe('npm run dev', () => {
   it('stops on a Ctrl-C typed into a terminal that runs npm', async () => {
     const command = ['script', '-qec', 'exec npm run dev', '/dev/null'] as const;
     const { dyno, folder } = await startDev({ STAND_IN_JOB_MS: '2000' }, { command, stdio: 'pipe' });
-    await dyno.says(/INFO: start/);
+    await dyno.waitForOutput(/INFO: start/);
     dyno.child.stdin?.write('\x03');
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).toMatch(/Shutting down[^]*INFO: done[^]*Bye![^]*exit code 0/);
@@ -131,8 +133,8 @@ describe('npm run dev', () => {
 
   it('passes the variables of the user on', async () => {
     const { dyno } = await startDev({ SIDEKIQ_PROCESSES: '2 1:default', RUN_SCHEDULE: '' }, {}, ['puma']);
-    await dyno.says(/Ready with 2 threads for default, push, ingress, mailers, pull, scheduler, fasp/);
-    await dyno.says(/Ready with 1 threads for default$/m);
+    await dyno.waitForOutput(/Ready with 2 threads for default, push, ingress, mailers, pull, scheduler, fasp/);
+    await dyno.waitForOutput(/Ready with 1 threads for default$/m);
   });
 
   it.each([0, 1])('prints one line when its port or the page’s is taken (port + %s)', async (offset) => {
@@ -187,8 +189,8 @@ describe('mstdn-supervise dev', () => {
     for (const file of ['Gemfile', 'config/puma.rb', 'config/sidekiq.yml']) writeFileSync(join(folder, file), '');
     writeFileSync(join(folder, 'Procfile'), 'web: echo "in $PWD, on $PATH"; exec sleep 600\n');
     const dyno = startDyno(dev(folder, await freePort()));
-    await dyno.says(/^The Mastodon in .* runs here: http/m);
-    await dyno.says(new RegExp(`in ${folder}, on ${folder}/bin:${folder}/node_modules/\\.bin:`));
+    await dyno.waitForOutput(/^The Mastodon in .* runs here: http/m);
+    await dyno.waitForOutput(new RegExp(`in ${folder}, on ${folder}/bin:${folder}/node_modules/\\.bin:`));
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual(ok);
   });
@@ -206,7 +208,7 @@ describe('mstdn-supervise dev', () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'Procfile'), 'web: sleep 600\nrelease: echo releasing; sleep 600\n');
     const dyno = startDyno(dev(folder, await freePort()));
-    await dyno.says(/app\[release\.1\]: releasing/);
+    await dyno.waitForOutput(/app\[release\.1\]: releasing/);
     dyno.signal('SIGINT');
     expect(await dyno.exited).toEqual(ok);
     expect(dyno.output).not.toContain('web.1]: Starting');
@@ -230,12 +232,12 @@ async function startDev(
     env: { PORT: String(port), TMPDIR: folder, STAND_IN_BOOT_MS: '100', ...light, ...env },
     ...options,
   });
-  for (const child of ready) await dyno.says(new RegExp(`${child} is ready after`));
+  for (const child of ready) await dyno.waitForOutput(new RegExp(`${child} is ready after`));
   return { dyno, port, folder };
 }
 
 async function pidOf(dyno: Dyno, child: string): Promise<number> {
-  const [, pid] = await dyno.says(new RegExp(`${child} started: .*\\(pid (\\d+)\\)`));
+  const [, pid] = await dyno.waitForOutput(new RegExp(`${child} started: .*\\(pid (\\d+)\\)`));
   return Number(pid);
 }
 

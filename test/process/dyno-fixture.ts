@@ -24,8 +24,8 @@ export function startWeb(puma = '', sidekiq = 'ready', options: DynoOptions = {}
 }
 
 export async function waitForBothChildren(dyno: Dyno): Promise<void> {
-  await dyno.says(/puma up/);
-  await dyno.says(/sidekiq up/);
+  await dyno.waitForOutput(/puma up/);
+  await dyno.waitForOutput(/sidekiq up/);
 }
 
 /** The lines of the supervisor's JSON log. */

@@ -10,7 +10,7 @@ test.each([
   async (kind, code, message) => {
     const dyno = startWeb(`daemon=${kind}`);
     await waitForBothChildren(dyno);
-    const [, daemon] = await dyno.says(/daemon (\d+)/);
+    const [, daemon] = await dyno.waitForOutput(/daemon (\d+)/);
     dyno.signal('SIGTERM');
     expect(await dyno.exited).toEqual({ code, signal: null });
     expect(alive(Number(daemon))).toBe(false);
@@ -24,7 +24,7 @@ test.each([
 test('a daemon without our environment is known by its session once its parent was scanned', async () => {
   const dyno = startWeb('daemon=bare');
   await waitForBothChildren(dyno);
-  const [, daemon] = await dyno.says(/daemon (\d+)/);
+  const [, daemon] = await dyno.waitForOutput(/daemon (\d+)/);
   // The children exit only after TERM. The scan at the stop finds the daemon while its parent still lives.
   dyno.signal('SIGTERM');
   await dyno.exited;
@@ -34,7 +34,7 @@ test('a daemon without our environment is known by its session once its parent w
 
 test('the daemon of a crashed child is ended too, and the code of the child is kept', async () => {
   const dyno = startWeb('daemon=follow exit=5 in=200');
-  const [, daemon] = await dyno.says(/daemon (\d+)/);
+  const [, daemon] = await dyno.waitForOutput(/daemon (\d+)/);
   expect(await dyno.exited).toEqual({ code: 5, signal: null });
   expect(alive(Number(daemon))).toBe(false);
 });
@@ -79,7 +79,7 @@ test('while an exit may be due to a TERM of the platform, the work behind the la
   const env = { SIDEKIQ_COMMAND: `sh -c 'DYNO=$PPID perl -e "$WORK"; true'`, WORK: work };
   const dyno = startWeb('', '', { env });
   await waitForBothChildren(dyno);
-  const [, puma] = await dyno.says(/puma up (\d+)/);
+  const [, puma] = await dyno.waitForOutput(/puma up (\d+)/);
   process.kill(Number(puma), 'SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null }); // not 1: the TERM that it sends to us arrives in time
   expect(lastLogMessage(dyno)).toContain('asked to stop by SIGTERM');

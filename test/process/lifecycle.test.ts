@@ -45,10 +45,10 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     const dyno = startWeb('term=ignore', 'term=ignore', { node, env: { SUPERVISE_STOP_TIMEOUT: '600' } });
     await waitForBothChildren(dyno);
     dyno.signal('SIGTERM');
-    await dyno.says(/puma SIGTERM/);
+    await dyno.waitForOutput(/puma SIGTERM/);
     dyno.signal('SIGTERM');
     dyno.signal('SIGINT');
-    await dyno.says(/sidekiq SIGTERM/);
+    await dyno.waitForOutput(/sidekiq SIGTERM/);
     await eventually(() => expect(events(dyno).at(-1)?.event).toBe('stopping')); // the child may print first
     await eventually(() => {
       if (dyno.child.exitCode === null) dyno.signal('SIGINT'); // counts as a copy of the first one for 0.5 s
@@ -68,7 +68,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     const dyno = startWeb('after=200', 'ready', { node });
     await waitForBothChildren(dyno);
     dyno.signal('SIGKILL');
-    await dyno.says(/puma SIGTERM/);
+    await dyno.waitForOutput(/puma SIGTERM/);
     await dyno.gone();
   });
 
@@ -110,7 +110,7 @@ test('the exit code is 128 + the number of any signal that ends a child', async 
 test('each log event is a line of JSON with its fields', async () => {
   const dyno = startWeb('', 'ready');
   await waitForBothChildren(dyno); // before puma handles TERM, it dies of it
-  await dyno.says(/sidekiq is ready/);
+  await dyno.waitForOutput(/sidekiq is ready/);
   dyno.signal('SIGTERM');
   await dyno.exited;
   expect(events(dyno).map(({ event, child }) => [event, child])).toEqual(
@@ -133,19 +133,19 @@ test('each log event is a line of JSON with its fields', async () => {
 test('TTIN is forwarded to sidekiq, USR2 to puma', async () => {
   const port = await freePort();
   const dyno = startWeb(`listen=${port}`, 'ready', { env: { PORT: `${port}` } });
-  await dyno.says(/puma is ready after/);
-  await dyno.says(/sidekiq is ready after/);
+  await dyno.waitForOutput(/puma is ready after/);
+  await dyno.waitForOutput(/sidekiq is ready after/);
   dyno.signal('SIGTTIN');
   dyno.signal('SIGUSR2');
-  await dyno.says(/sidekiq SIGTTIN/);
-  await dyno.says(/puma SIGUSR2/);
+  await dyno.waitForOutput(/sidekiq SIGTTIN/);
+  await dyno.waitForOutput(/puma SIGUSR2/);
   expect(dyno.output).not.toMatch(/puma SIGTTIN|sidekiq SIGUSR2/);
 });
 
 test('a stopped (SIGSTOP) child is continued to handle TERM', async () => {
   const dyno = startWeb();
   await waitForBothChildren(dyno);
-  const [, pid] = await dyno.says(/sidekiq up (\d+)/);
+  const [, pid] = await dyno.waitForOutput(/sidekiq up (\d+)/);
   process.kill(Number(pid), 'SIGSTOP');
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
@@ -154,7 +154,7 @@ test('a stopped (SIGSTOP) child is continued to handle TERM', async () => {
 test('repeated TERM until the exit changes nothing', async () => {
   for (const { path: node } of nodes) {
     const dyno = startWeb('exit=3 in=200', 'after=50', { node });
-    await dyno.says(/stopping sidekiq/);
+    await dyno.waitForOutput(/stopping sidekiq/);
     const storm = setInterval(() => dyno.child.kill('SIGTERM'), 1);
     const end = await dyno.exited;
     clearInterval(storm);
@@ -172,7 +172,7 @@ test('a deleted working folder is reported', async () => {
 
 test('processes that the supervisor killed are named', async () => {
   const dyno = startWeb('term=ignore daemon=ignore', 'ready', { env: { SUPERVISE_STOP_TIMEOUT: '3' } });
-  const [, daemon] = await dyno.says(/daemon (\d+)/);
+  const [, daemon] = await dyno.waitForOutput(/daemon (\d+)/);
   await waitForBothChildren(dyno);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 137, signal: null });
@@ -182,9 +182,9 @@ test('processes that the supervisor killed are named', async () => {
 
 test('USR2 is not forwarded to a puma that is not ready yet', async () => {
   const dyno = startWeb('', '', { env: { RUN_WORKER: '' } });
-  await dyno.says(/puma up/);
+  await dyno.waitForOutput(/puma up/);
   dyno.signal('SIGUSR2');
-  await dyno.says(/no process accepts SIGUSR2/);
+  await dyno.waitForOutput(/no process accepts SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
 });
@@ -195,9 +195,9 @@ test('USR2 is not forwarded to a puma without a handler, which would die of it',
     while (my $c = $s->accept) { <$c>; print $c "HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n" }`;
   const env = { RUN_WORKER: '', PORT: `${port}`, PUMA_COMMAND: `perl -e '${script}'` };
   const dyno = startWeb('', '', { env });
-  await dyno.says(/puma is ready/);
+  await dyno.waitForOutput(/puma is ready/);
   dyno.signal('SIGUSR2');
-  await dyno.says(/no process accepts SIGUSR2|puma was killed by SIGUSR2/);
+  await dyno.waitForOutput(/no process accepts SIGUSR2|puma was killed by SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
   expect(dyno.output).toMatch(/no process accepts SIGUSR2/);
@@ -217,11 +217,11 @@ test('USR2 is not forwarded to a puma that had a title and has none now, whateve
   const listening = `my $s = $ENV{REEXECUTED} ? undef : IO::Socket::INET->new(LocalPort => ${port}, Listen => 5, ReuseAddr => 1);`;
   writeFileSync(file, `use IO::Socket::INET; my $script = '${file}'; ${listening} ${REEXECUTES}`);
   const dyno = startWeb('', '', { env: { RUN_WORKER: '', PORT: `${port}`, PUMA_COMMAND: `perl ${file}` } });
-  await dyno.says(/puma is ready/);
+  await dyno.waitForOutput(/puma is ready/);
   dyno.signal('SIGUSR1');
-  await dyno.says(/^reexecuted$/m);
+  await dyno.waitForOutput(/^reexecuted$/m);
   dyno.signal('SIGUSR2');
-  await dyno.says(/no process accepts SIGUSR2|puma was killed by SIGUSR2/);
+  await dyno.waitForOutput(/no process accepts SIGUSR2|puma was killed by SIGUSR2/);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
   expect(dyno.output).toMatch(/no process accepts SIGUSR2/);
@@ -230,7 +230,7 @@ test('USR2 is not forwarded to a puma that had a title and has none now, whateve
 test('sidekiq starts after puma responds', async () => {
   const port = await freePort();
   const dyno = startWeb(`listen=${port}`, 'ready', { env: { SUPERVISE_START_TIMEOUT: '', PORT: `${port}` } });
-  await dyno.says(/sidekiq is ready/);
+  await dyno.waitForOutput(/sidekiq is ready/);
   const order = events(dyno).filter(({ event }) => event === 'ready' || event === 'started');
   expect(order.map(({ event, child }) => `${String(child)} ${String(event)}`)).toEqual([
     'puma started',

@@ -253,11 +253,11 @@ describe('whenIdle', () => {
     const fakeClock = new FakeClock();
     whenTitleMatches(root, /never/, fakeClock, () => expect.fail('idle'));
     await fakeClock.advance(5000);
-    expect(fakeClock.left).toBe(1);
+    expect(fakeClock.pendingTimers).toBe(1);
     child.signal('SIGKILL');
     await child.exited;
     await fakeClock.advance(500);
-    expect(fakeClock.left).toBe(0);
+    expect(fakeClock.pendingTimers).toBe(0);
   });
 });
 

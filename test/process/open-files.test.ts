@@ -54,7 +54,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     'a limit of %s open files: the dyno serves and warns, or reports why it does not start',
     async (limit) => {
       const { dyno, port } = await startUnder(limit, node);
-      await Promise.race([dyno.says(/puma is ready/), dyno.exited]);
+      await Promise.race([dyno.waitForOutput(/puma is ready/), dyno.exited]);
       const [, refusedAt, needed] = REFUSED.exec(dyno.output) ?? [];
       if (refusedAt === undefined) {
         expect(limit).toBeGreaterThanOrEqual(36);
@@ -81,7 +81,7 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
 test('the lowest limit that is not refused serves, and one less is refused', async () => {
   const [, , needed] = REFUSED.exec(await outputUnder(24)) ?? [];
   const { dyno, port } = await startUnder(Number(needed));
-  await dyno.says(/puma is ready/);
+  await dyno.waitForOutput(/puma is ready/);
   expect(LIMIT.exec(dyno.output)?.slice(1, 3)).toEqual([needed, '1']);
   expect(await get({ host: '127.0.0.1', port }, '/')).toMatchObject({ status: 200 });
   await stopped(dyno);
@@ -96,7 +96,7 @@ async function outputUnder(limit: number): Promise<string> {
 
 test('a limit of 1024 needs no warning', async () => {
   const { dyno } = await startUnder(1024);
-  await dyno.says(/puma is ready/);
+  await dyno.waitForOutput(/puma is ready/);
   await stopped(dyno);
   expect(dyno.output).not.toContain('open files');
 });
@@ -121,7 +121,7 @@ test('a worker and a release report the limit too', async () => {
 
 test('at a limit of 64 the number of clients in the warning is served at once, and one more is logged', async () => {
   const { dyno, port } = await startUnder(64);
-  await dyno.says(/puma is ready/);
+  await dyno.waitForOutput(/puma is ready/);
   const maxClients = Number(LIMIT.exec(dyno.output)?.[2]);
   expect(maxClients).toBeGreaterThanOrEqual(5);
   const clients = Array.from({ length: maxClients - 1 }, () => waitingClient(port));
@@ -148,7 +148,7 @@ test.each([
 ])('without any free descriptor the last line goes to %s', async (_, redirect) => {
   const env = { PUMA_COMMAND: 'sleep 1000' };
   const dyno = startDyno({ env, command: ['bash', '-c', redirect, 'bash', process.execPath, binary, 'web'] });
-  await dyno.says(/puma started/);
+  await dyno.waitForOutput(/puma started/);
   expect(spawnSync('prlimit', ['--pid', `${dyno.pid}`, '--nofile=3:3']).status).toBe(0);
   dyno.signal('SIGTERM');
   expect((await dyno.exited).signal).toBeNull();

@@ -27,7 +27,7 @@ test('it stays blocking after connections of the supervisor have ended, such as 
   writeFileSync(join(cwd, 'puma.pl'), HTTP_SERVER);
   const env = { PORT: String(await freePort()), PUMA_COMMAND: 'perl puma.pl' };
   const dyno = startDyno({ command: ['bash', '-c', `exec ${process.execPath} ${binary} web > >(cat) 2>&1`], env, cwd });
-  await dyno.says(/puma is ready/);
+  await dyno.waitForOutput(/puma is ready/);
   const puma = Number(events(dyno).find(({ event }) => event === 'started')?.pid);
   for (const fd of [1, 2]) expect(flagsIn(`/proc/${puma}/fdinfo/${fd}`) & constants.O_NONBLOCK).toBe(0);
 });
@@ -55,7 +55,7 @@ test('a reader that stalls from the first byte: TERM still ends the dyno within 
 test('a socket without a reader: TERM still ends the dyno, and no process is left', async () => {
   const dyno = startWeb('lines=20000', 'ready', { env: { SUPERVISE_STOP_TIMEOUT: '4' } });
   dyno.child.stdout?.pause();
-  await eventually(() => expect(dyno.look().length).toBeGreaterThanOrEqual(3));
+  await eventually(() => expect(dyno.scan().length).toBeGreaterThanOrEqual(3));
   dyno.child.stdout?.removeAllListeners('data').pause();
   dyno.signal('SIGTERM');
   const ended = new Promise((resolve) => dyno.child.once('exit', resolve));
@@ -200,7 +200,7 @@ test.each([
   let stderr = '';
   dyno.child.stderr?.on('data', (text: string) => (stderr += text));
   if (redirect === null) dyno.child.stdout?.destroy();
-  await eventually(() => expect(dyno.look().length).toBeGreaterThanOrEqual(2));
+  await eventually(() => expect(dyno.scan().length).toBeGreaterThanOrEqual(2));
   writeFileSync(join(cwd, 'left'), '');
   expect(await new Promise((resolve) => dyno.child.once('exit', resolve))).toBe(4);
   await eventually(() => expect(stderr).toMatch(/^\{.*"event":"outcome".*exit code 4"\}\n$/), 5000);

@@ -1,17 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
-import { commandLine, justStarted, ofDyno, processTable } from '../harness/processes.ts';
+import { commandLine, firstSeen, findDynoPids, processTable } from '../harness/processes.ts';
 import { RunProcesses } from '../harness/run-processes.ts';
 
 test('an unrelated process that has the reused pid of a dyno does not belong to it', () => {
   const { pid = 0 } = start('sleep', '1000');
-  expect(ofDyno('no such marker', new Map([[pid, 'another start time']]))).toEqual([]);
+  expect(findDynoPids('no such marker', new Map([[pid, 'another start time']]))).toEqual([]);
 });
 
 test('the first process of a dyno is known without its marker from the start', () => {
   const { pid } = start('sleep', '1000');
-  expect(ofDyno('no such marker', justStarted(pid))).toEqual([pid]);
+  expect(findDynoPids('no such marker', firstSeen(pid))).toEqual([pid]);
 });
 
 test('an unrelated session leader that has the reused pid of a process of the run does not belong to it', async () => {

@@ -35,7 +35,7 @@ test('the package works in an empty folder, and installs no other package', asyn
     expect(await release.exited).toEqual({ code: 0, signal: null });
     expect(release.output).toMatch(/migrated[^]*cleared[^]*migrate and after-migrate done/);
     const web = startDyno({ cwd: folder, env, command: [node, command, 'web'] });
-    await web.says(/puma started/);
+    await web.waitForOutput(/puma started/);
     web.signal('SIGTERM');
     expect(await web.exited).toEqual({ code: 0, signal: null });
   }

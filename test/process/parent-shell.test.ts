@@ -48,9 +48,9 @@ const waitingScript = `"$@"; :`;
 
 test('calls back once when the shell that waited for us is killed', async () => {
   const program = startProgram('parent-shell', { through: ['/bin/sh', '-c', waitingScript, 'sh'] });
-  await program.says(/up/);
+  await program.waitForOutput(/up/);
   program.signal('SIGKILL');
-  await program.says(/shell ended/);
+  await program.waitForOutput(/shell ended/);
 });
 
 test('keeps no process alive, and can be cancelled', async () => {
@@ -75,7 +75,7 @@ test('does nothing if the parent is not a shell', () => {
 
 test('the shell of this test stays as the parent', async () => {
   const program = startProgram('parent-shell', { through: ['/bin/sh', '-c', waitingScript, 'sh'] });
-  await program.says(/up/);
+  await program.waitForOutput(/up/);
   const child = await eventually(() => {
     const found = processTable().find(({ parent }) => parent === program.pid);
     if (!found) throw new Error('no child of the shell');

@@ -8,7 +8,7 @@ import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 import { alive, commandLine, processTable, signalIfAlive } from '../harness/processes.ts';
 
-/** Shell: writes its pid to the file $1.pid and becomes `sleep 1000`. */
+/** Shell, followed by a name: writes its pid to the file NAME.pid and becomes `sleep 1000`. */
 export const SLEEPER = `sh -c 'echo $$ > $0.pid; exec sleep 1000'`;
 
 /** Processes that a script starts in a folder. Each writes its pid to a file of its name. All are killed when the test ends. */

@@ -177,16 +177,17 @@ describe('settling', () => {
     /** Runs the pending timer and its check. */
     const check = async (): Promise<void> => {
       const before = requests();
-      while (clock.left > 0 && requests() === before) {
+      while (clock.pendingTimers > 0 && requests() === before) {
         await clock.advance(1);
-        if (clock.left === 0) await eventually(() => expect(clock.left === 1 || readyAtMs !== null).toBe(true));
+        if (clock.pendingTimers === 0)
+          await eventually(() => expect(clock.pendingTimers === 1 || readyAtMs !== null).toBe(true));
       }
     };
     onTestFinished(async () => {
       exit();
       await exited;
       await new Promise(setImmediate);
-      expect(clock.left).toBe(0);
+      expect(clock.pendingTimers).toBe(0);
     });
     return { clock, check, requests, readyAtMs: () => readyAtMs };
   }
@@ -225,7 +226,7 @@ describe('settling', () => {
     await server.check();
     await server.check();
     expect(server.readyAtMs()).toBeNull();
-    expect(server.clock.left).toBe(1);
+    expect(server.clock.pendingTimers).toBe(1);
   });
 
   test.each([

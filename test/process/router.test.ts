@@ -32,7 +32,7 @@ async function startRouted(env: DynoOptions['env'], options: DynoOptions = {}): 
       ...env,
     },
   });
-  await Promise.race([dyno.says(/the router listens|"event":"started"/), dyno.exited]);
+  await Promise.race([dyno.waitForOutput(/the router listens|"event":"started"/), dyno.exited]);
   return { dyno, port, tmp, ask: (path) => get({ host: '127.0.0.1', port }, path, HTTPS) };
 }
 
@@ -57,7 +57,7 @@ async function stopped(dyno: Dyno, code = 0): Promise<void> {
 describe.each(nodes)('on node $major', ({ path: node }) => {
   test('one port serves puma and streaming, and is bound before either is up', async () => {
     const routed = await startRouted({ RUN_STREAMING: 'inline', STAND_IN_BOOT_MS: '700' }, { node });
-    await routed.dyno.says(/the router listens on 127.0.0.1/);
+    await routed.dyno.waitForOutput(/the router listens on 127.0.0.1/);
     const answers = await Promise.all([routed.ask('/health'), routed.ask(`${API}/health`), routed.ask('/metrics')]);
     expect(answers.map(({ status, body }) => [status, body])).toEqual([
       [200, 'OK'],
@@ -79,8 +79,8 @@ describe.each(nodes)('on node $major', ({ path: node }) => {
     });
     expect(dyno.output).not.toContain('streaming started');
     expect(await ask(API)).toMatchObject({ status: 404 });
-    await dyno.says(/streaming has had no connection for 1.0 s; stopping it until the next request/);
-    await dyno.says(/streaming exited with code 0/);
+    await dyno.waitForOutput(/streaming has had no connection for 1.0 s; stopping it until the next request/);
+    await dyno.waitForOutput(/streaming exited with code 0/);
     expect(await ask(`${API}/health`)).toMatchObject({
       headers: { 'x-mstdn-supervise': 'streaming starts on demand' },
     });
@@ -116,7 +116,7 @@ test('a second INT does not wait for a client that still receives its response',
   writeFileSync(join(cwd, 'puma.cjs'), ENDLESS);
   const env = { SUPERVISE_ROUTER: 'true', PUMA_COMMAND: `${process.execPath} puma.cjs`, SUPERVISE_STOP_TIMEOUT: '600' };
   const { dyno, port } = await startRouted(env, { cwd });
-  await dyno.says(/puma is ready/);
+  await dyno.waitForOutput(/puma is ready/);
   const client = connect(port, '127.0.0.1').on('error', () => {});
   onTestFinished(() => void client.destroy());
   client.pause().write('GET /endless HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -125,7 +125,7 @@ test('a second INT does not wait for a client that still receives its response',
   onTestFinished(() => clearInterval(reading));
   await eventually(() => expect(receivedBytes).toBeGreaterThan(8192));
   dyno.signal('SIGINT');
-  await dyno.says(/stopping puma/);
+  await dyno.waitForOutput(/stopping puma/);
   await eventually(() => {
     dyno.signal('SIGINT'); // counts as a copy of the first one for 0.5 s
     expect(dyno.output).toMatch(/puma was killed by the supervisor/);
@@ -186,8 +186,8 @@ test.each([
   if (fault.includes('SIGSTOP')) process.kill(Number(started?.pid), 'SIGSTOP');
   else await eventually(() => expect(readdirSync(cwd)).toContain('hung'));
   client.end();
-  await dyno.says(/streaming has had no connection for 1\.0 s/);
-  await dyno.says(new RegExp(end));
+  await dyno.waitForOutput(/streaming has had no connection for 1\.0 s/);
+  await dyno.waitForOutput(new RegExp(end));
   await openTunnel(port);
   expect(events(dyno).filter(({ event, child }) => event === 'started' && child === 'streaming')).toHaveLength(2);
   await stopped(dyno);
@@ -234,7 +234,7 @@ describe('the port', () => {
 
   test('is bound on every address by default, IPv6 included', async () => {
     const { dyno, port } = await startRouted({ SUPERVISE_ROUTER: 'true', BIND: undefined });
-    const [, at] = await dyno.says(/the router listens on (\S+:\d+)/);
+    const [, at] = await dyno.waitForOutput(/the router listens on (\S+:\d+)/);
     expect([`[::]:${port}`, `0.0.0.0:${port}`]).toContain(at);
     expect(await get({ host: '127.0.0.1', port }, '/health')).toMatchObject({ status: 200 });
     await stopped(dyno);
@@ -267,9 +267,9 @@ describe('the sockets', () => {
     const routed = await startRouted({ RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1h' });
     await routed.ask('/health');
     expect(await routed.ask(API)).toMatchObject({ status: 404 });
-    const [, pid] = await routed.dyno.says(/streaming started.*\(pid (\d+)\)/);
+    const [, pid] = await routed.dyno.waitForOutput(/streaming started.*\(pid (\d+)\)/);
     process.kill(Number(pid), 'SIGKILL');
-    await routed.dyno.says(/streaming was killed by SIGKILL/);
+    await routed.dyno.waitForOutput(/streaming was killed by SIGKILL/);
     expect(await routed.ask(API)).toMatchObject({ status: 404 });
     await stopped(routed.dyno);
   });
@@ -280,7 +280,7 @@ describe('after an exit', () => {
     const go = join(tempFolder(), 'go');
     const puma = `sh -c "until [ -e ${go} ]; do sleep 0.01; done; exit 3"`;
     const routed = await startRouted({ SUPERVISE_ROUTER: 'true', PUMA_COMMAND: puma });
-    await routed.dyno.says(/listens/);
+    await routed.dyno.waitForOutput(/listens/);
     const client = connect(routed.port, '127.0.0.1');
     // The kernel has the request before puma exits.
     await new Promise((sent) => client.write('GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n', sent));
@@ -336,8 +336,8 @@ test('puma that grows is restarted behind the router, and its requests wait', as
     SUPERVISE_MEMORY_KILLS_AT: '1000',
   });
   expect(await ask('/')).toMatchObject({ status: 200 });
-  const [, pid] = await dyno.says(/puma up (\d+)/);
-  await dyno.says(/is ready[^]*memory_puma=[1-9][^]*memory_puma=[1-9]/); // the guard has measured it at rest
+  const [, pid] = await dyno.waitForOutput(/puma up (\d+)/);
+  await dyno.waitForOutput(/is ready[^]*memory_puma=[1-9][^]*memory_puma=[1-9]/); // the guard has measured it at rest
   process.kill(Number(pid), 'SIGUSR2');
   const done = new AbortController();
   const requesting = (async () => {
@@ -346,8 +346,8 @@ test('puma that grows is restarted behind the router, and its requests wait', as
     }
   })();
   requesting.catch(() => undefined); // awaited below
-  await dyno.says(/restarting puma gracefully: no new work/);
-  await dyno.says(/(puma is ready[^]*){2}/);
+  await dyno.waitForOutput(/restarting puma gracefully: no new work/);
+  await dyno.waitForOutput(/(puma is ready[^]*){2}/);
   done.abort();
   await requesting;
   await stopped(dyno);

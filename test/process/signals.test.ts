@@ -100,16 +100,16 @@ test('close restores the listeners of the process', () => {
 
 test('real signals are queued, delivered in order, and restored', async () => {
   const program = startProgram('signals');
-  await program.says(/up\n/);
+  await program.waitForOutput(/up\n/);
   for (const name of ['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGTTIN'] as const) {
     program.signal(name);
-    await program.says(new RegExp(`received ${name}`));
+    await program.waitForOutput(new RegExp(`received ${name}`));
   }
   program.signal('SIGUSR2');
-  await program.says(/(handled SIG\w+\n){5}/);
+  await program.waitForOutput(/(handled SIG\w+\n){5}/);
   expect(program.output.match(/(?<=handled )\w+/g)).toEqual(['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGTTIN', 'SIGUSR2']);
   program.signal('SIGUSR1');
-  await program.says(/handled SIGUSR1\nclosed/);
+  await program.waitForOutput(/handled SIGUSR1\nclosed/);
   program.signal('SIGTERM');
   expect(await program.exited).toEqual({ code: null, signal: 'SIGTERM' });
 });

@@ -15,8 +15,8 @@ test('jemalloc is loaded in puma and sidekiq, with its options', async () => {
 
 test('jemalloc is loaded in sidekiq and not in streaming, whose heap is limited instead', async () => {
   const instance = await startInstance({ env: { ...env, RUN_STREAMING: 'true' } });
-  await instance.dyno.says(/streaming is ready after/);
-  await instance.dyno.says(/sidekiq is ready after/);
+  await instance.dyno.waitForOutput(/streaming is ready after/);
+  await instance.dyno.waitForOutput(/sidekiq is ready after/);
   expect(await librariesOf(instance, 'sidekiq')).toContain('libjemalloc.so.2');
   expect(await librariesOf(instance, 'streaming')).not.toContain('jemalloc');
   expect(environment(await pidOf(instance.dyno, 'streaming'))).toContain('NODE_OPTIONS=--max-old-space-size=128');

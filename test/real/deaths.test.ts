@@ -17,8 +17,8 @@ test.each([
 
 test('streaming crashes with exit code 0: sidekiq stops without losing a job, exit code 1', async () => {
   const { dyno, redis, port } = await startInstance({ env: { ...env, RUN_STREAMING: 'true' } });
-  await dyno.says(/streaming is ready after/);
-  await dyno.says(/sidekiq is ready after/);
+  await dyno.waitForOutput(/streaming is ready after/);
+  await dyno.waitForOutput(/sidekiq is ready after/);
   const jobs = enqueue(redis, 6, 'RecordedWorker', 2);
   await inHand(redis, 5);
   await expect(get(port, '/crash')).rejects.toThrow();
@@ -34,7 +34,7 @@ test('supervisor killed: puma and sidekiq drain and exit by themselves', async (
   await ready(instance);
   const jobs = enqueue(redis, 8, 'RecordedWorker', 2);
   const slow = get(port, '/slow?seconds=2');
-  await dyno.says(/Started GET "\/slow/);
+  await dyno.waitForOutput(/Started GET "\/slow/);
   await inHand(redis, 5);
   dyno.signal('SIGKILL');
   expect(await slow).toMatchObject({ status: 200 });

@@ -69,24 +69,24 @@ export function get(port: number, path: string): Promise<Reply> {
 
 /** Resolves once puma and sidekiq are ready. */
 export async function ready({ dyno }: Instance): Promise<void> {
-  await dyno.says(/puma is ready after/);
-  await dyno.says(/sidekiq is ready after/);
+  await dyno.waitForOutput(/puma is ready after/);
+  await dyno.waitForOutput(/sidekiq is ready after/);
 }
 
 /** The pid that the supervisor logs for this child. */
 export async function pidOf(dyno: Dyno, child: string): Promise<number> {
-  return Number((await dyno.says(new RegExp(`${child} started: .*\\(pid (\\d+)\\)`)))[1]);
+  return Number((await dyno.waitForOutput(new RegExp(`${child} started: .*\\(pid (\\d+)\\)`)))[1]);
 }
 
 /** How the dyno exited, and the processes that were still running at that moment. */
 export async function endOf(dyno: Dyno): Promise<End & { left: string[] }> {
-  const scanning = setInterval(() => dyno.look(), 100); // finds descendants before their parents exit
+  const scanning = setInterval(() => dyno.scan(), 100); // finds descendants before their parents exit
   try {
     await exitOf(dyno);
   } finally {
     clearInterval(scanning);
   }
-  const left = dyno.look().map((pid) => `${pid} ${commandLine(pid)}`);
+  const left = dyno.scan().map((pid) => `${pid} ${commandLine(pid)}`);
   const { exitCode: code, signalCode: signal } = dyno.child;
   if (left.length === 0 && !dyno.child.stdout?.isPaused()) await dyno.exited;
   return { code, signal, left };

@@ -88,7 +88,7 @@ async function startUnready(
 function measurePeak(dyno: Dyno): () => number {
   let peak = 0;
   const measuring = setInterval(() => {
-    const sizes = dyno.look().map((pid) => readExact(pid) ?? 0);
+    const sizes = dyno.scan().map((pid) => readExact(pid) ?? 0);
     peak = Math.max(
       peak,
       sizes.reduce((sum, bytes) => sum + bytes, 0),

@@ -38,13 +38,13 @@ test('a leaking sidekiq is restarted while it works: every job runs once, and pu
   const instance = await startInstance({ env: { ...QUOTA, ...thresholds } });
   const { dyno, redis } = instance;
   await ready(instance);
-  await dyno.says(/memory_sidekiq=[1-9]/);
+  await dyno.waitForOutput(/memory_sidekiq=[1-9]/);
   const first = await pidOf(dyno, 'sidekiq');
   const jobs: string[] = [];
   // Until its SIGTERM: on a slow machine, more jobs than that would fill the restarted sidekiq again.
   const enqueuing = setInterval(() => jobs.push(...enqueue(redis, 1, 'LeakingWorker', 4096)), 100);
-  const restarted = dyno.says(/restarting sidekiq, which/).finally(() => clearInterval(enqueuing));
-  const statuses = requestUntil(instance, () => dyno.says(/(sidekiq is ready[^]*){2}/));
+  const restarted = dyno.waitForOutput(/restarting sidekiq, which/).finally(() => clearInterval(enqueuing));
+  const statuses = requestUntil(instance, () => dyno.waitForOutput(/(sidekiq is ready[^]*){2}/));
   await restarted;
   expect((await statuses).filter((status) => status !== 200)).toEqual([]);
   expect(dyno.output).toMatch(/sidekiq holds \d+ MB, \d+ MB more than at rest; restarting sidekiq gracefully/);

@@ -169,7 +169,7 @@ async function programFile(): Promise<string> {
 
 async function serve(program: string, port: number, token: string, folder: string): Promise<Dyno> {
   const dyno = startDyno({ command: [process.execPath, program, String(port), ASSETS, token, folder] });
-  await dyno.says(/open at/);
+  await dyno.waitForOutput(/open at/);
   return dyno;
 }
 

@@ -19,7 +19,7 @@ type Watched = { page: Page; dyno: Dyno; complaints: string[] };
 async function watch(env: Record<string, string> = {}): Promise<Watched> {
   const words = ['--port', `${await freePair()}`, '--quota', '256M', '--time-scale', '5'];
   const dyno = startDyno({ args: ['dev', ...words], env: { ...LIGHT, ...BUSY, ...env } });
-  const [, url = ''] = await dyno.says(/watch it on (http:\S+);/);
+  const [, url = ''] = await dyno.waitForOutput(/watch it on (http:\S+);/);
   const { page, complaints } = await newPage();
   await page.goto(url);
   await isLive(page);

@@ -364,7 +364,7 @@ test('quit asks, and Enter or Escape alone do not end it', async () => {
   await eventually(() => expect(simulation.actions).toEqual([{ type: 'deploy' }]));
 });
 
-test('keys rest while somebody types, with a modifier, and below a dialog; ? lists them', async () => {
+test('keys do nothing in a text field, with a modifier, and below a dialog; ? lists them', async () => {
   const { page, simulation } = await show();
   await page.keyboard.press('/');
   await page.keyboard.type('drsxlq?');
@@ -387,7 +387,7 @@ test('Tab reaches all there is, each with a name and a focus that can be seen', 
   for (let n = 0; n < 60; n++) {
     await page.keyboard.press('Tab');
     const [name, isSeen] = await page.evaluate(focused);
-    if (name === 'nobody') break;
+    if (name === 'none') break;
     reached.set(name, isSeen);
   }
   const buttons = ['deploy', 'restart', 'kill', 'flood', 'quota', 'open-stream', 'close-stream', 'help', 'quit'];
@@ -526,7 +526,7 @@ function pixels(page: Page): Promise<string> {
 /** Runs in the browser: who has the focus, and whether one sees it. */
 function focused(): [string, boolean] {
   const one = document.activeElement as HTMLInputElement | null;
-  if (one === null || one === document.body) return ['nobody', false];
+  if (one === null || one === document.body) return ['none', false];
   const name =
     one.type === 'radio'
       ? `radio ${one.value}`

@@ -41,7 +41,7 @@ export function realSidekiq(redis: () => Redis): Worker {
     startBusy: async (jobSeconds, args, env, cwd) => {
       for (const queue of ['default', 'push', 'fasp']) enqueue(redis(), 20, 'RecordedWorker', jobSeconds, queue);
       const dyno = start(args, env, cwd);
-      await dyno.says(/INFO: start/);
+      await dyno.waitForOutput(/INFO: start/);
       return dyno;
     },
   };

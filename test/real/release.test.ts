@@ -54,7 +54,7 @@ test.each([
       `create_table :more; say "asleep"; ${work}`,
       env,
     );
-    await dyno.says(/asleep/);
+    await dyno.waitForOutput(/asleep/);
     if (work.includes('pg_sleep')) await eventually(() => expect(database.rows(IN_QUERY)).toHaveLength(1));
     dyno.signal('SIGTERM');
     expect(await endOf(dyno)).toEqual(withExit(code));
@@ -66,7 +66,7 @@ test.each([
 
 test('two releases at once: one migrates, the other fails and says why', async () => {
   const first = start('twice', 'create_table :more; say "waiting"; sleep 0.1 until Rails.root.join("tmp/go").exist?');
-  await first.dyno.says(/waiting/);
+  await first.dyno.waitForOutput(/waiting/);
   const second = run(first.folder, first.database);
   expect(await endOf(second)).toEqual(withExit(1));
   expect(second.output).toContain('another migration process is currently running');

@@ -27,7 +27,7 @@ const MEMORY_TOLERANCE_MB = 6;
 
 test('a deploy under steady load, SIGTERM to the supervisor: no request in flight fails', async () => {
   const { dyno, port } = await startRouted();
-  await dyno.says(/puma is ready after/);
+  await dyno.waitForOutput(/puma is ready after/);
   const load = new Load(port, MIXED);
   await eventually(() => expect(load.outcomes.length).toBeGreaterThan(200));
   const atMs = performance.now();
@@ -41,7 +41,7 @@ test('a deploy under steady load, SIGTERM to the supervisor: no request in fligh
 
 test('a deploy under steady load, SIGTERM to all: puma answers what it has begun, and no response is cut', async () => {
   const { dyno, port } = await startRouted({ RAILS_LOG_LEVEL: 'info', MAX_THREADS: '5' });
-  await dyno.says(/puma is ready after/);
+  await dyno.waitForOutput(/puma is ready after/);
   const slow = [1, 2, 3].map(() => ask(port, { method: 'GET', path: '/slow?seconds=3' }));
   await eventually(() => expect(dyno.output.match(/Started GET "\/slow\?seconds=3"/g)).toHaveLength(3));
   const load = new Load(port, MIXED, { clients: 4 });
@@ -60,7 +60,7 @@ test(
   async () => {
     const env = { RUN_STREAMING: 'on-demand', SUPERVISE_STREAMING_IDLE: '1s', SUPERVISE_ROUTER: undefined };
     const { dyno, port } = await startRouted(env);
-    await dyno.says(/puma is ready after/);
+    await dyno.waitForOutput(/puma is ready after/);
     // A warm-up, so that the measurement starts after the first allocations of the supervisor.
     await wakeUnderLoad({ dyno, port }, { from: 0, to: WARM_TIMES }, 1000);
     const before = await atRest(dyno.pid);

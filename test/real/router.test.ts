@@ -18,7 +18,7 @@ const BROKEN_RESPONSE = /closed the connection before its response|invalid chunk
 describe.each(Object.entries(CLUSTER))('puma as %s', (_, WEB_CONCURRENCY) => {
   test('the conformance table', async () => {
     const { dyno, port } = await startRouted({ WEB_CONCURRENCY });
-    await dyno.says(/puma is ready after/);
+    await dyno.waitForOutput(/puma is ready after/);
     for (const [name, run] of Object.entries(TABLE)) {
       await run(port).catch((error: unknown) => {
         throw new Error(`${name}: ${(error as Error).message}\n${dyno.output.slice(-2000)}`, { cause: error });
@@ -201,7 +201,7 @@ test('while puma boots for 5 s, requests from the first moment on wait and are a
     () => clients.length < 90 && clients.push(at(port).send(request('/seen', { headers: HTTPS }))),
     80,
   );
-  await dyno.says(/puma is ready after/).finally(() => clearInterval(sending));
+  await dyno.waitForOutput(/puma is ready after/).finally(() => clearInterval(sending));
   for (const client of clients) expect((await awaitResponses(client, 1)).map(statusOf)).toEqual([200]);
   expect(clients.length).toBeGreaterThan(30);
 });

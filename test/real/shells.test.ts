@@ -32,11 +32,11 @@ async function drained(command: [string, ...string[]], stop: (dyno: Dyno) => voi
   await ready(instance);
   const jobs = enqueue(redis, 8, 'RecordedWorker', 2);
   const slow = get(port, '/slow?seconds=2');
-  await dyno.says(/Started GET "\/slow/);
+  await dyno.waitForOutput(/Started GET "\/slow/);
   await inHand(redis, 5);
   stop(dyno);
   const [end, answer] = await Promise.all([dyno.exited, slow]); // once every writer of the output has exited
-  await eventually(() => expect(dyno.look()).toEqual([]), 2000); // the output closes a moment before the process is gone
+  await eventually(() => expect(dyno.scan()).toEqual([]), 2000); // the output closes a moment before the process is gone
   expect(answer).toMatchObject({ status: 200 });
   expect(lastLine(dyno)).toMatch(/asked to stop.*exit code 0$/);
   expectNoneLost(redis, jobs);

@@ -8,7 +8,7 @@ test('SIGTTIN makes sidekiq print its threads; SIGUSR1 and SIGUSR2 restart puma 
   const { dyno, port } = instance;
   await ready(instance);
   dyno.signal('SIGTTIN');
-  await dyno.says(/WARN: Thread TID-/);
+  await dyno.waitForOutput(/WARN: Thread TID-/);
   const puma = await pidOf(dyno, 'puma');
   for (const [signal, restarts] of [
     ['SIGUSR1', 1],
@@ -26,8 +26,8 @@ test('SIGTTIN makes sidekiq print its threads; SIGUSR1 and SIGUSR2 restart puma 
 
 test('SIGUSR2 is not forwarded to a puma that boots again, since Ruby would exit', async () => {
   const { dyno, port } = await startInstance({});
-  await dyno.says(/puma is ready after/);
-  await dyno.says(/Worker 0 \(PID: \d+\) booted/); // puma 5 exits if a signal arrives while it writes that line
+  await dyno.waitForOutput(/puma is ready after/);
+  await dyno.waitForOutput(/Worker 0 \(PID: \d+\) booted/); // puma 5 exits if a signal arrives while it writes that line
   await get(port, '/pid');
   const puma = await pidOf(dyno, 'puma');
   dyno.signal('SIGUSR1');
@@ -36,7 +36,7 @@ test('SIGUSR2 is not forwarded to a puma that boots again, since Ruby would exit
     expect(catches(puma, 'SIGUSR2')).toBe(true);
   });
   dyno.signal('SIGUSR2');
-  await dyno.says(/no process accepts SIGUSR2/);
+  await dyno.waitForOutput(/no process accepts SIGUSR2/);
   await eventually(async () => expect((await get(port, '/pid')).status).toBe(200));
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));

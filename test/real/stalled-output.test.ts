@@ -25,7 +25,7 @@ test('a FIFO that is full from the start: SIGTERM ends the dyno in time', async 
   const { file, fill } = fifo();
   fill();
   const { dyno } = await startInstance({ command: writingTo(file), env });
-  await eventually(() => expect(dyno.look().map(commandLine).join('\n')).toContain('puma'));
+  await eventually(() => expect(dyno.scan().map(commandLine).join('\n')).toContain('puma'));
   await expectExitInTime(dyno);
 });
 

@@ -49,7 +49,7 @@ async function startRouted({ env }: Service, RUN_STREAMING: string): Promise<{ d
       ...env,
     },
   });
-  await dyno.says(/the router listens/);
+  await dyno.waitForOutput(/the router listens/);
   return { dyno, port };
 }
 

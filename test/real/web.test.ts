@@ -23,12 +23,12 @@ test.each([
   await ready(instance);
   const jobs = enqueue(redis, 12, 'RecordedWorker', 3);
   const slow = get(port, '/slow?seconds=3');
-  await dyno.says(/Started GET "\/slow/);
+  await dyno.waitForOutput(/Started GET "\/slow/);
   await inHand(redis, 5);
   if (times === 0) dyno.signal('SIGTERM');
   for (let time = 1; time <= times; time += 1) {
     dyno.signalAll('SIGTERM');
-    await dyno.says(/asked to stop|stopping puma/);
+    await dyno.waitForOutput(/asked to stop|stopping puma/);
   }
   const [end, answer] = await Promise.all([endOf(dyno), slow]);
   expect(end).toEqual(withExit(0));

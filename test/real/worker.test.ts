@@ -23,7 +23,7 @@ test.each(['RecordedWorker', 'StubbornWorker'])(
 test('a child process of a job longer than the grace period is ended after sidekiq, and logged', async () => {
   const { dyno, redis } = await startInstance({ args, env: { SUPERVISE_STOP_TIMEOUT: '8' } });
   const jobs = enqueue(redis, 1, 'ExternalWorker', 600);
-  await eventually(() => expect(dyno.look().map(commandLine)).toContain('sleep 600'));
+  await eventually(() => expect(dyno.scan().map(commandLine)).toContain('sleep 600'));
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));
   expect(dyno.output).toMatch(/sleep \(pid \d+\) outlived/);
@@ -57,7 +57,7 @@ test('RUN_SCHEDULE=false: all queues but scheduler, with their weights', async (
   const [sidekiq] = await sidekiqProcesses(redis, 1);
   expect(sidekiq?.concurrency).toBe(2);
   expect(sidekiq?.queues.sort()).toEqual(all.filter((queue) => queue !== 'scheduler'));
-  await dyno.says(/-q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp/);
+  await dyno.waitForOutput(/-q default,8 -q push,6 -q ingress,4 -q mailers,2 -q pull -q fasp/);
   dyno.signal('SIGTERM');
   expect(await endOf(dyno)).toEqual(withExit(0));
 });

@@ -36,7 +36,7 @@ test('the steps run in order, each after the success of the one before', async (
     exitAtMs: Infinity,
   });
   expect(logged).toEqual(['started', 'exited', 'started', 'exited']);
-  expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+  expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
 });
 
 test('the first step that fails ends the release with its exit code', async () => {
@@ -132,7 +132,7 @@ test('leftovers of a successful release get a second; a second SIGINT kills them
   expect(host.reapedAllUntilMs).toEqual([1000, 10]);
   finishReaping();
   expect(await result).toMatchObject({ code: 0 });
-  expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+  expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
 });
 
 test('a second SIGINT before the first step has a pid kills it and its leftovers once it has', async () => {

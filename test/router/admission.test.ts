@@ -39,7 +39,7 @@ describe('while the upstream is not ready', () => {
     expect(first.outcome).toBe('queued');
     admission.open();
     expect([first.outcome, second.outcome]).toEqual(['admitted', 'admitted']);
-    expect(clock.left).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test('a queued request is rejected after 25 s', async () => {
@@ -69,7 +69,7 @@ describe('while the upstream is not ready', () => {
     admission.open();
     expect(waiter.outcome).toBe('queued');
     expect(admission.isEmpty).toBe(true);
-    expect(clock.left).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test('rejectQueued() rejects all queued requests, and new ones for the given time', async () => {

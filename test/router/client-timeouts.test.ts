@@ -57,9 +57,9 @@ test('a response that is read a little now and then does not time out', async ()
 
 test('no timer runs without a watched transfer', () => {
   const { clock, timeouts, transfer } = watched();
-  expect(clock.left).toBe(1);
+  expect(clock.pendingTimers).toBe(1);
   timeouts.unwatch(transfer);
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('during a shutdown, a stalled response times out after 5 s', async () => {

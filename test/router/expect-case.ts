@@ -72,9 +72,9 @@ export class CaseRunner {
   async #expectAtRest(): Promise<void> {
     const end = this.#clock.now() + REST_MS;
     await eachTurn(async () => {
-      if (this.#clock.left > 0 && this.#clock.now() < end) await this.#clock.advance(5000);
+      if (this.#clock.pendingTimers > 0 && this.#clock.now() < end) await this.#clock.advance(5000);
       const open = Object.values(this.#upstreams).map(({ openConnections }) => openConnections);
-      expect({ open, timers: this.#clock.left }).toEqual({ open: [0, 0], timers: 0 });
+      expect({ open, timers: this.#clock.pendingTimers }).toEqual({ open: [0, 0], timers: 0 });
     });
   }
 

@@ -122,11 +122,11 @@ export class FuzzRunner {
     const end = this.#clock.now() + REST_MS;
     await this.#until(() => {
       turns += 1;
-      if (turns % 8 === 1 && this.#clock.left > 0 && this.#clock.now() < end) void this.#clock.advance(5000);
+      if (turns % 8 === 1 && this.#clock.pendingTimers > 0 && this.#clock.now() < end) void this.#clock.advance(5000);
       return (
         this.#clients.every(({ isClosed }) => isClosed) &&
         this.#upstreams.openConnections === 0 &&
-        this.#clock.left === 0 &&
+        this.#clock.pendingTimers === 0 &&
         countSockets() <= this.#socketsAtStart
       );
     }, 'a connection or a timer is left');
@@ -144,7 +144,7 @@ export class FuzzRunner {
     const clients = this.#clients.filter(({ isClosed }) => !isClosed).length;
     const sockets = countSockets() - this.#socketsAtStart;
     const { openConnections } = this.#upstreams;
-    return `${clients} clients, ${openConnections} upstream connections, ${sockets} sockets, ${this.#clock.left} timers`;
+    return `${clients} clients, ${openConnections} upstream connections, ${sockets} sockets, ${this.#clock.pendingTimers} timers`;
   }
 
   #outcome(client: FuzzClient, connection: RawConnection): Outcome {

@@ -31,7 +31,7 @@ test('the first request demands streaming, and all are served once it is ready',
   const first = fixture.client().send(request(`${API}/user`));
   await expectCommands(demandStarted);
   const second = fixture.client().send(request(`${API}/public`));
-  await eventually(() => expect(clock.left).toBe(2));
+  await eventually(() => expect(clock.pendingTimers).toBe(2));
   const streaming = new FakeUpstream(fixture.streamingSocket);
   fixture.started('streaming');
   fixture.ready('streaming');
@@ -88,7 +88,7 @@ test.each(['disconnects', 'times out'])('the demand ends when the only client %s
   if (how === 'disconnects') client.socket.destroy();
   else await clock.advance(QUEUE_TIMEOUT_MS);
   await expectCommands(demandStarted, demandEnded);
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('a request that arrives while streaming stops is served after the next start', async () => {
@@ -117,7 +117,7 @@ test('a denied start rejects queued requests and new ones for 5 s', async () => 
   }
   await clock.advance(REJECT_FOR_MS);
   const later = fixture.client().send(request(API));
-  await eventually(() => expect(clock.left).toBe(1));
+  await eventually(() => expect(clock.pendingTimers).toBe(1));
   echoing(fixture.streamingSocket);
   fixture.started('streaming');
   fixture.ready('streaming');
@@ -175,7 +175,7 @@ describe('a health check', () => {
   test('is an ordinary request if streaming always runs', async () => {
     fixture = await startRouter({ clock, streaming: 'inline', ready: ['puma'] });
     const client = fixture.client().send(request(`${API}/health`));
-    await eventually(() => expect(clock.left).toBe(1));
+    await eventually(() => expect(clock.pendingTimers).toBe(1));
     echoing(fixture.streamingSocket);
     fixture.ready('streaming');
     expect((await awaitResponse(client)).body).toBe(`${API}/health`);

@@ -20,7 +20,7 @@ async function startNotReady(): Promise<{ fixture: RouterFixture; clock: FakeClo
 /** One request on each of this many connections. Resolves once all are queued. */
 async function queue(fixture: RouterFixture, clock: FakeClock, count: number): Promise<RawConnection[]> {
   const clients = Array.from({ length: count }, (_, index) => fixture.client().send(request(`/${index}`)));
-  await eventually(() => expect(clock.left).toBe(count));
+  await eventually(() => expect(clock.pendingTimers).toBe(count));
   return clients;
 }
 
@@ -39,7 +39,7 @@ test.each([
   const upload = fixture
     .client()
     .send(request('/upload', { method: 'POST', headers: ['Content-Length: 9'], body: 'some body' }));
-  await eventually(() => expect(clock.left).toBe(4));
+  await eventually(() => expect(clock.pendingTimers).toBe(4));
   const puma = echoing(fixture.pumaSocket);
   await clock.advance(QUEUE_TIMEOUT_MS - 1);
   expect(puma.connections).toEqual([]);
@@ -65,7 +65,7 @@ test('a queued request times out after 25 s', async () => {
   expect(client?.received).toBe('');
   await clock.advance(1);
   if (client) expectUnavailable(await awaitResponse(client));
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('the queue is bounded, and has room again after a client disconnects', async () => {
@@ -73,9 +73,9 @@ test('the queue is bounded, and has room again after a client disconnects', asyn
   const clients = await queue(fixture, clock, MAX_QUEUED);
   expectUnavailable(await awaitResponse(fixture.client().send(request('/one-more'))));
   clients[0]?.socket.destroy();
-  await eventually(() => expect(clock.left).toBe(MAX_QUEUED - 1));
+  await eventually(() => expect(clock.pendingTimers).toBe(MAX_QUEUED - 1));
   const another = fixture.client().send(request('/another'));
-  await eventually(() => expect(clock.left).toBe(MAX_QUEUED));
+  await eventually(() => expect(clock.pendingTimers).toBe(MAX_QUEUED));
   echoing(fixture.pumaSocket);
   fixture.ready('puma');
   expect((await awaitResponse(another)).body).toBe('/another ');
@@ -86,7 +86,7 @@ test('the request of a client that disconnects while queued is not forwarded', a
   const { fixture, clock } = await startNotReady();
   const clients = await queue(fixture, clock, 2);
   clients[0]?.socket.destroy();
-  await eventually(() => expect(clock.left).toBe(1));
+  await eventually(() => expect(clock.pendingTimers).toBe(1));
   const puma = echoing(fixture.pumaSocket);
   fixture.ready('puma');
   await awaitResponse(clients[1] ?? fixture.client());
@@ -110,7 +110,7 @@ test('requests wait while their upstream restarts, and none is lost', async () =
   fixture.exited('puma');
   await puma.close();
   client.send(request('/between'));
-  await eventually(() => expect(clock.left).toBeGreaterThan(0));
+  await eventually(() => expect(clock.pendingTimers).toBeGreaterThan(0));
   fixture.started('puma');
   const again = echoing(fixture.pumaSocket);
   fixture.ready('puma');
@@ -135,7 +135,7 @@ test('after the event recycling, active requests are served, new ones queued, an
   await awaitRequests(puma, 1);
   fixture.changed('puma', 'quieting');
   const queued = fixture.client().send(request('/queued'));
-  await eventually(() => expect(clock.left).toBeGreaterThan(0));
+  await eventually(() => expect(clock.pendingTimers).toBeGreaterThan(0));
   expect(fixture.commands).toEqual([]);
   (await puma.awaitConnection()).send(plainResponse('slow'));
   expect((await awaitResponse(active)).body).toBe('slow');
@@ -159,7 +159,7 @@ test('a queued request keeps its place among pipelined requests', async () => {
   echoing(fixture.streamingSocket);
   fixture.ready('streaming');
   const client = fixture.client().send(request('/first') + request('/api/v1/streaming/second'));
-  await eventually(() => expect(clock.left).toBeGreaterThan(0));
+  await eventually(() => expect(clock.pendingTimers).toBeGreaterThan(0));
   fixture.ready('puma');
   expect((await awaitResponses(client, 2)).map(({ body }) => body)).toEqual(['/first ', '/api/v1/streaming/second ']);
 });

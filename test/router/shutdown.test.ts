@@ -200,11 +200,11 @@ test('close() ends requests, uploads, queued requests and queued upgrades', asyn
     fixture.client().send(request(`${API}/queued`, { headers: UPGRADE_HEADERS })),
   ];
   await eventually(() => expect(puma.requests.map(targetOf).sort()).toEqual(['/in-flight', '/upload']));
-  await eventually(() => expect(clock.left).toBeGreaterThanOrEqual(3));
+  await eventually(() => expect(clock.pendingTimers).toBeGreaterThanOrEqual(3));
   await fixture.router.close();
   for (const client of clients) await client.closed();
   await eventually(() => expect(puma.openConnections).toBe(0));
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('a response that has begun is completed, then its connection closes', async () => {
@@ -237,14 +237,14 @@ test('queued requests get 503 with Retry-After', async () => {
   const clock = new FakeClock();
   const fixture = await startRouter({ clock, ready: [] });
   const client = fixture.client().send(request('/'));
-  await eventually(() => expect(clock.left).toBe(1));
+  await eventually(() => expect(clock.pendingTimers).toBe(1));
   fixture.stop();
   const response = await awaitResponse(client);
   expect(statusOf(response)).toBe(503);
   expect(headerOf(response, 'retry-after')).not.toBeNull();
   await client.closed();
   await clock.advance(2 * DRAIN_GRACE_MS);
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('close() ends open WebSockets and pending upgrades', async () => {
@@ -260,7 +260,7 @@ test('close() ends open WebSockets and pending upgrades', async () => {
   await fixture.router.close();
   await Promise.all([open.closed(), asking.closed()]);
   await eventually(() => expect(streaming.openConnections).toBe(0));
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('an upstream that has already exited: 503 with Connection: close', async () => {

@@ -51,7 +51,7 @@ test('a client sends FIN and its upstream does not react: both close after 10 s'
   await expectClosed(server);
   await client.closed();
   await expectNoDemand(fixture);
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('data sent to a client after its FIN does not prolong that time', async () => {
@@ -97,7 +97,7 @@ test('an upstream closes while its client does not read: the client times out as
   await expectNoDemand(fixture);
   client.socket.resume();
   await client.closed();
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('a FIN behind data that the upstream does not read is ended by the same limit', async () => {
@@ -126,7 +126,7 @@ test('a slow client gets the last bytes of an upstream as long as it makes progr
   await client.closed();
   expect(client.received).toHaveLength(16 * MB + ACCEPTED.length + 'bye'.length);
   await expectNoDemand(fixture);
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('a WebSocket that stalled and recovered has no timeout', async () => {
@@ -135,10 +135,10 @@ test('a WebSocket that stalled and recovered has no timeout', async () => {
   client.socket.pause();
   const producer = new Producer(server.socket, 16 * MB);
   await producer.stalled();
-  expect(clock.left).toBe(1);
+  expect(clock.pendingTimers).toBe(1);
   client.socket.resume();
   await producer.done;
-  await eventually(() => expect(clock.left).toBe(0));
+  await eventually(() => expect(clock.pendingTimers).toBe(0));
   await clock.advance(3_600_000);
   expect([client.isClosed, server.isClosed]).toEqual([false, false]);
 });
@@ -181,7 +181,7 @@ test.each([
   await client.until(`HTTP/1.1 ${status} `);
   client.socket.destroy();
   await expectNoDemand(fixture);
-  await eventually(() => expect(clock.left).toBe(0));
+  await eventually(() => expect(clock.pendingTimers).toBe(0));
 });
 
 test('a request to an upstream that does not respond ends with the FIN of its client', async () => {

@@ -302,7 +302,7 @@ test('a client that disconnects while its upgrade is queued ends the demand', as
   await eventually(() => expect(fixture.commands).toHaveLength(1));
   client.socket.destroy();
   await eventually(() => expect(fixture.commands.at(-1)).toEqual({ type: 'demand-ended', child: 'streaming' }), 5000);
-  expect(clock.left).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
 
 test('a client that disconnects before the response closes the upstream connection', async () => {

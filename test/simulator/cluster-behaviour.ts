@@ -36,10 +36,10 @@ export function describeCluster(label: string, puma: Part): void {
     ])('finishes the request in hand, takes no other, after TERM to %s', async (_, more) => {
       const { dyno, address } = await up();
       const inHand = get(address, '/slow?seconds=1');
-      await dyno.says(/Started GET "\/slow/);
+      await dyno.waitForOutput(/Started GET "\/slow/);
       if (more < 0) dyno.signalAll('SIGTERM');
       else dyno.signal('SIGTERM');
-      await dyno.says(/Gracefully/);
+      await dyno.waitForOutput(/Gracefully/);
       for (let count = 0; count < more; count++) signalIfAlive(dyno.pid, 'SIGTERM');
       await eventually(() => expect(get(address, '/health')).rejects.toThrow('ECONNREFUSED'));
       expect(await inHand).toMatchObject({ status: 200 });
@@ -74,7 +74,7 @@ export function describeCluster(label: string, puma: Part): void {
     it('has a worker that got TERM alone finish its request, then boots another', async () => {
       const { dyno, address, workers } = await up({ WEB_CONCURRENCY: '1' });
       const inHand = get(address, '/slow?seconds=1');
-      await dyno.says(/Started GET "\/slow/);
+      await dyno.waitForOutput(/Started GET "\/slow/);
       process.kill(workers[0] ?? 0, 'SIGTERM');
       expect(await inHand).toMatchObject({ status: 200 });
       await eventually(async () => expect(await workersOf(dyno, 1)).not.toEqual(workers));
@@ -87,7 +87,7 @@ export function describeCluster(label: string, puma: Part): void {
         () => 'answered',
         () => 'dropped',
       );
-      await dyno.says(/Started GET "\/slow/);
+      await dyno.waitForOutput(/Started GET "\/slow/);
       dyno.signal('SIGKILL');
       await eventually(() => expect(workers.filter(alive)).toEqual([]));
       expect(await inHand).toBe('dropped');
@@ -96,7 +96,7 @@ export function describeCluster(label: string, puma: Part): void {
     it('restarts on USR2 with the same pid and other workers', async () => {
       const { dyno, address, workers } = await up();
       dyno.signal('SIGUSR2');
-      await dyno.says(/Restarting\.\.\.[^]*Inherited/);
+      await dyno.waitForOutput(/Restarting\.\.\.[^]*Inherited/);
       await eventually(async () =>
         expect((await workersOf(dyno, 2)).filter((pid) => workers.includes(pid))).toEqual([]),
       );
@@ -115,7 +115,7 @@ export function describeCluster(label: string, puma: Part): void {
 
     it('ends by TERM while it boots', async () => {
       const dyno = await start(puma.slowBoot);
-      await dyno.says(puma.saysFirst);
+      await dyno.waitForOutput(puma.saysFirst);
       dyno.signal('SIGTERM');
       expect(await dyno.exited).toEqual(byTerm);
     });

@@ -48,7 +48,7 @@ export function standInWorker(): Worker {
     startBusy: async (jobSeconds, args, env = {}, cwd) => {
       const busy = { STAND_IN_JOB_MS: String(jobSeconds * 1000), STAND_IN_JOB_EVERY_MS: '1', ...env };
       const dyno = part.start(args, busy, cwd);
-      await dyno.says(/INFO: start/);
+      await dyno.waitForOutput(/INFO: start/);
       return dyno;
     },
   };
@@ -56,7 +56,7 @@ export function standInWorker(): Worker {
 
 /** Where it answers, once it says that it listens. */
 export async function listening(dyno: Dyno): Promise<Address> {
-  const [, text = ''] = await dyno.says(/[Ll]istening on (\S+)/);
+  const [, text = ''] = await dyno.waitForOutput(/[Ll]istening on (\S+)/);
   return addressIn(text);
 }
 

@@ -53,9 +53,9 @@ export function describePuma(label: string, puma: Part): void {
       const dyno = await start();
       const address = await serving(dyno);
       const inHand = get(address, '/slow?seconds=0.5');
-      await dyno.says(/Started GET "\/slow/);
+      await dyno.waitForOutput(/Started GET "\/slow/);
       dyno.signal('SIGTERM');
-      await dyno.says(/stopping|shutdown/);
+      await dyno.waitForOutput(/stopping|shutdown/);
       for (let count = 0; count < more; count++) signalIfAlive(dyno.pid, 'SIGTERM');
       // Reset: it arrived between the log line and the close and was not accepted.
       await expect(get(address, '/health')).rejects.toThrow(/ECONNREFUSED|ECONNRESET|EPIPE|socket hang up/);
@@ -69,14 +69,14 @@ export function describePuma(label: string, puma: Part): void {
       // By then it is done with its last word: puma 5 dies of a signal that it hears while it writes one.
       expect(await get(address, '/health')).toMatchObject({ status: 200 });
       dyno.signal(name);
-      await dyno.says(/Restarting\.\.\.[^]*Inherited[^]*Use Ctrl-C/);
+      await dyno.waitForOutput(/Restarting\.\.\.[^]*Inherited[^]*Use Ctrl-C/);
       expect(alive(dyno.pid)).toBe(true);
       expect(await get(address, '/health')).toMatchObject({ status: 200 });
     });
 
     it('ends by TERM while it boots', async () => {
       const dyno = await start(puma.slowBoot);
-      await dyno.says(puma.saysFirst);
+      await dyno.waitForOutput(puma.saysFirst);
       dyno.signal('SIGTERM');
       expect(await dyno.exited).toEqual(byTerm);
     });
@@ -106,6 +106,6 @@ export function describePuma(label: string, puma: Part): void {
 
 /** Where it answers, once it does. A signal between its first line about it and its last can go unheard by a real one. */
 async function serving(dyno: Dyno): Promise<Address> {
-  await dyno.says(/Use Ctrl-C/);
+  await dyno.waitForOutput(/Use Ctrl-C/);
   return listening(dyno);
 }

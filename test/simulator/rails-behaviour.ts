@@ -23,7 +23,7 @@ export function describeRails(label: string, rails: Part, failing: (task: string
 
     it('ends with 1 on TERM while it migrates, as rake does', async () => {
       const dyno = rails.start(migrate, rails.slowBoot);
-      await dyno.says(rails.saysFirst);
+      await dyno.waitForOutput(rails.saysFirst);
       dyno.signal('SIGTERM');
       expect(await dyno.exited).toEqual(failed);
       expect(dyno.output).toContain('SIGTERM');

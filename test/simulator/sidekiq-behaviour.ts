@@ -53,7 +53,7 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
     ])('lets the job in hand end within -t after %s', async (_, more) => {
       const dyno = await sidekiq.startBusy(1, ['-c', '1', '-t', '60']);
       dyno.signal('SIGTERM');
-      await dyno.says(/Shutting down/);
+      await dyno.waitForOutput(/Shutting down/);
       for (let count = 0; count < more; count++) signalIfAlive(dyno.pid, 'SIGTERM');
       expect(await dyno.exited).toEqual(ok);
       expect(dyno.output).toMatch(/Shutting down[^]*INFO: done[^]*Bye!/);
@@ -80,8 +80,8 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
     it('takes no new job after TSTP, and still ends well', async () => {
       const dyno = await sidekiq.startBusy(1, ['-c', '1']);
       dyno.signal('SIGTSTP');
-      await dyno.says(/Received TSTP/);
-      await dyno.says(/INFO: done/);
+      await dyno.waitForOutput(/Received TSTP/);
+      await dyno.waitForOutput(/INFO: done/);
       await eventually(() => expect(commandLine(dyno.pid)).toMatch(/\[0 of 1 busy\] stopping/));
       dyno.signal('SIGTERM');
       expect(await dyno.exited).toEqual(ok);
@@ -96,7 +96,7 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
     it('prints its threads on TTIN and goes on', async () => {
       const dyno = await startReady(['-c', '2']);
       dyno.signal('SIGTTIN');
-      await dyno.says(/WARN: Thread TID-[^]*WARN: Thread TID-/);
+      await dyno.waitForOutput(/WARN: Thread TID-[^]*WARN: Thread TID-/);
       dyno.signal('SIGTERM');
       expect(await dyno.exited).toEqual(ok);
     });
@@ -105,12 +105,12 @@ export function describeSidekiq(label: string, sidekiq: Worker): void {
       ['with', { DYNO: 'web.1' }, /^pid=\d+ .*INFO: /m],
       ['without', {}, /^\d{4}-\d\d-\d\dT[\d:.]+Z pid=\d+ .*INFO: /m],
     ])('writes the time into its log or not: %s DYNO', async (_, env, line) => {
-      await (await startReady([], env)).says(line);
+      await (await startReady([], env)).waitForOutput(line);
     });
 
     it('ends by TERM while it boots', async () => {
       const dyno = sidekiq.start([], sidekiq.slowBoot, sidekiq.folder());
-      await dyno.says(sidekiq.saysFirst);
+      await dyno.waitForOutput(sidekiq.saysFirst);
       dyno.signal('SIGTERM');
       expect(await dyno.exited).toEqual({ code: null, signal: 'SIGTERM' });
     });

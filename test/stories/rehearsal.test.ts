@@ -127,7 +127,7 @@ test.each<[NodeJS.Signals, string, number]>([
   ['SIGINT', 'stop', 130],
 ])('%s during %s: a clean stop, nothing left', async (signal, scenario, code) => {
   const dyno = await startRehearsal(['--scenarios', scenario], 'pipe');
-  await dyno.says(new RegExp(`rehearsal: ${scenario} `));
+  await dyno.waitForOutput(new RegExp(`rehearsal: ${scenario} `));
   dyno.signal(signal);
   expect(await dyno.exited).toEqual({ code, signal: null });
   expect(dyno.output).toContain('rehearsal: interrupted; stopping all dynos');

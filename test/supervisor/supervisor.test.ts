@@ -36,7 +36,7 @@ test('a dyno starts, becomes ready, stops and exits; no timer or listener is lef
   host.of('sidekiq').exit(toStatus(0));
   host.of('puma').exit(toStatus('SIGTERM'));
   expect(await outcome).toMatchObject({ code: 0 });
-  expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+  expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
   expect(names()).toEqual(['started', 'ready', 'started', 'ready', 'stopping', 'exited', 'exited']);
 });
 
@@ -57,7 +57,7 @@ test('a child that cannot be killed does not delay the exit', async () => {
   await host.clock.advance(29_700);
   expect(await outcome).toMatchObject({ code: 137, exitAtMs: 29_700 });
   expect(names()).toContain('unkillable');
-  expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+  expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
 });
 
 test('a child that exits in the turn in which it starts ends the dyno', async () => {
@@ -177,13 +177,13 @@ describe('behind a router', () => {
     const cycleEvents = ['started', 'ready', 'idle-stopped', 'exited'];
     expect(names()).toEqual(['started', 'ready', ...cycleEvents, ...cycleEvents]);
     await host.clock.advance(60_000);
-    expect(host.clock.left).toBe(0);
+    expect(host.clock.pendingTimers).toBe(0);
     host.signal('SIGTERM');
     pumaIsIdle();
     await settled();
     host.of('puma').exit(toStatus('SIGTERM'));
     expect(await outcome).toMatchObject({ code: 0 });
-    expect([host.clock.left, host.listeners.size]).toEqual([0, 0]);
+    expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
   });
 
   test('ten thousand connections share one idle timer', async () => {
@@ -192,13 +192,13 @@ describe('behind a router', () => {
     await settled();
     host.of('streaming').becomeReady();
     await host.clock.advance(60_000);
-    const before = host.clock.left;
+    const before = host.clock.pendingTimers;
     for (let count = 0; count < 10_000; count += 1) {
       demandStarts();
       demandEnds();
       await settled();
     }
-    expect([before, host.clock.left]).toEqual([1, 1]);
+    expect([before, host.clock.pendingTimers]).toEqual([1, 1]);
   });
 
   test('puma gets SIGTERM when the router reports it idle, or after ten seconds', async () => {

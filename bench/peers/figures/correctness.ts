@@ -75,7 +75,7 @@ const NOTES = [
   'second TERM: two and five TERMs, 0.25 s apart, to the main process, while children need 3 s.',
   'broadcast: TERM to all processes at once, children that need 3 s, plain and behind a start script: each has its 3 s, and the main process outlives them.',
   'stops side by side: of three children that need 2 s each, all have heard TERM before the first ends.',
-  'stalled reader: nobody reads the output for 2 s while the children write all they can; then TERM, children that need 1 s: the end comes within 30 s, and each had its second.',
-  'supervisor killed: SIGKILL to the main process; 3 s later nothing is left, and each child had the 0.3 s that it needs. Plain children only: what runs behind a start script hears nothing then, of ours neither (docs/termination.md, Limits).',
+  'stalled reader: nothing reads the output for 2 s while the children write all they can; then TERM, children that need 1 s: the end comes within 30 s, and each had its second.',
+  'supervisor killed: SIGKILL to the main process; 3 s later nothing is left, and each child had the 0.3 s that it needs. Plain children only: what runs behind a start script gets no signal then, with mstdn-supervise neither (docs/termination.md, Limits).',
   'The children take INT for TERM, as puma and sidekiq do: pm2 sends INT.',
 ];

@@ -72,7 +72,7 @@ const HEADINGS = [
 
 const NOTES = [
   `Three children that write as fast as they are taken, one write of 100 bytes a line, ${wholeNumber(SHARE.lines)} lines each or for ${SHARE.ms / 1000} s. Medians of ${ROUNDS} rounds, and the quartiles; one peer at a time, in turn in each round, every second one backwards.`,
-  'lines/s: until the last has come out of the reader, which keeps up: where nobody stands between, the children and the reader are what is measured.',
+  'lines/s: until the last has come out of the reader, which keeps up: where nothing is in between, the children and the reader are what is measured.',
   'CPU for a million: of the supervisor’s own processes, for a million lines.',
   'lost, cut, mixed or twice: of the lines until TERM, the worst of the rounds; at the end: of 600 lines that the children write on TERM, which the main process gets. "not asked": the TERM to the main process never reached them.',
   'memory: what the supervisor’s private memory grows by while the reader stalls for 3 s and the children go on writing, as far as they can.',

@@ -111,9 +111,9 @@ that is left as soon as the main process has ended, or 30 s later; then the next
 take; a Redis of its own. The TERM comes when puma answers and all five threads have a job, and 1 to 3 s later. Chance is the same for all.`,
   `A job is lost that is, at the end, neither done, nor in the queue, nor to be retried. Of: those in hand at the TERM; a sidekiq that goes on fetching can lose others. None is longer than the 25 s that sidekiq has: that it gives longer ones back is not measured here.`,
   `Four clients, up to 0.1 s between two requests of one, two of them on kept connections, answers of up to 200 ms. A request has failed whose connection
-stood and that got no whole answer, or a 5xx of puma. A refused connection, while nobody listens, is none. Turned away: asked after the TERM,
+stood and that got no whole answer, or a 5xx of puma. A refused connection, while nothing listens, is none. Turned away: asked after the TERM,
 answered with 503 by our router; counted apart, neither answered nor failed. Without the router such a request is refused, or cut.`,
-  `Who asks in the instant between the TERM and the end of puma's socket can be cut by puma itself, whoever supervises it: of the
+  `Who asks in the instant between the TERM and the end of puma's socket can be cut by puma itself, under any supervisor: of the
 failed, those sent before the TERM are told apart. (The shell line does not hear a TERM to it alone: its failures are cut by the KILL.) Our router closes the port before puma gets its TERM, where it is the only one to get it.`,
   `Everybody with their default settings. Longer waits before a KILL can be set, and help: pm2 \`kill_timeout\`, foreman \`-t\`,
 supervisord \`stopwaitsecs\`.`,

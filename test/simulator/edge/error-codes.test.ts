@@ -134,7 +134,7 @@ test('H19: a dyno that takes no connection', async () => {
   const listener = `require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
     console.log('at ' + this.address().port); })`;
   const stopped = startDyno({ command: [process.execPath, '-e', listener] });
-  const port = Number((await stopped.says(/at (\d+)/))[1]);
+  const port = Number((await stopped.waitForOutput(/at (\d+)/))[1]);
   stopped.signal('SIGSTOP');
   // Its backlog is full after a few.
   for (let count = 0; count < 4; count += 1) rawClient({ host: '127.0.0.1', port });

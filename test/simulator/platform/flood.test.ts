@@ -37,7 +37,7 @@ linux('what a stand-in holds by itself is there when it is up, and stays', async
   expect(privateBytes(dyno.pid)).toBeGreaterThan(64 * MIB);
   expect(await sendFloodCommand(folder, dyno.pid, `flood ${8 * MIB}`)).toBeNull();
   expect(await sendFloodCommand(folder, dyno.pid, 'relieve')).toBeNull();
-  await dyno.says(/(INFO: done[^]*){20}/);
+  await dyno.waitForOutput(/(INFO: done[^]*){20}/);
   expect(privateBytes(dyno.pid)).toBeGreaterThan(64 * MIB);
 });
 
@@ -45,7 +45,7 @@ linux('a cluster of puma shares its memory out, and each of its processes takes 
   const folder = tempFolder();
   const env = { PORT: String(await freePort()), STAND_IN_CONTROL: folder, STAND_IN_PUMA_MB: '100' };
   const dyno = standIn('puma', /^/).start([], { ...env, WEB_CONCURRENCY: '1' });
-  const [, worker = 0] = (await dyno.says(/Worker 0 \(PID: (\d+)\) booted/)).map(Number);
+  const [, worker = 0] = (await dyno.waitForOutput(/Worker 0 \(PID: (\d+)\) booted/)).map(Number);
   expect(privateBytes(dyno.pid)).toBeGreaterThan(80 * MIB);
   expect(privateBytes(worker)).toBeGreaterThan(55 * MIB);
   for (const pid of [dyno.pid, worker]) expect(await eventually(() => told(folder, pid, 'flood 1000'))).toBeNull();
@@ -56,8 +56,8 @@ linux('a job of sidekiq starts a program named convert that grows, and is done w
   expect(await sendFloodCommand(folder, dyno.pid, `convert ${256 * MIB}`)).toBeNull();
   const helper = await helperOf(dyno);
   await eventually(() => expect(privateBytes(helper)).toBeGreaterThan(16 * MIB));
-  const [, jid = ''] = await dyno.says(/class=PostProcessMediaWorker jid=(\w+).*INFO: start/);
-  await dyno.says(new RegExp(`jid=${jid}.*INFO: done`));
+  const [, jid = ''] = await dyno.waitForOutput(/class=PostProcessMediaWorker jid=(\w+).*INFO: start/);
+  await dyno.waitForOutput(new RegExp(`jid=${jid}.*INFO: done`));
   expect(alive(helper)).toBe(false);
 });
 
@@ -65,9 +65,9 @@ linux('a killed convert fails its job, which is tried again; sidekiq goes on', a
   const { dyno, folder } = await startSidekiq({ STAND_IN_TIME_SCALE: '100' });
   expect(await sendFloodCommand(folder, dyno.pid, `convert ${4000 * MIB}`)).toBeNull();
   process.kill(await helperOf(dyno), 'SIGKILL');
-  const [, jid = ''] = await dyno.says(/jid=(\w+).*INFO: fail/);
-  await dyno.says(new RegExp(`WARN: .*${jid}[^]*WARN: RuntimeError: Command failed with SIGKILL.*convert`));
-  await dyno.says(new RegExp(`INFO: fail[^]*jid=${jid}.*INFO: start`));
+  const [, jid = ''] = await dyno.waitForOutput(/jid=(\w+).*INFO: fail/);
+  await dyno.waitForOutput(new RegExp(`WARN: .*${jid}[^]*WARN: RuntimeError: Command failed with SIGKILL.*convert`));
+  await dyno.waitForOutput(new RegExp(`INFO: fail[^]*jid=${jid}.*INFO: start`));
   dyno.signal('SIGKILL');
   await dyno.gone();
 });

@@ -38,14 +38,14 @@ it.each(['bundle exec puma -C config/puma.rb', 'puma -C config/puma.rb'])('runs 
 
 it.each(['bundle exec sidekiq -c 3 -q default,8 -q push', 'sidekiq -c 3'])('runs %s', async (line) => {
   const dyno = place.run(line, { MASTODON_SIDEKIQ_READY_FILENAME: 'ready', STAND_IN_JOB_MS: '0' });
-  await dyno.says(/Ready with 3 threads for default, push/);
+  await dyno.waitForOutput(/Ready with 3 threads for default, push/);
   await eventually(() => expect(existsSync(join(place.slug, 'tmp/ready'))).toBe(true));
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual(ok);
 });
 
 it('has the seven queues of Mastodon, where sidekiq is told none', async () => {
-  await place.run('sidekiq').says(/for default, push, ingress, mailers, pull, scheduler, fasp$/m);
+  await place.run('sidekiq').waitForOutput(/for default, push, ingress, mailers, pull, scheduler, fasp$/m);
 });
 
 it('runs node ./streaming', async () => {
@@ -71,7 +71,7 @@ it('runs the supervisor itself, which finds what it needs there', async () => {
 
 test('a signal to a command is a signal to the stand-in: nothing stands between', async () => {
   const dyno = place.run('bundle exec sidekiq');
-  const [, pid] = await dyno.says(/pid=(\d+).* Ready with/);
+  const [, pid] = await dyno.waitForOutput(/pid=(\d+).* Ready with/);
   expect(Number(pid)).toBe(dyno.pid);
 });
 

@@ -91,7 +91,7 @@ it.each([
   ['given back', 600, '1', { lost: 0, returned: 2 }],
 ])("counts the stand-in's: %s", async (_, jobSeconds, seconds, expected) => {
   const dyno = await standInWorker().startBusy(jobSeconds, ['-c', '2', '-t', seconds], { DYNO: 'worker.1' });
-  await dyno.says(/(INFO: start[^]*){2}/);
+  await dyno.waitForOutput(/(INFO: start[^]*){2}/);
   dyno.signal('SIGTERM');
   await dyno.exited;
   const { started, done, returned, ...rest } = counted(dyno.output.split('\n'));
@@ -101,7 +101,7 @@ it.each([
 
 it("counts the stand-in's: killed", async () => {
   const dyno = await standInWorker().startBusy(600, ['-c', '2']);
-  await dyno.says(/(INFO: start[^]*){2}/);
+  await dyno.waitForOutput(/(INFO: start[^]*){2}/);
   dyno.signal('SIGKILL');
   await dyno.exited;
   expect(counted(dyno.output.split('\n'))).toMatchObject({ started: 2, lost: 2 });

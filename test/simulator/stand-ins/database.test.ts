@@ -61,8 +61,8 @@ it('rails holds one while it is at work', async () => {
 it('refuses more than it has room for, in the words of PostgreSQL; what was refused goes on', async () => {
   const database = await open(3);
   const dyno = await standInWorker().startBusy(1, ['-c', '5'], { DATABASE_URL: database.url });
-  await dyno.says(/(FATAL: {2}sorry, too many clients already[^]*){2}/);
-  await dyno.says(/INFO: done/);
+  await dyno.waitForOutput(/(FATAL: {2}sorry, too many clients already[^]*){2}/);
+  await dyno.waitForOutput(/INFO: done/);
   expect(database.peak()).toBe(3);
   expect(dyno.output.match(/too many clients/g)).toHaveLength(2);
 });
@@ -72,7 +72,7 @@ it('a database that is not there is said, and no other than the pretend one is e
   const absent = await standInWorker().startBusy(600, ['-c', '1'], {
     DATABASE_URL: `postgres://stand-in@127.0.0.1:${port}/stand_in`,
   });
-  await absent.says(/could not connect to server: Connection refused/);
+  await absent.waitForOutput(/could not connect to server: Connection refused/);
   const database = await open(10);
   const others = [database.url.replace('stand-in@', 'mastodon@'), 'not a url'];
   for (const DATABASE_URL of others) await standInWorker().startBusy(600, [], { DATABASE_URL });

@@ -40,8 +40,8 @@ it.each(['puma', 'streaming'] as const)('the stand-in for %s lives on after a re
 
 it('the stand-in for sidekiq takes its jobs from the queues it was given', async () => {
   const dyno = await standInWorker().startBusy(0, ['-q', 'push,6', '-q', 'fasp'], { DYNO: 'worker.1' });
-  await dyno.says(/queue=push/);
-  await dyno.says(/queue=fasp/);
+  await dyno.waitForOutput(/queue=push/);
+  await dyno.waitForOutput(/queue=fasp/);
   expect(dyno.output).not.toMatch(/queue=(?!push|fasp)/);
 });
 

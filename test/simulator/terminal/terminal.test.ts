@@ -57,7 +57,7 @@ describe('on a terminal', () => {
     ['when we fall', 'x', 1],
   ])('gives the terminal back as it was %s', async (_, keys, code) => {
     const { dyno, type, modes, mode } = await startInTerminal({ mode: keys.length > 1 ? 'linger' : '' });
-    await dyno.says(/keys/);
+    await dyno.waitForOutput(/keys/);
     expect(mode()).toMatch(/-icanon.* -echo /s);
     type(keys);
     await dyno.exited;
@@ -83,7 +83,7 @@ describe('on a terminal', () => {
   it('has the last lines in the log, and nothing of the line that stayed', async () => {
     const { dyno, type } = await startInTerminal();
     type('d');
-    await dyno.says(/a line of web/);
+    await dyno.waitForOutput(/a line of web/);
     type('q');
     await dyno.exited;
     expect(screenOf(dyno).map((line) => line.slice(line.indexOf(' app')))).toEqual([
@@ -108,7 +108,7 @@ describe('on a terminal', () => {
 
   it('drops lines for a slow reader and counts them', async () => {
     const { dyno, events, type } = await startInTerminal();
-    await dyno.says(/keys/);
+    await dyno.waitForOutput(/keys/);
     dyno.child.stdout?.pause();
     type('ss'); // in one: who writes for it may wait for the reader after the first
     await eventually(() => expect(events().filter((event) => 'flooded' in event)).toHaveLength(2));
@@ -123,7 +123,7 @@ describe('on a terminal', () => {
 
   it('neither takes keys nor draws a line where it is not asked to, but prints', async () => {
     const { dyno, events, type, mode } = await startInTerminal({ env: { TERM: 'dumb' } });
-    await dyno.says(/the first line red/);
+    await dyno.waitForOutput(/the first line red/);
     type('q\r');
     await livesOn(events);
     expect(events()).not.toContainEqual({ quit: true });
@@ -147,13 +147,13 @@ describe('as a job of a shell', () => {
   ])('stops on %s with the terminal as the shell wants it, and goes on where it was', async (_, stop) => {
     const terminal = await startInTerminal({ shell: true });
     const { dyno, events, type, mode } = terminal;
-    await dyno.says(/keys/);
+    await dyno.waitForOutput(/keys/);
     stop(terminal);
-    await dyno.says(/Stopped/);
+    await dyno.waitForOutput(/Stopped/);
     await eventually(() => expect(mode()).toMatch(/(?<!-)isig/));
     const count = events().length;
     type('echo still "there"\r');
-    await dyno.says(/still there/);
+    await dyno.waitForOutput(/still there/);
     expect(events()).toHaveLength(count);
     type('fg\r');
     await livesOn(events);
@@ -166,13 +166,13 @@ describe('as a job of a shell', () => {
   it('runs on in the background without the terminal, and takes it when it is let', async () => {
     const terminal = await startInTerminal({ shell: true, background: true });
     const { dyno, events, type, mode } = terminal;
-    await dyno.says(/the first line/);
+    await dyno.waitForOutput(/the first line/);
     await livesOn(events);
     type('echo "typed" for the shell\r');
-    await dyno.says(/typed for the shell/);
+    await dyno.waitForOutput(/typed for the shell/);
     expect(dyno.output).not.toContain('? keys');
     type('fg\r');
-    await dyno.says(/\? keys/);
+    await dyno.waitForOutput(/\? keys/);
     expect(mode()).toMatch(/-icanon/);
     type('q');
     await leaves(terminal);
@@ -180,7 +180,7 @@ describe('as a job of a shell', () => {
 
   it('continues when its job is orphaned', async () => {
     const { dyno, events, type } = await startInTerminal();
-    await dyno.says(/keys/);
+    await dyno.waitForOutput(/keys/);
     type('\x1a');
     await livesOn(events);
     await eventually(() => expect(lineOf(dyno)).toBe(STATUS));
@@ -203,7 +203,7 @@ describe('not on a terminal', () => {
 
   it('drops lines for a slow reader and counts them', async () => {
     const { dyno, events } = startPlainly();
-    await dyno.says(/the first line/);
+    await dyno.waitForOutput(/the first line/);
     dyno.child.stdout?.pause();
     dyno.signal('SIGUSR2');
     await eventually(() => expect(events()).toContainEqual({ flooded: true }));
@@ -216,7 +216,7 @@ describe('not on a terminal', () => {
 
   it('goes on when its reader has gone', async () => {
     const { dyno, events } = startPlainly();
-    await dyno.says(/the first line/);
+    await dyno.waitForOutput(/the first line/);
     dyno.child.stdout?.destroy();
     dyno.signal('SIGUSR2');
     await eventually(() => expect(events()).toContainEqual({ flooded: true }));
@@ -227,7 +227,7 @@ describe('not on a terminal', () => {
 
   it('has colours where they are asked for', async () => {
     const { dyno } = startPlainly({ FORCE_COLOR: '1' });
-    await dyno.says(new RegExp(String.raw`\x1b\[31mred\x1b\[0m`));
+    await dyno.waitForOutput(new RegExp(String.raw`\x1b\[31mred\x1b\[0m`));
     expect(dyno.output).not.toContain('\x1b[2J');
   });
 });
@@ -257,7 +257,7 @@ async function startInTerminal({ mode = '', env = {}, shell, background }: HowTo
   });
   const type = (keys: string): void => void dyno.child.stdin?.write(keys);
   if (shell === true) {
-    await dyno.says(/[$#] $/);
+    await dyno.waitForOutput(/[$#] $/);
     type(`stty cols 100; ${command} ${background === true ? '&' : ''}\r`);
   }
   const tty = await eventually(() => terminalOf(events(), dyno));
