@@ -9,7 +9,7 @@ import type { Say, ScenarioResult } from '../scenario.ts';
 const SETTLE_MS = 15_000;
 const REST_MS = 60_000;
 /** Per cent of a core. */
-const GOAL = 0.1;
+const GOAL = 0.2;
 
 export async function cpu(say: Say): Promise<ScenarioResult> {
   const on = await shareAtRest('on', say);
