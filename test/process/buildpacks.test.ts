@@ -20,7 +20,8 @@ async function startDev(cwd: string, options: readonly string[], env: Record<str
   return dyno;
 }
 
-const NOTE = 'Note: no heroku/ruby comes after heroku/nodejs, whose profile script sets WEB_CONCURRENCY in every dyno';
+const NOTE =
+  'Note: the profile script of heroku/nodejs sets WEB_CONCURRENCY in every dyno, because no heroku/ruby comes after it';
 const IGNORED = /WEB_CONCURRENCY=1 is ignored: the buildpack heroku\/nodejs set it/;
 
 describe('WEB_CONCURRENCY in a simulated dyno of 512M', () => {

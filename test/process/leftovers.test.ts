@@ -69,7 +69,7 @@ test.each([
   await waitForBothChildren(dyno);
   dyno.signal('SIGTERM');
   expect(await dyno.exited).toEqual({ code: 0, signal: null });
-  const [termAt, pumaEndedAt] = [/sidekiq SIGTERM/, /puma ended/].map((line) => dyno.output.search(line));
+  const [termAt, pumaEndedAt] = [/sidekiq SIGTERM/, /puma exited/].map((line) => dyno.output.search(line));
   expect(termAt).toBeGreaterThan(0);
   expect(termAt).toBeLessThan(pumaEndedAt ?? 0);
 });

@@ -17,7 +17,7 @@ my $server = IO::Socket::UNIX->new(Local => $ENV{SOCKET}, Listen => 50) or die $
 while (my $c = $server->accept) { my $line = <$c>; if ($line =~ m{ /wait }) { push @waiting, $c; next } ${OK} }`;
 
 const LIMIT =
-  /open files \(ulimit -n\): the limit of (\d+) allows (\d+) client connections? .*LimitNOFILE=65536.*--ulimit/;
+  /open files \(ulimit -n\): the limit of (\d+) allows (\d+) client connections?\b.*LimitNOFILE=65536.*--ulimit/;
 const REFUSED =
   /^mstdn-supervise: open files \(ulimit -n\): the limit of (\d+) is too low, .* at least (\d+); .*--ulimit/m;
 

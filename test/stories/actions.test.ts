@@ -31,7 +31,7 @@ describe('a child that is killed', () => {
   it('must belong to a dyno', async () => {
     const story = await instance();
     const { ok, text } = await story.running.act({ type: 'kill', pid: process.pid, signal: 'SIGKILL' });
-    expect({ ok, text }).toEqual({ ok: false, text: `no process ${process.pid} in these dynos` });
+    expect({ ok, text }).toEqual({ ok: false, text: `no dyno has a process ${process.pid}` });
   });
 });
 

@@ -47,7 +47,7 @@ test('our Procfile: nothing bad, exit code 0; only the stand-ins can be flooded 
       ],
     },
     flood: { skipped: expect.stringContaining('--stand-ins') as string },
-    stop: { wasFull: true, exitTimeouts: 0, orphans: 0 },
+    stop: { wasBlocked: true, exitTimeouts: 0, orphans: 0 },
     release: { skipped: expect.stringContaining('--stand-ins') as string },
   });
   const { connections } = figures.deploy as { connections: { peak: number } };

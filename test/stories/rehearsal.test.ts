@@ -60,7 +60,7 @@ test('our Procfile: every scenario, nothing bad, exit code 0, a document on stdo
         { where: 'sidekiq', kills: 0, survived: ['supervisor', 'puma'], ended: ['sidekiq'] },
       ],
     },
-    stop: { wasFull: true, exitTimeouts: 0, orphans: 0 },
+    stop: { wasBlocked: true, exitTimeouts: 0, orphans: 0 },
     release: { state: 'failed', booted: [], ended: [] },
   });
 });

@@ -195,7 +195,7 @@ describe('a deploy', () => {
     const answer = await story.running.act({ type: 'deploy' });
     expect(answer).toEqual({
       ok: false,
-      text: expect.stringContaining('ended with status 5; the running dynos stay unchanged') as string,
+      text: expect.stringContaining('exited with status 5; the running dynos stay unchanged') as string,
     });
     expect(story.dyno().runs[0]).toMatchObject({ id: before?.id, phase: 'up' });
   });
