@@ -261,6 +261,16 @@ describe('a child that runs on demand', () => {
     expect(pressure()).toEqual([full160, null]);
   });
 
+  test('may start within a second after memory has fallen by less than 1 % of the quota', async () => {
+    const { clock, reader, pressure } = startGuard({}, routed);
+    reader.processes = [use('puma', 'ruby3.1', 469), use('sidekiq', 'ruby3.1', 300)];
+    await clock.advance(1000);
+    expect(pressure()).toEqual(['memory at 150 % of 512 MB']);
+    reader.processes = [use('puma', 'ruby3.1', 467), use('sidekiq', 'ruby3.1', 300)];
+    await clock.advance(1000);
+    expect(pressure().at(-1)).toBeNull();
+  });
+
   test('is not denied for memory that a quick reading counts more than once', async () => {
     const { clock, reader, pressure } = startGuard({}, routed);
     const read = reader.read.bind(reader);
