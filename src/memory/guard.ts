@@ -42,7 +42,7 @@ const MIN_PRESSURE_INTERVAL_MS = 200;
 /** A helper that has run for longer does nothing unforeseen any more. */
 const HELPER_IS_NEW_FOR_MS = 60_000;
 
-/** Samples the memory of a dyno, and has done what the policy decides. */
+/** Samples the memory of a dyno, and carries out or logs what the policy decides. */
 export class MemoryGuard {
   readonly #options: GuardOptions;
   /** null: nothing is compared with a quota. */
@@ -89,7 +89,7 @@ export class MemoryGuard {
     this.#cancelPressure();
   }
 
-  /** The kernel may tell of pressure a hundred times a second. */
+  /** The kernel may report pressure a hundred times a second. */
   #sampleSoon(): void {
     const { clock } = this.#options;
     this.#cancel();
@@ -128,6 +128,7 @@ export class MemoryGuard {
   #isAtRest(quick: MemoryReading): boolean {
     const { reading, exact } = this.#last ?? {};
     if (this.#limits === null || !exact || this.#hasNewReady || this.#helpers.size > 0) return false;
+    if (this.#pressure !== null) return false;
     if (this.#metrics.dueInMs <= 0 || quick.processes.length !== reading?.processes.length) return false;
     return isUnchanged(totalOf(quick), quick.atMs, exact, this.#limits);
   }
@@ -177,8 +178,8 @@ export class MemoryGuard {
   /** A guard that only warns does not prevent a start on demand. */
   #reportStart(child: ChildName): void {
     const { memory, children } = this.#options.plan;
-    const isSuch = children.some((spec) => spec.name === child && isOnDemand(spec));
-    if (memory.guard !== 'warn' || !isSuch || this.#limits === null) return;
+    const runsOnDemand = children.some((spec) => spec.name === child && isOnDemand(spec));
+    if (memory.guard !== 'warn' || !runsOnDemand || this.#limits === null) return;
     const totalBytes = this.#totalBytes();
     if (totalBytes < this.#limits.thresholds.act) return;
     const level = describeLevel(totalBytes, this.#limits.bytes);
