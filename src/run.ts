@@ -35,7 +35,7 @@ type Context = { host: NodeHost; log: EventLog; print: (line: string) => void; r
 const LAST_LINES_MS = 5000;
 /** From the last moment for the last lines to the platform's SIGKILL there is a little more time than this. */
 const AFTER_EXIT_MS = 100;
-/** By then everything that a dyno at work needs is loaded. */
+/** By then every module that a running dyno needs is loaded. */
 const LOADED_AFTER_MS = 1000;
 
 /** Runs a plan to its end and logs why it ended. Gives the exit code. */
@@ -44,8 +44,10 @@ export async function run(plan: Plan, { env, settings, machine, parent, signals 
   const stdout = new Output(1, clock, droppedLines);
   const stderr = new Output(2, clock, droppedLines);
   for (const output of [stdout, stderr]) output.open();
-  const last = { line: '' };
-  const write = (line: string): void => void stdout.write((last.line = line));
+  const last = { line: '', isFinal: false };
+  const write = (line: string): void => {
+    if (!last.isFinal) stdout.write((last.line = line));
+  };
   const log = createLogger({ format, level: settings.SUPERVISE_LOG_LEVEL, write });
   const prefixed = settings.SUPERVISE_LOG_PREFIX === 'true' ? { stdout, stderr } : null;
   const { folder, runId } = machine;
@@ -65,6 +67,7 @@ export async function run(plan: Plan, { env, settings, machine, parent, signals 
   await log.written();
   last.line = ''; // SUPERVISE_LOG_LEVEL may suppress the outcome
   log.log({ event: 'outcome', ...outcome });
+  last.isFinal = true;
   const [isWritten] = await Promise.all([stdout.close(remainingMs()), stderr.drain(remainingMs())]);
   if (!isWritten) stderr.write(last.line);
   await stderr.close(remainingMs());
@@ -116,12 +119,17 @@ async function serve(plan: ServePlan, context: Context): Promise<Result> {
     return { code: EXIT.config, reason: `${router}; nothing was started`, cause: 'done', exitAtMs: Infinity };
   }
   const running = supervisor.run();
-  const guard = startGuard(plan, supervisor, context);
+  const ended = new AbortController();
+  const guard = startGuard(plan, supervisor, context, ended.signal).catch((error: unknown) => {
+    log.log({ event: 'warning', text: `memory is not watched: ${(error as Error).message}` });
+    return null;
+  });
   const result = await running;
+  ended.abort();
   void guard.then((started) => started?.close());
   if (router === null || plan.router === null) return result;
-  const isHurried = host.secondInterrupt.then(() => router.close());
-  await Promise.race([router.close(Math.max(0, result.exitAtMs - clock.now())), isHurried]);
+  const closedAtOnce = host.secondInterrupt.then(() => router.close());
+  await Promise.race([router.close(Math.max(0, result.exitAtMs - clock.now())), closedAtOnce]);
   removeSocketFolder(plan.router.folder);
   return result;
 }
@@ -142,16 +150,17 @@ async function openRouter(plan: RouterPlan, supervisor: Supervisor, log: Log): P
     return router;
   } catch (error) {
     removeSocketFolder(plan.folder);
-    return obstacle(error as NodeJS.ErrnoException, plan);
+    return describeListenError(error as NodeJS.ErrnoException, plan);
   }
 }
 
 /** Loads the guard once the children have started and the log is there. It samples until it is closed.
- * @returns null where there is nothing to watch. */
+ * @returns null where there is nothing to watch, or where the dyno has ended meanwhile. */
 async function startGuard(
   plan: ServePlan,
   supervisor: Supervisor,
   { host, log, print, runId }: Context,
+  ended: AbortSignal,
 ): Promise<MemoryGuard | null> {
   const { guard: mode, quota, logEveryMs } = plan.memory;
   if ((mode === 'off' || quota === null) && logEveryMs === null) return null;
@@ -160,6 +169,7 @@ async function startGuard(
     import('./memory/guard.ts'),
     import('./linux/memory-reader.ts'),
   ]);
+  if (ended.aborted) return null;
   const reader = memoryReader(() => host.trackedProcesses(), quota?.cgroup ?? null, clock);
   if (reader === null) {
     log.log({ event: 'warning', text: 'no /proc to read here: memory is not watched' });
@@ -180,7 +190,7 @@ async function startGuard(
   return guard;
 }
 
-function obstacle({ code = '', message }: NodeJS.ErrnoException, { port, bind }: RouterPlan): string {
+function describeListenError({ code = '', message }: NodeJS.ErrnoException, { port, bind }: RouterPlan): string {
   switch (code) {
     case 'EADDRINUSE':
       return `PORT=${port}: expected a free port, and another process listens there already`;

@@ -16,9 +16,9 @@ const REAP_FOR_MS = 1000;
 export async function release(plan: ReleasePlan, host: Host, log: Log): Promise<ReleaseResult> {
   const stop = new ReleaseStop(plan.stop, host, log);
   const result = await runSteps(plan, host, log, stop);
-  const { state } = stop;
-  const { ended, killed } = await host.reapAll(reapUntilMs(state, host.clock.now()));
+  const { ended, killed } = await host.reapAll(reapUntilMs(stop.state, host.clock.now()));
   stop.close();
+  const { state } = stop;
   for (const process of ended) log({ event: 'leftover', process, how: 'ended' });
   for (const process of killed) log({ event: 'leftover', process, how: 'killed' });
   return { ...result, exitAtMs: state.phase === 'running' ? Infinity : state.exitAtMs };

@@ -76,11 +76,11 @@ export function reaped(state: Running, { scope, leftovers, atMs }: EventOf<'reap
     ...leftovers.ended.map((process) => log({ event: 'leftover', process, how: 'ended' })),
     ...leftovers.killed.map((process) => log({ event: 'leftover', process, how: 'killed' })),
   ];
-  const next =
+  const [next, ...effects] =
     state.children.get(child)?.demand === null
       ? start(state, child, restartMode(state, child), atMs)
       : startableIfDemanded(withProcess(state, child, { state: 'stopped' }), { child, atMs });
-  return [...next, ...logged];
+  return [next, ...logged, ...effects];
 }
 
 function obstacleTo(state: Running, child: ChildName, atMs: number): string | null {
