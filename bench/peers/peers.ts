@@ -63,8 +63,8 @@ export const BARE_NODE: Peer = {
 };
 
 /** A note for every table of stops. */
-export const MAIN_PROCESS_NOTE = `s6-svscan and runsvdir are here the main process that gets the TERM, which they are not made for: an image's init
-script would have them stop in good order, and runsvdir's own way to be asked is HUP.`;
+export const MAIN_PROCESS_NOTE = `s6-svscan and runsvdir are the main process here and get the TERM. They are not made for that: an image's init script
+would stop them, and runsvdir expects HUP.`;
 
 function mstdnSupervise({ first, other, count }: PeerSetup): PeerCommand {
   return {

@@ -101,7 +101,7 @@ function cellsOf({ bootMs, counts }: BootFigures): string[] {
 }
 
 const NOTES = [
-  `One TERM at ${INSTANTS} instants, spread evenly from the exec to ${Math.round(100 * (BEYOND - 1))} % after the moment in which the last of three children is up (the median of ${BOOTS} boots); once to the main process, once to every process that is there. Each is done once, the peers in turn, ${RUNS_AT_A_TIME} runs at the same time.`,
-  `good: the main process has ended within ${TIMEOUT_MS / 1000} s, and half a second later nothing else is there. The children end at once on TERM. What is not over by then may still end: supervisord kills a child that has not heard it after 10 s.`,
+  `One TERM at ${INSTANTS} instants, spread evenly from the exec to ${Math.round(100 * (BEYOND - 1))} % after the last of three children is up (the median of ${BOOTS} boots). Each instant is tried once with TERM to the main process and once with TERM to every process. The peers take turns, ${RUNS_AT_A_TIME} runs at the same time.`,
+  `good: the main process has exited within ${TIMEOUT_MS / 1000} s, and no other process is left half a second later. The children exit at once on TERM. A run that is not good may still end later: supervisord kills a child that ignored TERM after 10 s.`,
   MAIN_PROCESS_NOTE,
 ];

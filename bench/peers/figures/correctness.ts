@@ -66,16 +66,16 @@ function countGood(columns: Record<string, Verdict>): { good: number; of: number
 }
 
 const NOTES = [
-  'Three children each, every one of the cases below, each played once, several at the same time. Settings are the defaults, but that ours does not let sidekiq wait for puma (SUPERVISE_START_TIMEOUT=0), as no other does. "yes": all of them were good; else what was seen, in which.',
-  'TERM goes to the main process only, as Docker, Scalingo, Render and Fly send it, but in the column broadcast. The shell line is made for Heroku, where TERM reaches every process: alone it hears none.',
+  'Three children each. Every case below is run once, several at the same time. All settings are the defaults, with one exception: our sidekiq does not wait for puma (SUPERVISE_START_TIMEOUT=0), because no peer does that. "yes": every case was good; otherwise the cell says what happened in which case.',
+  'TERM goes to the main process only, as Docker, Scalingo, Render and Fly send it, except in the column broadcast. The shell line is made for Heroku, where TERM reaches every process; it does not handle a TERM sent to the shell alone.',
   MAIN_PROCESS_NOTE,
-  'exit codes: one child exits with 3 (told as 3), with 0 (not 0), by SIGKILL (137), or its command is not found (not 0); the child ends once all are up. A main process that a signal ends has 128 + its number. "restarts it": made to start it again; not counted.',
-  'no orphans: nothing is left 0.2 s after the end of the main process; children that need 0.3 s, one that leaves a daemon, one with a helper in a session of its own, children behind a start script (`sh`, which dies of TERM by itself) that need 1 s and must get it, and a child that exits with 3 once all are up.',
-  'drain: children that need 8 s after TERM are not killed before, and the end comes within 30 s when one never ends.',
-  'second TERM: two and five TERMs, 0.25 s apart, to the main process, while children need 3 s.',
-  'broadcast: TERM to all processes at once, children that need 3 s, plain and behind a start script: each has its 3 s, and the main process outlives them.',
-  'stops side by side: of three children that need 2 s each, all have heard TERM before the first ends.',
-  'stalled reader: nothing reads the output for 2 s while the children write all they can; then TERM, children that need 1 s: the end comes within 30 s, and each had its second.',
-  'supervisor killed: SIGKILL to the main process; 3 s later nothing is left, and each child had the 0.3 s that it needs. Plain children only: what runs behind a start script gets no signal then, with mstdn-supervise neither (docs/termination.md, Limits).',
-  'The children take INT for TERM, as puma and sidekiq do: pm2 sends INT.',
+  'exit codes: one child exits with 3 (expected: 3), with 0 (expected: not 0), by SIGKILL (expected: 137), or its command is not found (expected: not 0), once all are up. A main process that dies by a signal counts as 128 + its number. "restarts it": the peer is made to start the child again; not counted.',
+  'no orphans: no process is left 0.2 s after the main process exited. The cases: children that need 0.3 s; one that leaves a daemon; one with a helper in its own session; children behind a start script (`sh`, which dies on TERM) that need 1 s and must get it; and a child that exits with 3 once all are up.',
+  'drain: children that need 8 s after TERM are not killed before that, and the main process exits within 30 s if a child never does.',
+  'second TERM: two and five TERMs to the main process, 0.25 s apart, while the children need 3 s.',
+  'broadcast: TERM to all processes at once, with children that need 3 s, plain and behind a start script. Each child gets its 3 s, and the main process exits last.',
+  'stops side by side: three children that need 2 s each have all received TERM before the first exits.',
+  'stalled reader: nothing reads the output for 2 s while the children write as fast as they can; then TERM, with children that need 1 s. The main process exits within 30 s, and each child gets its second.',
+  'supervisor killed: SIGKILL to the main process. No process is left 3 s later, and each child got the 0.3 s that it needs. Plain children only: a child behind a start script gets no signal in this case, with mstdn-supervise either (docs/termination.md, Limits).',
+  'The children treat INT like TERM, as puma and sidekiq do, because pm2 sends INT.',
 ];

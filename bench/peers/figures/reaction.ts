@@ -67,6 +67,6 @@ function cellsOf(figures: ReactionFigures): string[] {
 }
 
 const NOTES = [
-  'Three children; the first of them is killed a second after all are up; to the moment at which the last of the others hears TERM, by its own clock. The peers in turn in each round.',
-  'Those that are made to start a child again do so, and the others hear nothing. "never": not within 3 s.',
+  'Three children; the first is killed a second after all are up. Measured until the last sibling receives TERM, by its own clock. The peers take turns in each round.',
+  '"restarts it": the peer is made to start the child again, and sends the siblings no TERM. "never": not within 3 s.',
 ];

@@ -71,10 +71,10 @@ const HEADINGS = [
 ];
 
 const NOTES = [
-  `Three children that write as fast as they are taken, one write of 100 bytes a line, ${wholeNumber(SHARE.lines)} lines each or for ${SHARE.ms / 1000} s. Medians of ${ROUNDS} rounds, and the quartiles; one peer at a time, in turn in each round, every second one backwards.`,
-  'lines/s: until the last has come out of the reader, which keeps up: where nothing is in between, the children and the reader are what is measured.',
-  'CPU for a million: of the supervisor’s own processes, for a million lines.',
-  'lost, cut, mixed or twice: of the lines until TERM, the worst of the rounds; at the end: of 600 lines that the children write on TERM, which the main process gets. "not asked": the TERM to the main process never reached them.',
-  'memory: what the supervisor’s private memory grows by while the reader stalls for 3 s and the children go on writing, as far as they can.',
-  'The prefix is an option of mstdn-supervise (SUPERVISE_LOG_PREFIX=true) and run-p (--print-label), and the default of both foremans and of concurrently, which has --raw against it. Without a prefix pm2-runtime, run-p and supervisord copy the lines as they are; with all others the children write straight to the output.',
+  `Three children write as fast as their lines are read: one write of 100 bytes for each line, ${wholeNumber(SHARE.lines)} lines each or for ${SHARE.ms / 1000} s. Medians and quartiles of ${ROUNDS} rounds. One peer at a time; every second round runs them in reverse order.`,
+  'lines/s: until the reader, which keeps up, has the last line. For a peer that relays nothing, this measures the children and the reader alone.',
+  'CPU for a million: CPU time of the supervisor’s own processes for a million lines.',
+  'lost; cut, mixed or twice: of the lines written before TERM, in the worst round. lost at the end: of 600 lines that the children write when the main process gets TERM. "not asked": that TERM never reached the children.',
+  'memory: the growth of the supervisor’s private memory while the reader stalls for 3 s and the children go on writing.',
+  'The prefix is an option of mstdn-supervise (SUPERVISE_LOG_PREFIX=true) and run-p (--print-label). It is the default of both foremans and of concurrently, whose --raw turns it off. Without a prefix, pm2-runtime, run-p and supervisord copy the lines; with all others the children write straight to the output.',
 ];

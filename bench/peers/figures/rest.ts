@@ -122,10 +122,10 @@ const HEADINGS = [
 ];
 
 const NOTES = [
-  `All processes of the peer but the children, ${FULL.settleMs / 1000} s after the last of them came up. "private": what no other process has mapped, clean and dirty; "dirty": what of that cannot be dropped, and so not the text of a program, no matter what else runs it. RSS counts shared pages in full, once for each process. ${FULL.rounds} rounds.`,
-  "Only the dirty part can be compared between all: the peers run at the same time, so for those on Node nothing of its binary is private, for ruby-foreman and supervisord all of theirs is. In a dyno the text of Ruby is shared with puma and sidekiq, that of Python with no other process, that of Node with streaming and only while that runs: what it then takes is in the whole dyno, below, where the supervisor's node is counted in full.",
-  `CPU: of ${FULL.watchMs / 1000} s in each round, scaled to a minute.`,
-  'The added child is the difference of 50 and 3 children, divided by 47.',
-  'The children are ready (one answers on PORT, the others touch the file that sidekiq touches); the memory guard of mstdn-supervise is on, with a quota of 512M, and looks at all of them. The row without it: SUPERVISE_MEMORY_GUARD=off.',
-  'bare node: a script of five lines that spawns the children, which is what Node itself takes.',
+  `All processes of the peer except the children, ${FULL.settleMs / 1000} s after the last child came up. "private": pages that no other process has mapped, clean and dirty. "dirty": the part of these that the kernel cannot drop, which excludes program text. RSS counts shared pages in full for each process. ${FULL.rounds} rounds.`,
+  "Only the dirty part can be compared between all peers. They run at the same time, so the peers on Node share its binary with each other, while ruby-foreman and supervisord each have theirs alone. In a dyno, Ruby's text is shared with puma and sidekiq, and Node's text with streaming while that runs. The whole dyno below counts the supervisor's Node in full.",
+  `CPU: measured over ${FULL.watchMs / 1000} s in each round and scaled to a minute.`,
+  'Each added child: the difference between 50 and 3 children, divided by 47.',
+  'The children are ready: one answers on PORT, the others touch the file that sidekiq touches. The memory guard of mstdn-supervise is on, with a quota of 512M, and reads all children. The row "no guard" has SUPERVISE_MEMORY_GUARD=off.',
+  'bare node: a script of five lines that spawns the children. It shows what Node itself needs.',
 ];

@@ -67,8 +67,8 @@ function inMs(spread: Spread | null): string {
 }
 
 const NOTES = [
-  'To the first line of the last child, a Perl script that takes 5 ms to it; median and quartiles, the peers in turn in each round.',
-  'With 50 children much of the time is theirs: on few cores they boot in the way of what starts the next one.',
-  'Ours is told not to let sidekiq wait for puma (SUPERVISE_START_TIMEOUT=0), as no other does; its memory guard is on.',
-  'bare node: a script of five lines that spawns the children, which is what Node itself takes.',
+  'Measured until the last child writes its first line; the child is a Perl script that needs 5 ms for that. Median and quartiles; the peers take turns in each round.',
+  'With 50 children much of the time is the children’s own: on few cores their boots delay the next start.',
+  'In mstdn-supervise, sidekiq does not wait for puma (SUPERVISE_START_TIMEOUT=0), because no peer does that; the memory guard is on.',
+  'bare node: a script of five lines that spawns the children. It shows what Node itself needs.',
 ];

@@ -84,10 +84,10 @@ function rowsOf(data: Record<string, StopFigures>): string[][] {
 }
 
 const NOTES = [
-  'Three children that need so long after TERM. "main": TERM to the main process only, as Docker, Scalingo, Render and Fly send it; "all": to all processes at once, as Heroku does. Median and quartiles to the end of the main process.',
-  `${SHORT.rounds} rounds of 0.3 s, the peers started together and stopped in turn; ${LONG.rounds} of 8 s and of children that never end, all at the same time. Of several outcomes the commonest, and how often it came.`,
+  'Three children that need the time in the heading after TERM. "main": TERM to the main process only, as Docker, Scalingo, Render and Fly send it; "all": to all processes at once, as Heroku does. Median and quartiles until the main process exits.',
+  `${SHORT.rounds} rounds of 0.3 s, with the peers started together and stopped in turn. ${LONG.rounds} rounds of 8 s and of children that never exit, all peers at the same time. A cell shows the most frequent outcome, and how often it occurred.`,
   MAIN_PROCESS_NOTE,
-  '"kills them": the children were killed before they were done. "leaves 3": the main process ended first, with that many still at work; a platform kills those, so its time is no merit. "never": not within 5 s, 12 s, 32 s.',
-  'Children that never end are killed by ours at 28.5 s, 1.5 s before the platform would (SUPERVISE_STOP_TIMEOUT=30, as Heroku has it). Who ends sooner kills a job that needs longer.',
-  'The children take INT for TERM, as puma and sidekiq do: pm2 sends INT.',
+  '"kills them": the children were killed before they finished. "leaves 3": the main process exited first, with three children still at work; a platform would kill them, so a short time is no advantage. "never": not within 5 s, 12 s or 32 s.',
+  'mstdn-supervise kills a child that never exits after 28.5 s, 1.5 s before the platform would (SUPERVISE_STOP_TIMEOUT=30, as on Heroku). A supervisor that kills sooner also kills jobs that need longer.',
+  'The children treat INT like TERM, as puma and sidekiq do, because pm2 sends INT.',
 ];

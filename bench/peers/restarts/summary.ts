@@ -105,18 +105,18 @@ const HEADINGS = [
 ];
 
 const NOTES = [
-  `The platform: TERM to all processes at once (as Heroku) or to the main one (as Docker, Render, Fly, Scalingo); SIGKILL for all
-that is left as soon as the main process has ended, or 30 s later; then the next dyno. Old and new do not overlap.`,
-  `The dyno: puma with 3 threads and a small rack app, sidekiq with 5 threads and jobs of 0.5 to 12 s, more in the queue than it can
-take; a Redis of its own. The TERM comes when puma answers and all five threads have a job, and 1 to 3 s later. Chance is the same for all.`,
-  `A job is lost that is, at the end, neither done, nor in the queue, nor to be retried. Of: those in hand at the TERM; a sidekiq that goes on fetching can lose others. None is longer than the 25 s that sidekiq has: that it gives longer ones back is not measured here.`,
-  `Four clients, up to 0.1 s between two requests of one, two of them on kept connections, answers of up to 200 ms. A request has failed whose connection
-stood and that got no whole answer, or a 5xx of puma. A refused connection, while nothing listens, is none. Turned away: asked after the TERM,
-answered with 503 by our router; counted apart, neither answered nor failed. Without the router such a request is refused, or cut.`,
-  `Who asks in the instant between the TERM and the end of puma's socket can be cut by puma itself, under any supervisor: of the
-failed, those sent before the TERM are told apart. (The shell line does not hear a TERM to it alone: its failures are cut by the KILL.) Our router closes the port before puma gets its TERM, where it is the only one to get it.`,
-  `Everybody with their default settings. Longer waits before a KILL can be set, and help: pm2 \`kill_timeout\`, foreman \`-t\`,
+  `The platform sends TERM to all processes at once (as Heroku does) or to the main process (as Docker, Render, Fly and Scalingo do).
+It sends SIGKILL to every process that is left when the main process exits, or after 30 s, and then starts the next dyno. Two dynos never overlap.`,
+  `The dyno runs puma with 3 threads and a small rack app, and sidekiq with 5 threads and jobs of 0.5 to 12 s. The queue always holds
+more jobs than it can run; each dyno has its own Redis. TERM comes 1 to 3 s after puma answers and all five threads have a job. All peers get the same random numbers.`,
+  `A job is lost if in the end it is not done, not in the queue and not in the retry set. "of": the jobs in progress at TERM; a sidekiq that goes on fetching can lose further ones. No job is longer than the 25 s that sidekiq has for a shutdown, so returning longer jobs to the queue is not measured here.`,
+  `Four clients pause up to 0.1 s between two requests; two of them keep their connections alive; responses take up to 200 ms.
+A request has failed if its connection was open and it got no complete response, or a 5xx from puma. A refused connection, while nothing listens, is not a failure.
+"turned away": sent after TERM and answered with 503 by our router. These count neither as answered nor as failed. Without the router such a request is refused or cut.`,
+  `Under any supervisor, puma itself can cut a request that arrives between TERM and the close of its socket. The failed requests that
+were sent before TERM are therefore counted separately. The shell line does not handle a TERM sent to it alone, so the KILL cuts its requests. Where only the main process gets TERM, our router closes the port before puma gets its TERM.`,
+  `All peers have their default settings. A longer wait before KILL can be set, and helps: pm2 \`kill_timeout\`, foreman \`-t\`,
 supervisord \`stopwaitsecs\`.`,
   MAIN_PROCESS_NOTE,
-  `32 dynos at the same time, at most two of them booting, none later than 24 minutes after the first: one that hangs is restarted less often.`,
+  `32 dynos run at the same time, of which at most two boot. No restart begins later than 24 minutes after the first, so a peer that hangs is restarted less often.`,
 ];
