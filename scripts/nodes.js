@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { join } from 'node:path';
 import { CannotRun, quietly, root } from './quietly.js';
 
-const versions = ['20.20.2', '22.23.3', '24.21.0'];
+const versions = ['20.20.2', '22.23.3', '24.21.0', '26.12.1'];
 const architectures = ['x64', 'arm64'];
 const folder = join(root, '.cache/nodes');
 

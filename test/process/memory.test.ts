@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Dyno, DynoOptions } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { nodes } from '../harness/nodes.ts';
+import { oldestAndNewest } from '../harness/nodes.ts';
 import { alive } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { events, lastLogMessage, startWeb, childCommand } from './dyno-fixture.ts';
@@ -46,7 +46,7 @@ async function stopped(dyno: Dyno): Promise<void> {
   await dyno.gone();
 }
 
-describe.each(nodes)('on node $major', ({ path: node }) => {
+describe.each(oldestAndNewest)('on node $major', ({ path: node }) => {
   test('a helper that grows is ended and named with the reason; no other process is', async () => {
     const { dyno, sidekiq } = await startGuarded('', 'helper=300', ACT, { node });
     process.kill(sidekiq, 'SIGUSR2');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { binary, startDyno, tempFolder, type Dyno } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { nodes } from '../harness/nodes.ts';
+import { oldestAndNewest } from '../harness/nodes.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { get } from '../simulator/get.ts';
 import { events, lastLogMessage } from './dyno-fixture.ts';
@@ -49,7 +49,7 @@ function waitingClient(port: number): Socket {
   return socket.on('error', () => {});
 }
 
-describe.each(nodes)('on node $major', ({ path: node }) => {
+describe.each(oldestAndNewest)('on node $major', ({ path: node }) => {
   test.each([24, 28, 32, 36, 40, 44, 48, 64, 128, 256, 1023])(
     'a limit of %s open files: the dyno serves and warns, or reports why it does not start',
     async (limit) => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { binary, startDyno, tempFolder, type Dyno, type DynoOptions } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { nodes } from '../harness/nodes.ts';
+import { oldestAndNewest } from '../harness/nodes.ts';
 import { echoes, openWebSocket } from '../harness/web-socket.ts';
 import { freePort, takenPort } from '../simulator/free-port.ts';
 import { get, type Answer } from '../simulator/get.ts';
@@ -54,7 +54,7 @@ async function stopped(dyno: Dyno, code = 0): Promise<void> {
   await dyno.gone();
 }
 
-describe.each(nodes)('on node $major', ({ path: node }) => {
+describe.each(oldestAndNewest)('on node $major', ({ path: node }) => {
   test('one port serves puma and streaming, and is bound before either is up', async () => {
     const routed = await startRouted({ RUN_STREAMING: 'inline', STAND_IN_BOOT_MS: '700' }, { node });
     await routed.dyno.waitForOutput(/the router listens on 127.0.0.1/);

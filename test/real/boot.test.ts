@@ -3,7 +3,8 @@ import { checkout, endOf, ready, startInstance, type Instance } from './instance
 import { enqueue, expectNoneLost } from './jobs.ts';
 import { startRedis, type Redis } from './services.ts';
 
-const INSTANTS = 50;
+/** `BOOT_INSTANTS=50 npm test -- test/real/boot.test.ts` takes a minute. */
+const INSTANTS = Number(process.env.BOOT_INSTANTS ?? 16);
 const WORKERS = 4;
 type Instant = { index: number; afterMs: number };
 

@@ -1,6 +1,6 @@
 // Rehearsals of a checkout with real parts: rails, puma, sidekiq, Redis and PostgreSQL.
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Report } from '../../src/simulator/rehearsal/report.ts';
 import { SCENARIOS } from '../../src/simulator/rehearsal/figures.ts';
 import { startDyno } from '../harness/dyno.ts';
@@ -12,6 +12,8 @@ import { home } from './simulation.ts';
 const SHELL_LINE = fileURLToPath(new URL('../fixtures/shell-line', import.meta.url));
 /** Of the platform's 30 s: what is left to the supervisor must not depend on how busy this machine is. */
 const SUPERVISE_STOP_TIMEOUT = '26';
+/** A rehearsal boots Rails many times, while other tests boot Ruby as well. */
+vi.setConfig({ testTimeout: 400_000 });
 const postgres = postgresOfThisFile(await freePort());
 
 /** `mstdn-supervise dev --rehearse` in a checkout with the Procfile of that folder, and the exit code that is due. */
