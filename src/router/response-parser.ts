@@ -49,6 +49,11 @@ export class ResponseParser {
     return this.#head !== null || this.#partialHead !== null;
   }
 
+  /** The upstream has accepted an upgrade (101): what follows is no HTTP. */
+  get isUpgrade(): boolean {
+    return this.#head?.status === 101;
+  }
+
   /** The connection can carry another request. */
   get isReusable(): boolean {
     return this.isComplete && this.#head?.keepsAlive === true;

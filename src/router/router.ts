@@ -118,7 +118,7 @@ export class Router {
       return this.#rejectUpgrade(socket, 'a WebSocket upgrade needs a Host header and no body');
     }
     client.upgrade();
-    upstream.admission.acquire(new WebSocketUpgrade(socket, early, head.text, method, upstream));
+    upstream.admission.acquire(new WebSocketUpgrade(socket, early, head, upstream));
   }
 
   #rejectUpgrade(socket: Socket, reason: string): void {

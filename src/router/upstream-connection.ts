@@ -14,6 +14,8 @@ export type UpstreamHandler = ResponseHandler & {
   onFailed(failure: UpstreamFailure): void;
   /** The accept queue of the upstream is full, and nothing was sent. */
   onBackpressure(): void;
+  /** After 101: the connection belongs to the handler now. firstBytes: those behind the head. */
+  onUpgraded?(server: Socket, firstBytes: Buffer): void;
 };
 /** isUnreachable: no connection could be made. isStale: a connection that had served before ended before the first byte of a
  * response; the upstream may have closed it before it got the request. */
@@ -98,13 +100,22 @@ export class UpstreamConnection {
   #parse(data: Buffer): void {
     const [handler, parser] = [this.#handler, this.#parser];
     // Without a request, or after its response: such bytes could be taken for the response to the next request.
-    if (parser === null || parser.isComplete) return this.#fail('sent more than one response');
+    if (handler === null || parser === null || parser.isComplete) return this.#fail('sent more than one response');
     try {
-      if (parser.parse(data).length > 0) this.#fail('sent more than one response');
-      else handler?.onFlush();
+      const rest = parser.parse(data);
+      if (parser.isUpgrade) handler.onUpgraded?.(this.#detach(), rest);
+      else if (rest.length > 0) this.#fail('sent more than one response');
+      else handler.onFlush();
     } catch (error) {
       this.#fail((error as Error).message);
     }
+  }
+
+  /** Nothing of this object stays behind: a small dyno may have thousands of WebSockets. */
+  #detach(): Socket {
+    this.#handler = this.#parser = null;
+    for (const event of ['data', 'drain', 'error', 'close']) this.#socket.removeAllListeners(event);
+    return this.#socket;
   }
 
   #fail(reason: string): void {
@@ -121,18 +132,15 @@ export class UpstreamConnection {
     this.#handler = this.#parser = null;
     if (this.#failure === '' && this.#errorCode === 'EAGAIN') return handler.onBackpressure();
     handler.onFailed({
-      reason: reason === '' ? CLOSED_EARLY : reason,
+      reason: reason === '' ? 'closed the connection before its response was complete' : reason,
       isUnreachable: isUnreachable(this.#errorCode),
       isStale: this.#served > 0 && !parser.hasBegun,
     });
   }
 }
 
-/** The end of a connection without an error, in the middle of a response or before it. */
-export const CLOSED_EARLY = 'closed the connection before its response was complete';
-
 /** '' without an error. */
-export function connectionError(code: string): string {
+function connectionError(code: string): string {
   if (code === '') return '';
   return `${isUnreachable(code) ? 'cannot connect' : 'connection failed'}: ${code}`;
 }

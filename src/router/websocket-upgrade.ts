@@ -1,64 +1,60 @@
 import { STATUS_CODES } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Cancel } from '../host.ts';
 import type { Waiter } from './admission.ts';
 import { badGateway, lingeringClose, respondToUpgrade, serviceUnavailable } from './error-responses.ts';
 import { toLines, toPairs } from './headers.ts';
 import { BACKPRESSURE_RETRY_MS, MAX_EARLY_BYTES, MAX_UPGRADE_BODY_BYTES, UPGRADE_TIMEOUT_MS } from './limits.ts';
-import { ResponseParser, type ResponseHandler, type ResponseHead } from './response-parser.ts';
-import { CLOSED_EARLY, connectionError } from './upstream-connection.ts';
+import type { RequestHead } from './request-head.ts';
+import type { ResponseHead } from './response-parser.ts';
+import { UpstreamConnection, type UpstreamFailure, type UpstreamHandler } from './upstream-connection.ts';
 import type { Upstream } from './upstream.ts';
 import { openTunnel } from './websocket-tunnel.ts';
 
 /** A client's request to become a WebSocket, until the upstream has accepted or rejected it. What the client sends behind the
  * request is forwarded only after the upstream has accepted (101). After a rejection it could be another request, which would
  * reach the upstream without being routed. */
-export class WebSocketUpgrade implements Waiter, ResponseHandler {
+export class WebSocketUpgrade implements Waiter, UpstreamHandler {
   readonly #client: Socket;
-  readonly #headText: string;
+  readonly #head: RequestHead;
   readonly #upstream: Upstream;
-  readonly #parser: ResponseParser;
-  #server: Socket | null = null;
+  #connection: UpstreamConnection | null = null;
   #response: ResponseHead | null = null;
   /** The body of a rejection. */
   #body: Buffer[] = [];
   /** What the client has sent behind its request. */
   #early: Buffer;
-  #errorCode = '';
-  #failure = '';
   #cancelRetry: Cancel = () => {};
   /** null before the first connection attempt. */
   #cancelTimeout: Cancel | null = null;
-  /** Accepted, rejected or given up. */
-  #isDone = false;
 
-  /** headText: the request head without its final empty line. */
-  constructor(client: Socket, early: Buffer, headText: string, method: string, upstream: Upstream) {
+  constructor(client: Socket, early: Buffer, head: RequestHead, upstream: Upstream) {
     this.#client = client;
     this.#early = early;
-    this.#headText = headText;
+    this.#head = head;
     this.#upstream = upstream;
-    this.#parser = new ResponseParser(method, this);
-    client.on('error', destroy).on('data', this.#onClientData).once('end', destroy).once('close', this.#onClientClose);
+    client.on('error', destroy).on('data', this.#onClientData).once('end', destroy).once('close', this.#finish);
   }
 
   onReady(): void {
     this.#cancelTimeout ??= this.#upstream.clock.after(UPGRADE_TIMEOUT_MS, this.#onTimeout);
-    this.#server = connect(this.#upstream.socketPath)
-      .on('error', this.#onServerError)
-      .on('data', this.#onServerData)
-      .once('close', this.#onServerClose);
-    this.#server.write(`${this.#headText}\r\n`, 'latin1');
+    this.#connection = new UpstreamConnection(this.#upstream.socketPath, true);
+    this.#connection.send(this.#head, 'GET', this);
   }
 
   onRejected(reason: string): void {
-    this.#isDone = true;
+    this.#client.off('close', this.#finish);
     respondToUpgrade(this.#client, serviceUnavailable(reason), this.#upstream.clock);
   }
 
-  onInformational(): void {
-    // Not forwarded: a WebSocket client waits for the final response only.
-  }
+  onConnected(): void {}
+
+  onDrain(): void {}
+
+  onFlush(): void {}
+
+  /** Not forwarded: a WebSocket client waits for the final response only. */
+  onInformational(): void {}
 
   onHeaders(head: ResponseHead): void {
     this.#response = head;
@@ -80,56 +76,26 @@ export class WebSocketUpgrade implements Waiter, ResponseHandler {
     lingeringClose(this.#client, this.#upstream.clock, Buffer.concat([head, body]));
   }
 
-  readonly #onServerData = (data: Buffer): void => {
-    try {
-      const rest = this.#parser.parse(data);
-      if (this.#response?.status === 101) this.#accept(this.#response, rest);
-    } catch (error) {
-      this.#failure = (error as Error).message;
-      this.#server?.destroy();
-    }
-  };
-
-  /** The sockets become a tunnel, and everything of this object can be freed. firstBytes: what the upstream sent behind its 101. */
-  #accept(response: ResponseHead, firstBytes: Buffer): void {
-    const [client, server] = [this.#client, this.#server];
-    if (server === null || this.#isDone) return;
-    this.#isDone = true;
+  /** The sockets become a tunnel, and everything of this object can be freed. */
+  onUpgraded(server: Socket, firstBytes: Buffer): void {
+    const client = this.#client;
+    if (this.#response === null) return;
     this.#cancelTimeout?.();
-    client.off('error', destroy).off('data', this.#onClientData).off('end', destroy).off('close', this.#onClientClose);
-    server.off('error', this.#onServerError).off('data', this.#onServerData).off('close', this.#onServerClose);
-    client.write(`${responseHead(response)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
+    client.off('error', destroy).off('data', this.#onClientData).off('end', destroy).off('close', this.#finish);
+    client.write(`${responseHead(this.#response)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
     if (firstBytes.length > 0) client.write(firstBytes);
     if (this.#early.length > 0) server.write(this.#early);
     openTunnel(client, server, this.#upstream);
   }
 
-  /** The client is read, so that its disconnection is noticed, and what it sends is kept up to a limit. */
-  readonly #onClientData = (data: Buffer): void => {
-    this.#early = Buffer.concat([this.#early, data]);
-    if (this.#early.length > MAX_EARLY_BYTES) this.#client.pause();
-  };
+  onBackpressure(): void {
+    this.#cancelRetry = this.#upstream.clock.after(BACKPRESSURE_RETRY_MS, () => this.onReady());
+  }
 
-  readonly #onServerError = (error: NodeJS.ErrnoException): void => {
-    this.#errorCode = error.code ?? error.message;
-    this.#server?.destroy();
-  };
-
-  /** May be the end of a rejection. */
-  readonly #onServerClose = (): void => {
-    if (this.#isDone) return;
-    if (this.#failure === '' && this.#errorCode === 'EAGAIN') return this.#retry();
-    const reason = this.#failure === '' ? connectionError(this.#errorCode) : this.#failure;
-    if (reason === '' && this.#parser.onClose()) return;
-    this.#upstream.warning.warn(reason === '' ? CLOSED_EARLY : reason);
+  onFailed({ reason }: UpstreamFailure): void {
+    this.#upstream.warning.warn(reason);
     this.#finish();
     respondToUpgrade(this.#client, badGateway(this.#upstream.child), this.#upstream.clock);
-  };
-
-  /** The accept queue of the upstream is full. */
-  #retry(): void {
-    this.#errorCode = '';
-    this.#cancelRetry = this.#upstream.clock.after(BACKPRESSURE_RETRY_MS, () => this.onReady());
   }
 
   /** The kernel still accepts connections to a stopped upstream (SIGSTOP), whose requests would then wait for ever. */
@@ -140,18 +106,20 @@ export class WebSocketUpgrade implements Waiter, ResponseHandler {
     respondToUpgrade(this.#client, { status: 504, text: `${child} did not respond in time\n` }, clock);
   };
 
-  readonly #onClientClose = (): void => {
-    if (!this.#isDone) this.#finish();
+  /** The client is read, so that its disconnection is noticed, and what it sends is kept up to a limit. */
+  readonly #onClientData = (data: Buffer): void => {
+    this.#early = Buffer.concat([this.#early, data]);
+    if (this.#early.length > MAX_EARLY_BYTES) this.#client.pause();
   };
 
-  #finish(): void {
-    this.#isDone = true;
+  /** The upgrade was rejected or given up, or the client has disconnected. */
+  readonly #finish = (): void => {
     this.#cancelRetry();
     this.#cancelTimeout?.();
-    this.#client.off('data', this.#onClientData).off('end', destroy);
-    this.#server?.destroy();
+    this.#client.off('data', this.#onClientData).off('end', destroy).off('close', this.#finish);
+    this.#connection?.destroy();
     this.#upstream.admission.release(this);
-  }
+  };
 }
 
 function rejectionHead(response: ResponseHead, bodyBytes: number): string {
