@@ -127,13 +127,13 @@ export class ProxiedRequest implements Waiter, UpstreamHandler, ClientTransfer {
   }
 
   onFailed({ reason, isUnreachable, isStale }: UpstreamFailure): void {
-    const { admission, child, isStopping, warning } = this.#upstream;
+    const { admission, child, isStopping, warn } = this.#upstream;
     this.#giveBackConnection();
     if (isStale && this.#isRepeatable()) return this.#send(true);
     // A health check that was sent just before an idle streaming was stopped.
     if (!this.#isCounted && !admission.isOpen && this.#response.respond(ON_DEMAND_OK, false)) return;
     if (isStopping && isUnreachable) return void this.#response.respond(serviceUnavailable(STOPPING), true);
-    warning.warn(reason);
+    warn(reason);
     if (!this.#response.respond(badGateway(child), this.#closes(!this.#isBodySent))) this.#response.abort();
   }
 

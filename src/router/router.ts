@@ -12,8 +12,7 @@ import { ProxiedRequest } from './proxied-request.ts';
 import { requestHead } from './request-head.ts';
 import { isHealthCheck, route } from './route.ts';
 import { RouterServer } from './server.ts';
-import { ThrottledWarning } from './throttled-warning.ts';
-import { Upstream, type UpstreamOptions } from './upstream.ts';
+import { throttledWarning, Upstream, type UpstreamOptions } from './upstream.ts';
 import { isTunnel } from './websocket-tunnel.ts';
 import { WebSocketUpgrade } from './websocket-upgrade.ts';
 
@@ -29,7 +28,7 @@ export class Router {
   readonly #streaming: Upstream | null;
   readonly #upstreams: readonly Upstream[];
   /** About the router itself. */
-  readonly #warning: ThrottledWarning;
+  readonly #warn: Upstream['warn'];
   #cancelDrain: Cancel = () => {};
   /** Resolves when a shutdown has closed the port and the idle connections. */
   #drained: Promise<void> = Promise.resolve();
@@ -40,7 +39,7 @@ export class Router {
     this.#plan = plan;
     this.#clock = clock;
     this.#timeouts = new ClientTimeouts(clock);
-    this.#warning = new ThrottledWarning('router', clock, log);
+    this.#warn = throttledWarning('router', clock, log);
     const upstream = (of: RouterPlan['puma']): Upstream =>
       new Upstream(of, this.#timeouts, options, () => this.#onRelease());
     this.#puma = upstream(plan.puma);
@@ -49,7 +48,7 @@ export class Router {
     this.#server = new RouterServer(plan.maxConnections, {
       onRequest: (request, response) => this.#enqueue(request, response),
       onUpgrade: (request, early) => this.#upgrade(request, early),
-      onWarning: (reason) => this.#warning.warn(reason),
+      onWarning: this.#warn,
     });
   }
 
@@ -81,7 +80,7 @@ export class Router {
     if (client.isClosing) return void request.resume();
     if (client.enqueue(response, () => this.#serve(request, response, client))) return;
     client.isClosing = true;
-    this.#warning.warn(`closed a connection: its client has pipelined more than ${MAX_PIPELINED} requests`);
+    this.#warn(`closed a connection: its client has pipelined more than ${MAX_PIPELINED} requests`);
     request.socket.destroy();
   }
 

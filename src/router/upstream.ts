@@ -4,8 +4,7 @@ import type { Log } from '../log/events.ts';
 import type { ChildName, Upstream as UpstreamPlan } from '../plan/spec.ts';
 import { Admission } from './admission.ts';
 import type { ClientTimeouts } from './client-timeouts.ts';
-import { REJECT_FOR_MS, UPSTREAM_IDLE_MS } from './limits.ts';
-import { ThrottledWarning } from './throttled-warning.ts';
+import { REJECT_FOR_MS, UPSTREAM_IDLE_MS, WARNING_INTERVAL_MS } from './limits.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 
 export type UpstreamOptions = {
@@ -15,6 +14,30 @@ export type UpstreamOptions = {
   sendCommand: (command: DemandCommand) => void;
 };
 
+/** reason: continues a line that starts with the subject. */
+type Warn = (reason: string) => void;
+
+/** Logs warnings about one upstream, or about the router itself. The first is logged at once. Those that follow within
+ * WARNING_INTERVAL_MS become one line with their number and the last reason. */
+export function throttledWarning(child: ChildName, clock: Clock, log: Log): Warn {
+  let [reason, count, isThrottled] = ['', 0, false];
+  const write = (): void => {
+    log({ event: 'router-warning', child, reason, count });
+    count = 0;
+  };
+  return (newReason) => {
+    reason = newReason;
+    count += 1;
+    if (isThrottled) return;
+    write();
+    isThrottled = true;
+    clock.after(WARNING_INTERVAL_MS, () => {
+      isThrottled = false;
+      if (count > 0) write();
+    });
+  };
+}
+
 /** One server behind the router, and everything that its requests share. */
 export class Upstream {
   readonly child: ChildName;
@@ -23,7 +46,7 @@ export class Upstream {
   readonly socketPath: string;
   readonly admission: Admission;
   readonly pool: ConnectionPool;
-  readonly warning: ThrottledWarning;
+  readonly warn: Warn;
   readonly timeouts: ClientTimeouts;
   readonly clock: Clock;
   /** Responses that begin now carry `Connection: close`, unless another request waits on the same connection. */
@@ -36,7 +59,7 @@ export class Upstream {
     this.socketPath = plan.socket;
     this.admission = new Admission({ upstream: plan, clock, sendCommand, onRelease });
     this.pool = new ConnectionPool(plan.socket, plan.maxKeptConnections, clock);
-    this.warning = new ThrottledWarning(plan.child, clock, log);
+    this.warn = throttledWarning(plan.child, clock, log);
     this.timeouts = timeouts;
     this.clock = clock;
   }

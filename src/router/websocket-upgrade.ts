@@ -93,15 +93,15 @@ export class WebSocketUpgrade implements Waiter, UpstreamHandler {
   }
 
   onFailed({ reason }: UpstreamFailure): void {
-    this.#upstream.warning.warn(reason);
+    this.#upstream.warn(reason);
     this.#finish();
     respondToUpgrade(this.#client, badGateway(this.#upstream.child), this.#upstream.clock);
   }
 
   /** The kernel still accepts connections to a stopped upstream (SIGSTOP), whose requests would then wait for ever. */
   readonly #onTimeout = (): void => {
-    const { child, clock, warning } = this.#upstream;
-    warning.warn(`did not respond to a WebSocket upgrade within ${UPGRADE_TIMEOUT_MS / 1000} s`);
+    const { child, clock, warn } = this.#upstream;
+    warn(`did not respond to a WebSocket upgrade within ${UPGRADE_TIMEOUT_MS / 1000} s`);
     this.#finish();
     respondToUpgrade(this.#client, { status: 504, text: `${child} did not respond in time\n` }, clock);
   };
