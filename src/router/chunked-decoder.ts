@@ -1,4 +1,4 @@
-import { headerValue, INVALID_CHARACTER, TOKEN } from './headers.ts';
+import { parseHeader, quote } from './headers.ts';
 import { MAX_CHUNK_LINE_BYTES } from './limits.ts';
 
 const CR = 13;
@@ -83,14 +83,7 @@ export class ChunkedDecoder {
   }
 
   #addTrailer(line: string): void {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(0, colon));
-    if (!TOKEN.test(name) || INVALID_CHARACTER.test(line)) throw new Error(`sent an invalid trailer: ${quote(line)}`);
-    if (!FRAMING_HEADER.test(name)) this.#trailers.push(name, headerValue(line, colon));
+    const [name, value] = parseHeader(line, 'trailer');
+    if (!FRAMING_HEADER.test(name)) this.#trailers.push(name, value);
   }
-}
-
-/** Enough of a line to recognise it in the log. */
-function quote(line: string): string {
-  return JSON.stringify(line.slice(0, 60));
 }

@@ -2,7 +2,7 @@
 export type RawHeaders = readonly string[];
 
 /** These concern one connection and are not forwarded. `Trailer` announces what follows a chunked body, so it is. */
-const HOP_BY_HOP = new Set([
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -16,24 +16,31 @@ const HOP_BY_HOP = new Set([
 const PROTECTED = /^(host|cookie|authorization|expect|content-|x-forwarded-|x-request-|forwarded)/;
 
 /** A header name (RFC 9110, 5.6.2). */
-export const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 /** A character that is not allowed in any header line. */
-export const INVALID_CHARACTER = /[^\t\x20-\x7e\x80-\xff]/;
+const INVALID_CHARACTER = /[^\t\x20-\x7e\x80-\xff]/;
 
-export function isHopByHop(lowerCaseName: string): boolean {
-  return HOP_BY_HOP.has(lowerCaseName);
-}
-
-/** The headers that a Connection header declares hop-by-hop; null for its usual values, which declare none. */
-export function declaredHopByHop(connection: string | undefined): ReadonlySet<string> | null {
-  if (connection === undefined || /^(keep-alive|close|upgrade)$/i.test(connection)) return null;
+/** The names of hop-by-hop headers in lower case, with those that this Connection header declares. Its usual values declare none. */
+export function hopByHopHeaders(connection = ''): ReadonlySet<string> {
+  if (/^(|keep-alive|close|upgrade)$/i.test(connection)) return HOP_BY_HOP;
   const names = connection.toLowerCase().split(',');
-  return new Set(names.map((name) => name.trim()).filter((name) => !PROTECTED.test(name)));
+  return new Set([...HOP_BY_HOP, ...names.map((name) => name.trim()).filter((name) => !PROTECTED.test(name))]);
 }
 
-/** The value of a header line. Only space and tab are trimmed: String.trim() would also remove the latin1 byte 0xA0. */
-export function headerValue(line: string, colon: number): string {
-  return line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
+export type Header = readonly [name: string, value: string, lowerCaseName: string];
+
+/** Only space and tab are trimmed: String.trim() would also remove the latin1 byte 0xA0.
+ * @throws Error for an invalid line. */
+export function parseHeader(line: string, kind: 'header' | 'trailer'): Header {
+  const colon = Math.max(0, line.indexOf(':'));
+  const name = line.slice(0, colon);
+  if (!TOKEN.test(name) || INVALID_CHARACTER.test(line)) throw new Error(`sent an invalid ${kind}: ${quote(line)}`);
+  return [name, line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, ''), name.toLowerCase()];
+}
+
+/** Enough of a line to recognise it in the log. */
+export function quote(line: string): string {
+  return JSON.stringify(line.slice(0, 60));
 }
 
 export function toPairs(headers: RawHeaders): [name: string, value: string][] {

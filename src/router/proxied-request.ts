@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cancel } from '../host.ts';
 import { STOPPING, type Waiter } from './admission.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { ClientConnection } from './client-connection.ts';
 import { ClientResponse } from './client-response.ts';
 import type { ClientTransfer } from './client-timeouts.ts';
 import { badGateway, lingeringClose, ON_DEMAND_OK, serviceUnavailable } from './error-responses.ts';
@@ -34,13 +34,13 @@ export class ProxiedRequest implements Waiter, UpstreamHandler, ClientTransfer {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    { head, upstream, client }: { head: RequestHead; upstream: Upstream; client: ClientConnection },
+    { head, upstream }: { head: RequestHead; upstream: Upstream },
   ) {
     this.#request = request;
     this.#response = new ClientResponse(response, upstream.clock);
     this.#head = head;
     this.#upstream = upstream;
-    this.#client = client;
+    this.#client = ClientConnection.of(request.socket);
     this.#isBodySent = head.body === 'none';
     response.once('close', this.#onClose);
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { declaredHopByHop, isHopByHop } from './headers.ts';
+import { hopByHopHeaders } from './headers.ts';
 
 /** Addresses that Rails takes for proxies: loopback, private and unique local
  * (https://api.rubyonrails.org/classes/ActionDispatch/RemoteIp.html). */
@@ -26,13 +26,13 @@ export function requestHead(request: IncomingMessage, isUpgrade: boolean): Reque
   }
   const length = headers['content-length'] ?? '0';
   if (!/^\d{1,15}$/.test(length)) return { status: 400, reason: 'invalid Content-Length' };
-  const declared = declaredHopByHop(headers.connection);
+  const hopByHop = hopByHopHeaders(headers.connection);
   let text = `${method} ${url} HTTP/1.1\r\n`;
   let [hosts, forwardedFor] = [0, ''];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
     const lowerCaseName = name.toLowerCase();
-    if (isHopByHop(lowerCaseName) || declared?.has(lowerCaseName) === true) continue;
+    if (hopByHop.has(lowerCaseName)) continue;
     if (lowerCaseName === 'host') hosts += 1;
     if (lowerCaseName === 'x-forwarded-for') forwardedFor += forwardedFor === '' ? value : `, ${value}`;
     else text += `${name}: ${value}\r\n`;

@@ -1,5 +1,5 @@
 import { ChunkedDecoder } from './chunked-decoder.ts';
-import { declaredHopByHop, headerValue, INVALID_CHARACTER, isHopByHop, TOKEN, type RawHeaders } from './headers.ts';
+import { hopByHopHeaders, parseHeader, type Header, type RawHeaders } from './headers.ts';
 import { MAX_RESPONSE_HEAD_BYTES } from './limits.ts';
 
 /** How the end of a response body is known. */
@@ -140,41 +140,30 @@ function parseResponseHead(text: string, method: string): ResponseHead {
   const [, minorVersion, code, reason = ''] =
     /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(lines[0] ?? '') ?? [];
   if (code === undefined) throw new Error('did not send an HTTP/1 response');
-  const all = lines.slice(1).map(parseHeader);
-  const connection = valueOf(all, 'connection');
+  const all = lines.slice(1).map((line) => parseHeader(line, 'header'));
+  const connection = valuesOf(all, 'connection').join(', ');
   const framing = framingOf(Number(code), method, valueOf(all, 'content-length'), valueOf(all, 'transfer-encoding'));
-  const declared = declaredHopByHop(connection ?? undefined);
+  const hopByHop = hopByHopHeaders(connection);
   const headers: string[] = [];
   let lengths = 0;
   for (const [name, value, lowerCaseName] of all) {
-    if (isHopByHop(lowerCaseName) || declared?.has(lowerCaseName) === true) continue;
+    if (hopByHop.has(lowerCaseName)) continue;
     if (lowerCaseName === 'content-length' && (lengths += 1) > 1) continue;
     headers.push(name, value);
   }
-  const closes = minorVersion === '0' ? !/keep-alive/i.test(connection ?? '') : /close/i.test(connection ?? '');
+  const closes = minorVersion === '0' ? !/keep-alive/i.test(connection) : /close/i.test(connection);
   return { status: Number(code), reason, headers, framing, keepsAlive: !closes && framing.kind !== 'close' };
 }
 
-type Header = readonly [name: string, value: string, lowerCaseName: string];
-
-function parseHeader(line: string): Header {
-  const colon = line.indexOf(':');
-  const name = line.slice(0, colon);
-  if (colon < 1 || !TOKEN.test(name) || INVALID_CHARACTER.test(line))
-    throw new Error(`sent an invalid header: ${JSON.stringify(line.slice(0, 60))}`);
-  return [name, headerValue(line, colon), name.toLowerCase()];
+function valuesOf(headers: readonly Header[], wanted: string): string[] {
+  return headers.flatMap(([, value, lowerCaseName]) => (lowerCaseName === wanted ? value : []));
 }
 
 /** null where the header is missing. The same value twice counts once. */
 function valueOf(headers: readonly Header[], wanted: string): string | null {
-  let found: string | null = null;
-  for (const [, value, lowerCaseName] of headers) {
-    if (lowerCaseName !== wanted) continue;
-    if (wanted === 'connection') found = found === null ? value : `${found}, ${value}`;
-    else if (found !== null && found !== value) throw new Error(`sent conflicting ${wanted} headers`);
-    else found = value;
-  }
-  return found;
+  const [value = null, ...conflicting] = new Set(valuesOf(headers, wanted));
+  if (conflicting.length > 0) throw new Error(`sent conflicting ${wanted} headers`);
+  return value;
 }
 
 function framingOf(status: number, method: string, length: string | null, coding: string | null): Framing {

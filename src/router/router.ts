@@ -78,13 +78,13 @@ export class Router {
   #enqueue(request: IncomingMessage, response: ServerResponse): void {
     const client = ClientConnection.of(request.socket);
     if (client.isClosing) return void request.resume();
-    if (client.enqueue(response, () => this.#serve(request, response, client))) return;
+    if (client.enqueue(response, () => this.#serve(request, response))) return;
     client.isClosing = true;
     this.#warn(`closed a connection: its client has pipelined more than ${MAX_PIPELINED} requests`);
     request.socket.destroy();
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse, client: ClientConnection): void {
+  #serve(request: IncomingMessage, response: ServerResponse): void {
     const { method = 'GET', url = '/' } = request;
     const clock = this.#clock;
     const head = requestHead(request, false);
@@ -96,7 +96,7 @@ export class Router {
     if (isUncounted && !upstream.admission.isOpen) {
       return void respond(response, ON_DEMAND_OK, { closes: upstream.isStopping, clock });
     }
-    new ProxiedRequest(request, response, { head, upstream, client }).start(!isUncounted);
+    new ProxiedRequest(request, response, { head, upstream }).start(!isUncounted);
   }
 
   #upgrade(request: IncomingMessage, early: Buffer): void {

@@ -69,33 +69,19 @@ export class Upstream {
     if (event.child !== this.child) return;
     switch (event.type) {
       case 'child-changed':
-        return applyChange(event, this.admission);
+        return this.#onChildChanged(event);
       case 'startable':
         return this.admission.requestAgain();
       case 'start-denied':
         return this.admission.rejectQueued(event.reason, REJECT_FOR_MS);
     }
   }
-}
 
-function applyChange({ state, readiness }: ChildChanged, admission: Admission): void {
-  switch (state) {
-    case 'ready':
-      // One that is only assumed ready may still be seen to become ready.
-      if (readiness === 'observed') admission.open();
-      return;
-    case 'quieting':
-      return admission.drain();
-    case 'cleaning-up':
-    case 'exited':
-      admission.pause();
-      return admission.requestAgain();
-    case 'pending':
-    case 'stopped':
-    case 'starting':
-    case 'stopping':
-    case 'killing':
-      return admission.pause();
+  #onChildChanged({ state, readiness }: ChildChanged): void {
+    if (state === 'quieting') return this.admission.drain();
+    if (state !== 'ready') this.admission.pause();
+    else if (readiness === 'observed') this.admission.open(); // an assumed one may still be seen to become ready
+    if (state === 'cleaning-up' || state === 'exited') this.admission.requestAgain();
   }
 }
 
