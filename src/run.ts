@@ -9,13 +9,11 @@ import { isTerminal } from './output/writer.ts';
 import type { Machine } from './plan/machine.ts';
 import type { Plan, RouterPlan, ServePlan } from './plan/spec.ts';
 import { summarize } from './plan/summary.ts';
-import { clock } from './process/clock.ts';
 import { findCommand } from './process/find-command.ts';
 import { NodeHost } from './process/node-host.ts';
-import { whenParentShellEnds, type Parent } from './process/parent-shell.ts';
+import { clock, preferMemoryOverSpeed, whenParentShellEnds, type Parent } from './process/runtime.ts';
 import type { Signals } from './process/signals.ts';
 import { makeSocketFolder, removeSocketFolder } from './process/socket-files.ts';
-import { preferMemoryOverSpeed } from './process/v8-flags.ts';
 import type { Router } from './router/router.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 

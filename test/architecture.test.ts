@@ -143,8 +143,8 @@ describe('each rule finds what breaks it', () => {
       `import type { Log } from '../log/events.ts';`,
       'src/plan/a.ts: src/log/events.ts (types)',
     ],
-    ['who imports whom', 'src/plan/a.ts', `import '../process/clock.ts';`, 'src/plan/a.ts: src/process/clock.ts'],
-    ['who imports whom', 'src/plan/a.ts', `void import('../process/clock.ts');`, 'src/plan/a.ts: src/process/clock.ts'],
+    ['who imports whom', 'src/plan/a.ts', `import '../process/spawn.ts';`, 'src/plan/a.ts: src/process/spawn.ts'],
+    ['who imports whom', 'src/plan/a.ts', `void import('../process/spawn.ts');`, 'src/plan/a.ts: src/process/spawn.ts'],
     [
       'who imports whom',
       'src/supervisor/a.ts',

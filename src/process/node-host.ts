@@ -7,7 +7,7 @@ import { readProcess } from '../linux/processes.ts';
 import type { Output } from '../output/output.ts';
 import { PrefixedOutput } from '../output/prefixed-output.ts';
 import type { ChildName, ChildSpec, EnvironmentChange, ReleaseStep } from '../plan/spec.ts';
-import { clock } from './clock.ts';
+import { clock } from './runtime.ts';
 import { SignalSupport, whenTitleMatches } from './process-title.ts';
 import { CHILD_MARKER } from './process-tracker.ts';
 import type { TrackedProcess } from './process-tree.ts';

@@ -1,5 +1,5 @@
 import type { Cancel, Clock, ForwardedSignal, Request, StopSignal } from '../host.ts';
-import { clock as monotonicClock } from './clock.ts';
+import { clock as monotonicClock } from './runtime.ts';
 
 type HandledSignal = StopSignal | ForwardedSignal;
 const HANDLED_SIGNALS: readonly HandledSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGUSR1', 'SIGUSR2'];

@@ -6,7 +6,7 @@ import { onFileChange, onMemoryPressure } from '../../src/linux/cgroup.ts';
 import { memoryReader } from '../../src/linux/memory-reader.ts';
 import { readMemoryUse } from '../../src/linux/process-memory.ts';
 import { readProcess } from '../../src/linux/processes.ts';
-import { clock } from '../../src/process/clock.ts';
+import { clock } from '../../src/process/runtime.ts';
 import { ProcessTracker } from '../../src/process/process-tracker.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';

@@ -3,7 +3,7 @@ import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, 
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/host.ts';
-import { clock } from '../../src/process/clock.ts';
+import { clock } from '../../src/process/runtime.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { Output } from '../../src/output/output.ts';
 import { copyWithPrefix, MAX_LINE_BYTES, LinePrefixer } from '../../src/output/prefixed-output.ts';
-import { clock } from '../../src/process/clock.ts';
+import { clock } from '../../src/process/runtime.ts';
 import { spawnChild } from '../../src/process/spawn.ts';
 import { tempFolder } from '../harness/dyno.ts';
 import { Pipe } from './pipe.ts';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { clock } from '../../src/process/clock.ts';
+import { clock } from '../../src/process/runtime.ts';
 
 afterEach(() => void vi.useRealTimers());
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { withEnvFile } from '../../src/process/env-file.ts';
+import { withEnvFile } from '../../src/process/runtime.ts';
 import { tempFolder } from '../harness/dyno.ts';
 
 function envFile(text: string): string {

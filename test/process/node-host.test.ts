@@ -6,7 +6,7 @@ import { readProcess } from '../../src/linux/processes.ts';
 import { newRunId } from '../../src/linux/read-machine.ts';
 import type { Output } from '../../src/output/output.ts';
 import type { ChildSpec } from '../../src/plan/spec.ts';
-import { clock } from '../../src/process/clock.ts';
+import { clock } from '../../src/process/runtime.ts';
 import { NodeHost } from '../../src/process/node-host.ts';
 import { whenTitleMatches } from '../../src/process/process-title.ts';
 import { FakeClock } from '../fakes/clock.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { isWaitingShell, readParent, whenParentShellEnds } from '../../src/process/parent-shell.ts';
+import { isWaitingShell, readParent, whenParentShellEnds } from '../../src/process/runtime.ts';
 import { eventually } from '../harness/eventually.ts';
 import { commandLine, processTable } from '../harness/processes.ts';
 import { startProgram } from './program.ts';

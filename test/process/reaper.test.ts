@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Clock } from '../../src/host.ts';
-import { clock } from '../../src/process/clock.ts';
+import { clock } from '../../src/process/runtime.ts';
 import { Reaper } from '../../src/process/reaper.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { LogEvent } from '../../src/log/events.ts';
-import { clock as realClock } from '../../src/process/clock.ts';
+import { clock as realClock } from '../../src/process/runtime.ts';
 import type { Clock } from '../../src/host.ts';
 import type { ChildStateName, DemandCommand, SupervisorEvent } from '../../src/commands.ts';
 import { Router } from '../../src/router/router.ts';

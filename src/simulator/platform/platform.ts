@@ -1,4 +1,4 @@
-import { clock } from '../../process/clock.ts';
+import { clock } from '../../process/runtime.ts';
 import type { Action, Answer, LogPace } from '../action.ts';
 import { type RequestTarget, chooseTarget } from '../edge/target.ts';
 import type { Edge } from '../edge/edge.ts';

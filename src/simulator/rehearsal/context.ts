@@ -1,4 +1,4 @@
-import { clock } from '../../process/clock.ts';
+import { clock } from '../../process/runtime.ts';
 import type { Clock } from '../../host.ts';
 import { type LoadReport, startLoad } from '../edge/load.ts';
 import { PLATFORM, type Rules, scaleRules } from '../platform/rules.ts';

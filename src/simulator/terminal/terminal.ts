@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty';
-import { clock } from '../../process/clock.ts';
+import { clock } from '../../process/runtime.ts';
 import type { Cancel } from '../../host.ts';
 import { Output } from '../../output/output.ts';
 import type { Simulation } from '../simulation.ts';

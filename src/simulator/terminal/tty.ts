@@ -1,6 +1,6 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { clock } from '../../process/clock.ts';
+import { clock } from '../../process/runtime.ts';
 import { Output } from '../../output/output.ts';
 
 /** The part of process.stdin that is used. */

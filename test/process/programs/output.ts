@@ -1,4 +1,4 @@
-import { clock } from '../../../src/process/clock.ts';
+import { clock } from '../../../src/process/runtime.ts';
 import { Output } from '../../../src/output/output.ts';
 
 /** Arguments: LINES TIMEOUT-MS MODE. Writes numbered lines to stdout and their number to stderr. Then writes `tick` until SIGUSR2, or not at
