@@ -2,7 +2,7 @@ import { parseCommandLine, USAGE, type Command, type Role } from './cli.ts';
 import { ConfigError, UsageError } from './errors.ts';
 import { EXIT } from './exit-status.ts';
 import { readMemoryFacts } from './linux/cgroup.ts';
-import { useBlockingStderr } from './output/blocking-stderr.ts';
+import { useBlockingStderr } from './output/writer.ts';
 import { Output } from './output/output.ts';
 import { newRunId, readMachine } from './linux/read-machine.ts';
 import { clock, readParent, withEnvFile, type Parent } from './process/runtime.ts';

@@ -1,5 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
+import type { Cancel } from '../host.ts';
 import { canRelay, Relay } from './relay.ts';
 
 /** Writes to a file descriptor without blocking, and without changing the flags that our children share. */
@@ -60,4 +62,28 @@ function directWriter(fd: number, closesFd = false): Writer {
 /** Does not use process.stdout, which would set O_NONBLOCK on a pipe that the children share. */
 export function isTerminal(fd: number): boolean {
   return isatty(fd);
+}
+
+/** Replaces process.stderr, because Node's own sets O_NONBLOCK on a pipe that the children share: their writes would then fail when
+ * the reader stalls. Node creates it unasked when a connection ends, to compare the two. The returned function restores process.stderr. */
+export function useBlockingStderr(): Cancel {
+  const original = Object.getOwnPropertyDescriptor(process, 'stderr');
+  let replacement: Writable | null = null;
+  const get = (): Writable => (replacement ??= blockingStream(2));
+  Object.defineProperty(process, 'stderr', { configurable: true, enumerable: true, get });
+  return () => {
+    if (original !== undefined) Object.defineProperty(process, 'stderr', original);
+  };
+}
+
+function blockingStream(fd: number): Writable {
+  const write = (chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void => {
+    try {
+      writeSync(fd, chunk);
+      callback();
+    } catch (error) {
+      callback(error as Error);
+    }
+  };
+  return Object.assign(new Writable({ write }), { fd }).on('error', () => {}); // the reader has exited
 }
