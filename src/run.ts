@@ -9,11 +9,11 @@ import { isTerminal } from './output/writer.ts';
 import type { Machine } from './plan/machine.ts';
 import type { Plan, RouterPlan, ServePlan } from './plan/spec.ts';
 import { summarize } from './plan/summary.ts';
+import { makeSocketFolder, removeIfPossible } from './process/child-files.ts';
 import { findCommand } from './process/find-command.ts';
 import { NodeHost } from './process/node-host.ts';
 import { clock, preferMemoryOverSpeed, whenParentShellEnds, type Parent } from './process/runtime.ts';
 import type { Signals } from './process/signals.ts';
-import { makeSocketFolder, removeSocketFolder } from './process/socket-files.ts';
 import type { Router } from './router/router.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 
@@ -128,7 +128,7 @@ async function serve(plan: ServePlan, context: Context): Promise<Result> {
   if (router === null || plan.router === null) return result;
   const closedAtOnce = host.secondInterrupt.then(() => router.close());
   await Promise.race([router.close(Math.max(0, result.exitAtMs - clock.now())), closedAtOnce]);
-  removeSocketFolder(plan.router.folder);
+  removeIfPossible(plan.router.folder, true);
   return result;
 }
 
@@ -147,7 +147,7 @@ async function openRouter(plan: RouterPlan, supervisor: Supervisor, log: Log): P
     supervisor.subscribe((event) => router.onEvent(event));
     return router;
   } catch (error) {
-    removeSocketFolder(plan.folder);
+    removeIfPossible(plan.folder, true);
     return describeListenError(error as NodeJS.ErrnoException, plan);
   }
 }

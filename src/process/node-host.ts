@@ -7,6 +7,7 @@ import { readProcess } from '../linux/processes.ts';
 import type { Output } from '../output/output.ts';
 import { PrefixedOutput } from '../output/prefixed-output.ts';
 import type { ChildName, ChildSpec, EnvironmentChange, ReleaseStep } from '../plan/spec.ts';
+import { removeIfPossible } from './child-files.ts';
 import { clock } from './runtime.ts';
 import { SignalSupport, whenTitleMatches } from './process-title.ts';
 import { CHILD_MARKER } from './process-tracker.ts';
@@ -15,7 +16,6 @@ import { prepareReadiness } from './readiness.ts';
 import { Reaper } from './reaper.ts';
 import { runCommand } from './run-command.ts';
 import type { Signals } from './signals.ts';
-import { removeSocket } from './socket-files.ts';
 import { pdeathsigPrefix, spawnChild } from './spawn.ts';
 import { killTree, sendSignal } from './termination.ts';
 
@@ -68,7 +68,7 @@ export class NodeHost implements Host {
 
   spawn(spec: ChildSpec): Child {
     const { folder, prefixed } = this.#options;
-    if (spec.socket !== null) removeSocket(spec.socket);
+    if (spec.socket !== null) removeIfPossible(spec.socket);
     const readiness = prepareReadiness(spec, folder, clock);
     this.#cleanUps.set(spec.name, readiness.cleanUp);
     const output =

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Cancel, Child, Clock, Process } from '../host.ts';
 import type { ChildSpec, EnvironmentChange, Readiness } from '../plan/spec.ts';
+import { isTouched, makeReadyFile, removeIfPossible } from './child-files.ts';
 
 const MIN_CHECK_INTERVAL_MS = 50;
 const MAX_CHECK_INTERVAL_MS = 1000;
@@ -24,81 +24,33 @@ type ReadinessCheck = {
 
 /** Makes what has to exist before the child starts, so that its readiness can be observed. */
 export function prepareReadiness({ ready, env }: ChildSpec, folder: string, clock: Clock): ReadinessCheck {
-  if (ready.kind === 'http')
-    return { env, observe: (started) => observeReadiness(started, ready, folder, clock), cleanUp: () => {} };
+  if (ready.kind === 'http') {
+    const whenReady = (onReady: () => void): Cancel =>
+      poll(clock, ready.settleMs, onReady, (onResult) => checkHttp(ready, onResult));
+    return { env, observe: (started) => observeReadiness(started, whenReady), cleanUp: () => {} };
+  }
   const file = join(folder, 'tmp', ready.name);
+  const cleanUp = (): void => removeIfPossible(file);
   const error = makeReadyFile(file);
   if (error !== null) {
     const unknown = { ready: new Promise<void>(() => {}), readinessUnknown: error.message };
-    return {
-      env: { ...env, [ready.variable]: null },
-      observe: (started) => ({ ...started, ...unknown }),
-      cleanUp: () => {},
-    };
+    return { env: { ...env, [ready.variable]: null }, observe: (started) => ({ ...started, ...unknown }), cleanUp };
   }
-  const cleanUp = (): void => remove(file);
-  return {
-    env,
-    cleanUp,
-    observe(started) {
-      void started.exited.then(cleanUp);
-      return observeReadiness(started, ready, folder, clock);
-    },
+  const whenReady = (onReady: () => void): Cancel => poll(clock, 0, onReady, (onResult) => onResult(isTouched(file)));
+  const observe = (started: Process): Child => {
+    void started.exited.then(cleanUp);
+    return observeReadiness(started, whenReady);
   };
+  return { env, observe, cleanUp };
 }
 
-function observeReadiness(started: Process, ready: Readiness, folder: string, clock: Clock): Child {
-  const isReady = new Promise<void>((resolve) => {
-    const cancel = whenReady(ready, folder, clock, resolve);
+/** whenReady: calls back once, when the child is ready. */
+function observeReadiness(started: Process, whenReady: (onReady: () => void) => Cancel): Child {
+  const ready = new Promise<void>((resolve) => {
+    const cancel = whenReady(resolve);
     void started.exited.then(cancel);
   });
-  return { ...started, ready: isReady, readinessUnknown: null };
-}
-
-/** Makes the file that the child touches when it is ready. A full disk or a read-only folder is then reported by us, now, and is never
- * an exception in the child. */
-function makeReadyFile(file: string): Error | null {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    removeStale(dirname(file));
-    remove(file); // from an earlier start
-    writeFileSync(file, '', { flag: 'wx' });
-    utimesSync(file, 0, 0);
-    return null;
-  } catch (error) {
-    return error as Error;
-  }
-}
-
-/** Removes the files of supervisors that were SIGKILLed: their names contain a pid that no process has. */
-function removeStale(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const pid = /^mstdn-supervise-(\d+)-.*\.ready$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) remove(join(folder, name));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function remove(file: string): void {
-  try {
-    rmSync(file, { force: true });
-  } catch {
-    // The folder is gone, or the disk is read-only.
-  }
-}
-
-/** Calls back once, when the child is ready. */
-function whenReady(readiness: Readiness, folder: string, clock: Clock, onReady: () => void): Cancel {
-  return readiness.kind === 'file'
-    ? poll(clock, 0, onReady, (onResult) => onResult(isTouched(join(folder, 'tmp', readiness.name))))
-    : poll(clock, readiness.settleMs, onReady, (onResult) => checkHttp(readiness, onResult));
+  return { ...started, ready, readinessUnknown: null };
 }
 
 type Progress = {
@@ -142,14 +94,6 @@ function poll(
   };
   checkAgain();
   return () => cancel();
-}
-
-function isTouched(file: string): boolean {
-  try {
-    return statSync(file).mtimeMs > 0;
-  } catch {
-    return false; // missing, or stat fails
-  }
 }
 
 /** Without a settling time any HTTP response passes: Rails may reject our host name or redirect to https. A server that has to settle

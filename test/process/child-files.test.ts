@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { makeSocketFolder, removeSocketFolder, removeSocket } from '../../src/process/socket-files.ts';
+import { makeSocketFolder, removeIfPossible } from '../../src/process/child-files.ts';
 import { tempFolder } from '../harness/dyno.ts';
 
 test('only the owner may enter the folder, whatever the umask', () => {
@@ -26,8 +26,8 @@ test('the folder is removed with its content, and removing it twice is no error'
   makeSocketFolder(folder);
   mkdirSync(join(folder, 'more'));
   writeFileSync(join(folder, 'more/file'), '');
-  removeSocketFolder(folder);
-  removeSocketFolder(folder);
+  removeIfPossible(folder, true);
+  removeIfPossible(folder, true);
   expect(existsSync(folder)).toBe(false);
 });
 
@@ -35,8 +35,8 @@ test('a socket is removed, a missing one is no error, and a folder of that name 
   const folder = tempFolder();
   const socket = join(folder, 'a.sock');
   writeFileSync(socket, '');
-  removeSocket(socket);
-  removeSocket(socket);
-  removeSocket(folder);
+  removeIfPossible(socket);
+  removeIfPossible(socket);
+  removeIfPossible(folder);
   expect([existsSync(socket), existsSync(folder)]).toEqual([false, true]);
 });
