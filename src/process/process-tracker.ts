@@ -1,14 +1,7 @@
 import type { ProcessId } from '../host.ts';
 import { hasEnvironment, type ProcessRow, readProcess, readProcesses } from '../linux/processes.ts';
 import type { ChildName } from '../plan/spec.ts';
-import {
-  findDescendants,
-  findRelated,
-  type KnownProcesses,
-  nextKnown,
-  toTracked,
-  type TrackedProcess,
-} from './process-tree.ts';
+import { findDescendants, findRelated, sessionLeaders, toTracked, type TrackedProcess } from './process-tree.ts';
 
 /** Besides the marker of the run, each child carries its own name. It identifies a process that left its session between scans. */
 export const CHILD_MARKER = 'MSTDN_SUPERVISE_CHILD';
@@ -29,17 +22,15 @@ export class ProcessTracker {
   /** Adds a process that the supervisor started. A child that is started again keeps its name. */
   add(pid: number, child: ChildName): void {
     const row = readProcess(pid);
-    if (row !== null) this.#known = new Map(this.#known).set(pid, toTracked(row, child));
+    if (row !== null) this.#remember([...this.#knownOf(), toTracked(row, child)]);
   }
 
   /** Adds new descendants, forgets exited processes, and returns the living ones. */
   scan(): TrackedProcess[] {
     const living = findDescendants(this.#known.values());
-    const exitedLeaders = [...this.#known.values()].filter(
-      (known) => known.leadsSession && !living.has(known.pid) && !isReused(known),
-    );
-    this.#known = new Map([...exitedLeaders.map((known): [number, TrackedProcess] => [known.pid, known]), ...living]);
-    if (exitedLeaders.length > MAX_EXITED_LEADERS) this.prune();
+    const exited = this.#knownOf().filter((known) => known.leadsSession && !living.has(known.pid) && !isReused(known));
+    this.#remember([...exited, ...living.values()]);
+    if (exited.length > MAX_EXITED_LEADERS) this.prune();
     return [...living.values()];
   }
 
@@ -89,12 +80,8 @@ export class ProcessTracker {
   }
 
   #findRelatedTo(child: ChildName, isMarked: (pid: number) => boolean): ProcessRow[] {
-    const related = findRelated(readProcesses(), this.#knownProcesses(child), isMarked, process.pid);
-    const living = related.filter(({ zombie }) => !zombie);
-    this.#known = new Map([
-      ...this.#known,
-      ...living.map((row): [number, TrackedProcess] => [row.pid, toTracked(row, child)]),
-    ]);
+    const living = findRelated(readProcesses(), this.#knownOf(child), isMarked).filter(({ zombie }) => !zombie);
+    this.#remember([...this.#knownOf(), ...living.map((row) => toTracked(row, child))]);
     return living;
   }
 
@@ -108,25 +95,24 @@ export class ProcessTracker {
   }
 
   #findAll(isMarked: (pid: number) => boolean): ProcessRow[] {
-    const rows = readProcesses();
-    const related = findRelated(rows, this.#knownProcesses(), isMarked, process.pid);
-    const children = new Set([...this.#known.values()].map(({ child }) => child));
+    const [rows, known] = [readProcesses(), this.#knownOf()];
+    const living = findRelated(rows, known, isMarked).filter(({ zombie }) => !zombie);
     const childOf = new Map<number, ChildName>();
-    for (const child of children) {
-      const tree = findRelated(rows, this.#knownProcesses(child), () => false, process.pid);
-      for (const { pid } of tree) childOf.set(pid, child);
+    for (const child of new Set(known.map((tracked) => tracked.child))) {
+      for (const { pid } of findRelated(rows, this.#knownOf(child))) childOf.set(pid, child);
     }
-    const found = new Map(related.map((row) => [row.pid, toTracked(row, childOf.get(row.pid) ?? '')]));
-    const remembered = [...nextKnown(this.#knownProcesses(), related).keys()].flatMap(
-      (pid) => found.get(pid) ?? this.#known.get(pid) ?? [],
-    );
-    this.#known = new Map(remembered.map((tracked) => [tracked.pid, tracked]));
-    return related.filter(({ zombie }) => !zombie);
+    const tracked = living.map((row) => toTracked(row, childOf.get(row.pid) ?? ''));
+    this.#remember([...sessionLeaders(known, living), ...tracked]);
+    return living;
   }
 
-  #knownProcesses(child?: ChildName): KnownProcesses {
-    const known = [...this.#known.values()].filter((tracked) => child === undefined || tracked.child === child);
-    return new Map(known.map(({ pid, started }) => [pid, started]));
+  /** The known processes of one child, or of all. */
+  #knownOf(child?: ChildName): TrackedProcess[] {
+    return [...this.#known.values()].filter((tracked) => child === undefined || tracked.child === child);
+  }
+
+  #remember(processes: readonly TrackedProcess[]): void {
+    this.#known = new Map(processes.map((tracked) => [tracked.pid, tracked]));
   }
 }
 

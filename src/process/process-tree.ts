@@ -24,7 +24,7 @@ export function findDescendants(
   for (const { child, pid, started } of roots) {
     const root = found.has(pid) ? null : readProcess(pid);
     if (root?.started !== started) continue;
-    const tree = allRows === null ? [root, ...readDescendants(pid)] : descendantsIn(root, allRows);
+    const tree = allRows === null ? [root, ...readDescendants(pid)] : findRelated(allRows, [root]);
     for (const row of tree) {
       if (!row.zombie && !found.has(row.pid)) found.set(row.pid, toTracked(row, child));
     }
@@ -32,35 +32,29 @@ export function findDescendants(
   return found;
 }
 
-function descendantsIn({ pid, started }: ProcessRow, rows: readonly ProcessRow[]): ProcessRow[] {
-  return findRelated(rows, new Map([[pid, started]]), () => false, process.pid);
-}
-
 export function toTracked({ pid, started, session }: ProcessRow, child: ChildName): TrackedProcess {
   return { pid, started, child, leadsSession: session === pid };
 }
-
-/** pid -> start time of processes of this dyno, session leaders that have exited included. */
-export type KnownProcesses = ReadonlyMap<number, string>;
 
 /**
  * The processes of this dyno: those known already, those that carry our marker, their descendants, and the members of their
  * sessions. A process that has left its group, its session and its parent is found by the marker, or because it is known from an
  * earlier scan. Processes older than the supervisor cannot descend from it, so their marker is not read: most processes of a
- * machine are the kernel's, and each read has a cost.
+ * machine are the kernel's, and each read has a cost. `known` may hold session leaders that have exited.
  */
 export function findRelated(
   rows: readonly ProcessRow[],
-  known: KnownProcesses,
-  isMarked: (pid: number) => boolean,
-  ownPid: number,
+  known: readonly ProcessId[],
+  isMarked: (pid: number) => boolean = () => false,
+  ownPid = process.pid,
 ): ProcessRow[] {
+  const startOf = new Map(known.map(({ pid, started }) => [pid, started]));
   const others = rows.filter(({ pid }) => pid !== ownPid);
   const ownStart = Number(rows.find(({ pid }) => pid === ownPid)?.started ?? 0);
   const younger = others.filter(({ started }) => Number(started) >= ownStart);
-  const reused = new Set(others.filter(({ pid, started }) => known.has(pid) && known.get(pid) !== started).map(pidOf));
-  const sessions = new Set([...known.keys()].filter((pid) => !reused.has(pid)));
-  const related = new Set(others.filter(({ pid, started }) => known.get(pid) === started).map(pidOf));
+  const related = new Set(others.filter(({ pid, started }) => startOf.get(pid) === started).map(({ pid }) => pid));
+  const sessions = new Set(startOf.keys());
+  for (const { pid } of others) if (!related.has(pid)) sessions.delete(pid); // an unrelated process has this pid now
   for (let size = -1; size !== related.size;) {
     size = related.size;
     for (const { pid, parent, session } of others) {
@@ -73,14 +67,8 @@ export function findRelated(
   return others.filter(({ pid }) => related.has(pid));
 }
 
-/** The processes to know after a scan: the living ones, and exited session leaders whose session still has members. */
-export function nextKnown(known: KnownProcesses, related: readonly ProcessRow[]): KnownProcesses {
-  const living = related.filter(({ zombie }) => !zombie);
+/** The known leaders of the sessions of these processes. They are to be remembered even after they have exited. */
+export function sessionLeaders<T extends ProcessId>(known: readonly T[], living: readonly ProcessRow[]): T[] {
   const sessions = new Set(living.map(({ session }) => session));
-  const exitedLeaders = [...known].filter(([pid]) => sessions.has(pid));
-  return new Map([...exitedLeaders, ...living.map(({ pid, started }): [number, string] => [pid, started])]);
-}
-
-function pidOf({ pid }: ProcessRow): number {
-  return pid;
+  return known.filter(({ pid }) => sessions.has(pid));
 }

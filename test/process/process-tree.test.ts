@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProcessRow } from '../../src/linux/processes.ts';
-import { findRelated, nextKnown } from '../../src/process/process-tree.ts';
+import { findRelated, sessionLeaders } from '../../src/process/process-tree.ts';
 
 const OWN_PID = 2;
 type RowFields = Partial<ProcessRow> & { pid: number };
@@ -16,10 +16,9 @@ function relatedPids(
   known: Record<number, string> = {},
   marked: readonly number[] = [],
 ): number[] {
-  const knownMap = new Map(Object.entries(known).map(([pid, started]): [number, string] => [Number(pid), started]));
   const related = findRelated(
     [row({ pid: 1 }), row({ pid: OWN_PID }), ...rows.map(row)],
-    knownMap,
+    Object.entries(known).map(([pid, started]) => ({ pid: Number(pid), started })),
     (pid) => marked.includes(pid),
     OWN_PID,
   );
@@ -143,18 +142,13 @@ test('finds all related processes and no other in any process table', () => {
 test('does not read the marker of a process that is known already', () => {
   const checked: number[] = [];
   const rows = [{ pid: 10 }, { pid: 11, parent: 10 }, { pid: 12 }, { pid: OWN_PID }].map(row);
-  findRelated(rows, new Map([[10, '10']]), (pid) => checked.push(pid) < 0, OWN_PID);
+  findRelated(rows, [{ pid: 10, started: '10' }], (pid) => checked.push(pid) < 0, OWN_PID);
   expect(checked).toEqual([12]);
 });
 
-test('remembers living processes, and exited leaders of living sessions', () => {
-  const known = new Map([10, 20, 30, 40].map((pid): [number, string] => [pid, String(pid)]));
-  const related = [
-    { pid: 11, session: 10 },
-    { pid: 20, zombie: true },
-    { pid: 40, zombie: true },
-    { pid: 41, session: 40 },
-  ];
-  expect(Object.fromEntries(nextKnown(known, related.map(row)))).toEqual({ 10: '10', 11: '11', 40: '40', 41: '41' });
-  expect(nextKnown(known, [])).toEqual(new Map());
+test('finds the leaders of living sessions, exited or not', () => {
+  const known = [10, 20, 30, 40].map((pid) => ({ pid, started: String(pid) }));
+  const living = [{ pid: 11, session: 10 }, { pid: 30 }, { pid: 41, session: 40 }, { pid: 50 }].map(row);
+  expect(sessionLeaders(known, living).map(({ pid }) => pid)).toEqual([10, 30, 40]);
+  expect(sessionLeaders(known, [])).toEqual([]);
 });
