@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { readProcFile } from './proc-file.ts';
 
 export type ProcessRow = {
@@ -14,7 +14,7 @@ export type ProcessRow = {
 
 /** All processes in /proc; none without /proc. Processes that exit while it is read are left out. */
 export function readProcesses(): ProcessRow[] {
-  return pids().flatMap((pid) => parseStat(readProcFile(`/proc/${pid}/stat`)) ?? []);
+  return list('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readProcess(Number(name)) ?? []) : []));
 }
 
 export function readProcess(pid: number): ProcessRow | null {
@@ -44,7 +44,7 @@ export function hasEnvironment(pid: number, ...variables: string[]): boolean {
 }
 
 export function commandLine(pid: number): string[] {
-  return readWhole(pid, 'cmdline').split('\0').slice(0, -1);
+  return readProcFile(`/proc/${pid}/cmdline`, true).split('\0').slice(0, -1);
 }
 
 /** The command line as one line of text: a process that replaced it with a title leaves NULs behind. */
@@ -70,22 +70,10 @@ export function parseStat(text: string): ProcessRow | null {
   };
 }
 
-function pids(): number[] {
-  return list('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
-}
-
 function list(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
     return [];
-  }
-}
-
-function readWhole(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
-  } catch {
-    return '';
   }
 }

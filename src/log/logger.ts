@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { redact } from '../config/redact.ts';
-import type { LogEvent } from './events.ts';
+import type { Log, LogEvent } from './events.ts';
 import { describeEvent, type Level } from './messages.ts';
 
 export type LoggerOptions = {
@@ -10,7 +10,7 @@ export type LoggerOptions = {
   write: (line: string) => unknown;
 };
 export type EventLog = {
-  log: (event: LogEvent) => void;
+  log: Log;
   /** Resolves when every event logged so far has been written. */
   written(): Promise<void>;
 };
@@ -25,7 +25,7 @@ export function createLogger({ format, level, write }: LoggerOptions): EventLog 
     const message = describeEvent(event);
     to[message.level]({ time, ...fields(event) }, message.text);
   };
-  const loaded = nextTurn().then(async () => {
+  const loaded = new Promise(setImmediate).then(async () => {
     const { default: pino } = await import('pino');
     logger = pino(
       { level, base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } },
@@ -41,10 +41,6 @@ export function createLogger({ format, level, write }: LoggerOptions): EventLog 
     },
     written: () => loaded,
   };
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** The event as fields: errors by their message, secrets redacted. What is the message itself is left out. */

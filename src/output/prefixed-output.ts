@@ -17,11 +17,6 @@ export class PrefixedOutput {
     if (stderr) this.#copy(stderr, name, to.stderr);
   }
 
-  /** Number of streams that are open. A process that outlives its child may keep the pipe open. */
-  get size(): number {
-    return this.#streams.size;
-  }
-
   /** Waits up to `timeoutMs` for the last lines and destroys the streams. */
   async close(timeoutMs: number): Promise<void> {
     let cancel: Cancel = () => {};

@@ -111,9 +111,7 @@ export class NodeHost implements Host {
   killTree(child: ChildName): void {
     const pid = this.#pidOf(child);
     this.#reaper.killTree(child); // before the group: a daemon is found through its parent
-    if (pid === null) return;
-    killGroup(pid);
-    if (process.platform !== 'linux') void killTree(pid);
+    if (pid !== null) killGroup(pid);
   }
 
   reap(child: ChildName, killAtMs: number): Promise<Leftovers> {
@@ -139,7 +137,6 @@ export class NodeHost implements Host {
     const pids = new Set(this.#running.keys());
     const killed = this.#reaper.killAll(pids);
     for (const pid of pids) killGroup(pid);
-    if (process.platform !== 'linux') for (const pid of pids) void killTree(pid);
     return killed;
   }
 
@@ -188,9 +185,6 @@ export class NodeHost implements Host {
 }
 
 function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // It has just exited.
-  }
+  sendSignal(-leader, 'SIGKILL');
+  if (process.platform !== 'linux') void killTree(leader); // the reaper finds nothing there
 }
