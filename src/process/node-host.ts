@@ -38,7 +38,6 @@ export type NodeHostOptions = {
 export class NodeHost implements Host {
   readonly clock = clock;
   readonly onSignal: Host['onSignal'];
-  /** Resolves with the second SIGINT. Copies of the first do not count. */
   readonly secondInterrupt: Promise<void>;
   readonly #options: NodeHostOptions;
   readonly #pdeathsig: readonly string[];
@@ -92,7 +91,6 @@ export class NodeHost implements Host {
     this.#reaper.scan();
   }
 
-  /** Scans the trees of the children and returns their living processes. */
   trackedProcesses(): TrackedProcess[] {
     return this.#reaper.scan().filter(({ child }) => child !== '');
   }

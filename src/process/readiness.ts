@@ -15,7 +15,6 @@ const HTTP_TIMEOUT_MS = 30_000;
 const STATUS_BYTES = 12;
 
 type ReadinessCheck = {
-  /** The environment that the child has to be started with. */
   env: EnvironmentChange;
   observe(started: Process): Child;
   /** Removes the ready file. The work behind a start script may write it again after the child has exited. */
@@ -44,7 +43,6 @@ export function prepareReadiness({ ready, env }: ChildSpec, folder: string, cloc
   return { env, observe, cleanUp };
 }
 
-/** whenReady: calls back once, when the child is ready. */
 function observeReadiness(started: Process, whenReady: (onReady: () => void) => Cancel): Child {
   const ready = new Promise<void>((resolve) => {
     const cancel = whenReady(resolve);

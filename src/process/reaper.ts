@@ -48,7 +48,6 @@ export class Reaper {
     return () => clearTimeout(timer);
   }
 
-  /** Remembers the living descendants and returns all tracked processes that live. */
   scan(): TrackedProcess[] {
     return this.#tracker.scan();
   }
@@ -60,7 +59,6 @@ export class Reaper {
     return living.filter(({ pid }) => !children.has(pid)).map(describeProcess);
   }
 
-  /** Sends SIGKILL to every living process of one child. */
   killTree(child: ChildName): void {
     const killed = new Set<number>();
     for (let round = 0; round < MAX_KILL_ROUNDS; round += 1) {
@@ -74,7 +72,6 @@ export class Reaper {
     }
   }
 
-  /** Whether this very process lives and belongs to the dyno. */
   has(target: ProcessId): boolean {
     return this.#tracker.has(target);
   }

@@ -16,7 +16,6 @@ export type Signals = {
   readonly secondInterrupt: Promise<void>;
   /** Acts as if the process had received the signal. */
   post(name: HandledSignal): void;
-  /** Restores the previous handling of the signals. */
   close(): void;
 };
 

@@ -3,11 +3,10 @@ import type { DemandCommand } from '../commands.ts';
 import type { Upstream as UpstreamPlan } from '../plan/spec.ts';
 import { MAX_QUEUED, QUEUE_TIMEOUT_MS } from './limits.ts';
 
-/** A request that needs an upstream. Exactly one of the two is called, unless the request is released first. */
+/** A request that needs an upstream. Exactly one of the two is called, unless the request is released first. One that is rejected
+ * need not be released. */
 export type Waiter = {
-  /** The upstream is ready: the request is admitted. */
   onReady(): void;
-  /** The request is not admitted, and need not be released. */
   onRejected(reason: string): void;
 };
 export type AdmissionOptions = {

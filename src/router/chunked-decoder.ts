@@ -7,7 +7,6 @@ const LF = 10;
 const FRAMING_HEADER = /^(content-length|transfer-encoding|trailer|connection|host)$/i;
 
 export type Decoded = {
-  /** The body bytes found. */
   body: Buffer[];
   /** Names and values in turns; null until the body is complete. */
   trailers: string[] | null;

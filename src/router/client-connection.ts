@@ -26,7 +26,6 @@ export class ClientConnection {
     return (socket[CONNECTION] ??= new ClientConnection(socket));
   }
 
-  /** How many requests are in progress or wait for their turn. */
   get openRequests(): number {
     return this.#pipelined.length + (this.#isServing ? 1 : 0);
   }

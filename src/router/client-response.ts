@@ -27,8 +27,6 @@ export class ClientResponse {
     return this.#isStalled ? socket.bytesWritten - socket.writableLength : null;
   }
 
-  /** Sends a response of the router.
-   * @returns false where another response has already begun. */
   respond(response: RouterResponse, closes: boolean): boolean {
     return respond(this.#response, response, { closes, clock: this.#clock });
   }
@@ -40,7 +38,6 @@ export class ClientResponse {
     else if (head.status === 103) writeEarlyHints(this.#response, head.headers);
   }
 
-  /** closes: the connection closes with this response. */
   writeHead({ status, reason, headers, framing }: ResponseHead, closes: boolean): void {
     if (closes) closeAfterResponse(this.#response, this.#clock);
     const canHaveTrailers = framing.kind === 'chunked' && this.#response.req.httpVersionMinor > 0;
@@ -49,7 +46,6 @@ export class ClientResponse {
     this.#hasLength = framing.kind === 'length';
   }
 
-  /** @returns false when the client takes no more for now. */
   write(data: Buffer): boolean {
     this.#isHeadBuffered = false;
     return this.#response.write(data);

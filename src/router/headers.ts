@@ -49,7 +49,6 @@ export function toPairs(headers: RawHeaders): [name: string, value: string][] {
   return pairs;
 }
 
-/** The header lines of a message, each with its CRLF. */
 export function toLines(pairs: readonly (readonly [name: string, value: string])[]): string {
   return pairs.map(([name, value]) => `${name}: ${value}\r\n`).join('');
 }

@@ -26,7 +26,6 @@ export class ProxiedRequest implements Waiter, UpstreamHandler, ClientTransfer {
   #isCounted = false;
   #isBodyStarted = false;
   #isBodySent: boolean;
-  /** Bytes of the body. */
   received = 0;
   #retries = 0;
   #cancelRetry: Cancel = () => {};
@@ -127,17 +126,16 @@ export class ProxiedRequest implements Waiter, UpstreamHandler, ClientTransfer {
   }
 
   onFailed({ reason, isUnreachable, isStale }: UpstreamFailure): void {
-    const { admission, child, isStopping, warn } = this.#upstream;
+    const { admission, plan, isStopping, warn } = this.#upstream;
     this.#giveBackConnection();
     if (isStale && this.#isRepeatable()) return this.#send(true);
     // A health check that was sent just before an idle streaming was stopped.
     if (!this.#isCounted && !admission.isOpen && this.#response.respond(ON_DEMAND_OK, false)) return;
     if (isStopping && isUnreachable) return void this.#response.respond(serviceUnavailable(STOPPING), true);
     warn(reason);
-    if (!this.#response.respond(badGateway(child), this.#closes(!this.#isBodySent))) this.#response.abort();
+    if (!this.#response.respond(badGateway(plan.child), this.#closes(!this.#isBodySent))) this.#response.abort();
   }
 
-  /** The client sends its body, or reads its response, too slowly. */
   timeOut(): void {
     const text = 'the request body did not arrive in time\n';
     if (!this.#response.respond({ status: 408, text }, true)) this.#response.reset();

@@ -13,7 +13,6 @@ export type ResponseHead = {
   /** The upstream keeps the connection open after this response. */
   keepsAlive: boolean;
 };
-/** Gets a response as it arrives. */
 export type ResponseHandler = {
   /** 1xx but 101: another head follows. */
   onInformational(head: ResponseHead): void;
@@ -54,7 +53,6 @@ export class ResponseParser {
     return this.#head?.status === 101;
   }
 
-  /** The connection can carry another request. */
   get isReusable(): boolean {
     return this.isComplete && this.#head?.keepsAlive === true;
   }

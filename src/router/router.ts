@@ -58,7 +58,6 @@ export class Router {
     return this.#server.listen(this.#plan.port, this.#plan.bind);
   }
 
-  /** Applies what happened to the dyno. */
   onEvent(event: SupervisorEvent): void {
     if (event.type === 'dyno-stopping') this.#drain();
     else for (const upstream of this.#upstreams) upstream.onEvent(event);
@@ -92,7 +91,7 @@ export class Router {
       return void respond(response, { status: head.status, text: `${head.reason}\n` }, { closes: true, clock });
     }
     const upstream = (route(method, url, null) === 'streaming' ? this.#streaming : null) ?? this.#puma;
-    const isUncounted = upstream.onDemand && isHealthCheck(method, url);
+    const isUncounted = upstream.plan.onDemand && isHealthCheck(method, url);
     if (isUncounted && !upstream.admission.isOpen) {
       return void respond(response, ON_DEMAND_OK, { closes: upstream.isStopping, clock });
     }

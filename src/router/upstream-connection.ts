@@ -3,7 +3,6 @@ import { toLines, toPairs, type RawHeaders } from './headers.ts';
 import type { RequestHead } from './request-head.ts';
 import { ResponseParser, type ResponseHandler } from './response-parser.ts';
 
-/** Gets everything that happens to a request on an upstream connection. */
 export type UpstreamHandler = ResponseHandler & {
   /** The connection is established: the request body may be sent. */
   onConnected(): void;
@@ -44,7 +43,6 @@ export class UpstreamConnection {
       .on('close', () => this.#onClose());
   }
 
-  /** It is idle, and can carry a request. */
   get isUsable(): boolean {
     return this.#handler === null && !this.#socket.destroyed && this.#socket.readable && this.#socket.writable;
   }
@@ -73,7 +71,6 @@ export class UpstreamConnection {
     if (this.#isChunkedRequest) this.#socket.write(`0\r\n${toLines(toPairs(trailers))}\r\n`, 'latin1');
   }
 
-  /** Stops reading the response. */
   pause(): void {
     this.#socket.pause();
   }

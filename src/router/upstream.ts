@@ -10,7 +10,6 @@ import { UpstreamConnection } from './upstream-connection.ts';
 export type UpstreamOptions = {
   clock: Clock;
   log: Log;
-  /** Asks the supervisor for something that concerns a child. */
   sendCommand: (command: DemandCommand) => void;
 };
 
@@ -40,10 +39,7 @@ export function throttledWarning(child: ChildName, clock: Clock, log: Log): Warn
 
 /** One server behind the router, and everything that its requests share. */
 export class Upstream {
-  readonly child: ChildName;
-  readonly onDemand: boolean;
-  /** The path of its unix socket. */
-  readonly socketPath: string;
+  readonly plan: UpstreamPlan;
   readonly admission: Admission;
   readonly pool: ConnectionPool;
   readonly warn: Warn;
@@ -54,19 +50,16 @@ export class Upstream {
 
   constructor(plan: UpstreamPlan, timeouts: ClientTimeouts, options: UpstreamOptions, onRelease: () => void) {
     const { clock, log, sendCommand } = options;
-    this.child = plan.child;
-    this.onDemand = plan.onDemand;
-    this.socketPath = plan.socket;
+    this.plan = plan;
     this.admission = new Admission({ upstream: plan, clock, sendCommand, onRelease });
-    this.pool = new ConnectionPool(plan.socket, plan.maxKeptConnections, clock);
+    this.pool = new ConnectionPool(plan, clock);
     this.warn = throttledWarning(plan.child, clock, log);
     this.timeouts = timeouts;
     this.clock = clock;
   }
 
-  /** Applies what happened to a child, if it is the one of this upstream. */
   onEvent(event: Exclude<SupervisorEvent, { type: 'dyno-stopping' }>): void {
-    if (event.child !== this.child) return;
+    if (event.child !== this.plan.child) return;
     switch (event.type) {
       case 'child-changed':
         return this.#onChildChanged(event);
@@ -90,35 +83,33 @@ export class Upstream {
  * (measured). So puma is asked to keep as many connections as it has threads, and none while more requests are in flight: then
  * all wait in one queue. The connection used last is reused first, since a thread of puma may still be reading it. */
 class ConnectionPool {
-  readonly #path: string;
-  readonly #maxKept: number;
+  readonly #plan: UpstreamPlan;
   readonly #clock: Clock;
   /** The longest idle first. */
   readonly #idle: UpstreamConnection[] = [];
   #busy = 0;
   #cancel: Cancel | null = null;
 
-  constructor(path: string, maxKept: number, clock: Clock) {
-    this.#path = path;
-    this.#maxKept = maxKept;
+  constructor(plan: UpstreamPlan, clock: Clock) {
+    this.#plan = plan;
     this.#clock = clock;
   }
 
   /** isFresh: a new connection, which the upstream cannot have closed already. */
   take(isFresh: boolean): UpstreamConnection {
     this.#busy += 1;
-    const isKeptAlive = this.#busy <= this.#maxKept;
+    const isKeptAlive = this.#busy <= this.#plan.maxKeptConnections;
     while (isKeptAlive && !isFresh) {
       const connection = this.#idle.pop();
       if (connection === undefined) break;
       if (connection.isUsable) return connection;
     }
-    return new UpstreamConnection(this.#path, isKeptAlive);
+    return new UpstreamConnection(this.#plan.socket, isKeptAlive);
   }
 
   /** Has to be called once for each connection taken. */
   giveBack(connection: UpstreamConnection): void {
-    const isKept = connection.release() && this.#busy <= this.#maxKept;
+    const isKept = connection.release() && this.#busy <= this.#plan.maxKeptConnections;
     this.#busy -= 1;
     if (!isKept) return connection.destroy();
     connection.idleSinceMs = this.#clock.now();
@@ -126,7 +117,6 @@ class ConnectionPool {
     this.#cancel ??= this.#clock.after(UPSTREAM_IDLE_MS, this.#closeExpired);
   }
 
-  /** Closes the idle connections. */
   close(): void {
     this.#cancel?.();
     this.#cancel = null;

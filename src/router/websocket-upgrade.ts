@@ -20,7 +20,6 @@ export class WebSocketUpgrade implements Waiter, UpstreamHandler {
   readonly #upstream: Upstream;
   #connection: UpstreamConnection | null = null;
   #response: ResponseHead | null = null;
-  /** The body of a rejection. */
   #body: Buffer[] = [];
   /** What the client has sent behind its request. */
   #early: Buffer;
@@ -38,7 +37,7 @@ export class WebSocketUpgrade implements Waiter, UpstreamHandler {
 
   onReady(): void {
     this.#cancelTimeout ??= this.#upstream.clock.after(UPGRADE_TIMEOUT_MS, this.#onTimeout);
-    this.#connection = new UpstreamConnection(this.#upstream.socketPath, true);
+    this.#connection = new UpstreamConnection(this.#upstream.plan.socket, true);
     this.#connection.send(this.#head, 'GET', this);
   }
 
@@ -95,15 +94,15 @@ export class WebSocketUpgrade implements Waiter, UpstreamHandler {
   onFailed({ reason }: UpstreamFailure): void {
     this.#upstream.warn(reason);
     this.#finish();
-    respondToUpgrade(this.#client, badGateway(this.#upstream.child), this.#upstream.clock);
+    respondToUpgrade(this.#client, badGateway(this.#upstream.plan.child), this.#upstream.clock);
   }
 
   /** The kernel still accepts connections to a stopped upstream (SIGSTOP), whose requests would then wait for ever. */
   readonly #onTimeout = (): void => {
-    const { child, clock, warn } = this.#upstream;
+    const { plan, clock, warn } = this.#upstream;
     warn(`did not respond to a WebSocket upgrade within ${UPGRADE_TIMEOUT_MS / 1000} s`);
     this.#finish();
-    respondToUpgrade(this.#client, { status: 504, text: `${child} did not respond in time\n` }, clock);
+    respondToUpgrade(this.#client, { status: 504, text: `${plan.child} did not respond in time\n` }, clock);
   };
 
   /** The client is read, so that its disconnection is noticed, and what it sends is kept up to a limit. */
@@ -127,7 +126,6 @@ function rejectionHead(response: ResponseHead, bodyBytes: number): string {
   return `${head}Content-Length: ${bodyBytes}\r\nConnection: close\r\n\r\n`;
 }
 
-/** Without the final empty line. */
 function responseHead({ status, reason, headers }: ResponseHead, omitted: RegExp | null = null): string {
   const pairs = toPairs(headers).filter(([name]) => omitted?.test(name) !== true);
   return `HTTP/1.1 ${status} ${reason === '' ? (STATUS_CODES[status] ?? '') : reason}\r\n${toLines(pairs)}`;
