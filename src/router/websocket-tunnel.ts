@@ -34,6 +34,9 @@ class Tunnel implements ClientTransfer {
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #upstream: Upstream;
+  /** No bytes are received as a request body. */
+  readonly received = 0;
+  readonly isReceiving = false;
   #isAdmitted = true;
   #cancelHalfCloseTimeout: Cancel | null = null;
 
@@ -41,14 +44,6 @@ class Tunnel implements ClientTransfer {
     this.#client = client;
     this.#server = server;
     this.#upstream = upstream;
-  }
-
-  get received(): number {
-    return 0;
-  }
-
-  get isReceiving(): boolean {
-    return false;
   }
 
   get stalledAt(): number | null {
