@@ -53,7 +53,8 @@ export class Output {
 
   /** Writes lines of a child. Waits for room instead of dropping them, so that back-pressure reaches the child. */
   async writeFromChild(bytes: Buffer): Promise<void> {
-    while (this.#mustWait) await new Promise<void>((resume) => this.#blocked.push({ bytes, resume }));
+    while (this.#isFull && this.#accepts === 'all')
+      await new Promise<void>((resume) => this.#blocked.push({ bytes, resume }));
     if (this.#accepts !== 'all') return;
     this.#pending.add({ bytes, isFromChild: true });
     this.#maxBytes = Math.max(MAX_PENDING_BYTES, this.#pending.bytes + MAX_PENDING_BYTES - HIGH_WATER_BYTES);
@@ -72,10 +73,6 @@ export class Output {
   /** After the children's output has ended there is no limit: our last lines are few. */
   #hasRoomFor({ length }: Buffer): boolean {
     return this.#accepts === 'own-lines' || (this.#accepts === 'all' && this.#pending.bytes + length <= this.#maxBytes);
-  }
-
-  get #mustWait(): boolean {
-    return this.#isFull && this.#accepts === 'all';
   }
 
   get #isFull(): boolean {

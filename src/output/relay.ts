@@ -36,7 +36,8 @@ export class Relay {
 
   write(bytes: Buffer): number {
     if (hasExited(this.#cat) && !this.#replace()) return 0;
-    if (!ignoresSignals(this.#cat) || this.#isFull) return 0;
+    const ignoresSignals = (readyPipe(this.#cat)?.bytesRead ?? 0) > 0;
+    if (!ignoresSignals || this.#isFull) return 0;
     this.#cat.stdin.write(Buffer.from(bytes));
     this.#acceptedBytes += bytes.length;
     return bytes.length;
@@ -44,7 +45,16 @@ export class Relay {
 
   /** Resolves with false when the relay did not write everything that it was given. */
   finish(abort: AbortSignal): Promise<boolean> {
-    return finishCat(this.#cat, abort);
+    const cat = this.#cat;
+    if (hasExited(cat)) return Promise.resolve(cat.exitCode === 0);
+    return new Promise((resolve) => {
+      cat.once('exit', (code) => resolve(code === 0));
+      cat.ref();
+      cat.stdin.end();
+      const kill = (): void => void cat.kill('SIGKILL');
+      if (abort.aborted) kill();
+      else abort.addEventListener('abort', kill, { once: true });
+    });
   }
 
   /** Returns false when no relay can be started now, because there is no free descriptor or process. */
@@ -96,26 +106,10 @@ function bytesWrittenBy({ pid = 0 }: Cat): number | null {
   return written > READY_LINE_BYTES ? written - READY_LINE_BYTES : null;
 }
 
-function ignoresSignals(cat: Cat): boolean {
-  return (readyPipe(cat)?.bytesRead ?? 0) > 0;
-}
-
 function readyPipe(cat: Cat): Socket | undefined {
   return cat.stdio[3] as Socket | undefined;
 }
 
 function hasExited(cat: Cat): boolean {
   return cat.exitCode !== null || cat.signalCode !== null;
-}
-
-function finishCat(cat: Cat, abort: AbortSignal): Promise<boolean> {
-  if (hasExited(cat)) return Promise.resolve(cat.exitCode === 0);
-  return new Promise((resolve) => {
-    cat.once('exit', (code) => resolve(code === 0));
-    cat.ref();
-    cat.stdin.end();
-    const kill = (): void => void cat.kill('SIGKILL');
-    if (abort.aborted) kill();
-    else abort.addEventListener('abort', kill, { once: true });
-  });
 }
