@@ -44,16 +44,12 @@ const CHECK_INTERVAL_MS = 500;
 
 /** Calls back once the title of this process or of a descendant matches; never if the process exits first. */
 export function whenTitleMatches(root: ProcessId, pattern: RegExp, clock: Clock, onMatch: () => void): Cancel {
-  let cancel: Cancel = () => {};
   const check = (): void => {
     if (readProcess(root.pid)?.started !== root.started) return;
     const pids = [root.pid, ...readDescendants(root.pid).map(({ pid }) => pid)];
-    if (pids.some((pid) => pattern.test(titleOf(pid)))) onMatch();
-    else scheduleCheck();
-  };
-  const scheduleCheck = (): void => {
+    if (pids.some((pid) => pattern.test(titleOf(pid)))) return onMatch();
     cancel = clock.after(CHECK_INTERVAL_MS, check);
   };
-  scheduleCheck();
+  let cancel = clock.after(CHECK_INTERVAL_MS, check);
   return () => cancel();
 }

@@ -22,7 +22,7 @@ export type Signals = {
 /** Handles the signals from now on. Signals that arrive before there is a listener are queued for it. */
 export function listenToSignals(clock: Pick<Clock, 'now'> = monotonicClock): Signals {
   const queue: Request[] = [];
-  const interrupts = new InterruptCounter();
+  const countInterrupt = interruptCounter();
   let onSecond = (): void => {};
   const secondInterrupt = new Promise<void>((resolve) => (onSecond = resolve));
   let listener: ((request: Request) => void) | null = null;
@@ -30,7 +30,7 @@ export function listenToSignals(clock: Pick<Clock, 'now'> = monotonicClock): Sig
     for (let next = listener && queue.shift(); next; next = listener && queue.shift()) listener?.(next);
   };
   const post = (name: HandledSignal): void => {
-    const request = name === 'SIGINT' ? interrupts.count(clock.now()) : name;
+    const request = name === 'SIGINT' ? countInterrupt(clock.now()) : name;
     if (request === null) return;
     queue.push(request);
     deliver();
@@ -54,19 +54,15 @@ export function listenToSignals(clock: Pick<Clock, 'now'> = monotonicClock): Sig
   };
 }
 
-/** Counts SIGINTs by their time of arrival, however late the listener gets them. */
-class InterruptCounter {
-  #firstAtMs: number | null = null;
-  #hasSecond = false;
-
-  /** null for a copy of the first SIGINT, and after the second one. */
-  count(nowMs: number): 'SIGINT' | 'second-SIGINT' | null {
-    if (this.#firstAtMs === null) {
-      this.#firstAtMs = nowMs;
-      return 'SIGINT';
-    }
-    if (this.#hasSecond || nowMs - this.#firstAtMs < SAME_CTRL_C_MS) return null;
-    this.#hasSecond = true;
-    return 'second-SIGINT';
-  }
+/** Counts SIGINTs by their time of arrival, however late the listener gets them. Returns null for a copy of the first SIGINT, and
+ * after the second one. */
+function interruptCounter(): (nowMs: number) => 'SIGINT' | 'second-SIGINT' | null {
+  let firstAtMs: number | null = null;
+  let hasSecond = false;
+  return (nowMs) => {
+    if (hasSecond || (firstAtMs !== null && nowMs - firstAtMs < SAME_CTRL_C_MS)) return null;
+    hasSecond = firstAtMs !== null;
+    firstAtMs ??= nowMs;
+    return hasSecond ? 'second-SIGINT' : 'SIGINT';
+  };
 }
