@@ -67,14 +67,13 @@ export class Admission {
     if (this.#queue.size === 1) this.#reportDemand();
   }
 
-  /** Ends an admitted request, or takes a queued one out of the queue. */
-  release(waiter: Waiter): void {
-    const cancelTimeout = this.#queue.get(waiter);
-    if (cancelTimeout === undefined) this.#active -= 1;
-    else {
+  /** Ends an admitted request, or takes a queued one out of the queue. waiter: may be left out for an admitted one. */
+  release(waiter?: Waiter): void {
+    const cancelTimeout = waiter && this.#queue.get(waiter);
+    if (waiter && cancelTimeout) {
       cancelTimeout();
       this.#queue.delete(waiter);
-    }
+    } else this.#active -= 1;
     this.#afterRelease();
   }
 

@@ -1,26 +1,39 @@
 import type { Socket } from 'node:net';
 import type { Cancel } from '../host.ts';
-import type { Waiter } from './admission.ts';
 import type { ClientTransfer } from './client-timeouts.ts';
 import { HALF_CLOSE_TIMEOUT_MS } from './limits.ts';
 import type { Upstream } from './upstream.ts';
 
 const TUNNEL = Symbol('tunnel');
 type TunnelSocket = Socket & { [TUNNEL]?: Tunnel };
-/** The admission only counts admitted requests, so a tunnel releases this and need not keep its upgrade request. */
-const ADMITTED: Waiter = { onReady(): void {}, onRejected(): void {} };
 
-/** Copies bytes between an upgraded client and its upstream until one of them closes. All tunnels share these listeners: a small
- * dyno may have thousands of tunnels that are idle for hours. */
+/** All tunnels share these listeners: a small dyno may have thousands of tunnels that are idle for hours. */
+const LISTENERS = {
+  data(this: TunnelSocket, data: Buffer): void {
+    this[TUNNEL]?.forward(this, data);
+  },
+  drain(this: TunnelSocket): void {
+    this[TUNNEL]?.onDrain(this);
+  },
+  end(this: TunnelSocket): void {
+    this[TUNNEL]?.onHalfClose(this);
+  },
+  error(this: TunnelSocket): void {
+    this.destroy();
+  },
+  close(this: TunnelSocket): void {
+    this[TUNNEL]?.onClose(this);
+  },
+};
+
+/** Copies bytes between an upgraded client and its upstream until one of them closes. */
 export function openTunnel(client: Socket, server: Socket, upstream: Upstream): void {
   const tunnel = new Tunnel(client, server, upstream);
   for (const socket of [client, server] as TunnelSocket[]) {
     socket[TUNNEL] = tunnel;
     socket.setTimeout(0).setNoDelay();
-    socket.on('data', onData).on('drain', onDrain).on('end', onEnd).on('error', onError);
+    for (const [event, listener] of Object.entries(LISTENERS)) socket.on(event, listener);
   }
-  server.once('close', onServerClose);
-  client.once('close', onClientClose);
   client.resume();
 }
 
@@ -74,55 +87,27 @@ class Tunnel implements ClientTransfer {
     this.#cancelHalfCloseTimeout ??= this.#upstream.clock.after(HALF_CLOSE_TIMEOUT_MS, () => this.#server.destroy());
   }
 
-  /** Releases the admission at once, so that no shutdown waits until the client has read the last bytes. */
-  onServerClose(): void {
-    this.#cancelHalfCloseTimeout?.();
-    this.#release();
-    this.#client.destroySoon();
-    if (isStalled(this.#client)) this.#upstream.timeouts.watch(this);
-  }
-
-  onClientClose(): void {
-    this.#server.destroy();
-    this.#upstream.timeouts.unwatch(this);
-    this.#release();
+  /** After a close of the server the admission is released at once, so that no shutdown waits until the client has read the last
+   * bytes. */
+  onClose(closed: Socket): void {
+    if (this.#isAdmitted) this.#upstream.admission.release();
+    this.#isAdmitted = false;
+    if (closed === this.#client) {
+      this.#server.destroy();
+      this.#upstream.timeouts.unwatch(this);
+    } else {
+      this.#cancelHalfCloseTimeout?.();
+      this.#client.destroySoon();
+      if (isStalled(this.#client)) this.#upstream.timeouts.watch(this);
+    }
   }
 
   #otherEnd(socket: Socket): Socket {
     return socket === this.#client ? this.#server : this.#client;
-  }
-
-  #release(): void {
-    if (this.#isAdmitted) this.#upstream.admission.release(ADMITTED);
-    this.#isAdmitted = false;
   }
 }
 
 /** It has to read bytes before the other end may send more, or before it can close. */
 function isStalled({ destroyed, writableNeedDrain, writableEnded, writableLength }: Socket): boolean {
   return !destroyed && (writableNeedDrain || (writableEnded && writableLength > 0));
-}
-
-function onData(this: TunnelSocket, data: Buffer): void {
-  this[TUNNEL]?.forward(this, data);
-}
-
-function onDrain(this: TunnelSocket): void {
-  this[TUNNEL]?.onDrain(this);
-}
-
-function onEnd(this: TunnelSocket): void {
-  this[TUNNEL]?.onHalfClose(this);
-}
-
-function onError(this: TunnelSocket): void {
-  this.destroy();
-}
-
-function onServerClose(this: TunnelSocket): void {
-  this[TUNNEL]?.onServerClose();
-}
-
-function onClientClose(this: TunnelSocket): void {
-  this[TUNNEL]?.onClientClose();
 }
