@@ -24,8 +24,9 @@ export const STOPPING = 'the dyno is stopping';
  * the supervisor, so that an upstream on demand can be started and stopped. */
 export class Admission {
   readonly #options: AdmissionOptions;
-  #isOpen = false;
-  #isClosed = false;
+  /** Requests are admitted at once. */
+  isOpen = false;
+  isClosed = false;
   /** `idle` has to be reported once no request is active. */
   #isDraining = false;
   /** With the cancellation of their timeouts. */
@@ -43,16 +44,8 @@ export class Admission {
     return this.#active + this.#queue.size === 0;
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
   acquire(waiter: Waiter): void {
-    if (this.#isOpen) {
+    if (this.isOpen) {
       this.#active += 1;
       if (this.#active === 1) this.#reportDemand();
       return waiter.onReady();
@@ -79,8 +72,8 @@ export class Admission {
 
   /** The upstream is ready: admits all queued requests. */
   open(): void {
-    if (this.#isClosed) return;
-    this.#isOpen = true;
+    if (this.isClosed) return;
+    this.isOpen = true;
     this.#isDraining = false;
     const queued = [...this.#queue];
     this.#queue.clear();
@@ -93,7 +86,7 @@ export class Admission {
 
   /** The upstream is down or about to stop: queues new requests. */
   pause(): void {
-    this.#isOpen = false;
+    this.isOpen = false;
   }
 
   /** The upstream can start again: repeats the demand of the queued requests. */
@@ -117,15 +110,15 @@ export class Admission {
   /** Ends queueing for good. New requests are admitted as long as the upstream is ready, and `idle` is reported once none is
    * active. */
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = this.#isDraining = true;
+    if (this.isClosed) return;
+    this.isClosed = this.#isDraining = true;
     this.rejectQueued(STOPPING);
     this.#reportIfIdle();
   }
 
   /** Why a request cannot be queued; null when it can. */
   #rejectionReason(): string | null {
-    if (this.#isClosed) return STOPPING;
+    if (this.isClosed) return STOPPING;
     const { clock, upstream } = this.#options;
     if (clock.now() < this.#rejectUntilMs) return `${upstream.child} cannot start now`;
     return this.#queue.size >= MAX_QUEUED ? `${MAX_QUEUED} requests are already waiting for ${upstream.child}` : null;
@@ -139,7 +132,7 @@ export class Admission {
 
   #afterRelease(): void {
     const { upstream, sendCommand, onRelease } = this.#options;
-    if (this.isEmpty && upstream.onDemand && !this.#isClosed)
+    if (this.isEmpty && upstream.onDemand && !this.isClosed)
       sendCommand({ type: 'demand-ended', child: upstream.child });
     this.#reportIfIdle();
     onRelease();
@@ -153,7 +146,7 @@ export class Admission {
 
   #reportDemand(): void {
     const { upstream, sendCommand } = this.#options;
-    if (!upstream.onDemand || this.#isClosed) return;
+    if (!upstream.onDemand || this.isClosed) return;
     sendCommand({ type: 'demand-started', child: upstream.child });
   }
 }
