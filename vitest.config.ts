@@ -1,7 +1,7 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-const withProcesses = ['process', 'output', 'linux', 'simulator'].map((room) => `test/${room}/**/*.test.{ts,js}`);
-const withRealParts = ['real', 'stories'].map((room) => `test/${room}/**/*.test.ts`);
+const withProcesses = ['process', 'output', 'linux', 'simulator'].map((folder) => `test/${folder}/**/*.test.{ts,js}`);
+const withRealParts = ['real', 'dev'].map((folder) => `test/${folder}/**/*.test.ts`);
 
 const chaos = ['test/chaos/**/*.test.ts'];
 

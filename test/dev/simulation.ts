@@ -23,7 +23,7 @@ const LIGHT = {
   RUN_WORKER: 'true',
 };
 
-export type Story = {
+export type SimulationOptions = {
   words?: readonly string[];
   env?: Readonly<Record<string, string>>;
   /** File name -> text, of the app. */
@@ -31,7 +31,7 @@ export type Story = {
 };
 
 /** Starts a simulation of these files with scaled time and stand-ins. It is killed after the test. */
-export async function simulate({ words = [], env = {}, files = {} }: Story = {}): Promise<Seen> {
+export async function simulate({ words = [], env = {}, files = {} }: SimulationOptions = {}): Promise<Seen> {
   const folder = tempFolder();
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
