@@ -378,39 +378,41 @@ describe.each<[string, ReadonlySet<string>]>([
 });
 
 describe('emergency before all children are ready', () => {
-  test('a large sidekiq that is not ready is restarted, at once halfway to the kill threshold', () => {
-    const leak = [
-      readingOf(0, 100, 50),
-      readingOf(1000, 200, 760),
-      readingOf(1200, 200, 790),
-      readingOf(1400, 200, 800),
-    ];
-    expect(actionsOf(leak, { ready: noneReady })).toEqual([
-      'emergency sidekiq, else nothing',
-      'emergency sidekiq at once, else nothing',
-      'emergency sidekiq at once, else nothing',
-    ]);
-  });
-
-  test('a helper goes first, and gets time to exit', () => {
-    const both = [readingOf(1000, 200, 400, 400), readingOf(1200, 200, 400, 400), readingOf(4500, 200, 760)];
-    expect(actionsOf(both, { ready: noneReady })).toEqual([
-      'end convert 21 after 0',
-      'emergency sidekiq, else nothing',
-    ]);
-  });
-
-  test('if its next start needs as much, that is reported once and no restart follows', () => {
-    const again = [
-      readingOf(0, 200, 760),
-      readingAfterRestart(5000, 200, 300),
-      readingAfterRestart(9000, 200, 760),
-      readingAfterRestart(9200, 200, 800),
-    ];
-    expect(actionsOf(again, { ready: noneReady })).toEqual([
-      'emergency sidekiq, else nothing',
-      '188 %, and sidekiq was restarted for that already: the quota is wrong or too small for this dyno; helpers are still ended, children restarted only where that helps',
-    ]);
+  test.each([
+    {
+      name: 'a large sidekiq that is not ready is restarted, at once halfway to the kill threshold',
+      readings: [
+        readingOf(0, 100, 50),
+        readingOf(1000, 200, 760),
+        readingOf(1200, 200, 790),
+        readingOf(1400, 200, 800),
+      ],
+      actions: [
+        'emergency sidekiq, else nothing',
+        'emergency sidekiq at once, else nothing',
+        'emergency sidekiq at once, else nothing',
+      ],
+    },
+    {
+      name: 'a helper goes first, and gets time to exit',
+      readings: [readingOf(1000, 200, 400, 400), readingOf(1200, 200, 400, 400), readingOf(4500, 200, 760)],
+      actions: ['end convert 21 after 0', 'emergency sidekiq, else nothing'],
+    },
+    {
+      name: 'if its next start needs as much, that is reported once and no restart follows',
+      readings: [
+        readingOf(0, 200, 760),
+        readingAfterRestart(5000, 200, 300),
+        readingAfterRestart(9000, 200, 760),
+        readingAfterRestart(9200, 200, 800),
+      ],
+      actions: [
+        'emergency sidekiq, else nothing',
+        '188 %, and sidekiq was restarted for that already: the quota is wrong or too small for this dyno; helpers are still ended, children restarted only where that helps',
+      ],
+    },
+  ])('$name', ({ readings, actions }) => {
+    expect(actionsOf(readings, { ready: noneReady })).toEqual(actions);
   });
 
   test('if all are ready and fit after the restart, a sidekiq that grows again is restarted as usual', () => {

@@ -4,6 +4,7 @@ import type { Machine, Quota } from '../../src/plan/machine.ts';
 import { makePlan } from '../../src/plan/plan.ts';
 import { readSettings, type Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, Plan } from '../../src/plan/spec.ts';
+import { MASTODON_QUEUES } from '../../src/simulator/platform/slug.ts';
 
 type ServePlan = Extract<Plan, { kind: 'serve' }>;
 
@@ -11,15 +12,7 @@ type ServePlan = Extract<Plan, { kind: 'serve' }>;
 export const SIDEKIQ_YML = `---
 # One process of the instance serves \`scheduler\`.
 :concurrency: <%= ENV.fetch('SIDEKIQ_CONCURRENCY', 5) %>
-:queues:
-  - [default, 8]
-  - [push, 6]
-  - [ingress, 4]
-  - [mailers, 2]
-  - [pull]
-  - [scheduler]
-  - [fasp]
-
+${MASTODON_QUEUES}
 :scheduler:
   :listened_queues_only: true
   :schedule:

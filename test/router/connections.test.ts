@@ -142,12 +142,18 @@ test.each(['a length', 'chunks'])(
   },
 );
 
-test('a request on a connection that the upstream is closing is sent again', async () => {
+/** A kept connection that the upstream closes when the next request arrives. */
+async function closingConnection(): Promise<{ fixture: RouterFixture; puma: FakeUpstream; client: RawConnection }> {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);
   const client = fixture.client();
   const server = await serveOnce(client, puma);
   server.socket.once('data', () => server.socket.destroy());
+  return { fixture, puma, client };
+}
+
+test('a request on a connection that the upstream is closing is sent again', async () => {
+  const { fixture, puma, client } = await closingConnection();
   client.send(request('/again'));
   const other = await puma.awaitConnection(1);
   await other.until('/again');
@@ -160,11 +166,7 @@ test.each([
   ['a request with a body', request('/again', { method: 'PUT', headers: ['Content-Length: 2'], body: 'hi' })],
   ['a POST', request('/again', { method: 'POST' })],
 ])('%s is not sent again', async (_, again) => {
-  const fixture = await startRouter();
-  const puma = new FakeUpstream(fixture.pumaSocket);
-  const client = fixture.client();
-  const server = await serveOnce(client, puma);
-  server.socket.once('data', () => server.socket.destroy());
+  const { fixture, puma, client } = await closingConnection();
   client.send(again);
   expect((await awaitResponses(client, 2)).map(statusOf)).toEqual([200, 502]);
   expect(puma.connections).toHaveLength(1);
@@ -172,11 +174,7 @@ test.each([
 });
 
 test('a request is sent again only once', async () => {
-  const fixture = await startRouter();
-  const puma = new FakeUpstream(fixture.pumaSocket);
-  const client = fixture.client();
-  const server = await serveOnce(client, puma);
-  server.socket.once('data', () => server.socket.destroy());
+  const { puma, client } = await closingConnection();
   client.send(request('/again'));
   const other = await puma.awaitConnection(1);
   other.socket.destroy();

@@ -6,7 +6,7 @@ import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
 import { MB, Producer } from './streams.ts';
 import { statusOf, headerOf } from './messages.ts';
-import { awaitBrokenResponse, awaitResponse } from './responses.ts';
+import { awaitBrokenResponse, awaitResponse, unreadResponse } from './responses.ts';
 import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { respondingUpstream, plainResponse, awaitRequests, FakeUpstream } from './fake-upstream.ts';
 import type { RawConnection } from './raw-client.ts';
@@ -105,14 +105,7 @@ test('an event stream may be silent for any time', async () => {
 
 test('a client that does not read its response is disconnected', async () => {
   const clock = new FakeClock();
-  const fixture = await startRouter({ clock });
-  const puma = new FakeUpstream(fixture.pumaSocket);
-  const client = fixture.client();
-  client.socket.pause();
-  client.send(request('/'));
-  const server = await puma.awaitRequest();
-  server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
-  await new Producer(server.socket, 99 * MB).stalled();
+  const { client, server } = await unreadResponse(clock);
   await clock.advance(STALL_TIMEOUT_MS);
   expect(server.isClosed).toBe(false);
   await clock.advance(2 * UPLOAD_WINDOW_MS);

@@ -1,7 +1,11 @@
 import { expect } from 'vitest';
+import type { Clock } from '../../src/host.ts';
 import { eventually } from '../harness/eventually.ts';
+import { FakeUpstream } from './fake-upstream.ts';
 import { parseResponses, statusOf, type Message } from './messages.ts';
 import type { RawConnection } from './raw-client.ts';
+import { request, startRouter, type RouterFixture } from './router-fixture.ts';
+import { MB, Producer } from './streams.ts';
 
 /** Resolves with the final responses (1xx not counted), once there are this many complete ones.
  * methods: of the requests, where they matter. */
@@ -35,4 +39,19 @@ export async function awaitBrokenResponse(client: RawConnection): Promise<Messag
   expect(response.isComplete, `${response.start} looks complete`).not.toBe(true);
   if (response.isComplete === null) expect(client.error).toBe('ECONNRESET');
   return response;
+}
+
+/** A response that its client does not read. Its upstream cannot send more of it. */
+export async function unreadResponse(
+  clock: Clock,
+): Promise<{ fixture: RouterFixture; client: RawConnection; server: RawConnection }> {
+  const fixture = await startRouter({ clock });
+  const puma = new FakeUpstream(fixture.pumaSocket);
+  const client = fixture.client();
+  client.socket.pause();
+  client.send(request('/'));
+  const server = await puma.awaitRequest();
+  server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
+  await new Producer(server.socket, 99 * MB).stalled();
+  return { fixture, client, server };
 }

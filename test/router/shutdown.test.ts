@@ -4,7 +4,7 @@ import { DRAIN_GRACE_MS, STOPPING_STALL_TIMEOUT_MS } from '../../src/router/limi
 import { eventually } from '../harness/eventually.ts';
 import { MB, Producer } from './streams.ts';
 import { statusOf, targetOf, headerOf } from './messages.ts';
-import { awaitResponse } from './responses.ts';
+import { awaitResponse, unreadResponse } from './responses.ts';
 import { request, startRouter, type RouterFixture } from './router-fixture.ts';
 import { respondingUpstream, plainResponse, awaitRequests, FakeUpstream } from './fake-upstream.ts';
 import { rawClient, type RawConnection } from './raw-client.ts';
@@ -275,14 +275,7 @@ test('an upstream that has already exited: 503 with Connection: close', async ()
 
 test('a client that does not read its response delays the shutdown for 5 s at most', async () => {
   const clock = new FakeClock();
-  const fixture = await startRouter({ clock });
-  const puma = new FakeUpstream(fixture.pumaSocket);
-  const client = fixture.client();
-  client.socket.pause();
-  client.send(request('/'));
-  const server = await puma.awaitRequest();
-  server.send('HTTP/1.1 200 OK\r\nContent-Length: 103809024\r\n\r\n');
-  await new Producer(server.socket, 99 * MB).stalled();
+  const { fixture, server } = await unreadResponse(clock);
   fixture.stop();
   await clock.advance(STOPPING_STALL_TIMEOUT_MS + 2000);
   await server.closed();

@@ -33,6 +33,17 @@ export function writeSlug(packageFolder: string, folder: string): void {
   for (const [name, text] of Object.entries(files)) writeFile(join(folder, name), text, 0o644);
 }
 
+/** Part of Mastodon's config/sidekiq.yml. */
+export const MASTODON_QUEUES = `:queues:
+  - [default, 8]
+  - [push, 6]
+  - [ingress, 4]
+  - [mailers, 2]
+  - [pull]
+  - [scheduler]
+  - [fasp]
+`;
+
 /** The text follows Mastodon's own files where it is read: the supervisor's plan reads the queues. */
 const SLUG_FILES = {
   Gemfile: "# A stand-in for Mastodon's: no gem is installed.\n",
@@ -51,15 +62,7 @@ preload_app!
 `,
   'config/sidekiq.yml': `---
 :concurrency: 5
-:queues:
-  - [default, 8]
-  - [push, 6]
-  - [ingress, 4]
-  - [mailers, 2]
-  - [pull]
-  - [scheduler]
-  - [fasp]
-`,
+${MASTODON_QUEUES}`,
   'streaming/package.json': '{ "type": "module", "main": "index.js" }\n',
 };
 
