@@ -4,16 +4,15 @@ import { childrenOf, type ChildName, type Scenario, type StopSignal } from './sc
 import {
   BROADCAST_MS,
   canBeRestarted,
-  exitsUnrequested,
-  interruptsIn,
-  isFirst,
+  type Facts,
   isOnDemand,
   mayEndBeforeStop,
+  NEVER,
   NODE_BOOT_MS,
   type Period,
   secondInterruptMs,
+  secondInterrupts,
   slackOf,
-  surelySecond,
   type Trace,
   tracesOf,
 } from './traces.ts';
@@ -29,47 +28,40 @@ export type Cause = Period &
 /** Longest interval between two checks whether a child is ready. */
 const READY_CHECK_MS = 1000;
 
-/** What the checkers know of a run. */
-export type Analysis = {
-  scenario: Scenario;
-  history: History;
-  traces: readonly Trace[];
-  /** Every cause that can have been the first one, and when the supervisor learned of the first. */
-  causes: readonly Cause[];
-  stop: Period;
-  /** Processes that may have ended before the stop. */
-  early: ReadonlySet<Trace>;
-  slackMs: number;
-};
+/** What the checkers know of a run. causes: all that can have been the first one; stop: when the supervisor learned of the first; early:
+ * the processes that may have ended before the stop. */
+export type Analysis = ReturnType<typeof analyze>;
 
-export function analyze(scenario: Scenario, history: History): Analysis {
-  const traces = tracesOf(history);
-  const causes = possibleCauses(scenario, history, traces);
+export function analyze(scenario: Scenario, history: History) {
+  const facts: Facts = { scenario, history, traces: tracesOf(history), slackMs: slackOf(history) };
+  const causes = possibleCauses(facts);
   const stop = firstOf(causes);
-  const early = mayEndBeforeStop(scenario, history, traces, stop);
-  return { scenario, history, traces, causes, stop, early, slackMs: slackOf(history) };
+  return { ...facts, causes, stop, early: mayEndBeforeStop(facts, stop) };
 }
 
-function possibleCauses(scenario: Scenario, history: History, traces: readonly Trace[]): Cause[] {
-  const slackMs = slackOf(history);
-  const certain = [...signals(history, slackMs), ...exits(scenario, traces, slackMs)];
-  const all = [...certain, ...uncertain(scenario, history, traces, slackMs)];
+function possibleCauses(facts: Facts): Cause[] {
+  const { history, slackMs } = facts;
+  const certain = [...signals(facts), ...exits(facts)];
   const firstMs = Math.min(...certain.map(({ toMs }) => toMs));
-  const first = all.filter(({ fromMs }) => fromMs <= firstMs);
+  const first = [...certain, ...uncertain(facts)].filter(({ fromMs }) => fromMs <= firstMs);
   // A TERM after a second INT is no longer taken for a broadcast.
   const terms = certain.filter((cause) => cause.kind === 'signal' && cause.signal === 'SIGTERM');
   const termsInTime = terms.filter(({ toMs }) => toMs <= secondInterruptMs(history));
-  const finalMs = (surelySecond(interruptsIn(history), slackMs)?.untilMs ?? Infinity) + slackMs;
+  const finalMs = secondInterrupts(history).sure.toMs + slackMs;
   const possibleTerms = terms.filter(({ fromMs }) => fromMs <= finalMs);
-  const asItIs = first.filter((cause) => !isSurelyBroadcast(cause, termsInTime));
-  const asBroadcast = first.flatMap((cause) =>
-    possibleTerms.filter((term) => mayBeBroadcast(cause, term)).map((term) => ({ ...term, ...earlier(term, cause) })),
+  const exitsByTerm = first.filter((cause) => cause.kind === 'child-exit' && cause.mayBeStop);
+  const isSurelyBroadcast = (cause: Cause): boolean =>
+    exitsByTerm.includes(cause) && termsInTime.some(({ toMs }) => toMs <= cause.fromMs + BROADCAST_MS);
+  const asBroadcast = exitsByTerm.flatMap((cause) =>
+    possibleTerms
+      .filter(({ fromMs }) => fromMs <= cause.toMs + BROADCAST_MS)
+      .map((term) => ({ ...term, ...earlier(term, cause) })),
   );
-  return [...asItIs, ...asBroadcast];
+  return [...first.filter((cause) => !isSurelyBroadcast(cause)), ...asBroadcast];
 }
 
 export function firstOf(causes: readonly Cause[]): Period {
-  return causes.reduce<Period>(earlier, { fromMs: Infinity, toMs: Infinity });
+  return causes.reduce<Period>(earlier, NEVER);
 }
 
 /** The stop begins with the earlier one, whatever the outcome calls it. */
@@ -77,39 +69,27 @@ function earlier(one: Period, other: Period): Period {
   return { fromMs: Math.min(one.fromMs, other.fromMs), toMs: Math.min(one.toMs, other.toMs) };
 }
 
-function isSurelyBroadcast(cause: Cause, terms: readonly Cause[]): boolean {
-  return (
-    cause.kind === 'child-exit' && cause.mayBeStop && terms.some(({ toMs }) => toMs <= cause.fromMs + BROADCAST_MS)
-  );
-}
-
-function mayBeBroadcast(cause: Cause, { fromMs }: Cause): boolean {
-  return cause.kind === 'child-exit' && cause.mayBeStop && fromMs <= cause.toMs + BROADCAST_MS;
-}
-
-function signals({ injected, startedAtMs }: History, slackMs: number): Cause[] {
+function signals({ history: { injected, startedAtMs }, slackMs }: Facts): Cause[] {
   return injected.flatMap(({ atMs, untilMs, fault }): Cause[] => {
     if (fault.type !== 'stop') return [];
-    const toMs = Math.max(untilMs + slackMs, startedAtMs + NODE_BOOT_MS + slackMs);
+    const toMs = Math.max(untilMs, startedAtMs + NODE_BOOT_MS) + slackMs;
     return [{ kind: 'signal', signal: fault.signal, fromMs: atMs, toMs }];
   });
 }
 
 /** Exits of children that must end the dyno: crashes and faults. */
-function exits(scenario: Scenario, traces: readonly Trace[], slackMs: number): Cause[] {
-  return traces.filter((trace) => isFirst(trace) && !isTolerated(scenario, trace.child)).flatMap(exitsOf(slackMs));
+function exits({ scenario, traces, slackMs }: Facts): Cause[] {
+  const isTolerated = (child: ChildName): boolean => isOnDemand(scenario, child) || canBeRestarted(scenario, child);
+  return traces.filter(({ isFirst, child }) => isFirst && !isTolerated(child)).flatMap(exitsOf(slackMs));
 }
 
 function exitsOf(slackMs: number): (trace: Trace) => Cause[] {
-  return (trace) => {
-    const { child, role, exit, killedAtMs, injectedTermsAtMs } = trace;
-    return [
-      ...(exit !== null && exitsUnrequested(trace) ? [exitCause(child, exit.atMs, exit.status, slackMs)] : []),
-      ...(killedAtMs === null ? [] : [exitCause(child, killedAtMs, 137, slackMs)]),
-      // A wrapper has no handler for TERM and records nothing.
-      ...(role === 'wrapper' ? injectedTermsAtMs.slice(0, 1).map((atMs) => exitCause(child, atMs, 143, slackMs)) : []),
-    ];
-  };
+  return ({ child, role, exit, exitsUnrequested, killedAtMs, injectedTermsAtMs }) => [
+    ...(exit !== null && exitsUnrequested ? [exitCause(child, exit.atMs, exit.status, slackMs)] : []),
+    ...(killedAtMs === null ? [] : [exitCause(child, killedAtMs, 137, slackMs)]),
+    // A wrapper has no handler for TERM and records nothing.
+    ...(role === 'wrapper' ? injectedTermsAtMs.slice(0, 1).map((atMs) => exitCause(child, atMs, 143, slackMs)) : []),
+  ];
 }
 
 function exitCause(child: ChildName, atMs: number, status: number, slackMs: number): Cause {
@@ -117,67 +97,62 @@ function exitCause(child: ChildName, atMs: number, status: number, slackMs: numb
   return { kind: 'child-exit', child, code, mayBeStop: [0, 143].includes(status), fromMs: atMs, toMs: atMs + slackMs };
 }
 
-/** The dyno may outlive the exit of this child. */
-function isTolerated(scenario: Scenario, child: ChildName): boolean {
-  return isOnDemand(scenario, child) || canBeRestarted(scenario, child);
-}
-
 /** Causes that the supervisor may have seen, and need not have. */
-function uncertain(scenario: Scenario, history: History, traces: readonly Trace[], slackMs: number): Cause[] {
+function uncertain(facts: Facts): Cause[] {
+  const { scenario, traces, slackMs } = facts;
   const restarting = traces.filter((trace) => isLast(trace, traces) && canBeRestarted(scenario, trace.child));
   return [
     ...restarting.flatMap(exitsOf(slackMs)),
-    ...thirdFailedStart(scenario, traces, slackMs),
-    ...exitsBeforeHandlers(scenario, history, traces, slackMs),
-    ...exitsHandledFirst(history, traces, slackMs),
-    ...memoryCause(scenario, history),
+    ...thirdFailedStart(facts),
+    ...exitsBeforeHandlers(facts),
+    ...exitsHandledFirst(facts),
+    ...memoryCause(facts),
   ];
 }
 
 /** A child that was started again did not end the dyno. */
 function isLast(trace: Trace, traces: readonly Trace[]): boolean {
   const isNext = (other: Trace): boolean => other.child === trace.child && other.startedAtMs > trace.startedAtMs;
-  return isFirst(trace) && !traces.some((other) => isFirst(other) && isNext(other));
+  return trace.isFirst && !traces.some((other) => other.isFirst && isNext(other));
 }
 
 /** The third time in a row that streaming on demand exits before it was seen to be ready. */
-function thirdFailedStart(scenario: Scenario, traces: readonly Trace[], slackMs: number): Cause[] {
-  const isFailedStart = ({ readyAtMs, exit, killedAtMs }: Trace): boolean =>
-    readyAtMs === null ||
-    Math.min(exit?.atMs ?? Infinity, killedAtMs ?? Infinity) < readyAtMs + READY_CHECK_MS + slackMs;
-  const failed = traces.filter((trace) => isFirst(trace) && isOnDemand(scenario, trace.child) && isFailedStart(trace));
+function thirdFailedStart({ scenario, traces, slackMs }: Facts): Cause[] {
+  const isFailedStart = (trace: Trace): boolean =>
+    trace.readyAtMs === null || trace.goneAtMs < trace.readyAtMs + READY_CHECK_MS + slackMs;
+  const failed = traces.filter((trace) => trace.isFirst && isOnDemand(scenario, trace.child) && isFailedStart(trace));
   return failed.length < 3 ? [] : failed.filter((trace) => isLast(trace, traces)).flatMap(exitsOf(slackMs));
 }
 
 /** A signal to every process ends a child that has no handlers yet. */
-function exitsBeforeHandlers(
-  scenario: Scenario,
-  { injected }: History,
-  traces: readonly Trace[],
-  slackMs: number,
-): Cause[] {
-  return injected.flatMap(({ atMs, fault }): Cause[] => {
-    if (fault.type !== 'stop' || fault.target === 'supervisor') return [];
+function exitsBeforeHandlers({ scenario, history, traces, slackMs }: Facts): Cause[] {
+  return broadcastsIn(history).flatMap(({ atMs, signal }) => {
     const hasHandlers = (child: ChildName): boolean =>
-      traces.some((trace) => isFirst(trace) && trace.child === child && trace.startedAtMs < atMs);
-    const status = 128 + constants.signals[fault.signal];
+      traces.some((trace) => trace.isFirst && trace.child === child && trace.startedAtMs < atMs);
     const booting = childrenOf(scenario).filter((child) => !hasHandlers(child));
-    return booting.map((child) => exitCause(child, atMs, status, slackMs));
+    return booting.map((child) => exitCause(child, atMs, 128 + constants.signals[signal], slackMs));
   });
 }
 
 /** After a signal to every process, the supervisor may see a child's exit before its own signal. Only 0 and 143 count as requested. */
-function exitsHandledFirst({ injected }: History, traces: readonly Trace[], slackMs: number): Cause[] {
-  const broadcasts = injected.filter(({ fault }) => fault.type === 'stop' && fault.target !== 'supervisor');
-  return traces.filter(isFirst).flatMap(({ child, exit }) => {
-    if (exit === null) return [];
-    const isNear = broadcasts.some(({ atMs, untilMs }) => exit.atMs >= atMs && exit.atMs <= untilMs + slackMs);
+function exitsHandledFirst({ history, traces, slackMs }: Facts): Cause[] {
+  return traces.flatMap(({ child, exit, isFirst }) => {
+    if (exit === null || !isFirst) return [];
+    const isNear = broadcastsIn(history).some(
+      ({ atMs, untilMs }) => exit.atMs >= atMs && exit.atMs <= untilMs + slackMs,
+    );
     return isNear ? [exitCause(child, exit.atMs, exit.status, slackMs)] : [];
   });
 }
 
+function broadcastsIn({ injected }: History): { atMs: number; untilMs: number; signal: StopSignal }[] {
+  return injected.flatMap(({ atMs, untilMs, fault }) =>
+    fault.type === 'stop' && fault.target !== 'supervisor' ? [{ atMs, untilMs, signal: fault.signal }] : [],
+  );
+}
+
 /** From the first growth on. When the guard notices it is not known. */
-function memoryCause({ memory }: Scenario, { events }: History): Cause[] {
+function memoryCause({ scenario: { memory }, history: { events } }: Facts): Cause[] {
   const growth = events.find(({ event }) => event === 'grow');
   return memory === 'emergency' && growth ? [{ kind: 'memory', fromMs: growth.atMs, toMs: Infinity }] : [];
 }

@@ -1,18 +1,24 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
-import { request, type IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { End } from '../harness/dyno.ts';
 import { alive, firstSeen, findDynoPids, processTable, signalIfAlive, type Seen } from '../harness/processes.ts';
-import type { History, RequestRecord } from './history.ts';
-import { now, sleepUntil, type Environment } from './sandbox.ts';
-import type { Fault, ProcessFault, ReaderFault, RealFault, RequestKind, Scenario, Target } from './scenario.ts';
+import { nodeWarningsIn, type History, type Injected } from './history.ts';
+import type { RealFault } from './real-scenario.ts';
+import { now, sleepUntil, startCpuLoad, type Environment } from './sandbox.ts';
+import type { Fault, Scenario, Scheduled, Target } from './scenario.ts';
 
 const READ_EVERY_MS = 10;
 const CLEARED_WITHIN_MS = 5000;
+const LAG_EVERY_MS = 20;
+
+type ReaderFault = 'stall-reader' | 'resume-reader' | 'close-reader';
+type DynoFault = Exclude<Fault | RealFault, { type: 'request' | 'step-clock' | 'restart-redis' }>;
 
 /** Reads the dyno's log, and can stall or close it. A file is only read at the end. */
 export class LogReader {
@@ -25,13 +31,15 @@ export class LogReader {
   #stderr: Readable | null = null;
   #text = '';
 
-  constructor(kind: Scenario['stdout'], { folder, fifo }: { folder: string; fifo: string }) {
+  constructor(kind: Scenario['stdout'], folder: string) {
     this.#file = join(folder, 'log');
     if (kind === 'socket') this.stdio = 'pipe';
     else if (kind === 'file') this.stdio = openSync(this.#file, 'a');
     else {
-      this.#listen(new Socket({ fd: openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK), readable: true }));
-      this.stdio = openSync(fifo, constants.O_WRONLY);
+      execFileSync('mkfifo', [this.#file]);
+      const fd = openSync(this.#file, constants.O_RDONLY | constants.O_NONBLOCK);
+      this.#listen(new Socket({ fd, readable: true }));
+      this.stdio = openSync(this.#file, constants.O_WRONLY);
     }
   }
 
@@ -43,12 +51,10 @@ export class LogReader {
   }
 
   /** Null where there is nothing to stall or close. */
-  inject({ type }: ReaderFault): [] | null {
+  inject(fault: ReaderFault): [] | null {
     if (this.#stdout === null || this.state === 'closed') return null;
-    this.state = ({ 'stall-reader': 'stalled', 'resume-reader': 'reading', 'close-reader': 'closed' } as const)[type];
-    if (type === 'stall-reader') this.#stdout.pause();
-    else if (type === 'resume-reader') this.#stdout.resume();
-    else this.#stdout.destroy();
+    this.state = ({ 'stall-reader': 'stalled', 'resume-reader': 'reading', 'close-reader': 'closed' } as const)[fault];
+    this.#stdout[({ 'stall-reader': 'pause', 'resume-reader': 'resume', 'close-reader': 'destroy' } as const)[fault]]();
     return [];
   }
 
@@ -58,7 +64,7 @@ export class LogReader {
     if (this.#stdout === null) return readFileSync(this.#file, 'utf8');
     const stream = this.#stdout.resume();
     for (let poll = 0; poll < polls && !(stream.closed && this.#stderr?.closed !== false); poll += 1) {
-      await new Promise((resolve) => setTimeout(resolve, READ_EVERY_MS));
+      await pause(READ_EVERY_MS);
     }
     stream.destroy();
     return this.#text;
@@ -72,34 +78,35 @@ export class LogReader {
 }
 
 export type DynoOptions = {
-  role: Scenario['role'];
+  scenario: { role: Scenario['role']; isCpuBusy: boolean; stdout?: Scenario['stdout'] };
   /** Has a copy of bin/ and dist/. */
   installation: string;
   cwd: string;
   environment: Environment;
-  reader: LogReader;
   /** A dyno that still runs then has failed: it is killed. */
   killAfterMs: number;
 };
 
-/** When a fault was injected, and which processes it reached. */
-type Injected<F> = { atMs: number; untilMs: number; fault: F; pids: readonly number[] };
-
 /** The real binary, started as a platform starts it, and the processes that belong to it. */
 export class Dyno {
-  readonly reader: LogReader;
   readonly pid: number;
   readonly startedAtMs: number;
   readonly ended: Promise<{ end: End; endedAtMs: number }>;
   /** Processes of the dyno have it in their environment. */
   readonly marker = randomUUID();
+  readonly #reader: LogReader;
   readonly #supervisor: ChildProcess;
   readonly #seen: Seen;
+  readonly #intervals = monitorEventLoopDelay({ resolution: LAG_EVERY_MS });
+  readonly #stopLoad: () => void;
 
-  constructor({ role, installation, cwd, environment, reader, killAfterMs }: DynoOptions) {
+  constructor({ scenario, installation, cwd, environment, killAfterMs }: DynoOptions) {
     const { PATH, HOME } = process.env;
-    this.reader = reader;
-    this.#supervisor = spawn(process.execPath, [join(installation, 'bin/mstdn-supervise.js'), role], {
+    const reader = new LogReader(scenario.stdout ?? 'socket', cwd);
+    this.#reader = reader;
+    this.#intervals.enable();
+    this.#stopLoad = scenario.isCpuBusy ? startCpuLoad() : () => {};
+    this.#supervisor = spawn(process.execPath, [join(installation, 'bin/mstdn-supervise.js'), scenario.role], {
       cwd,
       env: { PATH, HOME, LANG: 'C.UTF-8', TEST_DYNO: this.marker, ...environment },
       stdio: ['ignore', reader.stdio, reader.stdio],
@@ -124,7 +131,11 @@ export class Dyno {
     return this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null;
   }
 
-  /** Its living processes. */
+  /** How late a timer of this process was so far, at most. */
+  get lagMs(): number {
+    return Math.max(0, this.#intervals.max / 1e6 - LAG_EVERY_MS);
+  }
+
   processes(): number[] {
     return findDynoPids(this.marker, this.#seen);
   }
@@ -136,8 +147,8 @@ export class Dyno {
 
   /** Injects each fault at its time, and `stop` where nothing else has ended the dyno. */
   async injectAll<F extends Fault | RealFault>(
-    schedule: readonly { atMs: number; fault: F }[],
-    stop: { atMs: number; fault: F },
+    schedule: readonly Scheduled<F>[],
+    stop: Scheduled<F>,
     inject: (fault: F) => number[] | null,
   ): Promise<Injected<F>[]> {
     const inOrder = [...schedule].sort((one, other) => one.atMs - other.atMs);
@@ -153,7 +164,7 @@ export class Dyno {
   }
 
   /** The pids that the fault reached; null where there was none. */
-  inject<T extends Target>(fault: ProcessFault<T>, pidsOf: (target: T) => number[]): number[] | null {
+  inject(fault: DynoFault, pidsOf: (target: Target) => number[]): number[] | null {
     switch (fault.type) {
       case 'stop': {
         const others = fault.target === 'supervisor' ? [] : this.processes().filter((pid) => pid !== this.pid);
@@ -162,20 +173,30 @@ export class Dyno {
       case 'signal':
         return signalEach(pidsOf(fault.target), fault.signal);
       case 'kill':
+        return signalEach(pidsOf(fault.target), 'SIGKILL');
       case 'suspend':
-      case 'resume': {
-        const signals = { kill: 'SIGKILL', suspend: 'SIGSTOP', resume: 'SIGCONT' } as const;
-        return signalEach(pidsOf(fault.target), signals[fault.type]);
-      }
+      case 'resume':
+        return signalEach(pidsOf(fault.target), fault.type === 'suspend' ? 'SIGSTOP' : 'SIGCONT');
       case 'stall-reader':
       case 'resume-reader':
       case 'close-reader':
-        return this.reader.inject(fault);
+        return this.#reader.inject(fault.type);
     }
+  }
+
+  /** What was seen of a dyno that has ended. polls: for the rest of its output. */
+  async seen(polls: number) {
+    const reader = this.#reader.state;
+    const output = await this.#reader.readAll(polls);
+    const { stderr } = this.#reader;
+    const nodeWarnings = nodeWarningsIn(output + stderr);
+    return { startedAtMs: this.startedAtMs, ...(await this.ended), reader, output, stderr, nodeWarnings };
   }
 
   /** Kills what is left of the dyno. more: processes that are found in another way. */
   async clear(more: () => readonly number[] = () => []): Promise<void> {
+    this.#stopLoad();
+    this.#intervals.disable();
     await sleepUntil(now() + CLEARED_WITHIN_MS, () => {
       const left = new Set([...this.processes(), ...more()]);
       for (const pid of left) signalIfAlive(pid, 'SIGKILL');
@@ -184,60 +205,7 @@ export class Dyno {
   }
 }
 
-/** The pids that the signal reached; null where it reached none. */
 export function signalEach(pids: readonly number[], signal: NodeJS.Signals): number[] | null {
   const reached = pids.filter((pid) => alive(pid) && signalIfAlive(pid, signal));
   return reached.length > 0 ? reached : null;
-}
-
-const PATHS: { [kind in RequestKind]: string } = {
-  echo: '/echo',
-  slow: '/slow',
-  big: '/big',
-  post: '/post',
-  stream: '/api/v1/streaming/user',
-  upgrade: '/upgrade',
-};
-const POSTED = `${'.'.repeat(100_000)}the end.`;
-
-/** One request on a connection of its own. */
-export function sendRequest(port: number, kind: RequestKind, id: string, giveUp: AbortSignal): Promise<RequestRecord> {
-  const sentAtMs = now();
-  return new Promise((resolve) => {
-    const end = (result: RequestRecord['result']): void =>
-      resolve({ request: kind, id, sentAtMs, endedAtMs: now(), result });
-    const headers = { 'X-Request-Id': id, ...(kind === 'upgrade' ? { Connection: 'Upgrade', Upgrade: 'x' } : {}) };
-    const method = kind === 'post' ? 'POST' : 'GET';
-    const client = request({ port, host: '127.0.0.1', path: PATHS[kind], method, headers, agent: false });
-    client.on('response', (response) => void resultOf(kind, id, response).then(end));
-    client.on('error', () => end('connection-failed'));
-    giveUp.addEventListener('abort', () => (end('timeout'), client.destroy()), { once: true });
-    client.end(kind === 'post' ? POSTED : undefined);
-  });
-}
-
-async function resultOf(kind: RequestKind, id: string, response: IncomingMessage): Promise<RequestRecord['result']> {
-  let body = '';
-  response.setEncoding('utf8').on('data', (text: string) => (body += text));
-  response.on('error', () => {});
-  await new Promise((resolve) => response.once('close', resolve));
-  const status = response.statusCode ?? 0;
-  const isCorrect = status === 200 && response.headers['x-echo'] === id && body === expectedBody(kind, id);
-  return { status, isComplete: response.complete, isCorrect };
-}
-
-function expectedBody(kind: RequestKind, id: string): string {
-  switch (kind) {
-    case 'echo':
-    case 'upgrade':
-      return `echo ${id}`;
-    case 'slow':
-      return `slow ${id} ${'x'.repeat(2000)}`;
-    case 'big':
-      return `${id} `.repeat(20_000);
-    case 'post':
-      return `post ${id} ${POSTED.length} the end.`;
-    case 'stream':
-      return [4, 3, 2, 1].map((left) => `data: ${id} ${left}\n\n`).join('');
-  }
 }

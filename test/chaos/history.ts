@@ -1,5 +1,6 @@
 import type { End } from '../harness/dyno.ts';
-import type { Fault, RealFault, RequestKind, Scenario, StopSignal } from './scenario.ts';
+import type { RealFault } from './real-scenario.ts';
+import type { ChildName, Fault, RequestKind, Scenario, StopSignal } from './scenario.ts';
 
 /** SUPERVISE_STOP_TIMEOUT of every scenario. */
 export const STOP_TIMEOUT_MS = 3000;
@@ -18,7 +19,7 @@ export type History = {
   startedAtMs: number;
   endedAtMs: number;
   end: End;
-  injected: readonly InjectedFault[];
+  injected: readonly Injected<Fault>[];
   /** What the child processes recorded of themselves. */
   events: readonly ChildEvent[];
   /** What was read of stdout; stderr goes there too, unless stdout is a socket. */
@@ -35,8 +36,10 @@ export type History = {
   lagMs: number;
 };
 
-/** pids: the processes that the fault reached, unless it was the supervisor alone. */
-export type InjectedFault = { atMs: number; untilMs: number; fault: Fault; pids: readonly number[] };
+/** pids: the processes that the fault reached. */
+export type Injected<F> = { atMs: number; untilMs: number; fault: F; pids: readonly number[] };
+/** What histories of both kinds have. */
+export type Observed = { injected: readonly Injected<Fault | RealFault>[]; lagMs: number };
 
 /** process: `puma`, `sidekiq.daemon`; event: `ready`, `drained 0`. */
 export type ChildEvent = { process: string; pid: number; atMs: number; event: string };
@@ -65,7 +68,7 @@ export type RealHistory = Omit<History, 'injected' | 'events' | 'requests' | 'ou
 };
 
 /** exitedAtMs: of a child that was signaled alone, when it was last seen; null where it outlived the dyno. */
-export type InjectedRealFault = { atMs: number; untilMs: number; fault: RealFault; exitedAtMs: number | null };
+export type InjectedRealFault = Injected<RealFault> & { exitedAtMs: number | null };
 
 /** What a job, a request in the app, or an exiting sidekiq recorded of itself. */
 export type WorkEvent = {
@@ -76,16 +79,14 @@ export type WorkEvent = {
   atMs: number;
 };
 
-export type RealRequestRecord = {
-  id: string;
-  durationMs: number;
-  sentAtMs: number;
-  endedAtMs: number;
-  result: { status: number; isCorrect: boolean } | 'connection-failed' | 'timeout';
-};
+export type RealRequestRecord = Omit<RequestRecord, 'request'> & { durationMs: number };
 
 /** A pipe may hold no more than this; unread output beyond that may be dropped. */
 const UNREAD_BYTES = 30_000;
+
+export function killsOf({ injected }: Observed, target: 'supervisor' | 'relay'): Injected<Fault | RealFault>[] {
+  return injected.filter(({ fault }) => fault.type === 'kill' && fault.target === target);
+}
 
 /** The last lines may have been dropped: the reader had stalled and the log was full. */
 export function mayMissLastLines({ stdout }: Scenario, { reader, output }: History): boolean {
@@ -108,73 +109,69 @@ export function parseWorkEvents(text: string): WorkEvent[] {
   });
 }
 
-/** The last event of a process. */
 export function isExit({ event }: ChildEvent): boolean {
   return /^(crash|drained) /.test(event);
 }
 
-/** The first event of a process. */
 export function isStart({ event }: ChildEvent): boolean {
   return event === 'start' || event.startsWith('waits-for ');
 }
 
 /** The processes that do the work of a wrapper. */
 export function wrappedIn(events: readonly ChildEvent[]): Set<number> {
-  return new Set(
-    events.flatMap(({ pid, event }) => {
-      if (event === 'wrapped') return [pid];
-      return event.startsWith('waits-for ') ? [Number(event.slice('waits-for '.length))] : [];
-    }),
-  );
+  const pids = events.map(({ pid, event }) => (event === 'wrapped' ? pid : numberIn(/^waits-for (\d+)$/, event)));
+  return new Set(pids.filter((pid) => pid !== null));
+}
+
+/** The pid of a helper that has started. */
+export function helperIn({ event }: ChildEvent): number | null {
+  return numberIn(/^helper (\d+)$/, event);
+}
+
+function numberIn(pattern: RegExp, text: string): number | null {
+  const digits = pattern.exec(text)?.[1];
+  return digits === undefined ? null : Number(digits);
 }
 
 // What follows is all that the harness knows of the supervisor's log: names of events and fields, and wording.
 
-const JSON_START = '{"level"';
-/** What the memory guard does against growth. */
-const MEMORY_ACTIONS: readonly unknown[] = [
-  'terminating',
-  'graceful-restart',
-  'emergency-restart',
-  'stopped-for-memory',
-];
-
+type LogField = 'event' | 'msg' | 'process' | 'cause' | 'signal' | 'child';
 /** A line of the supervisor's log, as far as the checkers need it. */
-export type LogEvent =
-  | { type: 'outcome'; cause: string; signal: string; child: string; code: unknown; message: string }
-  | { type: 'memory-action'; child: string; pid: number | null }
-  | { type: 'other' };
+export type LogEvent = { [field in LogField]?: string } & { code?: unknown };
+const MEMORY_ACTIONS = ['terminating', 'graceful-restart', 'emergency-restart', 'stopped-for-memory'];
 
 /** Without a prefix, a log line may follow half a line of a child that shares its stdout. */
 export function parseLog(output: string): LogEvent[] {
-  const lines = output.split('\n').map((line) => line.slice(Math.max(0, line.indexOf(JSON_START))));
-  const complete = lines.filter((line) => line.startsWith(JSON_START) && line.endsWith('}'));
-  return complete.map((line) => logEventOf(JSON.parse(line) as { [field: string]: unknown }));
+  return [...output.matchAll(/\{"level".*\}$/gm)].map(([line]) => JSON.parse(line) as LogEvent);
 }
 
-function logEventOf({ event, cause, signal, child, code, msg, process }: { [field: string]: unknown }): LogEvent {
-  if (event === 'outcome') {
-    const words = { cause: String(cause), signal: String(signal), child: String(child), message: String(msg) };
-    return { type: 'outcome', code, ...words };
-  }
-  if (!MEMORY_ACTIONS.includes(event)) return { type: 'other' };
-  const pid = /\(pid (\d+)\)$/.exec(String(process))?.[1];
-  return { type: 'memory-action', child: String(child), pid: pid === undefined ? null : Number(pid) };
+export function isOutcome(event: LogEvent | undefined): event is LogEvent {
+  return event?.event === 'outcome';
 }
 
-export type Outcome = LogEvent & { type: 'outcome' };
-
-export function namesSignal({ cause, signal, message }: Outcome, expected: StopSignal): boolean {
-  const isInWords = message.startsWith(`asked to stop by ${expected};`);
-  return cause === 'signal' && signal === expected && isInWords;
+/** What the memory guard did against growth, and the pid of the process that it ended. */
+export function memoryActionsIn(output: string): { child: string | undefined; pid: number | null }[] {
+  const actions = parseLog(output).filter(({ event = '' }) => MEMORY_ACTIONS.includes(event));
+  return actions.map(({ child, process = '' }) => ({ child, pid: numberIn(/\(pid (\d+)\)$/, process) }));
 }
 
-export function namesChild({ cause, child, message }: Outcome, expected: string): boolean {
-  return cause === 'child-exited' && child === expected && message.startsWith(`${expected} `);
+/** What an outcome can name: a signal, the exit of a child, or memory. */
+type Named = { kind: 'signal'; signal: StopSignal } | { kind: 'child-exit'; child: ChildName } | { kind: 'memory' };
+
+export function namesCause({ cause, signal, child, msg = '' }: LogEvent, expected: Named): boolean {
+  if (expected.kind === 'memory') return cause === 'memory';
+  if (expected.kind === 'child-exit')
+    return cause === 'child-exited' && child === expected.child && msg.startsWith(`${child} `);
+  return cause === 'signal' && signal === expected.signal && msg.startsWith(`asked to stop by ${signal};`);
 }
 
-export function namesCode({ code, message }: Outcome, expected: number | null): boolean {
-  return code === expected && endsWithCode(message, expected);
+export function checkCode({ end }: Pick<History, 'end'>, expected: readonly number[]): string[] {
+  if (end.code !== null && expected.includes(end.code)) return [];
+  return [`exit code ${end.code ?? end.signal ?? '?'}, expected ${[...new Set(expected)].join(' or ')}`];
+}
+
+export function namesCode({ code, msg = '' }: LogEvent, expected: number | null): boolean {
+  return code === expected && endsWithCode(msg, expected);
 }
 
 /** Invalid settings are reported in plain text. */
@@ -183,8 +180,8 @@ export function endsWithCode(line: string, code: number | null): boolean {
 }
 
 /** Whether the outcome says that the supervisor had to kill this child, and not only a process with a pid. */
-export function saysKilled({ message }: Outcome, child: string): boolean {
-  const killed = message.split('; ').find((part) => part.includes('had to be killed')) ?? '';
+export function saysKilled({ msg = '' }: LogEvent, child: string): boolean {
+  const killed = msg.split('; ').find((part) => part.includes('had to be killed')) ?? '';
   return new RegExp(`(^|, |and )${child}\\b(?! \\()`).test(killed);
 }
 

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isolateRun } from '../harness/leftovers.ts';
-import type { History, RealHistory } from './history.ts';
-import type { Fault, RealFault } from './scenario.ts';
-import { replay, shrink, Suite, type AnyResult, type Failure, type Pool, type Result } from './suite.ts';
+import type { RealHistory, RequestRecord } from './history.ts';
+import type { RealFault } from './real-scenario.ts';
+import type { Fault } from './scenario.ts';
+import { replay, shrink, Suite, type AnyResult } from './suite.ts';
 
 const PROGRESS_EVERY_MS = 10_000;
 
@@ -19,8 +20,9 @@ export type Options = {
 
 /** Markdown, for README.md and docs/evidence.md. */
 export type Report = { short: string; long: string };
+type Outcome = { exitCode: number; report: Report | null };
 
-export async function chaos(options: Options): Promise<{ exitCode: number; report: Report | null }> {
+export async function chaos(options: Options): Promise<Outcome> {
   const bounds = isolateRun();
   const suite = new Suite(options.root, options.slots);
   const result = await (options.path === null ? runAll(options, suite) : runOne(options, options.path, suite));
@@ -31,19 +33,17 @@ export async function chaos(options: Options): Promise<{ exitCode: number; repor
   return { ...result, exitCode: 1 };
 }
 
-async function runAll({ runs, seed, slots, keep }: Options, suite: Suite) {
+async function runAll({ runs, seed, slots, keep }: Options, suite: Suite): Promise<Outcome> {
   console.log(`${runs} scenarios of seed ${seed}, ${slots} at a time`);
   const startedAtMs = performance.now();
   const stats = new Stats();
-  let done = 0;
   let failed = 0;
   const timer = setInterval(() => {
-    const perSecond = (1000 * done) / (performance.now() - startedAtMs);
-    const left = done > 0 ? `, ${Math.round((runs - done) / perSecond)} s left` : '';
-    console.log(`${done} of ${runs} scenarios, ${failed} with violations, ${perSecond.toFixed(1)}/s${left}`);
+    const perSecond = (1000 * stats.scenarios) / (performance.now() - startedAtMs);
+    const left = stats.scenarios > 0 ? `, ${Math.round((runs - stats.scenarios) / perSecond)} s left` : '';
+    console.log(`${stats.scenarios} of ${runs} scenarios, ${failed} with violations, ${perSecond.toFixed(1)}/s${left}`);
   }, PROGRESS_EVERY_MS);
   const onResult = (result: AnyResult, number: number): void => {
-    done += 1;
     stats.add(result);
     if (result.violations.length === 0) return;
     failed += 1;
@@ -53,36 +53,30 @@ async function runAll({ runs, seed, slots, keep }: Options, suite: Suite) {
   clearInterval(timer);
   const minutes = ((performance.now() - startedAtMs) / 60_000).toFixed(1);
   const violations = failed === 0 ? 'no violation' : `${failed} with violations`;
-  const title = `${done} scenarios of seed ${seed}, ${slots} at a time, in ${minutes} min: ${violations}`;
+  const title = `${runs} scenarios of seed ${seed}, ${slots} at a time, in ${minutes} min: ${violations}`;
   console.log(`${title}\n${stats.describe()}`);
   const report = { short: `**${title}.**\n\n${stats.summarize()}`, long: `**${title}.**\n\n${stats.describe()}` };
   return { exitCode: failed === 0 ? 0 : 1, report };
 }
 
-async function runOne(options: Options, path: string, suite: Suite): Promise<{ exitCode: number; report: null }> {
-  const steps = path.split(':').map(Number);
-  const isReal = suite.isReal(steps[0] ?? 0);
-  const isFailing = await (isReal ? runPath(options, steps, suite.real) : runPath(options, steps, suite.scripted));
-  return { exitCode: isFailing ? 1 : 0, report: null };
-}
-
 /** Prints the failure and the simplest scenario that fails in the same way. */
-async function runPath<S>({ seed, keep }: Options, path: readonly number[], pool: Pool<S>): Promise<boolean> {
-  const failure = await replay(seed, path, pool);
+async function runOne({ seed, keep }: Options, path: string, suite: Suite): Promise<Outcome> {
+  const steps = path.split(':').map(Number);
+  const pool = suite.poolFor(steps[0] ?? 0);
+  const failure = await replay(seed, steps, pool);
   if (failure === null) {
     console.log('no violation in several runs');
-    return false;
+    return { exitCode: 0, report: null };
   }
-  const printFailure = (one: Failure<S>): void => print(one.result, seed, one.path.join(':'), keep);
-  printFailure(failure);
-  const simplest = await shrink(failure, pool);
+  print(failure.result, seed, path, keep);
+  const simplest = await shrink(seed, failure, pool);
   console.log('simplest:');
-  printFailure(simplest);
+  print(simplest.result, seed, simplest.path.join(':'), keep);
   console.log(JSON.stringify(simplest.result.scenario, null, 1));
-  return true;
+  return { exitCode: 1, report: null };
 }
 
-function print(result: Result<unknown>, seed: number, path: string, keep: string | null): void {
+function print(result: AnyResult, seed: number, path: string, keep: string | null): void {
   const violations = result.violations.map((violation) => `  ${violation}`);
   console.log([...violations, `  npm run chaos -- --seed ${seed} --path ${path}`].join('\n'));
   if (keep === null) return;
@@ -90,92 +84,85 @@ function print(result: Result<unknown>, seed: number, path: string, keep: string
   writeFileSync(join(keep, `${seed}-${path.replaceAll(':', '-')}.json`), JSON.stringify(result, null, 1));
 }
 
-type Counts = Map<string, number>;
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  add(key: string, count = 1): void {
+    this.#counts.set(key, this.of(key) + count);
+  }
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  /** The most frequent first. */
+  list(): string {
+    const sorted = [...this.#counts].sort(([, one], [, other]) => other - one);
+    return sorted.map(([name, times]) => `${name} ${times}`).join(', ');
+  }
+}
 
 /** What a series of scenarios consisted of: it proves as much as happened in it. */
 export class Stats {
-  readonly #settings: Counts = new Map();
-  readonly #faults: Counts = new Map();
-  readonly #exits: Counts = new Map();
-  readonly #requests = { sent: 0, answered: 0, rejected: 0 };
-  readonly #jobs = { enqueued: 0, done: 0, lost: 0 };
-  #scenarios = 0;
-  #real = 0;
-  #processes = 0;
-  #endedAtBoot = 0;
-  #inconclusive = 0;
+  readonly #totals = new Counts();
+  readonly #settings = new Counts();
+  readonly #faults = new Counts();
+  readonly #exits = new Counts();
   #maxLagMs = 0;
 
-  add({ scenario, history, isInconclusive }: AnyResult): void {
-    this.#scenarios += 1;
-    if (isInconclusive) this.#inconclusive += 1;
-    for (const setting of settingsOf(scenario)) count(this.#settings, setting);
-    if (history === null) return count(this.#exits, 'none, the harness failed');
-    this.#maxLagMs = Math.max(this.#maxLagMs, history.lagMs);
-    const { code, signal } = history.end;
-    if (signal !== null && signal !== 'SIGKILL') this.#endedAtBoot += 1;
-    count(this.#exits, `${code ?? signal ?? '?'}`);
-    for (const { fault } of history.injected) count(this.#faults, nameOf(fault));
-    if ('jobs' in history) this.#addReal(history);
-    else this.#addScripted(history);
+  get scenarios(): number {
+    return this.#totals.of('scenarios');
   }
 
-  /** Markdown. */
+  add({ scenario, history, isInconclusive }: AnyResult): void {
+    this.#totals.add('scenarios');
+    if (isInconclusive) this.#totals.add('inconclusive');
+    for (const setting of settingsOf(scenario)) this.#settings.add(setting);
+    if (history === null) return this.#exits.add('none, the harness failed');
+    this.#maxLagMs = Math.max(this.#maxLagMs, history.lagMs);
+    const { code, signal } = history.end;
+    if (signal !== null && signal !== 'SIGKILL') this.#totals.add('ended at boot');
+    this.#exits.add(`${code ?? signal ?? '?'}`);
+    for (const { fault } of history.injected) this.#faults.add(nameOf(fault));
+    for (const { result } of history.requests) this.#totals.add(`requests ${outcomeOf(result)}`);
+    this.#totals.add('requests', history.requests.length);
+    if ('jobs' in history) this.#addJobs(history);
+    else this.#totals.add('processes', new Set(history.events.map(({ pid }) => pid)).size);
+  }
+
   summarize(): string {
-    const { sent, answered, rejected } = this.#requests;
-    const { enqueued, done, lost } = this.#jobs;
+    const of = (key: string): number => this.#totals.of(key);
+    const [jobs, done, lost] = [of('jobs'), of('jobs done'), of('jobs lost')];
     return [
-      `- dynos: ${this.#scenarios}, ${this.#real} of them with the real puma, sidekiq and Redis; scripted child processes: ${this.#processes}`,
-      `- jobs: ${enqueued}, of which ${done} were done, ${enqueued - done - lost} remained in Redis for the next dyno, and ${lost} were lost: in progress in a sidekiq that was killed or could not reach Redis, or lost by a Redis that was restarted`,
-      `- requests: ${sent}, of which ${answered} got a complete response and ${rejected} were rejected; the connections of the others broke or were refused`,
+      `- dynos: ${this.scenarios}, ${of('real')} of them with the real puma, sidekiq and Redis; scripted child processes: ${of('processes')}`,
+      `- jobs: ${jobs}, of which ${done} were done, ${jobs - done - lost} stayed in Redis for the next dyno, and ${lost} were lost: in progress in a sidekiq that was killed or could not reach Redis, or lost by a Redis that was restarted`,
+      `- requests: ${of('requests')}, of which ${of('requests answered')} were answered and ${of('requests refused')} were refused; the others were cut or found no listener`,
     ].join('\n');
   }
 
-  /** Markdown, with the summary. */
   describe(): string {
     return [
       this.summarize(),
-      `- settings and behavior: ${list(this.#settings)}`,
-      `- faults: ${list(this.#faults)}`,
-      `- exit codes: ${list(this.#exits)}`,
-      `- ended by a signal before the supervisor's first line, and checked only for what is left: ${this.#endedAtBoot}`,
-      `- the machine was late by up to ${Math.round(this.#maxLagMs)} ms, too late to check anything in ${this.#inconclusive} scenarios`,
+      `- settings and behavior: ${this.#settings.list()}`,
+      `- faults: ${this.#faults.list()}`,
+      `- exit codes: ${this.#exits.list()}`,
+      `- ended by a signal before the supervisor's first line, and checked only for what is left: ${this.#totals.of('ended at boot')}`,
+      `- the machine was late by up to ${Math.round(this.#maxLagMs)} ms, too late to check anything in ${this.#totals.of('inconclusive')} scenarios`,
     ].join('\n');
   }
 
-  #addReal({ requests, jobs, events, waitingJobs }: RealHistory): void {
-    this.#real += 1;
+  #addJobs({ jobs, events, waitingJobs }: RealHistory): void {
     const done = new Set(events.filter(({ event }) => event === 'finished').map(({ id }) => id));
-    const kept = new Set([...done, ...waitingJobs]);
-    this.#jobs.enqueued += jobs.length;
-    this.#jobs.done += jobs.filter(({ id }) => done.has(id)).length;
-    this.#jobs.lost += jobs.filter(({ id }) => !kept.has(id)).length;
-    for (const { result } of requests) this.#addRequest(typeof result === 'object' ? result.status : null);
-  }
-
-  #addScripted({ requests, events }: History): void {
-    this.#processes += new Set(events.map(({ pid }) => pid)).size;
-    for (const { result } of requests) {
-      this.#addRequest(typeof result === 'object' && result.isComplete ? result.status : null);
-    }
-  }
-
-  /** status: null where there was no complete response. */
-  #addRequest(status: number | null): void {
-    this.#requests.sent += 1;
-    if (status === 200) this.#requests.answered += 1;
-    else if (status !== null) this.#requests.rejected += 1;
+    this.#totals.add('real');
+    this.#totals.add('jobs', jobs.length);
+    this.#totals.add('jobs done', jobs.filter(({ id }) => done.has(id)).length);
+    this.#totals.add('jobs lost', jobs.filter(({ id }) => !done.has(id) && !waitingJobs.includes(id)).length);
   }
 }
 
-function count(counts: Counts, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/** The most frequent first. */
-function list(counts: Counts): string {
-  const sorted = [...counts].sort(([, one], [, other]) => other - one);
-  return sorted.map(([name, times]) => `${name} ${times}`).join(', ');
+function outcomeOf(result: RequestRecord['result']): 'answered' | 'refused' | 'cut' {
+  if (typeof result === 'string' || !result.isComplete) return 'cut';
+  return result.status === 200 ? 'answered' : 'refused';
 }
 
 /** `role web`, `hasRouter`, `daemon bare`: what is set and is no number. */

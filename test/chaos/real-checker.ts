@@ -1,17 +1,18 @@
 import { constants } from 'node:os';
 import {
-  namesChild,
-  namesSignal,
+  checkCode,
+  isOutcome,
+  killsOf,
+  namesCause,
   REAL_KILL_AFTER_MS,
   REAL_STOP_TIMEOUT_MS,
   type InjectedRealFault,
-  type Outcome,
   type RealHistory,
-  type WorkEvent,
 } from './history.ts';
-import { checkJobs, checkRealRequests } from './real-work-checker.ts';
-import { reaches, type RealChild, type RealScenario, type StopSignal } from './scenario.ts';
-import { BROADCAST_MS, interruptsIn, secondInterruptMs, slackOf, surelySecond } from './traces.ts';
+import { reaches, type RealChild, type RealScenario } from './real-scenario.ts';
+import { checkJobs, checkRealRequests, requestStarts } from './real-work-checker.ts';
+import type { StopSignal } from './scenario.ts';
+import { BROADCAST_MS, secondInterruptMs, secondInterrupts, slackOf } from './traces.ts';
 
 const CHILDREN: readonly RealChild[] = ['puma', 'sidekiq'];
 /** Exit status of a process that SIGPIPE has ended. */
@@ -35,20 +36,10 @@ type RealCause =
   | { kind: 'signal'; atMs: number; signal: StopSignal }
   | { kind: 'child-exit'; atMs: number; child: RealChild; statuses: readonly number[]; mayBeStop: boolean };
 
-/** What the checks know of a run; puma and sidekiq: when a fault kept each from draining, Infinity where none did. */
-export type RealAnalysis = {
-  scenario: RealScenario;
-  history: RealHistory;
-  /** In the order of time. */
-  causes: readonly RealCause[];
-  stopMs: number;
-  pumaHurtMs: number;
-  sidekiqHurtMs: number;
-  isSupervisorKilled: boolean;
-};
+/** What the checks know of a run. */
+export type RealAnalysis = ReturnType<typeof analyze>;
 
-/** Every violation of an invariant, in words. They follow from the injected faults, from what jobs and requests recorded and from
- * docs/termination.md, not from the supervisor's code. */
+/** As `check`, for the real puma and sidekiq: from what jobs and requests recorded. */
 export function checkReal(scenario: RealScenario, history: RealHistory): string[] {
   const analysis = analyze(scenario, history);
   return [
@@ -60,7 +51,7 @@ export function checkReal(scenario: RealScenario, history: RealHistory): string[
   ];
 }
 
-function analyze(scenario: RealScenario, history: RealHistory): RealAnalysis {
+function analyze(scenario: RealScenario, history: RealHistory) {
   const causes = causesOf(scenario, history);
   const stopMs = causes[0]?.atMs ?? Infinity;
   const hurtMs = (child: RealChild): number => {
@@ -73,43 +64,33 @@ function analyze(scenario: RealScenario, history: RealHistory): RealAnalysis {
     return Math.min(...times, secondInterruptMs(history), suspendedAtMs(history, stopMs, child));
   };
   const isSupervisorKilled = history.end.signal === 'SIGKILL';
-  return {
-    ...{ scenario, history, causes, stopMs, isSupervisorKilled },
-    ...{ pumaHurtMs: hurtMs('puma'), sidekiqHurtMs: hurtMs('sidekiq') },
-  };
+  /** hurtMs: when a fault kept the child from draining. Infinity: never. */
+  const hurt = { hurtMs: { puma: hurtMs('puma'), sidekiq: hurtMs('sidekiq') } };
+  return { scenario, history, causes, stopMs, isSupervisorKilled, ...hurt };
 }
 
+/** In the order of time. */
 function causesOf(scenario: RealScenario, { injected, events, end }: RealHistory): RealCause[] {
+  const exit = (child: RealChild, atMs: number, status: number): RealCause[] => [
+    { kind: 'child-exit', atMs, child, statuses: [status], mayBeStop: false },
+  ];
   const causes = injected.flatMap(({ atMs, fault, exitedAtMs }): RealCause[] => {
-    switch (fault.type) {
-      case 'stop': {
-        const signal: RealCause = { kind: 'signal', atMs, signal: fault.signal };
-        // Every child handles TERM as a request to stop. With INT and HUP it drains and exits with 0 or 1, or dies of the signal.
-        const isHarmless = fault.target === 'supervisor' || fault.signal === 'SIGTERM';
-        return [signal, ...(isHarmless ? [] : CHILDREN.map((child) => exitBy(fault.signal, child, atMs)))];
-      }
-      case 'signal':
-        if (fault.target === 'supervisor' || exitedAtMs === null) return [];
-        return [exitBy(fault.signal, fault.target, exitedAtMs)];
-      case 'kill':
-        if (fault.target === 'supervisor') return [];
-        return [{ kind: 'child-exit', atMs, child: fault.target, statuses: [137], mayBeStop: false }];
-      case 'close-reader':
-        if (end.code !== BROKEN_PIPE || !canBreakPipe(scenario)) return [];
-        return [{ kind: 'child-exit', atMs, child: 'puma', statuses: [BROKEN_PIPE], mayBeStop: false }];
-      case 'suspend':
-      case 'resume':
-      case 'stall-reader':
-      case 'resume-reader':
-      case 'restart-redis':
-        return [];
+    if (fault.type === 'stop') {
+      // Every child handles TERM as a request to stop. With INT and HUP it drains and exits with 0 or 1, or dies of the signal.
+      const isHarmless = fault.target === 'supervisor' || fault.signal === 'SIGTERM';
+      const exits = isHarmless ? [] : CHILDREN.map((child) => exitBy(fault.signal, child, atMs));
+      return [{ kind: 'signal', atMs, signal: fault.signal }, ...exits];
     }
+    const breaksPipe = fault.type === 'close-reader' && end.code === BROKEN_PIPE && canBreakPipe(scenario);
+    if (breaksPipe) return exit('puma', atMs, BROKEN_PIPE);
+    if (!('target' in fault) || fault.target === 'supervisor') return [];
+    if (fault.type === 'kill') return exit(fault.target, atMs, 137);
+    return fault.type === 'signal' && exitedAtMs !== null ? [exitBy(fault.signal, fault.target, exitedAtMs)] : [];
   });
   // Sidekiq exits with 1 where Redis is away while it boots; with 0 at a TERM.
-  const exits = events.flatMap(({ kind, event, atMs }): RealCause[] => {
+  const exits = events.flatMap(({ kind, event, atMs }) => {
     const status = Number(event.slice('code'.length));
-    if (kind !== 'exit' || status === 0) return [];
-    return [{ kind: 'child-exit', atMs, child: 'sidekiq', statuses: [status], mayBeStop: false }];
+    return kind === 'exit' && status !== 0 ? exit('sidekiq', atMs, status) : [];
   });
   return [...causes, ...exits].sort((one, other) => one.atMs - other.atMs);
 }
@@ -139,8 +120,7 @@ function checkEnd(analysis: RealAnalysis): string[] {
   const { history, causes, stopMs, isSupervisorKilled } = analysis;
   if (isSupervisorKilled) {
     // A folder of sockets stays then: docs/one-dyno.md, Limits.
-    const isByFault = history.injected.some(({ fault }) => fault.type === 'kill' && fault.target === 'supervisor');
-    return isByFault ? [] : ['SIGKILL ended the supervisor, and no fault sent it'];
+    return killsOf(history, 'supervisor').length > 0 ? [] : ['SIGKILL ended the supervisor, and no fault sent it'];
   }
   const files = history.filesLeft.map((file) => `${file} was left`);
   const first = causes[0];
@@ -149,7 +129,7 @@ function checkEnd(analysis: RealAnalysis): string[] {
   const nearMs = NEAR_MS + history.lagMs;
   const possible = causes.filter((cause) => cause.atMs <= stopMs + nearMs || isLaterTerm(cause, first, history));
   return [
-    ...checkCode(analysis, possible),
+    ...checkCode(history, possibleCodes(analysis, possible)),
     ...checkDuration(history, stopMs),
     ...checkLastLine(history, possible),
     ...files,
@@ -165,42 +145,31 @@ function isEndedAtBoot({ history, causes }: RealAnalysis): boolean {
 /** A TERM soon after the exit of a child, and before a second INT, makes both a broadcast. */
 function isLaterTerm(cause: RealCause, first: RealCause, history: RealHistory): boolean {
   if (first.kind !== 'child-exit' || cause.kind !== 'signal' || cause.signal !== 'SIGTERM') return false;
-  const slackMs = slackOf(history);
-  const second = surelySecond(interruptsIn(history), slackMs);
-  const finalMs = Math.min(first.atMs + BROADCAST_MS, second?.untilMs ?? Infinity);
-  return first.mayBeStop && cause.atMs <= finalMs + slackMs;
+  const finalMs = Math.min(first.atMs + BROADCAST_MS, secondInterrupts(history).sure.toMs);
+  return first.mayBeStop && cause.atMs <= finalMs + slackOf(history);
 }
 
-/** The exit code fits the cause that the last line names. */
-function checkCode(analysis: RealAnalysis, possible: readonly RealCause[]): string[] {
-  const { end, reader, log } = analysis.history;
+/** The exit codes that fit the cause that the last line names. */
+function possibleCodes(analysis: RealAnalysis, possible: readonly RealCause[]): number[] {
+  const { reader, log } = analysis.history;
   const last = reader === 'reading' ? log.at(-1) : undefined;
-  const named = possible.filter((cause) => last?.type === 'outcome' && names(last, cause));
-  const codes = new Set((named.length > 0 ? named : possible).flatMap((cause) => codesOf(cause, analysis)));
-  if (end.code !== null && codes.has(end.code)) return [];
-  return [`exit code ${end.code ?? end.signal ?? '?'}, expected ${[...codes].join(' or ')}`];
-}
-
-function codesOf(cause: RealCause, analysis: RealAnalysis): readonly number[] {
-  if (cause.kind === 'child-exit') return cause.statuses;
-  return mayNeedKill(analysis) ? [0, 137] : [0];
+  const named = possible.filter((cause) => isOutcome(last) && namesCause(last, cause));
+  const atSignal = mayNeedKill(analysis) ? [0, 137] : [0];
+  return (named.length > 0 ? named : possible).flatMap((cause) =>
+    cause.kind === 'child-exit' ? cause.statuses : atSignal,
+  );
 }
 
 /** A fault hurt a child during the stop, or a request takes too long. A job never does: sidekiq interrupts it. */
 function mayNeedKill({ history, stopMs }: RealAnalysis): boolean {
-  const { injected, requests, events } = history;
+  const { injected } = history;
   if (secondInterruptMs(history) < Infinity) return true;
   if (CHILDREN.some((child) => suspendedAtMs(history, stopMs, child) < Infinity)) return true;
   const isFatal = ({ atMs, fault }: InjectedRealFault): boolean =>
     (fault.type === 'stop' && fault.signal === 'SIGHUP' && fault.target === 'all') ||
     (fault.type === 'kill' && atMs >= stopMs - NEAR_MS);
   if (injected.some(isFatal)) return true;
-  const durations = new Map(requests.map(({ id, durationMs }) => [id, durationMs]));
-  const isTooLong = ({ kind, event, atMs, id }: WorkEvent): boolean =>
-    kind === 'request' &&
-    event === 'started' &&
-    atMs + (durations.get(id) ?? 0) > stopMs + REAL_KILL_AFTER_MS - LATE_MS;
-  return events.some(isTooLong);
+  return requestStarts(history).some(({ respondsAtMs }) => respondsAtMs > stopMs + REAL_KILL_AFTER_MS - LATE_MS);
 }
 
 function checkDuration({ endedAtMs, lagMs }: RealHistory, stopMs: number): string[] {
@@ -212,24 +181,20 @@ function checkDuration({ endedAtMs, lagMs }: RealHistory, stopMs: number): strin
 function checkLastLine({ log, reader, end }: RealHistory, possible: readonly RealCause[]): string[] {
   if (reader !== 'reading') return []; // It may not have been read.
   const last = log.at(-1);
-  if (last?.type !== 'outcome') return [`the last line is no outcome: ${JSON.stringify(last)}`];
-  const isTrue = possible.some((cause) => names(last, cause));
+  if (!isOutcome(last)) return [`the last line is no outcome: ${JSON.stringify(last)}`];
+  const isTrue = possible.some((cause) => namesCause(last, cause));
   return [
-    ...(isTrue ? [] : [`the last line tells another cause: ${last.message}`]),
+    ...(isTrue ? [] : [`the last line tells another cause: ${last.msg}`]),
     ...(last.code === end.code ? [] : [`the last line tells code ${String(last.code)}, not ${String(end.code)}`]),
   ];
 }
 
-function names(last: Outcome, cause: RealCause): boolean {
-  return cause.kind === 'signal' ? namesSignal(last, cause.signal) : namesChild(last, cause.child);
-}
-
 /** docs/termination.md, Limits: the kernel TERMs no child that is just being started when the supervisor is killed. */
 function checkProcessesLeft({ history, isSupervisorKilled }: RealAnalysis): string[] {
-  const { injected, processesLeft, lagMs } = history;
-  const kill = injected.find(({ fault }) => fault.type === 'kill' && fault.target === 'supervisor');
+  const { processesLeft, lagMs } = history;
+  const killedAtMs = isSupervisorKilled ? killsOf(history, 'supervisor')[0]?.atMs : undefined;
   const isStarting = (startedAtMs: number): boolean =>
-    isSupervisorKilled && kill !== undefined && startedAtMs >= kill.atMs - FORK_MS - Math.min(lagMs, FORK_LATE_MS);
+    killedAtMs !== undefined && startedAtMs >= killedAtMs - FORK_MS - Math.min(lagMs, FORK_LATE_MS);
   const left = processesLeft.filter(({ startedAtMs }) => !isStarting(startedAtMs));
   return left.map(({ command }) => `process ${command} was left`);
 }

@@ -1,28 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { alive, bornAtMs, catches, commandLine } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { Dyno, LogReader, signalEach } from './dyno.ts';
-import {
-  nodeWarningsIn,
-  parseLog,
-  parseWorkEvents,
-  REAL_STOP_TIMEOUT_MS,
-  SIDEKIQ_THREADS,
-  type RealHistory,
-} from './history.ts';
-import { enqueueJobs, Redis, sendRequests, waitingJobs } from './real-load.ts';
-import { now, startCpuLoad, watchLag, type Environment } from './sandbox.ts';
-import { runsChild, type RealChild, type RealFault, type RealScenario } from './scenario.ts';
+import { Dyno, signalEach } from './dyno.ts';
+import { parseLog, parseWorkEvents, REAL_STOP_TIMEOUT_MS, SIDEKIQ_THREADS, type RealHistory } from './history.ts';
+import { enqueueJobs, Redis, sendRequests, waitingJobs } from './load.ts';
+import { now, type Environment } from './sandbox.ts';
+import { runsChild, type RealFault, type RealScenario } from './real-scenario.ts';
+import type { Target } from './scenario.ts';
 
-/** Parts of the installation. */
 export const SMALL_APP = 'test/chaos/real-app';
 export const RAILS_APP = 'test/real/app';
 
-/** After the last fault, the dyno runs on for this long and is then stopped. */
 const RUNS_ON_MS = 1500;
 const MAX_RUN_MS = 5000 + 3 * REAL_STOP_TIMEOUT_MS;
 /** The children of a killed supervisor drain: puma up to 8 of the longest requests in three rounds. */
@@ -36,13 +28,12 @@ type Files = { checkout: string; own: string; events: string };
 export async function runRealScenario(scenario: RealScenario, installation: string): Promise<RealHistory> {
   const folder = mkdtempSync(join(tmpdir(), 'mstdn-supervise-test-'));
   for (const name of ['redis', 'own']) mkdirSync(join(folder, name));
+  writeFileSync(join(folder, 'events'), '');
   const redis = new Redis(join(folder, 'redis'));
-  const stopLoad = scenario.isCpuBusy ? startCpuLoad() : () => {};
   try {
     await redis.start();
     return await runIn(folder, scenario, redis, installation);
   } finally {
-    stopLoad();
     await redis.stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -52,14 +43,12 @@ async function runIn(folder: string, scenario: RealScenario, redis: Redis, insta
   const port = await freePort();
   const files = layOut(scenario, folder, installation);
   const dyno = new Dyno({
-    role: scenario.role,
+    scenario,
     installation,
     cwd: files.checkout,
     environment: { ...environmentOf(scenario, port, files), REDIS_URL: redis.url },
-    reader: new LogReader('socket', { folder, fifo: '' }),
     killAfterMs: MAX_RUN_MS,
   });
-  const lag = watchLag();
   const scan = setInterval(() => dyno.processes(), SCAN_EVERY_MS); // A descendant is known by an earlier scan.
   try {
     const load = Promise.all([
@@ -68,38 +57,24 @@ async function runIn(folder: string, scenario: RealScenario, redis: Redis, insta
       injectFaults(scenario, dyno, redis),
     ]);
     load.catch(() => {}); // Awaited below.
-    const { end, endedAtMs } = await dyno.ended;
+    const { end } = await dyno.ended;
     clearInterval(scan);
     if (end.signal === 'SIGKILL') await drainOrphans(dyno);
     const left = dyno.processes();
     const processesLeft = left.map((pid) => ({ command: `${pid} ${commandLine(pid)}`, startedAtMs: bornAtMs(pid) }));
     const [jobs, requests, injected] = await load;
-    const { state } = dyno.reader;
-    const output = `${await dyno.reader.readAll(left.length === 0 ? OUTPUT_POLLS : 0)}\n${dyno.reader.stderr}`;
+    const { output, stderr, ...seen } = await dyno.seen(left.length === 0 ? OUTPUT_POLLS : 0);
+    const events = parseWorkEvents(readFileSync(files.events, 'utf8'));
     return {
-      startedAtMs: dyno.startedAtMs,
-      endedAtMs,
-      end,
-      injected,
-      events: existsSync(files.events) ? parseWorkEvents(readFileSync(files.events, 'utf8')) : [],
-      log: parseLog(output),
-      nodeWarnings: nodeWarningsIn(output),
-      reader: state,
-      jobs,
-      waitingJobs: await waitingJobs(redis),
-      requests,
-      processesLeft,
-      filesLeft: filesIn(files),
-      lagMs: lag.maxMs(),
+      ...{ ...seen, injected, events, log: parseLog(`${output}\n${stderr}`), jobs, requests, processesLeft },
+      ...{ waitingJobs: await waitingJobs(redis), filesLeft: filesIn(files), lagMs: dyno.lagMs },
     };
   } finally {
     clearInterval(scan);
-    lag.stop();
     await dyno.clear();
   }
 }
 
-/** A checkout with the app of the scenario. */
 function layOut({ isRails }: RealScenario, folder: string, installation: string): Files {
   const smallApp = join(installation, SMALL_APP);
   const checkout = join(folder, 'app');
@@ -147,12 +122,14 @@ function filesIn({ own, checkout }: Files): string[] {
 }
 
 async function injectFaults({ faults }: RealScenario, dyno: Dyno, redis: Redis): Promise<RealHistory['injected']> {
-  const exits = new Map<RealFault, Promise<number | null>>();
-  const restarts = new Map<RealFault, Promise<number>>();
+  /** What is known only later. */
+  const results = new Map<RealFault, Promise<{ untilMs: number } | { exitedAtMs: number | null }>>();
+  let isRestarted = false;
   const inject = (fault: RealFault): number[] | null => {
     if (fault.type === 'restart-redis') {
-      if (restarts.size > 0) return null;
-      restarts.set(fault, redis.restart(fault.downMs));
+      if (isRestarted) return null;
+      isRestarted = true;
+      results.set(fault, redis.restart(fault.downMs));
       return [];
     }
     const isSignal = fault.type === 'signal';
@@ -160,22 +137,17 @@ async function injectFaults({ faults }: RealScenario, dyno: Dyno, redis: Redis):
     if (isSignal && fault.target === 'supervisor' && !catches(dyno.pid, fault.signal)) return null;
     const pids = dyno.inject(fault, (target) => pidsOf(target, dyno));
     const isToChild = isSignal && fault.target !== 'supervisor';
-    if (isToChild && pids?.[0] !== undefined) exits.set(fault, lastSeenAtMs(pids[0], dyno));
+    if (isToChild && pids?.[0] !== undefined) results.set(fault, untilExit(pids[0], dyno));
     return pids;
   };
   const lastMs = Math.max(0, ...faults.map(({ atMs }) => atMs));
   const stop = { type: 'stop', signal: 'SIGTERM', target: 'supervisor' } as const;
   const injected = await dyno.injectAll<RealFault>(faults, { atMs: lastMs + RUNS_ON_MS, fault: stop }, inject);
-  return Promise.all(
-    injected.map(async ({ atMs, untilMs, fault }) => {
-      const restartedAtMs = await restarts.get(fault);
-      return { atMs, untilMs: restartedAtMs ?? untilMs, fault, exitedAtMs: (await exits.get(fault)) ?? null };
-    }),
-  );
+  return Promise.all(injected.map(async (one) => ({ ...one, exitedAtMs: null, ...(await results.get(one.fault)) })));
 }
 
 /** The first process of a child, known by its command line. */
-function pidsOf(target: RealChild | 'supervisor', dyno: Dyno): number[] {
+function pidsOf(target: Target, dyno: Dyno): number[] {
   dyno.processes(); // What a killed process has started is known by this scan.
   if (target === 'supervisor') return [dyno.pid];
   const name = new RegExp(`(^|[ /])${target}\\b`);
@@ -185,13 +157,12 @@ function pidsOf(target: RealChild | 'supervisor', dyno: Dyno): number[] {
     .slice(0, 1);
 }
 
-/** Null: it outlived the dyno. */
-async function lastSeenAtMs(pid: number, dyno: Dyno): Promise<number | null> {
-  let seenAtMs = now();
-  while (alive(pid)) {
-    if (dyno.isOver) return null;
-    seenAtMs = now();
-    await pause(5);
+/** exitedAtMs: when it was last seen; null where it outlived the dyno. */
+async function untilExit(pid: number, dyno: Dyno): Promise<{ exitedAtMs: number | null }> {
+  let exitedAtMs = now();
+  for (; alive(pid); await pause(5)) {
+    if (dyno.isOver) return { exitedAtMs: null };
+    exitedAtMs = now();
   }
-  return seenAtMs;
+  return { exitedAtMs };
 }

@@ -1,22 +1,23 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { alive, waitUntilStopped, commandLine, processTable } from '../harness/processes.ts';
 import { freePort } from '../simulator/free-port.ts';
-import { Dyno, LogReader, sendRequest, signalEach } from './dyno.ts';
+import { Dyno, signalEach } from './dyno.ts';
 import {
+  helperIn,
   isExit,
   isStart,
-  nodeWarningsIn,
-  parseEvents,
   STOP_TIMEOUT_MS,
   wrappedIn,
   type ChildEvent,
   type History,
   type RequestRecord,
 } from './history.ts';
-import { environmentOf, now, sleepUntil, startCpuLoad, stepsClock, watchLag, type Sandbox } from './sandbox.ts';
-import { CHILD_NAMES, type Fault, type Scenario, type ScheduledFault, type Target } from './scenario.ts';
+import { sendRequest } from './load.ts';
+import { environmentOf, now, Sandbox, sleepUntil, stepsClock } from './sandbox.ts';
+import { CHILD_NAMES, type Fault, type Scenario, type Scheduled, type Target } from './scenario.ts';
 
 /** After the last fault, the dyno runs on for this long and is then stopped. */
 const RUNS_ON_MS = 500;
@@ -27,47 +28,41 @@ const MAX_RUN_MS = 3 * STOP_TIMEOUT_MS + RUNS_ON_WITH_GUARD_MS;
 const OUTPUT_POLLS = 100;
 /** Time for the children of a killed supervisor to exit at the kernel's TERM. */
 const ORPHANS_EXIT_MS = 1000;
-/** Where the kernel had to drop a packet it sends it again after 0.2 s, 0.4 s, 0.8 s and so on. */
-const RESPONSES_MS = 10_000;
 /** A signal while libfaketime initializes can crash or hang any Node, so that faults wait for that. */
 const FAKETIME_BOOT_MS = 500;
 
+type Run = { scenario: Scenario; dyno: Dyno; sandbox: Sandbox; port: number; requests: Promise<RequestRecord>[] };
+
 /** Runs the scenario with the real binary and returns what was seen. Nothing of it is left then. */
-export async function runScenario(scenario: Scenario, sandbox: Sandbox): Promise<History> {
-  const stopLoad = scenario.isCpuBusy ? startCpuLoad() : () => {};
-  const lag = watchLag();
+export async function runScenario(scenario: Scenario, installation: string): Promise<History> {
+  const sandbox = new Sandbox(installation, scenario.tmp);
   try {
-    sandbox.prepare(scenario.tmp);
     if (stepsClock(scenario)) setClock(sandbox, 0);
-    return { ...(await runIn(sandbox, scenario)), lagMs: lag.maxMs() };
+    return await runIn(sandbox, scenario);
   } finally {
-    lag.stop();
-    stopLoad();
     sandbox.clear();
   }
 }
 
-async function runIn(sandbox: Sandbox, scenario: Scenario): Promise<Omit<History, 'lagMs'>> {
+async function runIn(sandbox: Sandbox, scenario: Scenario): Promise<History> {
   const { port, release } = await reservePort(scenario);
-  const abort = new AbortController();
   const dyno = new Dyno({
-    role: scenario.role,
+    scenario,
     installation: sandbox.installation,
     cwd: sandbox.folder,
     environment: environmentOf(scenario, port, sandbox),
-    reader: new LogReader(scenario.stdout, sandbox),
     killAfterMs: MAX_RUN_MS,
   });
-  const run: Run = { scenario, dyno, sandbox, port, requests: [], giveUp: abort.signal };
+  const run: Run = { scenario, dyno, sandbox, port, requests: [] };
   const clear = (): Promise<void> => dyno.clear(() => [...processesOf(run), ...processesIn(sandbox)]);
   try {
-    const seen = await watch(run, abort);
+    const seen = await watch(run);
     await clear();
-    return { ...seen, events: eventsIn(sandbox), filesLeft: sandbox.filesLeft() };
+    return { ...seen, events: sandbox.events(), filesLeft: sandbox.filesLeft() };
   } finally {
     await clear();
     release();
-    clearClocks([dyno.pid, ...eventsIn(sandbox).map(({ pid }) => pid)]);
+    clearClocks([dyno.pid, ...sandbox.events().map(({ pid }) => pid)]);
   }
 }
 
@@ -75,46 +70,28 @@ async function runIn(sandbox: Sandbox, scenario: Scenario): Promise<Omit<History
 async function reservePort({ misconfiguration }: Scenario): Promise<{ port: number; release: () => void }> {
   const port = await freePort();
   if (misconfiguration !== 'port-taken') return { port, release: () => {} };
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '::', resolve);
-  });
+  const server = createServer((socket) => socket.destroy()).listen(port, '::');
+  await once(server, 'listening');
   return { port, release: () => server.close() };
 }
 
-/** From the start to the end of the dyno and the last response. */
-async function watch(run: Run, abort: AbortController): Promise<Omit<History, 'lagMs' | 'filesLeft' | 'events'>> {
+async function watch(run: Run): Promise<Omit<History, 'filesLeft' | 'events'>> {
   const { dyno, scenario } = run;
   const injected = await dyno.injectAll(scheduleOf(scenario), lastStop(scenario), (fault) => inject(fault, run));
-  const { end, endedAtMs } = await dyno.ended;
+  const { end } = await dyno.ended;
   if (end.signal === 'SIGKILL') await sleepUntil(now() + ORPHANS_EXIT_MS, () => processesOf(run).length === 0);
   const processesLeft = processesOf(run).map((pid) => ({ pid, command: commandLine(pid) }));
-  const { state } = dyno.reader;
-  const output = await dyno.reader.readAll(OUTPUT_POLLS);
-  const { stderr } = dyno.reader;
-  const patience = setTimeout(() => abort.abort(), RESPONSES_MS);
+  const seen = await dyno.seen(OUTPUT_POLLS);
   const requests = await Promise.all(run.requests);
-  clearTimeout(patience);
-  return {
-    startedAtMs: dyno.startedAtMs,
-    endedAtMs,
-    end,
-    injected,
-    output,
-    stderr,
-    nodeWarnings: nodeWarningsIn(output + stderr),
-    reader: state,
-    requests,
-    processesLeft,
-  };
+  return { ...seen, injected, requests, processesLeft, lagMs: dyno.lagMs };
 }
 
-function scheduleOf(scenario: Scenario): ScheduledFault[] {
+function scheduleOf(scenario: Scenario): Scheduled<Fault>[] {
   const earliestMs = stepsClock(scenario) ? FAKETIME_BOOT_MS : 0;
   return scenario.faults.map(({ atMs, fault }) => ({ atMs: Math.max(atMs, earliestMs), fault }));
 }
 
-function lastStop(scenario: Scenario): ScheduledFault {
+function lastStop(scenario: Scenario): Scheduled<Fault> {
   const crashesMs = CHILD_NAMES.map((name) => scenario.behaviors[name].crash?.afterMs ?? 0);
   const lastMs = Math.max(...scheduleOf(scenario).map(({ atMs }) => atMs), ...crashesMs);
   const runsOnMs = scenario.memory === 'off' ? RUNS_ON_MS : RUNS_ON_WITH_GUARD_MS;
@@ -123,7 +100,7 @@ function lastStop(scenario: Scenario): ScheduledFault {
 
 /** Processes with the marker in their environment, and those that have cleared it but have recorded events. */
 function processesOf({ dyno, sandbox }: Run): number[] {
-  const recorded = eventsIn(sandbox).map(({ pid }) => pid);
+  const recorded = sandbox.events().map(({ pid }) => pid);
   const bare = recorded.filter((pid) => alive(pid) && belongsTo(sandbox, pid));
   return [...new Set([...dyno.processes(), ...bare])].filter(alive);
 }
@@ -135,22 +112,9 @@ function processesIn(sandbox: Sandbox): number[] {
 
 /** What libfaketime leaves behind of a process that was killed. */
 function clearClocks(pids: readonly number[]): void {
-  for (const pid of new Set(pids)) {
-    for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])
-      rmSync(join('/dev/shm', name), { force: true });
-  }
+  const names = pids.flatMap((pid) => [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]);
+  for (const name of new Set(names)) rmSync(join('/dev/shm', name), { force: true });
 }
-
-/** A running dyno, and what its faults need. */
-type Run = {
-  scenario: Scenario;
-  dyno: Dyno;
-  sandbox: Sandbox;
-  port: number;
-  requests: Promise<RequestRecord>[];
-  /** Ends the waiting for responses. */
-  giveUp: AbortSignal;
-};
 
 /** The pids that the fault reached; null where there was no target. */
 function inject(fault: Fault, run: Run): number[] | null {
@@ -158,7 +122,7 @@ function inject(fault: Fault, run: Run): number[] | null {
   if (fault.type === 'suspend') return suspend(targets(fault.target, run), sandbox);
   if (fault.type === 'step-clock') return stepsClock(run.scenario) ? setClock(sandbox, fault.seconds) : null;
   if (fault.type !== 'request') return dyno.inject(fault, (target) => targets(target, run));
-  run.requests.push(sendRequest(run.port, fault.request, `${dyno.marker}-${run.requests.length}`, run.giveUp));
+  run.requests.push(sendRequest(dyno, run.port, fault.request, `${dyno.marker}-${run.requests.length}`));
   return [];
 }
 
@@ -172,42 +136,31 @@ function setClock({ folder }: Sandbox, seconds: number): [] {
 /** A process that has recorded its exit and has not exited yet goes on, or the history would be wrong. */
 function suspend(pids: readonly number[], sandbox: Sandbox): number[] | null {
   const stopped = signalEach(pids, 'SIGSTOP')?.filter((pid) => waitUntilStopped(pid)) ?? [];
-  const exits = eventsIn(sandbox).filter(isExit);
+  const exits = sandbox.events().filter(isExit);
   const isExiting = (pid: number): boolean => exits.some((exit) => exit.pid === pid);
   signalEach(stopped.filter(isExiting), 'SIGCONT');
   const suspended = stopped.filter((pid) => !isExiting(pid));
   return suspended.length > 0 ? suspended : null;
 }
 
+/** The name of a child stands for its first process. */
 function targets(target: Target, { dyno, sandbox }: Run): number[] {
   if (dyno.isOver) return [];
   if (target === 'supervisor') return [dyno.pid];
   if (target === 'relay') return dyno.children().filter((pid) => /^cat$|^\/bin\/sh -c trap/.test(commandLine(pid)));
-  const pids = new Set(pidsOf(target, eventsIn(sandbox)));
-  // Another process may have the number of one that has exited.
-  return [...pids].filter((pid) => belongsTo(sandbox, pid));
-}
-
-/** The name of a child stands for its first process. */
-function pidsOf(target: Target, events: readonly ChildEvent[]): number[] {
-  if (target === 'helper') return events.flatMap(({ event }) => /^helper (\d+)$/.exec(event)?.[1] ?? []).map(Number);
+  const events = sandbox.events();
   const wrapped = wrappedIn(events);
   const isTarget = ({ process, pid }: ChildEvent): boolean => {
     if (target === 'daemon') return process.includes('.');
     return target === 'wrapped' ? wrapped.has(pid) : process === target && !wrapped.has(pid);
   };
-  return events.filter((event) => isStart(event) && isTarget(event)).map(({ pid }) => pid);
+  const started = events.filter((event) => isStart(event) && isTarget(event)).map(({ pid }) => pid);
+  const pids = target === 'helper' ? events.flatMap((event) => helperIn(event) ?? []) : started;
+  // Another process may have the number of one that has exited.
+  return [...new Set(pids)].filter((pid) => belongsTo(sandbox, pid));
 }
 
 /** The command line of every child contains the path of its events file. */
 function belongsTo({ folder }: Sandbox, pid: number): boolean {
   return commandLine(pid).includes(`${folder}/`);
-}
-
-function eventsIn({ eventsFile }: Sandbox): ChildEvent[] {
-  try {
-    return parseEvents(readFileSync(eventsFile, 'utf8'));
-  } catch {
-    return [];
-  }
 }

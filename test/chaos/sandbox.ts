@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -14,21 +15,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { signalIfAlive } from '../harness/processes.ts';
-import { STOP_TIMEOUT_MS } from './history.ts';
+import { parseEvents, STOP_TIMEOUT_MS, type ChildEvent } from './history.ts';
 import type { Behavior, ChildName, Scenario } from './scenario.ts';
 
 export type Environment = { [name: string]: string };
+export type Installation = { folder: string; remove: () => void };
 
 const CHILD_SCRIPT = 'test/fixtures/chaos-child.pl';
 const FULL = 'full';
-const LAG_EVERY_MS = 20;
 
-/**
- * A temporary folder with a copy of what runs, so that a build meanwhile changes nothing, and with a perl that is called ruby, since
- * the guard goes by a program's name. All sandboxes lie in it.
- */
-export function install(root: string, more: readonly string[] = []): { folder: string; remove: () => void } {
+/** A temporary folder with a copy of what runs, so that a build meanwhile changes nothing, and with a perl that is called ruby, since the
+ * guard goes by a program's name. All sandboxes lie in it. */
+export function install(root: string, more: readonly string[] = []): Installation {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mst-')));
   copyFileSync('/usr/bin/perl', join(folder, 'ruby'));
   for (const part of ['bin', 'dist', CHILD_SCRIPT, ...more]) {
@@ -37,26 +35,18 @@ export function install(root: string, more: readonly string[] = []): { folder: s
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-/**
- * The folder and the log pipe of one run at a time. Its path is short: the supervisor takes /tmp for its sockets instead of a TMPDIR of more
- * than 54 bytes.
- */
+/** The folder of one run. Its path is short: the supervisor takes /tmp for its sockets instead of a TMPDIR of more than 54 bytes. */
 export class Sandbox {
   readonly installation: string;
   readonly folder: string;
-  readonly fifo: string;
   readonly eventsFile: string;
 
-  constructor(installation: string, slot: number) {
+  constructor(installation: string, tmp: Scenario['tmp']) {
     this.installation = installation;
-    this.folder = join(installation, `${slot}`);
-    this.fifo = join(installation, `log-${slot}`);
+    this.folder = mkdtempSync(join(installation, 'run-'));
     this.eventsFile = join(this.folder, 'events');
-    execFileSync('mkfifo', [this.fifo]);
-  }
-
-  prepare(tmp: Scenario['tmp']): void {
-    mkdirSync(join(this.folder, 'own'), { recursive: true });
+    writeFileSync(this.eventsFile, '');
+    mkdirSync(join(this.folder, 'own'));
     if (tmp === 'missing') return;
     mkdirSync(join(this.folder, 'tmp'));
     if (tmp === 'full') fill(join(this.folder, 'tmp'));
@@ -66,6 +56,11 @@ export class Sandbox {
     const tmp = join(this.folder, 'tmp');
     if (existsSync(join(tmp, FULL))) execFileSync('umount', ['--lazy', tmp]);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** What the children have recorded so far. */
+  events(): ChildEvent[] {
+    return parseEvents(readFileSync(this.eventsFile, 'utf8'));
   }
 
   /** Files that the dyno should have removed. */
@@ -87,7 +82,6 @@ function fill(folder: string): void {
   }
 }
 
-/** The config vars of the dyno. */
 export function environmentOf(scenario: Scenario, port: number, sandbox: Sandbox): Environment {
   const { misconfiguration, role, hasPrefix, sidekiqWaits } = scenario;
   const command = (name: ChildName): string => {
@@ -149,25 +143,22 @@ function commandOf({ behaviors, memory }: Scenario, name: ChildName, { installat
   const behavior = behaviors[name];
   const words = [join(installation, 'ruby'), join(installation, CHILD_SCRIPT), name, `events=${eventsFile}`];
   const role = name === 'sidekiq' ? 'ready' : 'listen';
-  return [...words, role, ...optionsOf(behavior), ...(memory === 'off' ? [] : growthOf(behavior))].join(' ');
+  return [...words, role, ...optionsOf(behavior, memory !== 'off')].join(' ');
 }
 
-function optionsOf({ startupMs, onTerm, crash, daemon, wrapper, lines, midLinePause }: Behavior): string[] {
-  const options = [`boot=${startupMs}`, `lines=${lines}`];
-  if (onTerm.kind === 'ignore') options.push('term=ignore');
-  else options.push(`term=${onTerm.kind === 'exit' ? onTerm.code : 'signal'}`, `after=${onTerm.afterMs}`);
-  if (crash?.kind === 'exit') options.push(`exit=${crash.code}`, `in=${crash.afterMs}`);
-  if (crash?.kind === 'signal') options.push(`kill=${crash.signal}`, `in=${crash.afterMs}`);
-  if (daemon !== null) options.push(`daemon=${daemon.kind}`, `daemonin=${daemon.afterMs}`);
-  if (wrapper !== null) options.push(`wrapper=${wrapper}`);
-  if (midLinePause !== null) options.push(`pause=${midLinePause.forMs}`);
-  return options;
-}
-
-/** More than the threshold `act` and a quarter of the quota. */
-function growthOf({ grows }: Behavior): string[] {
-  if (grows === null) return [];
-  return [grows.kind === 'helper' ? 'helper=160' : 'grow=160', `growin=${grows.afterMs}`];
+function optionsOf(behavior: Behavior, mayGrow: boolean): string[] {
+  const { startupMs, onTerm, crash, daemon, wrapper, lines, midLinePause } = behavior;
+  const grows = mayGrow ? behavior.grows : null;
+  const options = {
+    ...{ boot: startupMs, lines, wrapper, pause: midLinePause?.forMs },
+    ...{ term: onTerm.kind === 'exit' ? onTerm.code : onTerm.kind, after: 'afterMs' in onTerm ? onTerm.afterMs : null },
+    ...(crash?.kind === 'exit' ? { exit: crash.code } : { kill: crash?.signal }),
+    ...{ in: crash?.afterMs, daemon: daemon?.kind, daemonin: daemon?.afterMs },
+    // More than the threshold `act` and a quarter of the quota.
+    ...(grows === null ? {} : { [grows.kind === 'helper' ? 'helper' : 'grow']: 160, growin: grows.afterMs }),
+  };
+  const entries = Object.entries(options) as [string, string | number | null | undefined][];
+  return entries.flatMap(([name, value]) => (value == null ? [] : [`${name}=${value}`]));
 }
 
 /** Processes that keep both cores busy. */
@@ -175,20 +166,7 @@ export function startCpuLoad(): () => void {
   const loops = [1, 2].map(() =>
     spawn('nice', ['-n', '5', 'perl', '-e', 'alarm 600; 1 while getppid() != 1'], { stdio: 'ignore' }),
   );
-  return () => loops.forEach(({ pid }) => pid !== undefined && signalIfAlive(pid, 'SIGKILL'));
-}
-
-/** How late a timer of this process was at most. */
-export function watchLag(): { maxMs: () => number; stop: () => void } {
-  let maxMs = 0;
-  let lastMs = now();
-  const check = (): void => {
-    const atMs = now();
-    maxMs = Math.max(maxMs, atMs - lastMs - LAG_EVERY_MS);
-    lastMs = atMs;
-  };
-  const timer = setInterval(check, LAG_EVERY_MS);
-  return { maxMs: () => (check(), maxMs), stop: () => clearInterval(timer) };
+  return () => loops.forEach((loop) => loop.kill('SIGKILL'));
 }
 
 /** The monotonic clock, in milliseconds, as the children read it. */

@@ -1,7 +1,7 @@
 import { firstOf, type Analysis } from './causes.ts';
-import { parseLog, type ChildEvent, type History, type LogEvent, type RequestRecord } from './history.ts';
+import { helperIn, memoryActionsIn, type ChildEvent, type History, type RequestRecord } from './history.ts';
 import { childrenOf, isRouted, type ChildName, type Scenario } from './scenario.ts';
-import { exitsUnrequested, type Period, type Trace } from './traces.ts';
+import type { Period, Trace } from './traces.ts';
 
 /** The longest request to puma, and all events of a stream. */
 const REQUEST_MS = 300;
@@ -12,10 +12,8 @@ const GUARD_ACTS_MS = 2500;
 /** Longest interval between two samples of the guard. */
 const SAMPLE_MS = 1500;
 
-/**
- * Each request gets a complete response, a broken connection or a rejection by the router, never a wrong response; and its response
- * where nothing interferes. isSupervised: the supervisor was not killed.
- */
+/** Each request gets a complete response, a broken connection or a rejection by the router, never a wrong response; and its response where
+ * nothing interferes. isSupervised: the supervisor was not killed. */
 export function checkRequests(analysis: Analysis, isSupervised: boolean): string[] {
   const { scenario, history } = analysis;
   return history.requests.flatMap((record) => {
@@ -76,10 +74,8 @@ function streamTakesMs({ scenario, traces }: Analysis, { sentAtMs }: RequestReco
   return idleStopMs + startupMs + ON_DEMAND_MS + REQUEST_MS;
 }
 
-/**
- * Above the threshold `act`, a helper that grows is ended or something is restarted; above `emergency` something always is
- * restarted, or the dyno exits for memory.
- */
+/** Above the threshold `act`, a helper that grows is ended or something is restarted; above `emergency` something always is restarted, or
+ * the dyno exits for memory. */
 export function checkMemory(analysis: Analysis): string[] {
   const { scenario, history, causes, slackMs } = analysis;
   const { events, end, endedAtMs } = history;
@@ -95,10 +91,8 @@ export function checkMemory(analysis: Analysis): string[] {
     });
 }
 
-/**
- * From then on every child is ready and fits into the quota, helpers apart, and the guard has seen that. Before, it acts as
- * well, but what it does depends on more than the history holds. Infinity: it may never learn that the children are ready.
- */
+/** From then on every child is ready and fits into the quota, helpers apart, and the guard has seen that. Before, it acts as well, but what
+ * it does depends on more than the history holds. Infinity: it may never learn that the children are ready. */
 function guardKnowsAtMs({ scenario, history, traces }: Analysis): number {
   const children = childrenOf(scenario).filter((child) => child !== 'streaming' || scenario.streaming === 'inline');
   if (scenario.tmp !== 'writable' && children.includes('sidekiq')) return Infinity;
@@ -119,12 +113,6 @@ function needsAction(scenario: Scenario, event: ChildEvent): boolean {
   return helperIn(event) !== null || (scenario.memory === 'emergency' && growsItself(scenario, event));
 }
 
-function helperIn({ event }: ChildEvent): number | null {
-  const pid = /^helper (\d+)$/.exec(event)?.[1];
-  return pid === undefined ? null : Number(pid);
-}
-
-/** The helper was killed by a fault. */
 function isKilledHelper(event: ChildEvent, { injected }: History): boolean {
   const pid = helperIn(event);
   return pid !== null && injected.some(({ fault, pids }) => fault.type === 'kill' && pids.includes(pid));
@@ -144,20 +132,15 @@ function isHandled({ scenario, history, traces }: Analysis, stop: Period, grown:
     event === 'helper-ended' && (isAlone ? pid === grown.pid && atMs >= grown.atMs : !faultPids.includes(pid));
   if (events.some(isEndedHelper)) return true;
   const pids = [helperIn(grown), ...events.filter(({ process }) => process === grown.process).map(({ pid }) => pid)];
-  return parseLog(output).some((event) => event.type === 'memory-action' && (!isAlone || isAbout(event, grown, pids)));
+  return memoryActionsIn(output).some(
+    // Streaming on demand may have to be stopped first.
+    ({ child, pid }) =>
+      !isAlone || child === grown.process || child === 'streaming' || (pid !== null && pids.includes(pid)),
+  );
 }
 
 function isGoneOrSilent(trace: Trace, stop: Period): boolean {
-  const { termsAtMs, injectedTermsAtMs, killedAtMs, suspendedAtMs } = trace;
+  const { exitsUnrequested, termsAtMs, injectedTermsAtMs, killedAtMs, suspendedAtMs } = trace;
   const hasTerm = (termsAtMs[injectedTermsAtMs.length] ?? Infinity) < stop.fromMs;
-  return exitsUnrequested(trace) || hasTerm || killedAtMs !== null || suspendedAtMs.length > 0;
-}
-
-/** Streaming on demand may have to be stopped first. */
-function isAbout(
-  { child, pid }: LogEvent & { type: 'memory-action' },
-  { process }: ChildEvent,
-  pids: readonly (number | null)[],
-): boolean {
-  return child === process || child === 'streaming' || (pid !== null && pids.includes(pid));
+  return exitsUnrequested || hasTerm || killedAtMs !== null || suspendedAtMs.length > 0;
 }

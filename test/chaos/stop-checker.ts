@@ -1,29 +1,17 @@
-import type { Analysis, Cause } from './causes.ts';
+import type { Analysis } from './causes.ts';
 import {
+  isOutcome,
   KILL_AFTER_MS,
+  killsOf,
   mayMissLastLines,
-  namesChild,
+  namesCause,
   namesCode,
-  namesSignal,
   parseLog,
   saysKilled,
-  type Outcome,
+  type LogEvent,
 } from './history.ts';
 import { isRouted, type ChildName, type Scenario } from './scenario.ts';
-import {
-  exitsAtDeadline,
-  exitsUnrequested,
-  interruptsIn,
-  isDaemon,
-  isFirst,
-  isSuspendedInStop,
-  mayEndBeforeStop,
-  secondInterruptMs,
-  surelySecond,
-  termAtMs,
-  type Trace,
-  wasKilledByDyno,
-} from './traces.ts';
+import { exitsAtDeadline, mayEndBeforeStop, secondInterruptMs, secondInterrupts, type Trace } from './traces.ts';
 
 /** Behind the router, puma gets its TERM when no request is in flight, or after this time. */
 const DRAIN_MS = KILL_AFTER_MS / 3;
@@ -31,7 +19,6 @@ const DRAIN_MS = KILL_AFTER_MS / 3;
 const DAEMON_GRACE_MS = 1000;
 /** Time for the supervisor to notice an exit and to scan for leftover processes. */
 const SCAN_MS = 300;
-/** Time to kill everything. */
 const KILL_TAKES_MS = 500;
 /** The longest request, which puma finishes before it exits. */
 const REQUEST_MS = 400;
@@ -42,7 +29,7 @@ export function checkStop(analysis: Analysis): string[] {
   if (stop.toMs === Infinity) return [];
   const strict = traces.filter((trace) => !early.has(trace));
   const working = strict.filter(({ role }) => role === 'leader' || role === 'wrapped');
-  const killed = strict.filter(wasKilledByDyno);
+  const killed = strict.filter((trace) => trace.wasKilledByDyno);
   return [
     ...working.flatMap((trace) => checkTerm(analysis, trace)),
     ...checkSecondInterrupt(analysis),
@@ -52,13 +39,13 @@ export function checkStop(analysis: Analysis): string[] {
 
 function checkTerm({ scenario, history, stop, slackMs }: Analysis, trace: Trace): string[] {
   const { fromMs, toMs } = stop;
-  const { child, role, termsAtMs, injectedTermsAtMs, exit, killedAtMs } = trace;
+  const { child, role, termsAtMs, injectedTermsAtMs, killedAtMs } = trace;
   const early = termsAtMs.filter((atMs) => atMs < fromMs - 1);
   if (early.length > injectedTermsAtMs.length) return [`${child} got a TERM before the stop`];
-  if (killedAtMs !== null || isSuspendedInStop(trace, fromMs, history)) return [];
+  if (killedAtMs !== null || isSuspendedInStop(trace, fromMs, slackMs)) return [];
   const growthMs = scenario.memory === 'off' ? 0 : 300; // Perl handles no signal while it allocates.
   const dueMs = Math.max(toMs, trace.startedAtMs) + termDelayMs(scenario, child) + slackMs + growthMs;
-  if (exit !== null && exitsUnrequested(trace) && exit.atMs <= dueMs) return [];
+  if (trace.exitsUnrequested && trace.goneAtMs <= dueMs) return [];
   const atMs = termAtMs(trace, fromMs);
   if (atMs === null) {
     // After a second INT everything is killed at once.
@@ -66,6 +53,12 @@ function checkTerm({ scenario, history, stop, slackMs }: Analysis, trace: Trace)
   }
   const lateMs = Math.round(atMs - dueMs);
   return lateMs <= 0 ? [] : [`${role} of ${child} got its TERM ${lateMs} ms late`];
+}
+
+/** When the dyno sent the first TERM. After an injected TERM only those since the stop count, which may include another injected one. */
+function termAtMs({ termsAtMs, injectedTermsAtMs }: Trace, stopMs: number): number | null {
+  const terms = injectedTermsAtMs.length === 0 ? termsAtMs : termsAtMs.filter((atMs) => atMs >= stopMs - 1);
+  return terms[0] ?? null;
 }
 
 /** Time from the stop to the TERM. A wrapped process gets it once the exit of its wrapper was noticed. */
@@ -83,27 +76,32 @@ function checkKill(analysis: Analysis, trace: Trace): string[] {
     // What a child has started gets no TERM while the child lives, and is killed with it.
     const isKilledWith = (other: Trace): boolean =>
       other.child === child &&
-      (isFirst(other) || other.role === 'wrapped') &&
-      (wasKilledByDyno(other) || exitsAtDeadline(other, stop, history, SCAN_MS));
+      (other.isFirst || other.role === 'wrapped') &&
+      (other.wasKilledByDyno || exitsAtDeadline(other, stop, history, SCAN_MS));
     return traces.some(isKilledWith) ? [] : [`${role} ${pid} of ${child} was killed without a TERM`];
   }
   const { onTerm } = scenario.behaviors[child];
   const drainMs = onTerm.kind === 'ignore' ? 0 : onTerm.afterMs + (child === 'puma' ? REQUEST_MS : 0);
-  const exitMs = termMs + (isDaemon(trace) ? 0 : drainMs) + slackMs;
+  const exitMs = termMs + (trace.isDaemon ? 0 : drainMs) + slackMs;
   const isInTime = exitMs < earliestKillMs(analysis, trace, termMs);
   return isInTime ? [`${role} ${pid} of ${child} was killed, and would have exited in time`] : [];
 }
 
+/** Nothing is required of the TERM of a process that was suspended during the stop, or just before. */
+function isSuspendedInStop({ suspendedAtMs }: Trace, fromMs: number, slackMs: number): boolean {
+  return suspendedAtMs.some((atMs) => atMs >= fromMs - slackMs);
+}
+
 /** The process ignores TERM, or exits at an unknown time. */
-function mayBeKilled({ scenario, history, stop: { fromMs } }: Analysis, trace: Trace): boolean {
+function mayBeKilled({ scenario, stop: { fromMs }, slackMs }: Analysis, trace: Trace): boolean {
   const { child, role, startedAtMs } = trace;
   const { onTerm, daemon, grows } = scenario.behaviors[child];
-  const ignoresTerm = isDaemon(trace) ? daemon?.kind === 'ignore' : onTerm.kind === 'ignore';
+  const ignoresTerm = trace.isDaemon ? daemon?.kind === 'ignore' : onTerm.kind === 'ignore';
   // A TERM between its fork and its exec was handled by the code of its parent.
   const termMs = termAtMs(trace, fromMs);
-  const isLostInExec = isDaemon(trace) && termMs !== null && termMs < startedAtMs;
+  const isLostInExec = trace.isDaemon && termMs !== null && termMs < startedAtMs;
   const isGrowing = scenario.memory !== 'off' && grows !== null;
-  const isSuspended = isSuspendedInStop(trace, fromMs, history);
+  const isSuspended = isSuspendedInStop(trace, fromMs, slackMs);
   return ignoresTerm || role === 'successor' || isGrowing || isSuspended || isLostInExec;
 }
 
@@ -116,47 +114,36 @@ function earliestKillMs({ scenario, history, stop }: Analysis, trace: Trace, ter
 
 /** Where the last lines are not read, the supervisor may wait for the rest of the stop timeout. */
 function checkSecondInterrupt({ scenario, history, stop: { toMs }, slackMs }: Analysis): string[] {
-  const interrupts = interruptsIn(history).filter(({ untilMs }) => untilMs > toMs - slackMs - 1);
-  const second = surelySecond(interrupts, slackMs);
-  if (second === undefined) return [];
+  const { sure } = secondInterrupts(history, toMs - slackMs - 1);
   const endMs = mayMissLastLines(scenario, history) ? (history.events.at(-1)?.atMs ?? 0) : history.endedAtMs;
-  const lateMs = Math.round(endMs - Math.max(second.untilMs, toMs) - KILL_TAKES_MS - slackMs);
+  const lateMs = Math.round(endMs - Math.max(sure.toMs, toMs) - KILL_TAKES_MS - slackMs);
   return lateMs <= 0 ? [] : [`a second INT did not end it at once, but ${lateMs} ms late`];
 }
 
-/**
- * When the supervisor is killed, the kernel TERMs its children, and they drain. Limits: it TERMs no daemon, nothing behind a start
- * script and no child that is just being started.
- */
+/** When the supervisor is killed, the kernel TERMs its children, and they drain. Limits: it TERMs no daemon, nothing behind a start script
+ * and no child that is just being started. */
 export function checkKilledSupervisor(analysis: Analysis): string[] {
-  const { history, traces } = analysis;
-  const kill = history.injected.find(({ fault }) => fault.type === 'kill' && fault.target === 'supervisor');
-  const killedAtMs = kill?.atMs ?? history.endedAtMs;
+  const { history, traces, stop, slackMs } = analysis;
+  const killedAtMs = killsOf(history, 'supervisor')[0]?.atMs ?? history.endedAtMs;
   const leftPids = new Set(history.processesLeft.map(({ pid }) => pid));
-  const mayBeGone = killableBefore(analysis, killedAtMs);
+  const killsMs = Math.min(stop.fromMs + KILL_AFTER_MS, secondInterruptMs(history));
+  const early = mayEndBeforeStop(analysis, { fromMs: killedAtMs, toMs: killedAtMs });
+  /** Processes that the supervisor may have killed before it was killed itself. */
+  const mayBeGone = killsMs <= killedAtMs + slackMs ? new Set(traces) : early;
   return traces
-    .filter((trace) => isFirst(trace) && trace.killedAtMs === null && trace.startedAtMs <= killedAtMs)
-    .filter((trace) => trace.suspendedAtMs.length === 0 && !exitsUnrequested(trace))
+    .filter((trace) => trace.isFirst && trace.killedAtMs === null && trace.startedAtMs <= killedAtMs)
+    .filter((trace) => trace.suspendedAtMs.length === 0 && !trace.exitsUnrequested)
     .map((trace) => ({ trace, isLeft: leftPids.has(trace.pid), termMs: termAtMs(trace, killedAtMs) }))
     .filter(({ trace, isLeft, termMs }) => !mayBeGone.has(trace) || isLeft || termMs !== null)
     .flatMap(({ trace, isLeft, termMs }) => checkOrphan(analysis, trace, isLeft, termMs));
 }
 
-/** Processes that the supervisor may have killed before it was killed itself. */
-function killableBefore(analysis: Analysis, killedAtMs: number): Set<Trace> {
-  const { scenario, history, traces, stop, slackMs } = analysis;
-  const killsMs = Math.min(stop.fromMs + KILL_AFTER_MS, secondInterruptMs(history));
-  if (killsMs <= killedAtMs + slackMs) return new Set(traces);
-  return mayEndBeforeStop(scenario, history, traces, { fromMs: killedAtMs, toMs: killedAtMs });
-}
-
 function checkOrphan(
-  analysis: Analysis,
+  { scenario, history, slackMs }: Analysis,
   { child, role, exit }: Trace,
   isLeft: boolean,
   termMs: number | null,
 ): string[] {
-  const { scenario, history, slackMs } = analysis;
   const left = isLeft ? [`${child} was left by a killed supervisor`] : [];
   if (role === 'wrapper') return left;
   if (termMs === null && exit === null) return [`${child} got no TERM from the kernel`];
@@ -167,50 +154,34 @@ function checkOrphan(
 
 /** The last line of the log tells the cause, the exit code and which children had to be killed. */
 export function checkLastLine(analysis: Analysis): string[] {
-  if (isLastLineLost(analysis)) return [];
-  const { output, end } = analysis.history;
-  const line = output.trimEnd().split('\n').at(-1) ?? '';
+  const { scenario, history, causes, slackMs } = analysis;
+  const isUnread = mayMissLastLines(scenario, history) || (scenario.stdout !== 'file' && history.reader === 'closed');
+  const sinceMs = history.endedAtMs - slackMs - 100;
+  if (isUnread || killsOf(history, 'relay').some(({ atMs }) => atMs > sinceMs)) return [];
+  const { code } = history.end;
+  const line = history.output.trimEnd().split('\n').at(-1) ?? '';
   const outcome = parseLog(line)[0];
-  if (outcome?.type !== 'outcome') return [`the last line is no outcome: ${line.slice(0, 200)}`];
-  const { message } = outcome;
+  if (!isOutcome(outcome)) return [`the last line is no outcome: ${line.slice(0, 200)}`];
+  const { msg = '' } = outcome;
+  const isTrue = causes.some((cause) => namesCause(outcome, cause));
   return [
-    ...(analysis.causes.some((cause) => namesCause(outcome, cause))
-      ? []
-      : [`the last line tells another cause: ${message}`]),
-    ...(namesCode(outcome, end.code) ? [] : [`the last line tells another exit code than ${end.code}: ${message}`]),
+    ...(isTrue ? [] : [`the last line tells another cause: ${msg}`]),
+    ...(namesCode(outcome, code) ? [] : [`the last line tells another exit code than ${code}: ${msg}`]),
     ...checkKilledChildren(analysis, outcome),
   ];
 }
 
-function isLastLineLost({ scenario, history, slackMs }: Analysis): boolean {
-  const { reader, injected, endedAtMs } = history;
-  if (mayMissLastLines(scenario, history) || (scenario.stdout !== 'file' && reader === 'closed')) return true;
-  const sinceMs = endedAtMs - slackMs - 100;
-  return injected.some(({ fault, atMs }) => fault.type === 'kill' && fault.target === 'relay' && atMs > sinceMs);
-}
-
-function namesCause(outcome: Outcome, cause: Cause): boolean {
-  switch (cause.kind) {
-    case 'signal':
-      return namesSignal(outcome, cause.signal);
-    case 'child-exit':
-      return namesChild(outcome, cause.child);
-    case 'memory':
-      return outcome.cause === 'memory';
-  }
-}
-
 /** It names each child that was killed, and no other; a child that may end before the stop may have been killed for another reason. */
-function checkKilledChildren({ history, traces, stop, early }: Analysis, outcome: Outcome): string[] {
+function checkKilledChildren({ history, traces, stop, early }: Analysis, outcome: LogEvent): string[] {
   const leaders = traces.filter((trace) => trace.role === 'leader' && !early.has(trace));
   const isUncertain = (trace: Trace): boolean =>
     trace.killedAtMs !== null ||
-    (isFirst(trace) && exitsAtDeadline(trace, stop, history)) ||
-    (early.has(trace) && wasKilledByDyno(trace));
+    (trace.isFirst && exitsAtDeadline(trace, stop, history)) ||
+    (early.has(trace) && trace.wasKilledByDyno);
   return [...new Set(leaders.map(({ child }) => child))].flatMap((name) => {
-    const wasKilled = leaders.some((trace) => trace.child === name && wasKilledByDyno(trace));
+    const wasKilled = leaders.some((trace) => trace.child === name && trace.wasKilledByDyno);
     if (wasKilled === saysKilled(outcome, name)) return [];
     if (traces.some((trace) => trace.child === name && isUncertain(trace))) return [];
-    return [`${name} ${wasKilled ? 'was killed' : 'was not killed'}, and the last line says: ${outcome.message}`];
+    return [`${name} ${wasKilled ? 'was killed' : 'was not killed'}, and the last line says: ${outcome.msg}`];
   });
 }
