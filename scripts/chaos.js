@@ -13,7 +13,7 @@ const USAGE_ERROR = 64;
 /** With more at a time the machine is too slow, and the checks are less precise. */
 const DEFAULT_SLOTS = Math.min(32, 2 * availableParallelism() + 1);
 /** docs/evidence.md records long runs only. */
-const DOCS_MIN_RUNS = 10_000;
+const DOCS_MIN_RUNS = 2_000;
 const USAGE = `npm run chaos -- [--runs N] [--seed S] [--at-once N] [--keep FOLDER] [--docs]
 npm run chaos -- --seed S --path P
 
