@@ -11,17 +11,17 @@ export type Action =
   | { type: 'quit' };
 
 /** How fast the platform reads the dynos' output. */
-export type LogPace = 'full' | 'slow' | 'stalled';
-export type KillSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSEGV';
+export const LOG_PACES = ['full', 'slow', 'stalled'] as const;
+export type LogPace = (typeof LOG_PACES)[number];
+const KILL_SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGSEGV'] as const;
+export type KillSignal = (typeof KILL_SIGNALS)[number];
 /** The process whose memory grows: puma, sidekiq, or a `convert` that a sidekiq job starts. */
-export type FloodTarget = 'puma' | 'sidekiq' | 'convert';
+const FLOOD_TARGETS = ['puma', 'sidekiq', 'convert'] as const;
+export type FloodTarget = (typeof FLOOD_TARGETS)[number];
 
 /** The result of an action, with a text for the user. */
 export type Answer = { ok: boolean; text: string };
 
-const KILL_SIGNALS: readonly KillSignal[] = ['SIGKILL', 'SIGTERM', 'SIGSEGV'];
-const FLOOD_TARGETS: readonly FloodTarget[] = ['puma', 'sidekiq', 'convert'];
-const PACES: readonly LogPace[] = ['full', 'slow', 'stalled'];
 const WITHOUT_MORE = ['deploy', 'open-stream', 'close-stream', 'quit'] as const;
 
 /** Parses an action from JSON data. Returns an error message when the data is invalid. */
@@ -48,8 +48,8 @@ export function parseAction(data: unknown): Action | string {
     case 'quota':
       return isAmount(bytes) ? { type, bytes } : 'quota: expected a number of bytes, from 16 MiB to 1 PiB';
     case 'log-reader': {
-      const matching = PACES.find((name) => name === pace);
-      return matching === undefined ? `log-reader: expected one of ${PACES.join(', ')}` : { type, pace: matching };
+      const matching = LOG_PACES.find((name) => name === pace);
+      return matching === undefined ? `log-reader: expected one of ${LOG_PACES.join(', ')}` : { type, pace: matching };
     }
     default:
       return 'no such action';

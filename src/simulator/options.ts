@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../errors.ts';
-import type { LogPace } from './action.ts';
+import { LOG_PACES } from './action.ts';
 import { SIZES } from './platform/rules.ts';
 
 export const DEV_USAGE = `Usage: mstdn-supervise dev [OPTION...]
@@ -28,38 +28,9 @@ runs its real commands. Any other folder runs small stand-ins, which need no Rub
   --json                   print the verdicts as JSON
 `;
 
-/** The command line options of `mstdn-supervise dev`. null: the option was not given. */
-export type DevOptions = {
-  folder: string;
-  /** Replaces the folder's own Procfile. */
-  procfile: string | null;
-  /** In order. Replaces the buildpacks in app.json. */
-  buildpacks: readonly string[] | null;
-  /** Process types to run. All others stay down. */
-  only: readonly string[] | null;
-  /** Process type -> number of dynos. */
-  formation: ReadonlyMap<string, number>;
-  size: string | null;
-  quotaBytes: number | null;
-  port: number | null;
-  /** Run the stand-ins even in a checkout. */
-  standIns: boolean;
-  /** A checkout may use a database or Redis on another machine. */
-  allowRemoteData: boolean;
-  page: boolean;
-  timeScale: number;
-  cycleEveryMs: number | null;
-  logReader: LogPace;
-  rehearse: boolean;
-  /** null: all scenarios. */
-  scenarios: readonly string[] | null;
-  json: boolean;
-  /** The path that the rehearsal's load requests. null: a path that every Mastodon answers. */
-  path: string | null;
-};
-
 /** Above this scale, the supervisor's own timeouts (at least a whole second) no longer match the platform's. */
 const MAX_TIME_SCALE = 15;
+const SIZE_NAMES = `one of ${Object.keys(SIZES).join(', ')}`;
 
 const OPTIONS = {
   dir: { type: 'string' },
@@ -82,8 +53,11 @@ const OPTIONS = {
   path: { type: 'string' },
 } as const;
 
+/** The command line options of `mstdn-supervise dev`. null: the option was not given. */
+export type DevOptions = ReturnType<typeof parseDevOptions>;
+
 /** @throws UsageError with one line for each problem. */
-export function parseDevOptions(args: readonly string[], scenarios: readonly string[]): DevOptions {
+export function parseDevOptions(args: readonly string[], scenarios: readonly string[]) {
   const values = valuesOf(args);
   const problems: string[] = [];
   const read = <T>(name: keyof typeof OPTIONS, parse: (text: string) => T | undefined, expected: string): T | null => {
@@ -93,21 +67,21 @@ export function parseDevOptions(args: readonly string[], scenarios: readonly str
     if (value === undefined) problems.push(`--${name} ${text}: expected ${expected}`);
     return value ?? null;
   };
-  const options: DevOptions = {
+  const options = {
     folder: read('dir', nonEmpty, 'a folder') ?? '.',
     procfile: read('procfile', nonEmpty, 'a file'),
     buildpacks: read('buildpacks', parseBuildpacks, 'buildpacks in their order, like heroku/ruby,heroku/nodejs'),
     only: read('only', parseNames, 'process types, like web,worker'),
     formation: read('formation', parseFormation, 'numbers of dynos, like web=1,worker=1') ?? new Map<string, number>(),
-    size: read('size', (text) => (text.toLowerCase() in SIZES ? text.toLowerCase() : undefined), sizeNames()),
+    size: read('size', (text) => (text.toLowerCase() in SIZES ? text.toLowerCase() : undefined), SIZE_NAMES),
     quotaBytes: read('quota', parseBytes, 'an amount of memory like 512M or 1G, at least 16M'),
-    port: read('port', port, 'a port from 1 to 65000'),
+    port: read('port', parsePort, 'a port from 1 to 65000'),
     standIns: values['stand-ins'] === true,
     allowRemoteData: values['allow-remote-data'] === true,
     page: values['no-page'] !== true,
     timeScale: read('time-scale', parseScale, `a number from 1 to ${MAX_TIME_SCALE}`) ?? 1,
     cycleEveryMs: read('cycle-every', parseDuration, 'a time like 90s, 30m or 24h, from 1s to 24d'),
-    logReader: read('log-reader', parsePace, 'full, slow or stalled') ?? 'full',
+    logReader: read('log-reader', (text) => LOG_PACES.find((pace) => pace === text), 'full, slow or stalled') ?? 'full',
     rehearse: values.rehearse === true,
     scenarios: read('scenarios', (text) => list(text, scenarios), `some of ${scenarios.join(',')}`),
     json: values.json === true,
@@ -149,10 +123,6 @@ function parseFormation(text: string): Map<string, number> | undefined {
   return new Map(items.map((item) => [item?.[1] ?? '', Number(item?.[2])]));
 }
 
-function sizeNames(): string {
-  return `one of ${Object.keys(SIZES).join(', ')}`;
-}
-
 /** Parses `512M` or `1G` into bytes. */
 export function parseBytes(text: string): number | undefined {
   const [, number, unit] = /^(\d{1,12}(?:\.\d{1,3})?)([KMG]?)i?B?$/i.exec(text) ?? [];
@@ -161,24 +131,23 @@ export function parseBytes(text: string): number | undefined {
   return value >= 16 * 2 ** 20 && value <= 2 ** 50 ? value : undefined;
 }
 
-function port(text: string): number | undefined {
-  const value = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  return value >= 1 && value <= 65_000 ? value : undefined;
+/** The next two ports are for the page and the first dyno. */
+export function parsePort(text: string): number | undefined {
+  return /^\d{1,5}$/.test(text) ? upTo(65_000, Number(text)) : undefined;
 }
 
 function parseScale(text: string): number | undefined {
-  const value = /^\d{1,2}(\.\d{1,2})?$/.test(text) ? Number(text) : NaN;
-  return value >= 1 && value <= MAX_TIME_SCALE ? value : undefined;
+  return /^\d{1,2}(\.\d{1,2})?$/.test(text) ? upTo(MAX_TIME_SCALE, Number(text)) : undefined;
+}
+
+function upTo(most: number, value: number): number | undefined {
+  return value >= 1 && value <= most ? value : undefined;
 }
 
 function parseDuration(text: string): number | undefined {
   const [, number, unit] = /^(\d{1,7}(?:\.\d{1,3})?)([smhd]?)$/.exec(text) ?? [];
   const value = Number(number) * ({ '': 1, s: 1, m: 60, h: 3600, d: 86_400 }[unit ?? ''] ?? NaN) * 1000;
   return value >= 1000 && value <= 24 * 86_400_000 ? value : undefined;
-}
-
-function parsePace(text: string): LogPace | undefined {
-  return (['full', 'slow', 'stalled'] as const).find((name) => name === text);
 }
 
 /** Parses `heroku/nodejs,heroku/ruby`. Returns undefined if an item is neither a name nor a URL. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../../errors.ts';
-import type { DevOptions } from '../options.ts';
+import { type DevOptions, parsePort } from '../options.ts';
 import { type AppJson, type DynoSpec, makeFormation, NO_APP_JSON, parseAppJson, parseProcfile } from './app-files.ts';
 import { configVars, type ConfigVars, dotenvSources } from './config-vars.ts';
 import { type ConcurrencyScript, findConcurrencyScript } from './dyno-env.ts';
@@ -97,9 +97,8 @@ function connectionProblems({ SUPERVISE_DB_CONNECTIONS: text }: ConfigVars): str
   return isNumber ? [] : [`SUPERVISE_DB_CONNECTIONS=${text}: expected a whole number`];
 }
 
-/** The next two ports are for the page and the first dyno. */
 function portProblems(port: string | null): string[] {
-  const isPort = port === null || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_000);
+  const isPort = port === null || parsePort(port) !== undefined;
   return isPort ? [] : [`PORT=${port}: expected a port from 1 to 65000`];
 }
 
