@@ -14,117 +14,6 @@ export type LoadOptions = {
   timeoutMs?: number;
 };
 
-export type Load = {
-  readonly sent: number;
-  readonly answered: number;
-  readonly failures: readonly LoadFailure[];
-  readonly slowestMs: number;
-  /** The results so far. */
-  report(): LoadReport;
-  /** Stops sending and waits for open requests. */
-  stop(): Promise<LoadReport>;
-  /** Stops sending and aborts open requests. */
-  abort(): void;
-};
-
-const DEFAULT_MAX_OPEN = 1000;
-/** Longer than the edge's hold time and first-byte timeout together. */
-const DEFAULT_TIMEOUT_MS = 120_000;
-/** Shorter than the edge's idle timeout, so that the edge never closes a connection in use. */
-const IDLE_MS = 30_000;
-const TICK_MS = 10;
-
-/** Sends GET requests at a constant rate over kept-alive connections, whether or not earlier ones were answered. An
- * outage therefore shows as the number of requests that would have met it. */
-export function startLoad(options: LoadOptions): Load {
-  const { perSecond, maxOpen: atOnce = DEFAULT_MAX_OPEN } = options;
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: atOnce, timeout: IDLE_MS });
-  const counts = new LoadCounts();
-  const open = new Set<Promise<void>>();
-  const sendOne = (): void => {
-    if (open.size >= atOnce) return counts.skip();
-    const request = sendRequest(options, agent, counts).finally(() => open.delete(request));
-    open.add(request);
-  };
-  const tick = keepSending(counts, perSecond, sendOne);
-  return {
-    get sent() {
-      return counts.sent;
-    },
-    get answered() {
-      return counts.answered;
-    },
-    get failures() {
-      return counts.failures;
-    },
-    get slowestMs() {
-      return counts.slowestMs;
-    },
-    report: () => counts.report(),
-    abort: () => {
-      clearInterval(tick);
-      agent.destroy();
-    },
-    stop: async () => {
-      clearInterval(tick);
-      const tookMs = counts.elapsedMs();
-      await Promise.all(open);
-      agent.destroy();
-      return { ...counts.report(), tookMs };
-    },
-  };
-}
-
-/** Sends all requests due by now, including those a late tick has missed. */
-function keepSending(counts: LoadCounts, perSecond: number, sendOne: () => void): NodeJS.Timeout {
-  let due = 0;
-  return setInterval(() => {
-    for (; due < (counts.elapsedMs() / 1000) * perSecond; due += 1) sendOne();
-  }, TICK_MS);
-}
-
-function sendRequest(
-  { url, path, headers, timeoutMs = DEFAULT_TIMEOUT_MS }: LoadOptions,
-  agent: Agent,
-  counts: LoadCounts,
-): Promise<void> {
-  const startedAtMs = performance.now();
-  counts.sent += 1;
-  return new Promise((resolve) => {
-    const request = get(new URL(path, url), { agent, headers: { ...headers } });
-    let reply: IncomingMessage | null = null;
-    let failure: string | null = null;
-    const timer = setTimeout(() => {
-      failure = `timeout ${timeoutMs / 1000} s`;
-      request.destroy();
-    }, timeoutMs);
-    request.once('response', (response) => {
-      reply = response;
-      response.on('error', () => {}).resume(); // The response is incomplete then.
-    });
-    request.on('error', ({ code }: NodeJS.ErrnoException) => (failure ??= describeError(code, reply !== null)));
-    request.once('close', () => {
-      clearTimeout(timer);
-      failure ??= reply === null ? 'reset' : describeReply(reply);
-      if (failure === null) counts.answer(performance.now() - startedAtMs);
-      else counts.fail(failure);
-      resolve();
-    });
-  });
-}
-
-function describeError(code: string | undefined, hasReply: boolean): string {
-  if (hasReply) return 'cut off';
-  return code === 'ECONNREFUSED' ? 'refused' : code === 'ECONNRESET' ? 'reset' : (code ?? 'failed');
-}
-
-function describeReply({ statusCode = 0, complete, headers }: IncomingMessage): string | null {
-  const code = headers[ERROR_CODE_HEADER.toLowerCase()];
-  if (code !== undefined) return `${statusCode} ${String(code)}`;
-  if (statusCode !== 200) return `status ${statusCode}`;
-  return complete ? null : 'cut off';
-}
-
 /** A request without a complete 200: `503 H10`, `status 404`, `refused`, `reset`, `cut off`, `timeout 120 s`. */
 type LoadFailure = {
   /** Time of the failure, since the epoch. */
@@ -143,47 +32,127 @@ export type LoadReport = {
   p50Ms: number;
   p99Ms: number;
   slowestMs: number;
-  /** From the start to the stop. */
-  tookMs: number;
 };
 
+const DEFAULT_MAX_OPEN = 1000;
+/** Longer than the edge's hold time and first-byte timeout together. */
+const DEFAULT_TIMEOUT_MS = 120_000;
+/** Shorter than the edge's idle timeout, so that the edge never closes a connection in use. */
+const IDLE_MS = 30_000;
+const TICK_MS = 10;
 const MAX_FAILURES = 1000;
 
-/** Request results in bounded memory. */
-class LoadCounts {
+export function startLoad(options: LoadOptions): Load {
+  return new Load(options);
+}
+
+/** Sends GET requests at a constant rate over kept-alive connections, whether or not earlier ones were answered. An
+ * outage therefore shows as the number of requests that would have met it. Keeps the results in bounded memory. */
+export class Load {
   readonly failures: LoadFailure[] = [];
   sent = 0;
   answered = 0;
-  slowestMs = 0;
+  readonly #options: LoadOptions;
+  readonly #maxOpen: number;
+  readonly #agent: Agent;
+  readonly #open = new Set<Promise<void>>();
+  readonly #times = createHistogram();
+  readonly #timer: NodeJS.Timeout;
   #failed = 0;
   #skipped = 0;
-  readonly #startedAtMs = performance.now();
-  readonly #times = createHistogram();
+  #slowestMs = 0;
 
-  elapsedMs(): number {
-    return performance.now() - this.#startedAtMs;
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.#maxOpen = options.maxOpen ?? DEFAULT_MAX_OPEN;
+    this.#agent = new Agent({ keepAlive: true, maxFreeSockets: this.#maxOpen, timeout: IDLE_MS });
+    const startedAtMs = performance.now();
+    let due = 0;
+    // Sends all requests due by now, including those a late tick has missed.
+    this.#timer = setInterval(() => {
+      for (; due < ((performance.now() - startedAtMs) / 1000) * options.perSecond; due += 1) this.#sendNext();
+    }, TICK_MS);
   }
 
-  skip(): void {
-    this.#skipped += 1;
+  /** The results so far. */
+  report(): LoadReport {
+    const percentile = (part: number): number => (this.answered === 0 ? 0 : this.#times.percentile(part) / 1000);
+    const { sent, answered, failures } = this;
+    const [failed, skipped, slowestMs] = [this.#failed, this.#skipped, this.#slowestMs];
+    const [p50Ms, p99Ms] = [percentile(50), percentile(99)];
+    return { sent, answered, failed, failures: [...failures], skipped, p50Ms, p99Ms, slowestMs };
   }
 
-  answer(tookMs: number): void {
+  /** Stops sending and waits for open requests. */
+  async stop(): Promise<LoadReport> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#open);
+    this.#agent.destroy();
+    return this.report();
+  }
+
+  /** Stops sending and aborts open requests. */
+  abort(): void {
+    clearInterval(this.#timer);
+    this.#agent.destroy();
+  }
+
+  #sendNext(): void {
+    if (this.#open.size >= this.#maxOpen) {
+      this.#skipped += 1;
+      return;
+    }
+    const request = this.#send().finally(() => this.#open.delete(request));
+    this.#open.add(request);
+  }
+
+  #send(): Promise<void> {
+    const { url, path, headers, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const startedAtMs = performance.now();
+    this.sent += 1;
+    return new Promise((resolve) => {
+      const request = get(new URL(path, url), { agent: this.#agent, headers: { ...headers } });
+      let reply: IncomingMessage | null = null;
+      let failure: string | null = null;
+      const timer = setTimeout(() => {
+        failure = `timeout ${timeoutMs / 1000} s`;
+        request.destroy();
+      }, timeoutMs);
+      request.once('response', (response) => {
+        reply = response;
+        response.on('error', () => {}).resume(); // The response is incomplete then.
+      });
+      request.on('error', ({ code }: NodeJS.ErrnoException) => (failure ??= describeError(code, reply !== null)));
+      request.once('close', () => {
+        clearTimeout(timer);
+        failure ??= reply === null ? 'reset' : describeReply(reply);
+        if (failure === null) this.#succeed(performance.now() - startedAtMs);
+        else this.#fail(failure);
+        resolve();
+      });
+    });
+  }
+
+  #succeed(tookMs: number): void {
     this.answered += 1;
-    this.slowestMs = Math.max(this.slowestMs, tookMs);
+    this.#slowestMs = Math.max(this.#slowestMs, tookMs);
     this.#times.record(Math.max(1, Math.round(tookMs * 1000)));
   }
 
-  fail(what: string): void {
+  #fail(reason: string): void {
     this.#failed += 1;
-    if (this.failures.length < MAX_FAILURES) this.failures.push({ atMs: Date.now(), reason: what });
+    if (this.failures.length < MAX_FAILURES) this.failures.push({ atMs: Date.now(), reason });
   }
+}
 
-  report(): LoadReport {
-    const percentile = (part: number): number => (this.answered === 0 ? 0 : this.#times.percentile(part) / 1000);
-    const { sent, answered, failures, slowestMs } = this;
-    const [p50Ms, p99Ms] = [percentile(50), percentile(99)];
-    const [failed, skipped, tookMs] = [this.#failed, this.#skipped, this.elapsedMs()];
-    return { sent, answered, failed, failures: [...failures], skipped, p50Ms, p99Ms, slowestMs, tookMs };
-  }
+function describeError(code: string | undefined, hasReply: boolean): string {
+  if (hasReply) return 'cut off';
+  return code === 'ECONNREFUSED' ? 'refused' : code === 'ECONNRESET' ? 'reset' : (code ?? 'failed');
+}
+
+function describeReply({ statusCode = 0, complete, headers }: IncomingMessage): string | null {
+  const code = headers[ERROR_CODE_HEADER.toLowerCase()];
+  if (code !== undefined) return `${statusCode} ${String(code)}`;
+  if (statusCode !== 200) return `status ${statusCode}`;
+  return complete ? null : 'cut off';
 }
