@@ -2,7 +2,6 @@ import { lookup } from 'node:dns/promises';
 import { existsSync, unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server } from 'node:http';
 import * as net from 'node:net';
-import { connect } from 'node:net';
 
 /** Listens like the real servers: on the unix socket SOCKET, else on BIND:PORT. Failures are the server's `error`
  * event. */
@@ -16,9 +15,8 @@ export function listen(server: Server, defaultPort: number, onListening: (addres
 function addressOf(server: Server): string {
   const address = server.address();
   if (address === null || typeof address === 'string') return `unix://${String(address)}`;
-  return address.family === 'IPv6'
-    ? `http://[${address.address}]:${address.port}`
-    : `http://${address.address}:${address.port}`;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
 }
 
 /** A bound socket on which this process does not accept. Others listen on its file descriptor. */
@@ -61,7 +59,7 @@ export async function unlinkStaleSocket(path: string): Promise<void> {
 
 function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path, () => {
+    const socket = net.connect(path, () => {
       socket.destroy();
       resolve(true);
     });

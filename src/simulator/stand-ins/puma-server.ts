@@ -1,10 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
-import { openControlSocket } from './control.ts';
 import { openPool, poolSize } from './database.ts';
 import { options } from './env-options.ts';
 import { parseTarget, listen, unlinkStaleSocket } from './http-server.ts';
-import { MemoryBallast } from './memory-ballast.ts';
+import { MemoryBallast, openControlSocket } from './memory.ts';
 import { killSelf, writeLine } from './write-line.ts';
 
 /** The HTTP server of a puma with Mastodon behind it. */
@@ -49,23 +48,29 @@ export async function runSingle(threads: number): Promise<void> {
     openPool(poolSize(threads));
     process.on('SIGTERM', () => drain(() => (closeControlSocket(), killSelf('SIGTERM'))));
     for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => drain(printGoodbye));
-    process.on('SIGUSR1', () => {
-      writeLine('* phased-restart called but not available, restarting normally.');
-      restart(address, threads);
-    });
-    process.on('SIGUSR2', () => restart(address, threads));
+    onRestartSignal(() => printRestart('single', address, threads));
     writeLine(`* Listening on ${address}\nUse Ctrl-C to stop`);
   });
 }
 
+export function onRestartSignal(restart: () => void): void {
+  process.on('SIGUSR1', () => {
+    writeLine('* phased-restart called but not available, restarting normally.');
+    restart();
+  });
+  process.on('SIGUSR2', restart);
+}
+
+type Mode = 'single' | 'cluster';
+
 /** The real puma re-executes itself with the same pid and listening socket. */
-function restart(address: string, threads: number): void {
+export function printRestart(mode: Mode, address: string, threads: number, workers = 0): void {
   writeLine('* Restarting...');
-  printHeader('single', threads);
+  printHeader(mode, threads, workers);
   writeLine(`* Inherited ${address}\nUse Ctrl-C to stop`);
 }
 
-export function printHeader(mode: 'single' | 'cluster', threads: number, workers = 0): void {
+export function printHeader(mode: Mode, threads: number, workers = 0): void {
   writeLine(`Puma starting in ${mode} mode...\n* Puma version: 8.0.0 (stand-in)`);
   writeLine(`*  Max threads: ${threads}\n*   ${mode === 'single' ? '       PID' : 'Master PID'}: ${process.pid}`);
   if (mode === 'cluster') writeLine(`*      Workers: ${workers}\n* Preloading application`);

@@ -3,11 +3,10 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { withBytes, openControlSocket } from './control.ts';
 import { openPool, poolSize } from './database.ts';
 import { options } from './env-options.ts';
 import { convertJob, Jobs, log } from './jobs.ts';
-import { MemoryBallast } from './memory-ballast.ts';
+import { MemoryBallast, openControlSocket, withBytes } from './memory.ts';
 
 const { threads, timeoutMs, queues } = readOptions();
 log('Booting Sidekiq 8.1.6 (stand-in)');
