@@ -71,6 +71,11 @@ export const SIZES: Readonly<Record<string, number>> = {
 /** Dynos from this size on are killed earlier than at twice their quota. */
 export const LARGEST_BYTES = 14_336 * 2 ** 20;
 
+/** In MiB, as the platform writes it: `512M` */
+export function formatMemory(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)}M`;
+}
+
 /** Divides all times by the factor. Shares stay the same. */
 export function scaleRules(rules: Rules, factor: number): Rules {
   const entries = Object.entries(rules).map(([name, value]) => [name, name.endsWith('Ms') ? value / factor : value]);

@@ -1,7 +1,8 @@
-/** The scenarios of a rehearsal, in order. */
-export const SCENARIOS: readonly ScenarioName[] = ['boot', 'load', 'deploy', 'crash', 'flood', 'stop', 'release'];
+import { formatMemory } from '../platform/rules.ts';
 
-export type ScenarioName = 'boot' | 'load' | 'deploy' | 'crash' | 'flood' | 'stop' | 'release';
+/** The scenarios of a rehearsal, in order. */
+export const SCENARIOS = ['boot', 'load', 'deploy', 'crash', 'flood', 'stop', 'release'] as const;
+export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** The measurements of a scenario, as --json prints them: durations in milliseconds, sizes in bytes, null if unknown. */
 export type Figures =
@@ -132,11 +133,6 @@ export function formatDuration(ms: number): string {
   return ms < 999.5 ? `${Math.round(ms)} ms` : `${Number((ms / 1000).toFixed(1))} s`;
 }
 
-/** In MiB, as the platform writes it: `512M` */
-export function formatMemory(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)}M`;
-}
-
 /** `118M (23 %)` */
 export function formatShare(bytes: number, quotaBytes: number): string {
   return `${formatMemory(bytes)} (${Math.round((100 * bytes) / quotaBytes)} %)`;
@@ -148,4 +144,10 @@ export function formatList(labels: readonly string[]): string {
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   const words = [...counts].map(([label, count]) => (count === 1 ? label : `${label} x${count}`));
   return words.join(', ') || 'none';
+}
+
+/** `3 of 120: 503 H10 x2, reset` */
+export function formatFailures({ sent, failed, failures }: RequestFigures): string {
+  const kinds = failures.map(({ what, count }) => (count === 1 ? what : `${what} x${count}`));
+  return `${failed} of ${sent}${kinds.length === 0 ? '' : `: ${kinds.join(', ')}`}`;
 }
