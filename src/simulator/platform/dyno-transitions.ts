@@ -14,7 +14,7 @@ import {
   type DynoEvent,
   withInstance,
 } from './dyno-state.ts';
-import { LARGEST_BYTES, type Rules } from './rules.ts';
+import { formatMemory, LARGEST_BYTES, type Rules } from './rules.ts';
 
 /** The platform's next step for one dyno. Events of an instance that has ended change nothing. */
 export function next(dyno: DynoState, event: DynoEvent, rules: Rules, nowMs: number): Transition {
@@ -26,7 +26,7 @@ export function next(dyno: DynoState, event: DynoEvent, rules: Rules, nowMs: num
     case 'start':
       return dyno.state === 'down' || dyno.state === 'stopping' ? startInstance(dyno, rules, nowMs) : [dyno];
     case 'restart':
-      return restart(dyno, event.reason, rules, nowMs);
+      return restart(dyno, event.reason === 'cycle' ? 'Cycling' : 'Restarting', rules, nowMs);
     case 'configured':
       return [{ ...dyno, command: event.command, quotaBytes: event.quotaBytes }];
     case 'stop':
@@ -67,7 +67,7 @@ function nextOfInstance(
         'Stopping remaining processes with SIGKILL',
       );
     case 'cycle-due':
-      return isCurrent(instance) ? restart(dyno, 'cycle', rules, nowMs) : [dyno];
+      return isCurrent(instance) ? restart(dyno, 'Cycling', rules, nowMs) : [dyno];
   }
 }
 
@@ -98,21 +98,11 @@ function startInstance(dyno: DynoState, rules: Rules, nowMs: number): Transition
 }
 
 /** The old instance gets TERM at the moment the new one starts, so both run for a while. */
-function restart(
-  dyno: DynoState,
-  reason: 'deploy' | 'by-hand' | 'cycle' | 'resized',
-  rules: Rules,
-  nowMs: number,
-): Transition {
+function restart(dyno: DynoState, text: 'Cycling' | 'Restarting', rules: Rules, nowMs: number): Transition {
   if (dyno.state === 'stopping' || dyno.state === 'down') return [dyno];
   const [ending, ...stopEffects] = stopCurrent({ ...dyno, crashes: 0, restartsAtMs: null }, rules);
   const [started, ...startEffects] = startInstance(ending, rules, nowMs);
-  return [
-    started,
-    { type: 'log', text: reason === 'cycle' ? 'Cycling' : 'Restarting' },
-    ...stopEffects,
-    ...startEffects,
-  ];
+  return [started, { type: 'log', text }, ...stopEffects, ...startEffects];
 }
 
 function stop(dyno: DynoState, rules: Rules, nowMs: number): Transition {
@@ -202,6 +192,5 @@ function measured(dyno: DynoState, instance: Instance, bytes: number, rules: Rul
 }
 
 function memoryLine(bytes: number, share: number): DynoEffect[] {
-  const mebibytes = Math.round(bytes / 2 ** 20);
-  return [{ type: 'log', text: `Process running mem=${mebibytes}M(${(share * 100).toFixed(1)}%)` }];
+  return [{ type: 'log', text: `Process running mem=${formatMemory(bytes)}(${(share * 100).toFixed(1)}%)` }];
 }

@@ -7,6 +7,7 @@ import type { StreamingClients } from '../edge/streaming-clients.ts';
 import type { App } from './app.ts';
 import type { Deployment } from './deployment.ts';
 import type { Dynos } from './dynos.ts';
+import { formatMemory } from './rules.ts';
 
 /** What actions work on. */
 type ActionContext = {
@@ -45,7 +46,7 @@ export async function performAction(action: Action, context: ActionContext): Pro
     case 'quota':
       deployment.quotaBytes = action.bytes;
       dynos.resize(action.bytes);
-      return succeed(context, 'quota', `the quota is now ${Math.round(action.bytes / 2 ** 20)}M; all dynos restart`);
+      return succeed(context, 'quota', `the quota is now ${formatMemory(action.bytes)}; all dynos restart`);
     case 'log-reader':
       context.setLogPace(action.pace);
       return succeed(context, `log ${action.pace}`, `the log is now read ${PACE_TEXT[action.pace]}`);
@@ -94,9 +95,9 @@ async function floodDyno(
   if (found === null) return { ok: false, text: `no ${label} runs` };
   const mostBytes = MAX_QUOTAS * Math.max(...dynos.map(({ quotaBytes }) => quotaBytes));
   if (bytes > mostBytes)
-    return { ok: false, text: `${MAX_QUOTAS} times the quota is the limit: ${mebibytes(mostBytes)}` };
+    return { ok: false, text: `${MAX_QUOTAS} times the quota is the limit: ${formatMemory(mostBytes)}` };
   const problem = await sendFloodCommand(control, found.pid, `${where === 'convert' ? 'convert' : 'flood'} ${bytes}`);
-  const amount = mebibytes(bytes);
+  const amount = formatMemory(bytes);
   if (problem !== null) return { ok: false, text: `${label} (pid ${found.pid}): ${problem}` };
   return {
     ok: true,
@@ -107,10 +108,6 @@ async function floodDyno(
 function firstOf(label: string, dynos: readonly DynoView[]): ProcessView | null {
   const runs = dynos.flatMap(({ runs }) => runs.filter(({ phase }) => phase === 'up'));
   return runs.flatMap(({ processes }) => processes).find((process) => process.label === label) ?? null;
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)}M`;
 }
 
 /** Commands of a stand-in's control socket. Only sidekiq accepts `convert BYTES`. */
@@ -125,7 +122,9 @@ export function sendFloodCommand(controlFolder: string, pid: number, command: Fl
     const socket = connect(join(controlFolder, `${pid}.sock`), () => socket.write(`${command}\n`));
     socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error('does not answer')));
     socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
-    socket.once('error', (error) => resolve(`process ${pid} ${describeError(error)}`));
+    socket.once('error', ({ code = '', message }: NodeJS.ErrnoException) =>
+      resolve(`process ${pid} ${REASONS[code] ?? message}`),
+    );
     socket.once('close', () => resolve(describeAnswer(pid, answer.trim())));
   });
 }
@@ -137,10 +136,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EPIPE: ENDED,
   ECONNRESET: ENDED,
 };
-
-function describeError(error: NodeJS.ErrnoException): string {
-  return REASONS[error.code ?? ''] ?? error.message;
-}
 
 function describeAnswer(pid: number, answer: string): string | null {
   if (answer === 'ok') return null;

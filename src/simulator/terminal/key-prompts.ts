@@ -1,4 +1,5 @@
 import type { FloodTarget, LogPace } from '../action.ts';
+import { formatMemory } from '../platform/rules.ts';
 import type { View } from '../simulation.ts';
 
 /** What the keys currently do: idle, or answering a prompt. A prompt keeps the options it showed, so that an answer
@@ -65,10 +66,10 @@ export function promptFor(state: KeyState): string | null {
       return 'Flood the memory of: p puma, s sidekiq, c a convert that a job starts';
     case 'flood-amount': {
       const { where, defaultBytes, text } = state;
-      return `${state.isInvalid ? EXPECTED : `Flood ${where} with how much? Enter: ${mebibytes(defaultBytes)}`} > ${text}`;
+      return `${state.isInvalid ? EXPECTED : `Flood ${where} with how much? Enter: ${formatMemory(defaultBytes)}`} > ${text}`;
     }
     case 'quota': {
-      const now = state.nowBytes === null ? '' : ` Now ${mebibytes(state.nowBytes)}`;
+      const now = state.nowBytes === null ? '' : ` Now ${formatMemory(state.nowBytes)}`;
       return `${state.isInvalid ? EXPECTED : `Quota of each dyno?${now}`} > ${state.text}`;
     }
     case 'log-reader':
@@ -84,37 +85,24 @@ export function indexOfKey(key: string): number {
 }
 
 /** `1 web.1  2 worker.1` */
-function lettered(names: readonly string[], from = 0): string {
-  const items = names.flatMap((name, place) => {
-    const letter = LETTERS[from + place];
-    return letter === undefined ? [] : [`${letter} ${name}`];
-  });
-  return items.join('  ');
-}
-
-/** Grouped by dyno if there are several runs. */
-function crashList(targets: readonly ProcessTarget[]): string {
-  const runs = new Map<string, ProcessTarget[]>();
-  for (const target of targets) {
-    const run = `${target.dyno} ${target.run}`;
-    runs.set(run, [...(runs.get(run) ?? []), target]);
-  }
-  let from = 0;
-  const groups = [...runs.values()].map((run) => {
-    const list = lettered(
-      run.map(({ label }) => label),
-      from,
-    );
-    from += run.length;
-    return { of: run[0], list };
-  });
-  if (groups.length === 1) return groups[0]?.list ?? '';
-  const named = groups.filter(({ list }) => list !== '');
-  return named
-    .map(({ of, list }) => `${of?.dyno ?? ''}${of?.isDraining === true ? ' (stopping)' : ''}: ${list}`)
+function lettered(names: readonly string[]): string {
+  return names
+    .slice(0, LETTERS.length)
+    .map((name, index) => `${LETTERS[index] ?? ''} ${name}`)
     .join('  ');
 }
 
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)}M`;
+/** If there are several runs, the first process of each is preceded by its dyno. */
+function crashList(targets: readonly ProcessTarget[]): string {
+  const isSameRun = (one?: ProcessTarget, other?: ProcessTarget): boolean =>
+    one?.dyno === other?.dyno && one?.run === other?.run;
+  const hasSeveralRuns = !targets.every((target) => isSameRun(target, targets[0]));
+  return targets
+    .slice(0, LETTERS.length)
+    .map((target, index) => {
+      const item = `${LETTERS[index] ?? ''} ${target.label}`;
+      if (!hasSeveralRuns || isSameRun(target, targets[index - 1])) return item;
+      return `${target.dyno}${target.isDraining ? ' (stopping)' : ''}: ${item}`;
+    })
+    .join('  ');
 }

@@ -69,15 +69,8 @@ function effectOf(state: KeyState, key: Key, context: KeyContext): KeyEffect {
     case 'flood': {
       const where = FLOODS[key];
       if (where === undefined) return {};
-      return {
-        state: {
-          mode: 'flood-amount',
-          where,
-          defaultBytes: defaultFloodBytes(context.view, where),
-          text: '',
-          isInvalid: false,
-        },
-      };
+      const defaultBytes = defaultFloodBytes(context.view, where);
+      return { state: { mode: 'flood-amount', where, defaultBytes, text: '', isInvalid: false } };
     }
     case 'flood-amount':
     case 'quota':
