@@ -59,13 +59,10 @@ async function postAction(action: Action, token: string): Promise<Answer> {
       body: JSON.stringify(action),
     });
     const text = await reply.text();
-    return isJson(reply) ? (JSON.parse(text) as Answer) : { ok: false, text: text.trim() };
+    const isJson = reply.headers.get('Content-Type')?.startsWith('application/json') === true;
+    return isJson ? (JSON.parse(text) as Answer) : { ok: false, text: text.trim() };
   } catch {
     if (action.type === 'quit') return { ok: true, text: 'The simulation ends.' };
     return { ok: false, text: 'The simulation does not answer; is it still running in its terminal?' };
   }
-}
-
-function isJson(reply: Response): boolean {
-  return reply.headers.get('Content-Type')?.startsWith('application/json') === true;
 }

@@ -4,6 +4,7 @@ import { formatBytes, formatDuration, describeRun, formatShare, shortTitle, desc
 import { MemoryPlot, type Timeline } from './memory-plot.ts';
 import { colourName } from './plot-drawing.ts';
 
+type AskToKill = (pid: number) => void;
 type DynoActions = { kill: AskToKill; restart(dyno: string): void };
 
 /** The card of one dyno: its state, memory over time and processes. */
@@ -12,7 +13,8 @@ export class DynoCard {
   readonly #name: string;
   readonly #timeline: Timeline;
   readonly #plot: MemoryPlot;
-  readonly #trees: ReturnType<typeof processTrees>;
+  /** The process tree of each run, one below the other. */
+  readonly #runs: KeyedList<RunRow, ReturnType<typeof runPart>>;
 
   constructor(name: string, timeline: Timeline, actions: DynoActions) {
     this.#name = name;
@@ -23,7 +25,8 @@ export class DynoCard {
     const restart = part(this.root, 'restart', HTMLButtonElement);
     restart.setAttribute('aria-label', `Restart ${name}`);
     restart.addEventListener('click', () => actions.restart(name));
-    this.#trees = processTrees(part(this.root, 'processes'), actions.kill);
+    const table = part(this.root, 'processes');
+    this.#runs = new KeyedList(table, () => runPart(actions.kill), table.children.length);
     this.#plot = new MemoryPlot(name, part(this.root, 'plot'), part(this.root, 'legend'));
   }
 
@@ -38,7 +41,7 @@ export class DynoCard {
     this.#setText('quota', formatBytes(quotaBytes));
     this.#setText('share', formatShare(bytes, quotaBytes));
     part(this.root, 'share').dataset.level = level(bytes, quotaBytes);
-    this.#trees(runs.map((run, at) => ({ run, isFirst: at === 0, quotaBytes })));
+    this.#runs.show(runs.map((run, at) => [String(run.id), { run, isFirst: at === 0, quotaBytes }]));
     part(this.root, 'no-processes').hidden = runs.length > 0;
     const what = `Memory of ${this.#name} over time, now ${formatBytes(bytes)} of ${formatBytes(quotaBytes)}`;
     part(this.root, 'plot').setAttribute('aria-label', what);
@@ -69,16 +72,8 @@ function level(bytes: number | null, quotaBytes: number): string {
   return used >= 0.9 ? 'near' : 'fine';
 }
 
-type AskToKill = (pid: number) => void;
 type RunRow = { run: RunView; isFirst: boolean; quotaBytes: number };
 type ProcessRow = { one: ProcessView; quotaBytes: number };
-
-/** The process trees of a dyno, one below the other. */
-function processTrees(table: HTMLElement, kill: AskToKill): (rows: readonly RunRow[]) => void {
-  const first = table.children.length;
-  const runs = new KeyedList(table, () => runPart(kill), first);
-  return (rows) => runs.show(rows.map((row) => [String(row.run.id), row]));
-}
 
 function runPart(kill: AskToKill): { root: HTMLElement; show(row: RunRow): void } {
   const root = cloneTemplate('run-template');

@@ -8,7 +8,7 @@ export function part<T extends HTMLElement = HTMLElement>(root: ParentNode, name
   return requireElement(root.querySelector(`[data-part="${name}"]`), `part ${name}`, kind);
 }
 
-function requireElement<T extends HTMLElement>(found: Element | null, what: string, kind?: new () => T): T {
+export function requireElement<T extends HTMLElement>(found: Element | null, what: string, kind?: new () => T): T {
   if (!(found instanceof (kind ?? HTMLElement))) throw new Error(`page.html has no ${what}`);
   return found as T;
 }

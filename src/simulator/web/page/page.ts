@@ -1,7 +1,7 @@
 import type { Answer } from '../../action.ts';
 import type { PlatformEvent, View } from '../../simulation.ts';
+import { dialogs, showReader, toolbar } from './actions.ts';
 import { actionSender, type Connection, listen } from './connection.ts';
-import { dialogs } from './dialogs.ts';
 import { DynoCard } from './dyno-card.ts';
 import { byId, KeyedList, setText } from './elements.ts';
 import { formatCount } from './format.ts';
@@ -9,7 +9,6 @@ import { clearEvents, MAX_EVENTS, LogPanel, showEvents } from './log.ts';
 import type { Timeline } from './memory-plot.ts';
 import type { Sample } from './messages.ts';
 import { onThemeChange } from './plot-drawing.ts';
-import { showReader, toolbar } from './toolbar.ts';
 
 const RELEASES: Readonly<Record<View['release']['state'], string>> = {
   running: 'is running',
@@ -62,31 +61,23 @@ const SAMPLES_MS = 30 * 60_000;
 const MINUTE = 60_000;
 
 const token = document.querySelector<HTMLMetaElement>('meta[name="page-token"]')?.content ?? '';
-const received: { view: View | null; samples: Sample[]; events: PlatformEvent[] } = {
-  view: null,
-  samples: [],
-  events: [],
-};
-const timeline: Timeline = {
-  get nowMs() {
-    return received.view?.atMs ?? 0;
+const received = {
+  view: null as View | null,
+  samples: [] as Sample[],
+  events: [] as PlatformEvent[],
+  get nowMs(): number {
+    return this.view?.atMs ?? 0;
   },
-  get windowMs() {
+  get windowMs(): number {
     return Number(byId('window', HTMLSelectElement).value) * MINUTE;
   },
-  get samples() {
-    return received.samples;
-  },
-  get events() {
-    return received.events;
-  },
-};
+} satisfies Timeline & { view: View | null };
 
 const act = actionSender(token, showAnswer);
 const questions = dialogs((action) => void act(action));
 const log = new LogPanel();
 const cards = new KeyedList(byId('dynos'), ({ name }: View['dynos'][number]) => {
-  return new DynoCard(name, timeline, {
+  return new DynoCard(name, received, {
     kill: (pid) => received.view && questions.kill(received.view, pid),
     restart: (dyno) => void act({ type: 'restart', dyno }),
   });

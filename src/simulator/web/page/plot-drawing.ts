@@ -81,9 +81,7 @@ export function drawEvents(plot: uPlot, events: readonly PlatformEvent[], colour
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  ctx.font = `600 ${FONT * ratio}px ${colours.font}`;
-  ctx.textBaseline = 'middle';
-  ctx.textAlign = 'left';
+  setFont(ctx, colours);
   const marks = events
     .map((event) => ({ event, x: plot.valToPos(event.atMs, 'x', true) }))
     .filter(({ x }) => x >= bbox.left && x <= bbox.left + bbox.width);
@@ -101,22 +99,26 @@ export function drawEvents(plot: uPlot, events: readonly PlatformEvent[], colour
 }
 
 /** Draws the limits' names to the right of their lines. */
-export function drawLimits(plot: uPlot, quotaBytes: number | null, { warn, bad, font }: Theme): void {
+export function drawLimits(plot: uPlot, quotaBytes: number | null, colours: Theme): void {
   if (quotaBytes === null) return;
   const { ctx, bbox } = plot;
   ctx.save();
-  ctx.font = `600 ${FONT * devicePixelRatio}px ${font}`;
-  ctx.textBaseline = 'middle';
-  ctx.textAlign = 'left';
+  setFont(ctx, colours);
   const left = bbox.left + bbox.width + 5 * devicePixelRatio;
   for (const [name, bytes, colour] of [
-    ['R14', quotaBytes, warn],
-    ['R15', 2 * quotaBytes, bad],
+    ['R14', quotaBytes, colours.warn],
+    ['R15', 2 * quotaBytes, colours.bad],
   ] as const) {
     ctx.fillStyle = colour;
     ctx.fillText(name, left, plot.valToPos(bytes, 'y', true));
   }
   ctx.restore();
+}
+
+function setFont(ctx: CanvasRenderingContext2D, { font }: Theme): void {
+  ctx.font = `600 ${FONT * devicePixelRatio}px ${font}`;
+  ctx.textBaseline = 'middle';
+  ctx.textAlign = 'left';
 }
 
 function drawLine({ ctx, bbox }: uPlot, x: number, colour: string, ratio: number): void {
@@ -137,17 +139,10 @@ function colourOf(event: PlatformEvent, { accent, bad, quiet }: Theme): string {
 }
 
 /** The plots' colours. A canvas does not take them from style sheets. */
-type Theme = {
-  text: string;
-  quiet: string;
-  surface: string;
-  grid: string;
-  warn: string;
-  bad: string;
-  accent: string;
-  font: string;
-  ofLabel(label: string): string;
-};
+type Theme = Record<Colour | 'font', string> & { ofLabel(label: string): string };
+
+const COLOURS = ['text', 'quiet', 'surface', 'grid', 'warn', 'bad', 'accent'] as const;
+type Colour = (typeof COLOURS)[number];
 
 const LABELS = ['shell', 'supervisor', 'rails', 'puma', 'puma worker', 'sidekiq', 'streaming', 'convert'];
 const OTHER_COLOURS = 3;
@@ -156,17 +151,8 @@ const OTHER_COLOURS = 3;
 export function readTheme(): Theme {
   const style = getComputedStyle(document.documentElement);
   const value = (name: string): string => style.getPropertyValue(`--${name}`).trim();
-  return {
-    text: value('text'),
-    quiet: value('quiet'),
-    surface: value('surface'),
-    grid: value('grid'),
-    warn: value('warn'),
-    bad: value('bad'),
-    accent: value('accent'),
-    font: value('sans'),
-    ofLabel: (label) => value(`process-${colourName(label)}`),
-  };
+  const colours = Object.fromEntries(COLOURS.map((name) => [name, value(name)])) as Record<Colour, string>;
+  return { ...colours, font: value('sans'), ofLabel: (label) => value(`process-${colourName(label)}`) };
 }
 
 export function onThemeChange(listener: () => void): void {
