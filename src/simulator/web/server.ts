@@ -7,7 +7,7 @@ import { type Answer, parseAction } from '../action.ts';
 import { listenOnLoopback } from '../platform/loopback.ts';
 import type { Simulation } from '../simulation.ts';
 import { MAX_BODY_BYTES, checkAccess, type Refusal, tooLarge } from './access.ts';
-import { PageEvents } from './event-feed.ts';
+import { PageEvents } from './page-events.ts';
 
 type PageOptions = {
   /** 0: any free port. */
@@ -50,10 +50,10 @@ export async function openPage(
 ): Promise<{ url: string; close(): Promise<void> }> {
   const files = readAssets(assets, token);
   const events = new PageEvents(simulation);
-  const answer = (request: IncomingMessage, reply: ServerResponse, ownPort: number): void => {
+  const answer = (request: IncomingMessage, reply: ServerResponse): void => {
     for (const [name, value] of Object.entries(HEADERS)) reply.setHeader(name, value);
-    const { method = '', url = '', headers } = request;
-    const access = checkAccess({ method, target: url, headers }, { port: ownPort, token });
+    const { method = '', url = '', headers, socket } = request;
+    const access = checkAccess({ method, target: url, headers }, { port: socket.localPort ?? 0, token });
     if ('status' in access) return refuse(reply, access);
     if (access.endpoint === 'actions') return void handleAction(simulation, request, reply);
     if (access.endpoint === 'events') {
@@ -64,13 +64,13 @@ export async function openPage(
     if (file === undefined) return refuse(reply, { status: 404, reason: 'no such file' });
     reply.setHeader('Content-Type', file.type).end(file.body);
   };
-  const listening = await serveOnLoopback(port, answer).catch((error: unknown) => {
+  const listening = await listenOnLoopback(port, () => createServer(answer)).catch((error: unknown) => {
     events.end();
     throw error;
   });
   const close = async (): Promise<void> => {
     events.end();
-    await listening.close();
+    await Promise.all(listening.servers.map(closeServer));
   };
   return { url: `http://localhost:${listening.port}`, close };
 }
@@ -140,23 +140,10 @@ function readAssets(folder: string, token: string): ReadonlyMap<string, PageFile
   return page;
 }
 
-type RequestListener = (request: IncomingMessage, reply: ServerResponse, port: number) => void;
-
 /** Grace period for open responses at close. */
 const CLOSE_TIMEOUT_MS = 500;
 
-/** Serves on the loopback until closed. port: 0 for any. */
-async function serveOnLoopback(
-  port: number,
-  answer: RequestListener,
-): Promise<{ port: number; close(): Promise<void> }> {
-  const listening = await listenOnLoopback(port, () =>
-    createServer((request, reply) => answer(request, reply, listening.port)),
-  );
-  return { port: listening.port, close: () => Promise.all(listening.servers.map(close)).then(() => undefined) };
-}
-
-async function close(server: Server): Promise<void> {
+async function closeServer(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { MAX_EVENTS, History, MAX_LINES, sampleOf, SAMPLES_MS, MAX_TEXT } from '../../../src/simulator/web/history.ts';
+import {
+  MAX_EVENTS,
+  History,
+  MAX_LINES,
+  sampleOf,
+  SAMPLES_MS,
+  MAX_TEXT,
+} from '../../../src/simulator/web/page-events.ts';
 import type { LogLine } from '../../../src/simulator/simulation.ts';
 import { aDyno, aProcess, aRun, aView, MB, START_MS } from '../fake-simulation.ts';
 
