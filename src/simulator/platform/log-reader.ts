@@ -1,9 +1,11 @@
-import type { LogPace } from '../action.ts';
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { readProcesses } from '../../linux/processes.ts';
+import type { LogPace } from '../action.ts';
+import { openFilesOf } from './process-tree.ts';
 import { MAX_LINE_BYTES } from './rules.ts';
 
 /** After the dyno has exited, processes that still hold its pipe are killed after the first delay. The pipe is closed
@@ -80,27 +82,8 @@ export function openPipe(folder: string): LogPipe {
 }
 
 function pidsHolding(path: string): number[] {
-  const pids = listFolder('/proc').filter((name) => /^\d+$/.test(name) && name !== `${process.pid}`);
-  return pids
-    .filter((pid) => listFolder(`/proc/${pid}/fd`).some((fd) => linkTarget(`/proc/${pid}/fd/${fd}`) === path))
-    .map(Number);
-}
-
-/** Empty where the folder is missing or unreadable. */
-function listFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-function linkTarget(link: string): string | null {
-  try {
-    return readlinkSync(link);
-  } catch {
-    return null;
-  }
+  const pids = readProcesses().map(({ pid }) => pid);
+  return pids.filter((pid) => pid !== process.pid && openFilesOf(pid).includes(path));
 }
 
 const NEWLINE = 0x0a;
@@ -116,44 +99,42 @@ export class LineSplitter {
     const lines: string[] = [];
     let rest = Buffer.concat([this.#rest, bytes]);
     for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
-      lines.push(...splitLong(withoutReturn(rest.subarray(0, end))));
+      lines.push(...wholeLine(rest.subarray(0, end)));
       rest = rest.subarray(end + 1);
     }
     // The one extra byte may be the CR of a line that fits.
-    while (rest.length > MAX_LINE_BYTES + 1) {
-      const length = pieceLength(rest);
-      lines.push(rest.toString('utf8', 0, length));
-      rest = rest.subarray(length);
-    }
-    this.#rest = Buffer.from(rest); // a copy, so that the chunk can be freed
-    return lines;
+    const [parts, last] = splitLong(rest, MAX_LINE_BYTES + 1);
+    this.#rest = Buffer.from(last); // a copy, so that the chunk can be freed
+    return [...lines, ...parts];
   }
 
   /** The text after the last newline. */
   end(): string[] {
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);
-    return rest.length === 0 ? [] : splitLong(withoutReturn(rest));
+    return rest.length === 0 ? [] : wholeLine(rest);
   }
 }
 
-function withoutReturn(line: Buffer): Buffer {
-  return line.at(-1) === RETURN ? line.subarray(0, -1) : line;
+function wholeLine(line: Buffer): string[] {
+  const [parts, last] = splitLong(line.at(-1) === RETURN ? line.subarray(0, -1) : line, MAX_LINE_BYTES);
+  return [...parts, last.toString()];
 }
 
-function splitLong(line: Buffer): string[] {
-  const lines: string[] = [];
-  let rest = line;
-  while (rest.length > MAX_LINE_BYTES) {
-    const length = pieceLength(rest);
-    lines.push(rest.toString('utf8', 0, length));
-    rest = rest.subarray(length);
+/** Cuts parts off the front until at most this many bytes are left. */
+function splitLong(line: Buffer, mostBytes: number): [parts: string[], last: Buffer] {
+  const parts: string[] = [];
+  let last = line;
+  while (last.length > mostBytes) {
+    const length = partLength(last);
+    parts.push(last.toString('utf8', 0, length));
+    last = last.subarray(length);
   }
-  return [...lines, rest.toString('utf8')];
+  return [parts, last];
 }
 
 /** Ends at a character boundary. Bytes that are not UTF-8 are cut anywhere. */
-function pieceLength(bytes: Buffer): number {
+function partLength(bytes: Buffer): number {
   for (let length = MAX_LINE_BYTES; length > MAX_LINE_BYTES - 4; length -= 1) {
     if (((bytes[length] ?? 0) & 0xc0) !== 0x80) return length;
   }

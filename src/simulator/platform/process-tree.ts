@@ -1,3 +1,5 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { ProcessId } from '../../host.ts';
 import { estimate, readExact, readMemoryUse } from '../../linux/process-memory.ts';
 import { readProcess, titleOf } from '../../linux/processes.ts';
@@ -44,6 +46,23 @@ function processBytes(pid: number): number | null {
   return use === null ? null : estimate(use);
 }
 
+/** What the open descriptors of a process refer to, as /proc shows it: `socket:[81]`, a path. Empty if that cannot be
+ * read. */
+export function openFilesOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).flatMap((descriptor) => {
+      try {
+        return readlinkSync(`${folder}/${descriptor}`);
+      } catch {
+        return []; // closed in the meantime
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
 /** Programs that run a script: the script names the process. */
 const INTERPRETERS = /^(ruby|jruby|node|nodejs)[\d.-]*$/;
 const SHELLS = /^-?(ba|da|z|k)?sh$/;
@@ -67,9 +86,5 @@ export function labelOf(title: string, name: string, parentLabel: string | null)
 /** `/app/dist/stand-ins/puma.js` -> `puma`; `./streaming/index.js` -> `streaming`. */
 function programName(word: string): string {
   const file = basename(word).replace(/\.(js|cjs|mjs|rb)$/, '');
-  return file === 'index' ? basename(word.slice(0, Math.max(0, word.lastIndexOf('/')))) : file;
-}
-
-function basename(path: string): string {
-  return path.replace(/\/+$/, '').slice(path.replace(/\/+$/, '').lastIndexOf('/') + 1);
+  return file === 'index' ? basename(dirname(word)) : file;
 }

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import { lookup } from 'node:dns/promises';
+import { BlockList, isIPv4 } from 'node:net';
+import { readProcFile } from '../../linux/proc-file.ts';
+import { openFilesOf } from '../platform/process-tree.ts';
 import type { View } from '../simulation.ts';
 import type { ConnectionCount } from './figures.ts';
 
@@ -26,18 +27,13 @@ export function parseTcp(text: string): TcpRow[] {
     });
 }
 
+const MAPPED_IPV4 = Buffer.from('00000000000000000000ffff', 'hex');
+
 /** The kernel writes each 32-bit word in native byte order, which is little-endian on all supported machines. */
 function parseAddress(hex: string): string {
-  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse());
-  if (bytes.length === 4) return bytes.map((byte) => parseInt(byte, 16)).join('.');
-  const isMapped = bytes.slice(0, 12).join('') === '00000000000000000000ffff'.toUpperCase();
-  if (isMapped)
-    return bytes
-      .slice(12)
-      .map((byte) => parseInt(byte, 16))
-      .join('.');
-  const pairs = Array.from({ length: 8 }, (_, at) => parseInt(bytes.slice(2 * at, 2 * at + 2).join(''), 16));
-  return pairs.map((pair) => pair.toString(16)).join(':');
+  const bytes = Buffer.from(hex, 'hex').swap32();
+  if (bytes.length === 4 || bytes.subarray(0, 12).equals(MAPPED_IPV4)) return bytes.subarray(-4).join('.');
+  return Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(2 * at).toString(16)).join(':');
 }
 
 /** Host and port of a DATABASE_URL, or why it has none. */
@@ -56,23 +52,27 @@ export function countConnections(
   inodes: ReadonlySet<string>,
   { addresses, port }: Address,
 ): number {
+  const database = new BlockList(); // compares addresses however they are written
+  for (const address of addresses) database.addAddress(address, familyOf(address));
   const isTheirs = ({ remote, remotePort, isEstablished, inode }: TcpRow): boolean =>
-    isEstablished && remotePort === port && addresses.includes(remote) && inodes.has(inode);
+    isEstablished && remotePort === port && inodes.has(inode) && database.check(remote, familyOf(remote));
   return rows.filter(isTheirs).length;
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv4(address) ? 'ipv4' : 'ipv6';
 }
 
 /** Finds the database in the environment of one of the processes. Resolves with the reason if it cannot be found. */
 export async function findDatabase(pids: readonly number[]): Promise<Address | string> {
-  if (read('/proc/net/tcp') === '') return 'this machine has no /proc/net/tcp';
-  const urls = pids.flatMap((pid) => /\0DATABASE_URL=([^\0]*)/.exec(`\0${read(`/proc/${pid}/environ`)}`)?.[1] ?? []);
+  if (readProcFile('/proc/net/tcp') === '') return 'this machine has no /proc/net/tcp';
+  const environments = pids.map((pid) => `\0${readProcFile(`/proc/${pid}/environ`, true)}`);
+  const urls = environments.flatMap((environment) => /\0DATABASE_URL=([^\0]*)/.exec(environment)?.[1] ?? []);
   const address = parseDatabaseUrl(urls[0]);
   if (typeof address === 'string') return address;
   const found = await lookup(address.host, { all: true }).catch(() => []);
   if (found.length === 0) return `the host of DATABASE_URL is not known here: ${address.host}`;
-  return {
-    addresses: found.map(({ address }) => (isIPv4(address) ? address : expandIpv6(address))),
-    port: address.port,
-  };
+  return { addresses: found.map(({ address }) => address.replace(/%.*/, '')), port: address.port };
 }
 
 /** Processes that may hold connections: those of the dynos and of a running release. */
@@ -83,44 +83,10 @@ export function candidatePids({ dynos, release }: View): number[] {
 
 export function readConnections(pids: readonly number[], address: Address | string): ConnectionCount {
   if (typeof address === 'string') return { kind: 'not visible', reason: address };
-  const rows = ['tcp', 'tcp6'].flatMap((name) => parseTcp(read(`/proc/net/${name}`)));
+  const rows = ['tcp', 'tcp6'].flatMap((name) => parseTcp(readProcFile(`/proc/net/${name}`, true)));
   return { kind: 'seen', peak: countConnections(rows, new Set(pids.flatMap(socketsOf)), address) };
 }
 
 function socketsOf(pid: number): string[] {
-  const folder = `/proc/${pid}/fd`;
-  return list(folder).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`${folder}/${fd}`))?.[1] ?? []);
-}
-
-/** `::1` -> `0:0:0:0:0:0:0:1` */
-function expandIpv6(address: string): string {
-  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
-  const words = (text: string): string[] => (text === '' ? [] : text.split(':'));
-  const [first, last] = [words(head), words(tail ?? '')];
-  const middle = tail === undefined ? 0 : 8 - first.length - last.length;
-  return [...first, ...Array.from({ length: middle }, () => '0'), ...last].join(':');
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
+  return openFilesOf(pid).flatMap((file) => /^socket:\[(\d+)\]$/.exec(file)?.[1] ?? []);
 }
