@@ -1,10 +1,11 @@
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { EXIT } from '../exit-status.ts';
 import type { Signals } from '../process/signals.ts';
 import { DEV_USAGE, type DevOptions, parseDevOptions } from './options.ts';
 import { closeDeadTtys, print } from './terminal/tty.ts';
-import { listenForInterruption, startSimulation, type SimulationContext } from './start-simulation.ts';
+import { listenForInterruption, startSimulation, type SimulationContext, whenAborted } from './start-simulation.ts';
 import { SCENARIOS } from './rehearsal/figures.ts';
 import { Ui } from './ui.ts';
 
@@ -37,9 +38,6 @@ function packageFolder(): string {
   return dirname(dirname(realpathSync(process.argv[1] ?? '')));
 }
 
-/** 128 + SIGKILL, as a shell reports it. */
-const EXIT_KILLED = 137;
-
 async function watch(options: DevOptions, context: SimulationContext): Promise<number> {
   const { interruption } = context;
   const ui = new Ui(options, context);
@@ -49,16 +47,9 @@ async function watch(options: DevOptions, context: SimulationContext): Promise<n
   );
   const code = await Promise.race([failed, whenAborted(interruption.first), whenAborted(ui.quit), running.quit]);
   const now = Promise.race([interruption.second, ui.quitNow].map(whenAborted));
-  const killed = now.then(() => running.kill()).then(() => EXIT_KILLED);
+  const killed = now.then(() => running.kill()).then(() => EXIT.killed);
   await Promise.race([running.stop(), killed]);
   const exitCode = [interruption.second, ui.quitNow].some(({ aborted }) => aborted) ? await killed : (code ?? 0);
   await ui.close();
   return exitCode;
-}
-
-function whenAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }

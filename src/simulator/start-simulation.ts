@@ -1,8 +1,5 @@
 import { ConfigError } from '../errors.ts';
 import { SAME_CTRL_C_MS, type Signals } from '../process/signals.ts';
-import type { Answer } from './action.ts';
-import type { EdgeOptions } from './edge/target.ts';
-import { openEdge } from './edge/edge.ts';
 import type { DevOptions } from './options.ts';
 import { type App, readApp } from './platform/app.ts';
 import { InstanceFactory } from './platform/instance-factory.ts';
@@ -18,11 +15,10 @@ export type SimulationContext = {
   interruption: Interruption;
 };
 
-export type RunningSimulation = Simulation & {
+/** A simulation before its first release. */
+export type OpenSimulation = Simulation & {
   /** The app as last deployed. */
   app(): App;
-  /** The result of the first release. The dynos have been started when it resolves. */
-  released: Promise<'succeeded' | 'failed'>;
   /** Resolves when the quit action is taken. */
   quit: Promise<void>;
   /** Sends TERM to all dynos. Resolves when everything is closed. */
@@ -31,11 +27,16 @@ export type RunningSimulation = Simulation & {
   kill(): Promise<void>;
 };
 
+export type RunningSimulation = OpenSimulation & {
+  /** The result of the first release. The dynos have been started when it resolves. */
+  released: Promise<'succeeded' | 'failed'>;
+};
+
 /** The port of `heroku local`. PORT or .env override it. */
 const EDGE_PORT = 5006;
 
 /** Called before the first release, so that no log line is missed. If it throws, the simulation is closed. */
-type Attach = (running: RunningSimulation) => void | Promise<void>;
+type Attach = (simulation: OpenSimulation) => void | Promise<void>;
 
 /** Reads the app, opens the edge, runs the release and starts the formation.
  * @throws ConfigError with every problem of the app, or if a port is taken; nothing was started then */
@@ -48,45 +49,15 @@ export async function startSimulation(
   const port = options.port ?? app.port ?? EDGE_PORT;
   const instanceFactory = new InstanceFactory(packageFolder, new Ports(port + 2), options.timeScale);
   const database = app.standIns ? await openDatabase(app) : null;
-  const platform = new Platform(app, {
-    options,
-    env,
-    packageFolder,
-    instanceFactory,
-    databaseUrl: database?.url ?? null,
-  });
+  const databaseUrl = database?.url ?? null;
+  const platform = new Platform(app, { options, env, packageFolder, instanceFactory, databaseUrl });
   const close = async (): Promise<void> => {
     await database?.close();
     instanceFactory.close();
   };
-  const release = new Latch();
-  const released = release.opened.then(() => platform.act({ type: 'deploy' }));
-  const running = runningSimulation(platform, released, close);
-  try {
-    platform.attachEdge(await openEdge({ ...edgeOptions(platform), port }));
-    await attach(running);
-  } catch (error) {
-    await running.kill();
-    throw isSystemError(error) ? new ConfigError([error.message]) : error;
-  }
-  release.open();
-  return running;
-}
-
-/** For example, the port is taken. Any other error is an internal error or a ConfigError already. */
-function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && !(error instanceof ConfigError) && 'code' in error;
-}
-
-function runningSimulation(
-  platform: Platform,
-  released: Promise<Answer>,
-  close: () => Promise<void>,
-): RunningSimulation {
-  return {
+  const simulation: OpenSimulation = {
     app: () => platform.app,
     quit: platform.quit,
-    released: released.then(({ ok }) => (ok ? 'succeeded' : 'failed')),
     view: () => platform.view(),
     act: (action) => platform.act(action),
     onLine: (listener) => platform.lines.subscribe(listener),
@@ -95,21 +66,21 @@ function runningSimulation(
     stop: () => platform.stop().then(close),
     kill: () => platform.kill().then(close),
   };
+  try {
+    await platform.openEdge(port);
+    await attach(simulation);
+  } catch (error) {
+    await simulation.kill();
+    throw isSystemError(error) ? new ConfigError([error.message]) : error;
+  }
+  // Not before the caller has subscribed.
+  const deployed = Promise.resolve().then(() => platform.act({ type: 'deploy' }));
+  return { ...simulation, released: deployed.then(({ ok }) => (ok ? 'succeeded' : 'failed')) };
 }
 
-function edgeOptions(platform: Platform): Omit<EdgeOptions, 'port'> {
-  return {
-    rules: platform.rules,
-    target: () => platform.target(),
-    log: (text) => platform.routerLine(text),
-    emit: (event) => platform.emit(event),
-  };
-}
-
-/** A promise that `open` resolves. */
-class Latch {
-  open: () => void = () => {};
-  readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+/** For example, the port is taken. Any other error is an internal error or a ConfigError already. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof ConfigError) && 'code' in error;
 }
 
 /** Stop requests by signal: the first asks for a graceful stop, the second for an immediate one. */
@@ -118,6 +89,13 @@ export type Interruption = {
   first: AbortSignal;
   second: AbortSignal;
 };
+
+export function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
 
 export function listenForInterruption(signals: Pick<Signals, 'subscribe'>): Interruption {
   const [first, second] = [new AbortController(), new AbortController()];

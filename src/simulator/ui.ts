@@ -3,7 +3,8 @@ import { ConfigError } from '../errors.ts';
 import { isTerminal } from '../output/writer.ts';
 import type { DevOptions } from './options.ts';
 import type { App } from './platform/app.ts';
-import type { RunningSimulation, SimulationContext } from './start-simulation.ts';
+import { formatMemory } from './platform/rules.ts';
+import type { OpenSimulation, SimulationContext } from './start-simulation.ts';
 import { ownTerminal, openTerminal } from './terminal/terminal.ts';
 import { print, type TerminalUi } from './terminal/tty.ts';
 import { openPage } from './web/server.ts';
@@ -36,10 +37,16 @@ export class Ui {
   }
 
   /** @throws ConfigError if the page's port is taken */
-  async open(running: RunningSimulation): Promise<void> {
+  async open(running: OpenSimulation): Promise<void> {
     const { env, packageFolder } = this.#context;
     const { url } = running.view().app;
-    if (this.#options.page) this.#page = await openPageServer(running, portOf(url) + 1, packageFolder);
+    if (this.#options.page) {
+      const appPort = Number(new URL(url).port || 80); // a URL omits its protocol's default port
+      const options = { port: appPort + 1, assets: join(packageFolder, 'dist/simulator/page') };
+      this.#page = await openPage(running, options).catch((error: unknown) => {
+        throw new ConfigError([`the page: ${(error as Error).message}, or disable it with --no-page`]);
+      });
+    }
     await print(1, `${banner(running.app(), url, this.#page?.url ?? null)}\n`);
     this.#terminal = openTerminal(running, {
       ...ownTerminal(),
@@ -56,29 +63,11 @@ export class Ui {
   }
 }
 
-/** A URL omits its protocol's default port. */
-function portOf(url: string): number {
-  return Number(new URL(url).port || 80);
-}
-
-async function openPageServer(
-  running: RunningSimulation,
-  port: number,
-  packageFolder: string,
-): Promise<Awaited<ReturnType<typeof openPage>>> {
-  try {
-    return await openPage(running, { port, assets: join(packageFolder, 'dist/simulator/page') });
-  } catch (error) {
-    const { message } = error as Error;
-    throw new ConfigError([`the page: ${message}, or disable it with --no-page`]);
-  }
-}
-
 /** The first lines of output: what runs and where, then notes for the admin. */
 export function banner(app: App, url: string, pageUrl: string | null): string {
   const { standIns, folder, procfile, dynos, notes } = app;
   const what = standIns ? 'Stand-ins run here instead of Mastodon' : `The Mastodon in ${folder} runs here`;
-  const names = dynos.map(({ name, quotaBytes }) => `${name} (${Math.round(quotaBytes / 2 ** 20)}M)`);
+  const names = dynos.map(({ name, quotaBytes }) => `${name} (${formatMemory(quotaBytes)})`);
   const page = pageUrl === null ? '' : `; watch it on ${pageUrl}`;
   const first = `${what}: ${url} - ${names.join(', ')} of ${procfile}${page}; Ctrl-C stops it`;
   return [first, ...notes.map((note) => `Note: ${note}`)].join('\n');

@@ -4,11 +4,11 @@ import type { Answer } from '../action.ts';
 import type { DevOptions } from '../options.ts';
 import type { ReleaseView } from '../simulation.ts';
 import { type App, readApp } from './app.ts';
-import type { DynoProcess } from './dyno-process.ts';
+import type { DynoProcess } from './instances.ts';
 import type { PlatformOutput } from './events.ts';
 import type { InstanceFactory } from './instance-factory.ts';
 import { treeBytes } from './process-tree.ts';
-import { ReleaseMemory, runRelease } from './release.ts';
+import { releaseMemory, runRelease } from './release.ts';
 import type { Rules } from './rules.ts';
 
 export type DeploymentOptions = {
@@ -34,7 +34,7 @@ export class Deployment {
   readonly #stop = new AbortController();
   readonly #kill = new AbortController();
   #running: Promise<Answer> | null = null;
-  #command: { dyno: DynoProcess; memory: ReleaseMemory } | null = null;
+  #command: { dyno: DynoProcess; onMemory: (bytes: number) => void } | null = null;
 
   constructor(app: App, options: DeploymentOptions, rules: Rules, output: PlatformOutput) {
     this.app = app;
@@ -56,10 +56,10 @@ export class Deployment {
   /** Updates the processes of a running release. */
   updateProcesses(): void {
     if (this.#command === null) return;
-    const { dyno, memory } = this.#command;
+    const { dyno, onMemory } = this.#command;
     const processes = dyno.readProcesses();
     this.release = { ...this.release, processes };
-    memory.measure(treeBytes(processes) ?? 0, () => dyno.kill());
+    onMemory(treeBytes(processes) ?? 0);
   }
 
   /** onReleased is called after a successful release. A failed one leaves the running dynos unchanged. */
@@ -108,7 +108,10 @@ export class Deployment {
     const name = `release.${version}`;
     const print = (line: string): void => this.#output.log('app', name, line);
     const request = { name, hasPort: false, quotaBytes: RELEASE_QUOTA_BYTES };
-    const memory = new ReleaseMemory(name, RELEASE_QUOTA_BYTES, this.#rules, this.#output);
+    const onStart = (dyno: DynoProcess): void => {
+      const onMemory = releaseMemory(name, RELEASE_QUOTA_BYTES, this.#rules, this.#output, () => dyno.kill());
+      this.#command = { dyno, onMemory };
+    };
     try {
       const config = await this.#options.instanceFactory.create(app, request, this.#options.databaseUrl);
       return await runRelease({
@@ -117,7 +120,7 @@ export class Deployment {
         rules: this.#rules,
         platformLine: (text) => this.#output.log('heroku', name, text),
         appLine: print,
-        onStart: (dyno) => (this.#command = { dyno, memory }),
+        onStart,
         stop: this.#stop.signal,
         kill: this.#kill.signal,
       });

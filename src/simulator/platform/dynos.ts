@@ -1,12 +1,13 @@
 import type { LogPace } from '../action.ts';
 import { EXIT } from '../../exit-status.ts';
 import type { Clock } from '../../host.ts';
-import type { DynoView, PlatformEvent, RunView } from '../simulation.ts';
+import type { DynoView, RunView } from '../simulation.ts';
 import type { DynoSpec } from './app-files.ts';
 import { isCurrent, newDynoState, type DynoState, type DynoEffect, type DynoEvent } from './dyno-state.ts';
 import { next } from './dyno-transitions.ts';
-import { Timers } from './events.ts';
+import { type PlatformOutput, Timers } from './events.ts';
 import { type InstanceConfig, Instances } from './instances.ts';
+import { treeBytes } from './process-tree.ts';
 import type { Rules } from './rules.ts';
 
 type DynosContext = {
@@ -14,23 +15,12 @@ type DynosContext = {
   rules: Rules;
   /** Prepares a new instance with the app's latest settings. */
   createInstance: (name: string, quotaBytes: number) => Promise<InstanceConfig>;
-  platformLine: (dyno: string, text: string) => void;
-  appLine: (dyno: string, text: string) => void;
-  emit: (event: Omit<PlatformEvent, 'atMs'>) => void;
+  output: PlatformOutput;
   onChange: () => void;
 };
 
 /** 128 + SIGTERM, as a shell reports it. */
 const TERMINATED_BY_TERM = 143;
-
-/** How the view names the phases. */
-const PHASE_IN_VIEW = {
-  starting: 'starting',
-  up: 'up',
-  stopping: 'stopping',
-  killed: 'stopping',
-  overdue: 'stopping',
-} as const;
 
 /** The dynos of the formation: passes events to `next` and performs the effects. */
 export class Dynos {
@@ -96,31 +86,34 @@ export class Dynos {
   /** Sends SIGKILL to all processes. */
   async kill(): Promise<void> {
     const stopped = this.stop();
-    this.instances.killAll();
+    for (const { process } of this.instances.all) process.kill();
     await stopped;
   }
 
   measure(): void {
-    for (const { dyno, instance, bytes } of this.instances.measure())
-      this.send(dyno, { type: 'measured', instance, bytes });
+    const { all } = this.instances;
+    for (const instance of all) instance.processes = instance.process.readProcesses();
+    for (const instance of all) {
+      const bytes = treeBytes(instance.processes);
+      if (bytes !== null) this.send(instance.dyno, { type: 'measured', instance: instance.id, bytes });
+    }
   }
 
   /** The port of the serving instance, or null. */
   portOf({ name, instances }: DynoState): number | null {
     const up = instances.find(({ phase }) => phase === 'up');
-    return up === undefined ? null : (this.instances.view({ dyno: name, instance: up.id })?.port ?? null);
+    return up === undefined ? null : (this.instances.get(name, up.id)?.port ?? null);
   }
 
   views(): DynoView[] {
     return this.states.map((dyno) => {
       const { name, state, sinceMs, crashes, restartsAtMs, quotaBytes } = dyno;
       const runs = dyno.instances.map((instance): RunView => {
-        const running = this.instances.view({ dyno: name, instance: instance.id }) ?? {
-          port: null,
-          bytes: null,
-          processes: [],
-        };
-        return { id: instance.id, phase: PHASE_IN_VIEW[instance.phase], startedAtMs: instance.startedMs, ...running };
+        const { id, startedMs } = instance;
+        const phase = instance.phase === 'killed' || instance.phase === 'overdue' ? 'stopping' : instance.phase;
+        const { port = null, processes = [] } = this.instances.get(name, id) ?? {};
+        const bytes = treeBytes(processes);
+        return { id, phase, startedAtMs: startedMs, port, bytes, processes };
       });
       return { name, state, sinceMs, crashes, restartsAtMs, quotaBytes, runs };
     });
@@ -134,15 +127,15 @@ export class Dynos {
   #perform(name: string, effect: DynoEffect): void {
     switch (effect.type) {
       case 'log':
-        return this.#context.platformLine(name, effect.text);
+        return this.#context.output.log('heroku', name, effect.text);
       case 'emit':
-        return this.#context.emit({ dyno: name, ...effect.event });
+        return this.#context.output.emit({ dyno: name, ...effect.event });
       case 'schedule':
         return this.#schedule(name, effect.event, effect.afterMs);
       case 'terminate':
-        return this.instances.terminate({ dyno: name, instance: effect.instance });
+        return this.instances.get(name, effect.instance)?.process.terminate();
       case 'kill':
-        return this.instances.kill({ dyno: name, instance: effect.instance });
+        return void this.instances.get(name, effect.instance)?.process.kill();
       case 'start': {
         const run = this.#runInstance(name, effect.instance, effect.command);
         this.#running.add(run);
@@ -155,18 +148,14 @@ export class Dynos {
   async #runInstance(name: string, instance: number, command: string): Promise<void> {
     const exited = (status: number, orphans: number): void =>
       this.send(name, { type: 'exited', instance, status, orphans });
-    const print = (line: string): void => this.#context.appLine(name, line);
-    const bound = (): void => this.send(name, { type: 'port-opened', instance });
+    const print = (line: string): void => this.#context.output.log('app', name, line);
+    const portOpened = (): void => this.send(name, { type: 'port-opened', instance });
     try {
       const config = await this.#context.createInstance(name, this.#states.get(name)?.quotaBytes ?? 0);
       const isStillWanted =
         this.#states.get(name)?.instances.some((item) => item.id === instance && isCurrent(item)) ?? false;
       if (isStillWanted)
-        return await this.instances.start({ dyno: name, instance }, command, config, {
-          exited,
-          portOpened: bound,
-          print,
-        });
+        return await this.instances.start(name, instance, command, config, { exited, portOpened, print });
       config.dispose();
       exited(TERMINATED_BY_TERM, 0);
     } catch (error) {

@@ -1,14 +1,14 @@
 import { clock } from '../../process/runtime.ts';
 import type { Action, Answer, LogPace } from '../action.ts';
-import { type RequestTarget, chooseTarget } from '../edge/target.ts';
-import type { Edge } from '../edge/edge.ts';
+import { type Edge, openEdge } from '../edge/edge.ts';
+import { chooseTarget } from '../edge/target.ts';
 import type { DevOptions } from '../options.ts';
 import type { PlatformEvent, LogLine, View } from '../simulation.ts';
 import { StreamingClients } from '../edge/streaming-clients.ts';
 import type { App } from './app.ts';
 import { Deployment, type DeploymentOptions } from './deployment.ts';
 import { Dynos } from './dynos.ts';
-import { EventFeed } from './events.ts';
+import { EventFeed, type PlatformOutput } from './events.ts';
 import type { InstanceConfig } from './instances.ts';
 import { performAction } from './perform-action.ts';
 import { PLATFORM, type Rules, scaleRules } from './rules.ts';
@@ -21,10 +21,14 @@ export class Platform {
   readonly lines = new EventFeed<LogLine>();
   readonly events = new EventFeed<PlatformEvent>();
   readonly views = new EventFeed<void>();
-  readonly rules: Rules;
   /** Resolves when the quit action is taken. */
   readonly quit: Promise<void>;
   readonly #options: DeploymentOptions;
+  readonly #rules: Rules;
+  readonly #output: PlatformOutput = {
+    log: (source, from, text) => this.lines.emit({ atMs: Date.now(), source, from, text }),
+    emit: (event) => this.events.emit({ atMs: Date.now(), ...event }),
+  };
   readonly #deployment: Deployment;
   readonly #dynos: Dynos;
   readonly #streamingClients = new StreamingClients(() => this.views.emit());
@@ -36,17 +40,14 @@ export class Platform {
   constructor(app: App, options: DeploymentOptions) {
     this.#options = options;
     this.#pace = options.options.logReader;
-    this.rules = rulesFor(options.options);
+    this.#rules = rulesFor(options.options);
     this.quit = new Promise((resolve) => (this.#requestQuit = resolve));
-    const emit = this.emit.bind(this);
-    this.#deployment = new Deployment(app, options, this.rules, { log: this.#log.bind(this), emit });
+    this.#deployment = new Deployment(app, options, this.#rules, this.#output);
     const context = {
       clock,
-      rules: this.rules,
+      rules: this.#rules,
       createInstance: this.#createInstance.bind(this),
-      platformLine: (dyno: string, text: string) => this.#log('heroku', dyno, text),
-      appLine: (dyno: string, text: string) => this.#log('app', dyno, text),
-      emit,
+      output: this.#output,
       onChange: () => this.#changed(),
     };
     this.#dynos = new Dynos(context, this.#pace);
@@ -57,22 +58,17 @@ export class Platform {
     return this.#deployment.app;
   }
 
-  attachEdge(edge: Edge): void {
-    this.#edge = edge;
-  }
-
-  /** Logs a line of the edge. */
-  routerLine(text: string): void {
-    this.#log('heroku', 'router', text);
-  }
-
-  emit(what: Omit<PlatformEvent, 'atMs'>): void {
-    this.events.emit({ atMs: Date.now(), ...what });
-  }
-
-  /** The target for a request. */
-  target(): RequestTarget {
-    return chooseTarget(this.#dynos.states, (dyno) => this.#dynos.portOf(dyno), this.#deployment.isRunning);
+  /** port 0: any free one.
+   * @throws Error that names the port if it is taken */
+  async openEdge(port: number): Promise<void> {
+    const dynos = this.#dynos;
+    this.#edge = await openEdge({
+      port,
+      rules: this.#rules,
+      target: () => chooseTarget(dynos.states, (dyno) => dynos.portOf(dyno), this.#deployment.isRunning),
+      log: (text) => this.#output.log('heroku', 'router', text),
+      emit: this.#output.emit,
+    });
   }
 
   view(): View {
@@ -98,7 +94,7 @@ export class Platform {
       streamingClients: this.#streamingClients,
       url: this.#edge?.url ?? '',
       controlFolder: this.#options.instanceFactory.controlFolder,
-      emit: this.emit.bind(this),
+      emit: this.#output.emit,
       setLogPace: (pace: LogPace) => this.#setLogPace(pace),
       quit: this.#requestQuit,
     };
@@ -146,10 +142,6 @@ export class Platform {
   #changed(): void {
     this.#edge?.retarget();
     this.views.emit();
-  }
-
-  #log(source: LogLine['source'], from: string, text: string): void {
-    this.lines.emit({ atMs: Date.now(), source, from, text });
   }
 }
 

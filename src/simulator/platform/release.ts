@@ -1,8 +1,7 @@
-import { DynoProcess } from './dyno-process.ts';
 import { newDynoState, type DynoState } from './dyno-state.ts';
 import { next } from './dyno-transitions.ts';
 import type { PlatformOutput } from './events.ts';
-import type { InstanceConfig } from './instances.ts';
+import { DynoProcess, type InstanceConfig } from './instances.ts';
 import type { Rules } from './rules.ts';
 
 export type ReleaseOptions = {
@@ -18,20 +17,13 @@ export type ReleaseOptions = {
 };
 
 /** Runs the release command in its own dyno and resolves with its exit code. Stops it after an hour. [F] */
-export async function runRelease({
-  command,
-  config,
-  rules,
-  platformLine,
-  appLine,
-  onStart,
-  ...ends
-}: ReleaseOptions): Promise<number> {
+export async function runRelease(options: ReleaseOptions): Promise<number> {
+  const { command, config, rules, platformLine } = options;
   platformLine('State changed from starting to up');
   platformLine(`Starting process with command \`${command}\``);
   const { dispose, ...place } = config;
-  const dyno = new DynoProcess({ ...place, command, login: false, pace: 'full', print: appLine });
-  onStart(dyno);
+  const dyno = new DynoProcess({ ...place, command, login: false, pace: 'full', print: options.appLine });
+  options.onStart(dyno);
   const timers: NodeJS.Timeout[] = [];
   const kill = (): void => void dyno.kill();
   const stop = (): void => {
@@ -41,8 +33,8 @@ export async function runRelease({
   };
   timers.push(setTimeout(stop, rules.releaseMs));
   const ended = new AbortController();
-  onAbort(ends.stop, stop, ended.signal);
-  onAbort(ends.kill, kill, ended.signal);
+  onAbort(options.stop, stop, ended.signal);
+  onAbort(options.kill, kill, ended.signal);
   const status = await dyno.exited;
   ended.abort();
   for (const timer of timers) clearTimeout(timer);
@@ -59,28 +51,24 @@ function onAbort(signal: AbortSignal, act: () => void, until: AbortSignal): void
   else signal.addEventListener('abort', act, { once: true, signal: until });
 }
 
-/** Applies the memory limits of a dyno to a release, so that a large migration gets R14 and R15. */
-export class ReleaseMemory {
-  readonly #rules: Rules;
-  readonly #output: PlatformOutput;
-  #state: DynoState;
-
-  constructor(name: string, quotaBytes: number, rules: Rules, output: PlatformOutput) {
-    this.#rules = rules;
-    this.#output = output;
-    const instance = { id: 1, phase: 'up', startedMs: Date.now(), lastR14Ms: null } as const;
-    this.#state = { ...newDynoState(name, '', quotaBytes, Date.now()), state: 'up', instances: [instance] };
-  }
-
-  /** kill: called for R15. */
-  measure(bytes: number, kill: () => void): void {
-    const [dyno, ...effects] = next(this.#state, { type: 'measured', instance: 1, bytes }, this.#rules, Date.now());
-    this.#state = dyno;
-    const { name } = dyno;
+/** Applies the memory limits of a dyno to a release, so that a large migration gets R14 and R15. Returns the function
+ * that takes each measurement. kill: called for R15. */
+export function releaseMemory(
+  name: string,
+  quotaBytes: number,
+  rules: Rules,
+  output: PlatformOutput,
+  kill: () => void,
+): (bytes: number) => void {
+  const instance = { id: 1, phase: 'up', startedMs: Date.now(), lastR14Ms: null } as const;
+  let dyno: DynoState = { ...newDynoState(name, '', quotaBytes, Date.now()), state: 'up', instances: [instance] };
+  return (bytes) => {
+    const [after, ...effects] = next(dyno, { type: 'measured', instance: 1, bytes }, rules, Date.now());
+    dyno = after;
     for (const effect of effects) {
-      if (effect.type === 'log') this.#output.log('heroku', name, effect.text);
-      else if (effect.type === 'emit') this.#output.emit({ dyno: name, ...effect.event });
+      if (effect.type === 'log') output.log('heroku', name, effect.text);
+      else if (effect.type === 'emit') output.emit({ dyno: name, ...effect.event });
       else if (effect.type === 'kill') kill();
     }
-  }
+  };
 }

@@ -77,7 +77,7 @@ const REQUESTS_PER_SECOND = 3;
 /** puma answers it without a database. */
 const DEFAULT_PATH = '/health';
 
-export type ContextOptions = {
+type ContextOptions = {
   /** The environment that the simulation was started with. Each deploy reads it again. */
   env: NodeJS.ProcessEnv;
   path: string | null;

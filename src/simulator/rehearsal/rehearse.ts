@@ -3,10 +3,10 @@ import { EXIT } from '../../exit-status.ts';
 import { isTerminal } from '../../output/writer.ts';
 import type { DevOptions } from '../options.ts';
 import type { LogLine } from '../simulation.ts';
-import { type RunningSimulation, startSimulation, type SimulationContext } from '../start-simulation.ts';
+import { type RunningSimulation, startSimulation, type SimulationContext, whenAborted } from '../start-simulation.ts';
 import { print } from '../terminal/tty.ts';
 import { type Baseline, currentRun, isReady } from './baseline.ts';
-import { Interrupted, createContext, ScenarioFailed, type Context, type ContextOptions } from './context.ts';
+import { Interrupted, createContext, ScenarioFailed, type Context } from './context.ts';
 import { type Figures, type ScenarioName, SCENARIOS } from './figures.ts';
 import { Recorder } from './recorder.ts';
 import { formatReport, type ScenarioResult, createReport } from './report.ts';
@@ -27,66 +27,41 @@ export async function rehearse(options: DevOptions, context: SimulationContext):
   const { first, second } = context.interruption;
   const env = { ...BUSY_SIDEKIQ, ...context.env };
   const running = await startSimulation(options, { ...context, env });
-  const wasKilled = killOn(second, running);
-  const ended = runScenarios(running, options, { env, path: options.path, interrupted: first });
+  const wasKilled = whenAborted(second).then(() => running.kill());
+  const scenarioContext = createContext(running, { env, path: options.path, interrupted: first });
+  const ended = runAndReport(running, options, scenarioContext);
   const code = await ended.finally(() => Promise.race([running.stop(), wasKilled]));
   return second.aborted ? EXIT.killed : code;
 }
 
-async function runScenarios(
-  running: RunningSimulation,
-  options: DevOptions,
-  contextOptions: ContextOptions,
-): Promise<number> {
+async function runAndReport(running: RunningSimulation, options: DevOptions, context: Context): Promise<number> {
   try {
-    return await printReport(running, await runAll(running, options, contextOptions), options.json);
+    const results = await runAll(running, options, context);
+    const report = createReport(running.view(), results);
+    const isColoured = isTerminal(1) && !process.env.NO_COLOR;
+    await print(1, options.json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report, isColoured));
+    return report.verdict === 'good' ? EXIT.ok : EXIT.unexpected;
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     await printProgress('interrupted; stopping all dynos');
-    return 128 + constants.signals[contextOptions.interrupted.reason as NodeJS.Signals];
+    return 128 + constants.signals[context.interrupted.reason as NodeJS.Signals];
   }
 }
 
 async function runAll(
   running: RunningSimulation,
   { scenarios }: DevOptions,
-  options: ContextOptions,
+  context: Context,
 ): Promise<readonly ScenarioResult[]> {
   const names = SCENARIOS.filter((name) => scenarios?.includes(name) ?? true);
   const recorder = new Recorder(running);
-  const context = createContext(running, options);
   await printProgress('release ...');
-  const outcome = await Promise.race([running.released, untilInterrupted(options.interrupted)]);
+  const interruption = whenAborted(context.interrupted).then(() => Promise.reject(new Interrupted('interrupted')));
+  const outcome = await Promise.race([running.released, interruption]);
   recorder.close();
   if (outcome === 'succeeded') return run(context, names, (scenario) => void printProgress(`${scenario} ...`));
   const figures = { scenario: names[0] ?? 'boot', failed: 'the first release failed, so no dyno was started' };
   return [{ figures, tookMs: 0, log: lastLines(recorder.lines) }];
-}
-
-async function printReport(
-  running: RunningSimulation,
-  results: readonly ScenarioResult[],
-  json: boolean,
-): Promise<number> {
-  const report = createReport(running.view(), results);
-  const isColoured = isTerminal(1) && !process.env.NO_COLOR;
-  await print(1, json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report, isColoured));
-  return report.verdict === 'good' ? EXIT.ok : EXIT.unexpected;
-}
-
-function untilInterrupted(interrupted: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const end = (): void => reject(new Interrupted('interrupted'));
-    if (interrupted.aborted) end();
-    else interrupted.addEventListener('abort', end, { once: true });
-  });
-}
-
-/** After a second signal nothing is waited for. */
-function killOn(second: AbortSignal, running: RunningSimulation): Promise<void> {
-  return new Promise((resolve) => {
-    second.addEventListener('abort', () => void running.kill().then(resolve), { once: true });
-  });
 }
 
 function printProgress(text: string): Promise<void> {
@@ -95,14 +70,7 @@ function printProgress(text: string): Promise<void> {
 
 type Scenario = (context: Context, baseline: Baseline) => Promise<Figures>;
 
-const SCENARIO_FUNCTIONS: Readonly<Record<Exclude<ScenarioName, 'boot'>, Scenario>> = {
-  load,
-  deploy,
-  crash,
-  flood,
-  stop,
-  release,
-};
+const SCENARIO_FUNCTIONS = { load, deploy, crash, flood, stop, release } satisfies Record<string, Scenario>;
 
 /** The last log lines shown for a scenario. */
 const MAX_LOG_LINES = 40;
@@ -128,11 +96,11 @@ export async function run(
   for (const name of names) {
     if (name === 'boot') continue;
     onStart(name);
-    const scenario: Scenario =
-      late.length === 0
-        ? SCENARIO_FUNCTIONS[name]
-        : () => failScenario(`${late.map((dyno) => dyno.name).join(', ')} did not boot`);
-    results.push(await runOne(context, name, () => scenario(context, baseline)));
+    const runScenario = async (): Promise<Figures> => {
+      if (late.length > 0) throw new ScenarioFailed(`${late.map((dyno) => dyno.name).join(', ')} did not boot`);
+      return SCENARIO_FUNCTIONS[name](context, baseline);
+    };
+    results.push(await runOne(context, name, runScenario));
   }
   return results;
 }
@@ -151,10 +119,6 @@ async function runOne(context: Context, scenario: ScenarioName, run: () => Promi
 }
 
 /** Omits successful requests: there are hundreds of them. */
-export function lastLines(lines: readonly LogLine[]): readonly LogLine[] {
+function lastLines(lines: readonly LogLine[]): readonly LogLine[] {
   return lines.filter(({ from, text }) => from !== 'router' || !SUCCESSFUL_REQUEST.test(text)).slice(-MAX_LOG_LINES);
-}
-
-function failScenario(why: string): Promise<never> {
-  return Promise.reject(new ScenarioFailed(why));
 }
