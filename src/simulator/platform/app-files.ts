@@ -54,16 +54,10 @@ export function parseAppJson(text: string): { app: AppJson; problems: readonly s
     if (!isGood) problems.push(`app.json: formation.${type}: expected {"quantity": 1, "size": "basic"}`);
     return isGood ? [[type, { quantity: Number(quantity), size }] as const] : [];
   });
-  const vars = Object.entries(asObject(json.env)).map(([name, entry]) => configVar(name, entry));
-  const app: AppJson = {
-    formation: new Map(formation),
-    env: Object.fromEntries(vars.flatMap(({ name, value }) => (value === null ? [] : [[name, value]]))),
-    secrets: vars.filter(({ value, isSecret }) => value === null && isSecret).map(({ name }) => name),
-    required: vars.filter(({ value, isSecret, isRequired }) => value === null && !isSecret && isRequired).map(nameOf),
-    buildpacks: buildpacksOf(json.buildpacks) ?? [],
-  };
-  if (buildpacksOf(json.buildpacks) === null)
+  const buildpacks = buildpacksOf(json.buildpacks);
+  if (buildpacks === null)
     problems.push('app.json: buildpacks: expected a list like [{"url": "heroku/nodejs"}, {"url": "heroku/ruby"}]');
+  const app = { formation: new Map(formation), ...configVarsOf(json.env), buildpacks: buildpacks ?? [] };
   return { app, problems };
 }
 
@@ -82,13 +76,16 @@ function isQuantity(value: unknown): boolean {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_QUANTITY;
 }
 
-type ConfigVar = { name: string; value: string | null; isSecret: boolean; isRequired: boolean };
-
-function configVar(name: string, entry: unknown): ConfigVar {
-  if (typeof entry === 'string') return { name, value: entry, isSecret: false, isRequired: false };
-  const { value, generator, required = true } = asObject(entry);
-  const text = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? `${value}` : null;
-  return { name, value: text, isSecret: generator === 'secret', isRequired: required !== false };
+function configVarsOf(json: unknown): Pick<AppJson, 'env' | 'secrets' | 'required'> {
+  const [values, secrets, required]: [[string, string][], string[], string[]] = [[], [], []];
+  for (const [name, entry] of Object.entries(asObject(json))) {
+    const { value, generator, required: isRequired } = asObject(typeof entry === 'string' ? { value: entry } : entry);
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      values.push([name, `${value}`]);
+    else if (generator === 'secret') secrets.push(name);
+    else if (isRequired !== false) required.push(name);
+  }
+  return { env: Object.fromEntries(values), secrets, required };
 }
 
 function parseObject(text: string): Record<string, unknown> | string {
@@ -106,10 +103,6 @@ function isObject(value: unknown): value is object {
 
 function asObject(value: unknown): Record<string, unknown> {
   return isObject(value) ? { ...value } : {};
-}
-
-function nameOf({ name }: ConfigVar): string {
-  return name;
 }
 
 /** One dyno of the formation. */
@@ -139,7 +132,7 @@ export function makeFormation(
     return Array.from({ length: count }, (_, index) => ({ name: `${type}.${index + 1}`, type, command, quotaBytes }));
   });
   if (dynos.length === 0 && problems.length === 0)
-    problems.push(`no dyno to run; start one with --formation ${firstType(types)}=1`);
+    problems.push(`no dyno to run; start one with --formation ${types[0] ?? 'web'}=1`);
   return { dynos, problems, notes: formationNotes(types, app, options) };
 }
 
@@ -161,8 +154,4 @@ function quantity(type: string, app: AppJson, { only, formation }: FormationOpti
 function quota(size: string | null, options: FormationOptions): number {
   if (options.quotaBytes !== null) return options.quotaBytes;
   return (SIZES[(options.size ?? size ?? '').toLowerCase()] ?? DEFAULT_MEBIBYTES) * MEBIBYTE;
-}
-
-function firstType(types: readonly string[]): string {
-  return types[0] ?? 'web';
 }

@@ -1,17 +1,11 @@
-import type { DynoStatus, PlatformEvent } from '../simulation.ts';
+import type { DynoStatus, DynoView, PlatformEvent } from '../simulation.ts';
 import type { Rules } from './rules.ts';
 
 /** The state of one dyno of the formation and of its instances: the current one first, then the draining ones. */
-export type DynoState = {
-  name: string;
+export type DynoState = Omit<DynoView, 'runs'> & {
   /** Only web dynos must listen on $PORT. */
   isWeb: boolean;
   command: string;
-  quotaBytes: number;
-  state: DynoStatus;
-  sinceMs: number;
-  crashes: number;
-  restartsAtMs: number | null;
   instances: readonly Instance[];
   /** Instances so far. */
   instanceCount: number;

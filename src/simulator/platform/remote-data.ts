@@ -3,34 +3,40 @@ import { BlockList, isIP } from 'node:net';
 /** Variables from one source: the environment or a file. */
 export type VariableSource = { name: string; vars: Readonly<Record<string, string | undefined>> };
 
-type VariableKind = 'postgres' | 'redis' | 'hosts' | 'sentinels' | 'service';
 /** The hosts that a variable names, or why they cannot be read. */
 type Hosts = readonly string[] | { unreadable: string };
+type VariableKind = { expected: string; hostsOf: (value: string) => Hosts };
+
+const LOCAL = 'localhost, 127.0.0.1, ::1 or the path of a unix socket';
+const POSTGRES: VariableKind = {
+  expected: `postgres://USER:PASSWORD@HOST:PORT/DATABASE with a HOST of ${LOCAL}`,
+  hostsOf: (url) => hostsOfUrl(url, ['postgres', 'postgresql']),
+};
+const REDIS: VariableKind = {
+  expected: `redis://HOST:PORT or unix:///PATH, with a HOST of ${LOCAL}`,
+  hostsOf: (url) => (/^unix:\/\/\S+$/i.test(url) ? [] : hostsOfUrl(url, ['redis', 'rediss'])),
+};
+const HOSTS: VariableKind = { expected: LOCAL, hostsOf: (value) => value.split(',') };
+const SENTINELS: VariableKind = {
+  expected: 'HOST:PORT[,HOST:PORT…] with localhost, 127.0.0.1 or [::1] for each HOST',
+  hostsOf: (value) => value.split(',').map(withoutPort),
+};
+const SERVICE: VariableKind = {
+  expected: 'it to be unset: it names hosts in a file that is not read',
+  hostsOf: (value) => ({ unreadable: `is set to ${redactHost(value)}` }),
+};
 
 /** Every variable that makes Mastodon, Rails or libpq connect to PostgreSQL or Redis. With a prefix, Rails takes the
  * variable for one of several databases (REPLICA_, PRIMARY_, …), Mastodon for one of several Redis connections
  * (SIDEKIQ_, CACHE_). */
 const VARIABLES: readonly (readonly [name: RegExp, kind: VariableKind])[] = [
-  [/^(\w+_)?DATABASE_URL$/, 'postgres'],
-  [/^(\w+_)?REDIS_URL$/, 'redis'],
-  [/^(\w+_)?(DB|REDIS)_HOST$/, 'hosts'],
-  [/^(\w+_)?REDIS_SENTINELS$/, 'sentinels'],
-  [/^PGHOST(ADDR)?$/, 'hosts'],
-  [/^PGSERVICE$/, 'service'],
+  [/^(\w+_)?DATABASE_URL$/, POSTGRES],
+  [/^(\w+_)?REDIS_URL$/, REDIS],
+  [/^(\w+_)?(DB|REDIS)_HOST$/, HOSTS],
+  [/^(\w+_)?REDIS_SENTINELS$/, SENTINELS],
+  [/^PGHOST(ADDR)?$/, HOSTS],
+  [/^PGSERVICE$/, SERVICE],
 ];
-
-const LOCAL = 'localhost, 127.0.0.1, ::1 or the path of a unix socket';
-const EXPECTED: Readonly<Record<VariableKind, string>> = {
-  postgres: `postgres://USER:PASSWORD@HOST:PORT/DATABASE with a HOST of ${LOCAL}`,
-  redis: `redis://HOST:PORT or unix:///PATH, with a HOST of ${LOCAL}`,
-  hosts: LOCAL,
-  sentinels: 'HOST:PORT[,HOST:PORT…] with localhost, 127.0.0.1 or [::1] for each HOST',
-  service: 'it to be unset: it names hosts in a file that is not read',
-};
-const SCHEMES: Partial<Record<VariableKind, readonly string[]>> = {
-  postgres: ['postgres', 'postgresql'],
-  redis: ['redis', 'rediss'],
-};
 
 /** One line for each variable that names another machine, with its source and what was expected. Passwords are not
  * shown. Each source is checked, because Rails and streaming differ in which source wins. */
@@ -39,11 +45,11 @@ export function findRemoteData(sources: readonly VariableSource[]): string[] {
     Object.entries(vars).flatMap(([name, value]) => {
       const kind = kindOf(name);
       if (kind === null || !value) return [];
-      const hosts = hostsOf(kind, value);
-      if ('unreadable' in hosts) return [`${name} (${source}) ${hosts.unreadable}; expected ${EXPECTED[kind]}`];
+      const hosts = kind.hostsOf(value);
+      if ('unreadable' in hosts) return [`${name} (${source}) ${hosts.unreadable}; expected ${kind.expected}`];
       const remote = hosts.filter((host) => !isLocal(host));
       if (remote.length === 0) return [];
-      return [`${name} (${source}) names ${remote.map(redactHost).join(', ')}; expected ${EXPECTED[kind]}`];
+      return [`${name} (${source}) names ${remote.map(redactHost).join(', ')}; expected ${kind.expected}`];
     }),
   );
 }
@@ -57,27 +63,12 @@ function kindOf(variable: string): VariableKind | null {
   return VARIABLES.find(([name]) => name.test(variable))?.[1] ?? null;
 }
 
-function hostsOf(kind: VariableKind, value: string): Hosts {
-  switch (kind) {
-    case 'postgres':
-    case 'redis':
-      return hostsOfUrl(value, kind);
-    case 'hosts':
-      return value.split(',');
-    case 'sentinels':
-      return value.split(',').map(withoutPort);
-    case 'service':
-      return { unreadable: `is set to ${redactHost(value)}` };
-  }
-}
-
 /** Node's URL cannot be used: it rejects several hosts, and an empty host after a user, both of which libpq accepts.
  * Clients disagree about more than one `@`, or one after the host, so such a URL is rejected. */
-function hostsOfUrl(url: string, kind: 'postgres' | 'redis'): Hosts {
-  if (kind === 'redis' && /^unix:\/\/\S+$/i.test(url)) return [];
+function hostsOfUrl(url: string, schemes: readonly string[]): Hosts {
   const [, scheme = '', authority = '', query = ''] =
     /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(?:\/[^?#]*)?(?:\?([^#]*))?(?:#.*)?$/i.exec(url) ?? [];
-  const isKnown = SCHEMES[kind]?.includes(scheme.toLowerCase()) === true;
+  const isKnown = schemes.includes(scheme.toLowerCase());
   const isPlain = !/[\s\\\p{Cc}]/u.test(url) && !/@.*@/.test(url) && url.includes('@') === authority.includes('@');
   if (!isKnown || !isPlain) return { unreadable: 'is not a valid URL' };
   const parameters = [...new URLSearchParams(query)].map(([name, value]) => [name.toLowerCase(), value] as const);
