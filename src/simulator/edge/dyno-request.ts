@@ -2,8 +2,7 @@ import { type Agent, type ClientRequest, type IncomingMessage, request as httpRe
 import type { Socket } from 'node:net';
 import type { Rules } from '../platform/rules.ts';
 import type { ErrorCode } from './error-codes.ts';
-import { type Fields, hasBody } from './header-fields.ts';
-import type { TunnelEnd } from './relay.ts';
+import { type Fields, hasBody, type TunnelEnd } from './relay.ts';
 
 type DynoRequestOptions = {
   request: IncomingMessage;

@@ -2,8 +2,17 @@ import type { Agent, IncomingMessage, ServerResponse } from 'node:http';
 import type { EdgeOptions, RequestTarget } from './target.ts';
 import { sendErrorPage, ERROR_CODES, type ErrorCode, routerLine } from './error-codes.ts';
 import { DynoRequest, IdleTimer } from './dyno-request.ts';
-import { fieldsForClient, fieldsForDyno, forwardedForOf, hasBody, requestIdOf } from './header-fields.ts';
-import { cutConnection, type TunnelEnd, relayBody, relayUpgrade } from './relay.ts';
+import {
+  cutConnection,
+  fieldsForClient,
+  fieldsForDyno,
+  hasBody,
+  type Origin,
+  originOf,
+  relayBody,
+  relayUpgrade,
+  type TunnelEnd,
+} from './relay.ts';
 
 type ExchangeOptions = Pick<EdgeOptions, 'rules' | 'target' | 'log' | 'emit'> & {
   agent: Agent;
@@ -19,9 +28,11 @@ const MAX_TRIES = 10;
 
 /** One request at the edge, from its arrival to its log line. The first error wins. */
 export class Exchange {
+  /** A WebSocket or an event stream. */
+  isStream = false;
   readonly #options: ExchangeOptions;
   readonly #arrivedAtMs = performance.now();
-  readonly #origin: { forwardedFor: string; requestId: string; arrivedAtMs: number };
+  readonly #origin: Origin;
   readonly #timer = new IdleTimer();
   readonly #triedPorts = new Set<number>();
   #phase: 'routing' | 'held' | 'sent' | 'answering' | 'over' = 'routing';
@@ -30,26 +41,16 @@ export class Exchange {
   #connectedAtMs: number | null = null;
   #status = 0;
   #bytes = 0;
-  #isStream = false;
   #dynoRequest: DynoRequest | null = null;
   #endReply: (() => void) | null = null;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
     const { request, response } = options;
-    this.#origin = {
-      forwardedFor: forwardedForOf(request),
-      requestId: requestIdOf(request),
-      arrivedAtMs: Date.now(),
-    };
+    this.#origin = originOf(request);
     request.on('error', () => {}); // 'close' of the response follows
     response.on('error', () => {});
     response.once('close', () => this.#end());
-  }
-
-  /** A WebSocket or an event stream. */
-  get isStream(): boolean {
-    return this.#isStream;
   }
 
   start(): void {
@@ -113,7 +114,7 @@ export class Exchange {
     this.#phase = 'answering';
     this.#timer.start(rules.nextByteMs, () => this.#fail('H15'));
     this.#status = reply.statusCode ?? 0;
-    this.#isStream = /^text\/event-stream\b/i.test(reply.headers['content-type'] ?? '');
+    this.isStream = /^text\/event-stream\b/i.test(reply.headers['content-type'] ?? '');
     reply.on('error', () => {}); // 'close' follows
     reply.once('close', () => {
       if (!reply.complete) this.#fail('H18');
@@ -137,7 +138,7 @@ export class Exchange {
     }
     this.#phase = 'answering';
     this.#status = 101;
-    this.#isStream = true;
+    this.isStream = true;
     this.#timer.start(rules.nextByteMs, () => this.#fail('H15'));
     relayUpgrade(reply, { socket: request.socket, head: upgradeHead }, dyno, (bytes) => this.#countBytes(bytes));
   }
@@ -168,7 +169,7 @@ export class Exchange {
   #end(): void {
     if (this.#phase === 'over') return;
     // Clients end a stream by disconnecting. In any other case the client left before the response was complete.
-    if (!this.#options.response.writableFinished && !this.#isStream) this.#code ??= 'H27';
+    if (!this.#options.response.writableFinished && !this.isStream) this.#code ??= 'H27';
     this.#phase = 'over';
     this.#timer.stop();
     this.#dynoRequest?.release();
@@ -179,12 +180,11 @@ export class Exchange {
   #report(): void {
     const { request, log, emit } = this.#options;
     const { method = '', url = '', headers, httpVersion } = request;
-    const connectedAtMs = this.#connectedAtMs;
-    const code = this.#code;
+    const [connectedAtMs, code] = [this.#connectedAtMs, this.#code];
     log(
       routerLine({
+        ...this.#origin,
         ...{ code, method, path: url, host: headers.host ?? '', httpVersion, dyno: this.#dyno, bytes: this.#bytes },
-        ...{ requestId: this.#origin.requestId, forwardedFor: this.#origin.forwardedFor },
         connectMs: this.#dyno === '' ? null : (connectedAtMs ?? performance.now()) - this.#arrivedAtMs,
         serviceMs: connectedAtMs === null ? null : performance.now() - connectedAtMs,
         status: code === null ? this.#status : ERROR_CODES[code].status,
