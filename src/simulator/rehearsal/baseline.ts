@@ -20,9 +20,8 @@ export async function restoreBaseline(context: Context, baseline: Baseline): Pro
 /** Waits for the baseline without changing anything. */
 export async function waitForBaseline(context: Context, baseline: Baseline): Promise<void> {
   const { bootMs, stopMs } = context.rules;
-  const isThere = (): true | null =>
-    context.simulation.view().dynos.every((dyno) => isAtBaseline(dyno, baseline)) ? true : null;
-  await waitFor(context, 'all dynos up and at work', bootMs + stopMs + SLACK_MS, isThere);
+  const isThere = (): boolean => context.simulation.view().dynos.every((dyno) => isAtBaseline(dyno, baseline));
+  await waitFor(context, 'all dynos up and at work', bootMs + stopMs + SLACK_MS, () => isThere() || null);
 }
 
 function isAtBaseline(dyno: DynoView, baseline: Baseline): boolean {

@@ -1,4 +1,4 @@
-import type { Cancel, DynoView, PlatformEvent, LogLine, RunView, Simulation } from '../simulation.ts';
+import type { Cancel, PlatformEvent, LogLine, RunView, Simulation } from '../simulation.ts';
 import type { JobCounts, ScenarioLoad, Context } from './context.ts';
 import type { JobFigures, RequestFigures } from './figures.ts';
 
@@ -52,12 +52,10 @@ export class Recorder {
 
   #update(simulation: Simulation): void {
     const { dynos, atMs } = simulation.view();
-    for (const dyno of dynos) this.#updateDyno(dyno, atMs);
-  }
-
-  #updateDyno({ name, runs }: DynoView, atMs: number): void {
-    for (const { bytes } of runs) this.#peaks.set(name, Math.max(this.peakOf(name), bytes ?? 0));
-    this.#updateOverlap(name, runs, atMs);
+    for (const { name, runs } of dynos) {
+      for (const { bytes } of runs) this.#peaks.set(name, Math.max(this.peakOf(name), bytes ?? 0));
+      this.#updateOverlap(name, runs, atMs);
+    }
   }
 
   /** From the start of the new instance to the first view without the old one. */

@@ -1,4 +1,4 @@
-import type { View } from '../../simulation.ts';
+import type { DynoView, View } from '../../simulation.ts';
 import { type Baseline, currentRun, isReady, mainProcesses } from '../baseline.ts';
 import { SLACK_MS, type Context, poll } from '../context.ts';
 import type { BootFigures, DynoBoot } from '../figures.ts';
@@ -9,7 +9,14 @@ const STILL_MS = 10_000;
 const MIN_STILL_MS = 1500;
 const STILL_SHARE = 0.03;
 
-type Snapshot = { atMs: number; labels: string; bytes: number | null; processes: readonly string[] };
+/** A dyno at one time. identity: of its run, of the run's processes, and whether they are ready. */
+type Snapshot = {
+  atMs: number;
+  identity: string;
+  isReady: boolean;
+  bytes: number | null;
+  labels: readonly string[];
+};
 
 /** Observes the first boot until all dynos are at rest. */
 export async function boot(context: Context): Promise<BootFigures> {
@@ -17,11 +24,16 @@ export async function boot(context: Context): Promise<BootFigures> {
   const stillMs = Math.max(MIN_STILL_MS, STILL_MS / simulation.view().timeScale);
   const observers = new Map<string, BootObserver>();
   await poll(context, rules.bootMs + stillMs + SLACK_MS, () => {
-    observe(simulation.view(), observers);
+    const { dynos, atMs } = simulation.view();
+    for (const dyno of dynos) {
+      const observer = observers.get(dyno.name) ?? new BootObserver(dyno);
+      observers.set(dyno.name, observer);
+      observer.observe(dyno, atMs);
+    }
     const all = [...observers.values()];
-    return all.length > 0 && all.every((one) => one.isStill(stillMs)) ? true : null;
+    return all.length > 0 && all.every((observer) => observer.isStill(stillMs)) ? true : null;
   });
-  const dynos = [...observers].map(([dyno, one]) => one.figures(dyno, stillMs));
+  const dynos = [...observers.values()].map((observer) => observer.figures(stillMs));
   return { scenario: 'boot', bootLimitMs: rules.bootMs, dynos };
 }
 
@@ -35,66 +47,54 @@ export function baselineOf({ dynos }: View): Baseline {
   );
 }
 
-function observe({ dynos, atMs }: View, observers: Map<string, BootObserver>): void {
-  for (const dyno of dynos) {
-    const one = observers.get(dyno.name) ?? new BootObserver(dyno.name.startsWith('web.'), dyno.quotaBytes);
-    observers.set(dyno.name, one);
-    const run = currentRun(dyno);
-    if (run === undefined) continue;
-    if (run.phase === 'up' && dyno.state === 'up') one.setUp(run.id, dyno.sinceMs - run.startedAtMs);
-    const processes = run.processes.map(({ label }) => label);
-    const labels = `${run.id} ${isReady(run) ? 'ready' : 'booting'} ${run.processes.map(({ pid }) => pid).join(' ')}`;
-    one.add({ atMs: atMs - run.startedAtMs, labels, bytes: run.bytes, processes }, isReady(run));
-  }
-}
-
 class BootObserver {
+  readonly #name: string;
   readonly #isWeb: boolean;
   readonly #quotaBytes: number;
-  #snapshots: Snapshot[] = [];
+  #upRun = 0;
   #upMs: number | null = null;
-  #run = 0;
-  #isReady = false;
+  /** Since the last change. */
+  #first: Snapshot | null = null;
+  #last: Snapshot | null = null;
 
-  constructor(isWeb: boolean, quotaBytes: number) {
-    this.#isWeb = isWeb;
+  constructor({ name, quotaBytes }: DynoView) {
+    this.#name = name;
+    this.#isWeb = name.startsWith('web.');
     this.#quotaBytes = quotaBytes;
   }
 
-  setUp(run: number, afterMs: number): void {
-    if (this.#run !== run) this.#upMs = afterMs;
-    this.#run = run;
-  }
-
-  /** Drops snapshots from before the last change. */
-  add(snapshot: Snapshot, isReady: boolean): void {
-    const last = this.#snapshots.at(-1);
-    if (last !== undefined && (last.labels !== snapshot.labels || !this.#isNear(snapshot))) this.#snapshots = [];
-    this.#snapshots.push(snapshot);
-    this.#isReady = isReady;
+  observe(dyno: DynoView, nowMs: number): void {
+    const run = currentRun(dyno);
+    if (run === undefined) return;
+    if (run.phase === 'up' && dyno.state === 'up' && run.id !== this.#upRun)
+      [this.#upRun, this.#upMs] = [run.id, dyno.sinceMs - run.startedAtMs];
+    const { id, processes, bytes } = run;
+    const isReadyNow = isReady(run);
+    const identity = [id, isReadyNow, ...processes.map(({ pid }) => pid)].join(' ');
+    const labels = processes.map(({ label }) => label);
+    this.#last = { atMs: nowMs - run.startedAtMs, identity, isReady: isReadyNow, bytes, labels };
+    if (this.#first?.identity !== identity || !isNear(this.#first.bytes, bytes)) this.#first = this.#last;
   }
 
   isStill(stillMs: number): boolean {
-    return this.#isReady && (this.#snapshots.at(-1)?.atMs ?? 0) - (this.#snapshots[0]?.atMs ?? 0) >= stillMs;
+    return this.#last !== null && this.#last.isReady && this.#last.atMs - (this.#first?.atMs ?? 0) >= stillMs;
   }
 
-  figures(dyno: string, stillMs: number): DynoBoot {
-    const [first, last] = [this.#snapshots[0], this.#snapshots.at(-1)];
+  figures(stillMs: number): DynoBoot {
     const isStill = this.isStill(stillMs);
     return {
-      dyno,
+      dyno: this.#name,
       isWeb: this.#isWeb,
       boundMs: this.#isWeb ? this.#upMs : null,
-      restMs: isStill ? (first?.atMs ?? null) : null,
-      restBytes: isStill ? (last?.bytes ?? null) : null,
+      restMs: isStill ? (this.#first?.atMs ?? null) : null,
+      restBytes: isStill ? (this.#last?.bytes ?? null) : null,
       quotaBytes: this.#quotaBytes,
-      processes: last?.processes ?? [],
+      processes: this.#last?.labels ?? [],
     };
   }
+}
 
-  #isNear({ bytes }: Snapshot): boolean {
-    const first = this.#snapshots[0]?.bytes ?? null;
-    if (first === null || bytes === null) return first === bytes;
-    return Math.abs(bytes - first) <= first * STILL_SHARE;
-  }
+function isNear(first: number | null, now: number | null): boolean {
+  if (first === null || now === null) return first === now;
+  return Math.abs(now - first) <= first * STILL_SHARE;
 }

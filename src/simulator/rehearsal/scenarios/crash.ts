@@ -27,19 +27,9 @@ async function killOne(context: Context, baseline: Baseline, dyno: string, index
   const { result, recorder, requests, jobs } = await recordUnderLoad(context, context.path, (recorder) => {
     return killAndWait(context, recorder, baseline, dyno, index);
   });
-  const exit = recorder.exitOf(dyno);
-  const isFirst = result.depth === 0;
-  const { recoveredMs } = result;
-  return {
-    dyno,
-    child,
-    isFirst,
-    status: exit?.status ?? null,
-    recoveredMs,
-    orphans: exit?.orphans ?? null,
-    jobs,
-    requests,
-  };
+  const { status = null, orphans = null } = recorder.exitOf(dyno) ?? {};
+  const { depth, recoveredMs } = result;
+  return { dyno, child, isFirst: depth === 0, status, recoveredMs, orphans, jobs, requests };
 }
 
 /** Waits for a busy job first. */

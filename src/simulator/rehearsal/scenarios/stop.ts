@@ -21,8 +21,7 @@ export async function stop(context: Context, baseline: Baseline): Promise<StopFi
       const wasBlocked = await fillPipe(context, answered);
       return { wasBlocked, tookMs: await restart(context, recorder, baseline, dyno) };
     });
-    const exit = recorder.exitOf(dyno);
-    const [status, orphans] = [exit?.status ?? null, exit?.orphans ?? null];
+    const { status = null, orphans = null } = recorder.exitOf(dyno) ?? {};
     const exitTimeouts = recorder.count('R12', dyno);
     return { scenario: 'stop', dyno, ...result, stopLimitMs: rules.stopMs, exitTimeouts, status, orphans, jobs };
   } finally {
