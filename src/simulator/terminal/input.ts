@@ -76,7 +76,7 @@ export class RawMode {
       ['uncaughtExceptionMonitor', this.#leave],
     ];
     for (const [event, listener] of this.#listeners) process.on(event, listener);
-    input.on('error', ignore);
+    input.on('error', () => {}); // a closed terminal also sends HUP, which is handled elsewhere
     input.on('data', listener.onInput);
     input.pause();
     this.enter();
@@ -133,6 +133,3 @@ export class RawMode {
     }
   }
 }
-
-/** A closed terminal also sends HUP, which is handled elsewhere. */
-function ignore(): void {}

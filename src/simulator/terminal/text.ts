@@ -54,33 +54,22 @@ const CODES = {
   bold: '1',
   dim: '2',
   red: '1;31',
-  green: '32',
-  yellow: '33',
-  blue: '34',
-  magenta: '35',
   cyan: '36',
-  brightGreen: '92',
-  brightYellow: '93',
-  brightBlue: '94',
-  brightMagenta: '95',
+  yellow: '33',
+  green: '32',
+  magenta: '35',
+  blue: '34',
   brightCyan: '96',
+  brightYellow: '93',
+  brightGreen: '92',
+  brightMagenta: '95',
+  brightBlue: '94',
 } as const;
 
 export type Style = keyof typeof CODES;
 
-/** Red is reserved for errors. */
-const NAME_STYLES: readonly Style[] = [
-  'cyan',
-  'yellow',
-  'green',
-  'magenta',
-  'blue',
-  'brightCyan',
-  'brightYellow',
-  'brightGreen',
-  'brightMagenta',
-  'brightBlue',
-];
+/** In this order. Red is reserved for errors. */
+const NAME_STYLES = (Object.keys(CODES) as Style[]).filter((style) => !['bold', 'dim', 'red'].includes(style));
 
 /** As Node does: FORCE_COLOR first, then NO_COLOR, then the type of the output. [nodejs.org: tty,
  * writeStream.getColorDepth] */
