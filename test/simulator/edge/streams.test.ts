@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { openStreamingClient } from '../../../src/simulator/edge/streaming-clients.ts';
+import { openStreamingClient, StreamingClients } from '../../../src/simulator/edge/streaming-clients.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { freePort } from '../free-port.ts';
 import { httpDyno, openEdgeFixture, rawDyno, type EdgeFixture } from './edge-fixture.ts';
@@ -161,4 +161,19 @@ test('the streaming client says when there is no dyno, or no edge', async () => 
   await expect(openStreamingClient(fixture.edge.url)).rejects.toThrow('503 H10: no web dyno accepted it');
   const url = `http://127.0.0.1:${await freePort()}`;
   await expect(openStreamingClient(url)).rejects.toThrow(`nothing listens at ${url}`);
+});
+
+test('when one streaming client of the user closes, the others stay open and counted', async () => {
+  const { dyno } = await echo();
+  const fixture = await openEdgeFixture(dyno.target);
+  const clients = new StreamingClients(() => {});
+  onTestFinished(() => clients.close());
+  for (const count of [1, 2, 3]) {
+    expect(await clients.open(fixture.edge.url)).toEqual({ ok: true, text: `streaming clients: ${count}` });
+  }
+  clients.closeOne();
+  await eventually(() => expect(counts(fixture)).toEqual([0, 2]));
+  expect(clients.size).toBe(2);
+  clients.close();
+  await eventually(() => expect(counts(fixture)).toEqual([0, 0]));
 });
