@@ -20,7 +20,7 @@ export class StreamingClients {
     const client = await openStreamingClient(url);
     this.#clients.push(client);
     void client.closed.then(() => {
-      this.#clients = this.#clients.filter((client) => client !== client);
+      this.#clients = this.#clients.filter((other) => other !== client);
       this.#changed();
     });
     return { ok: true, text: `streaming clients: ${this.size}` };
