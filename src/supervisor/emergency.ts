@@ -1,7 +1,7 @@
 import type { EmergencyRestart } from '../commands.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { stopForMemory } from './backoff.ts';
-import { log, specOf } from './children.ts';
+import { log, specOf, withProcess } from './children.ts';
 import { runningIncarnation } from './on-demand.ts';
 import { obstacleToAny } from './restart.ts';
 import type { Effect, EventOf, Incarnation, ProcessState, Running, Transition } from './state.ts';
@@ -54,9 +54,12 @@ function hurry(
   { reason, immediate, atMs }: Emergency,
   plan: ServePlan,
 ): Transition {
-  if (process.state === 'cleaning-up' && immediate) {
+  if (process.state === 'cleaning-up') {
+    const { leftovers } = process;
+    if (leftovers === 'killing' || !immediate) return [state];
     // What it left behind may hold as much as it did.
-    return [state, { type: 'kill', scope: { child } }, logged(child, reason, true)];
+    const next = withProcess(state, child, { ...process, leftovers: 'killing' });
+    return [next, { type: 'kill', scope: { child } }, logged(child, reason, true)];
   }
   if (process.state !== 'quieting' && process.state !== 'stopping') return [state];
   const incarnation = { child, startedAtMs: process.startedAtMs };

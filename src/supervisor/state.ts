@@ -12,8 +12,10 @@ export type ProcessState =
   /** onTimeout: what follows if it is not ready in time. */
   | { state: 'starting'; startedAtMs: number; onTimeout: 'assume-ready' | 'fail' | 'back-off' }
   | { state: 'ready'; startedAtMs: number; readiness: 'observed' | 'assumed' }
-  /** It takes no new work; got its SIGTERM; got its SIGKILL; exited, and what it left behind is being ended. */
-  | { state: 'quieting' | 'stopping' | 'killing' | 'cleaning-up'; startedAtMs: number }
+  /** It takes no new work; got its SIGTERM; got its SIGKILL. */
+  | { state: 'quieting' | 'stopping' | 'killing'; startedAtMs: number }
+  /** It exited, and what it left behind got its SIGTERM, or its SIGKILL. */
+  | { state: 'cleaning-up'; startedAtMs: number; leftovers: 'stopping' | 'killing' }
   /** killedByUs: our SIGKILL was on its way. */
   | { state: 'exited'; startedAtMs: number; status: ExitStatus; killedByUs: boolean };
 

@@ -32,7 +32,7 @@ export function cleanUp(state: Running, event: EventOf<'child-exited'>, plan: Se
   const { child, atMs } = event;
   const { startedAtMs, logged } = withExit(state, event);
   return [
-    withProcess(state, child, { state: 'cleaning-up', startedAtMs }),
+    withProcess(state, child, { state: 'cleaning-up', startedAtMs, leftovers: 'stopping' }),
     logged,
     { type: 'reap', scope: { child }, killAtMs: atMs + killAfterMs(plan, child) },
   ];

@@ -1,4 +1,4 @@
-import type { Command, SupervisorEvent } from '../commands.ts';
+import type { ChildChanged, Command, SupervisorEvent } from '../commands.ts';
 import type { Cancel, Child as ChildProcess, Host, Request } from '../host.ts';
 import type { Log } from '../log/events.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
@@ -59,7 +59,9 @@ export class Supervisor {
     const before: Children = this.#state?.children ?? new Map<ChildName, Child>();
     this.#state = state;
     for (const [name, child] of state.children) {
-      if (!isSame(before.get(name), child)) this.#publish(changed(name, child));
+      const previous = before.get(name);
+      const event = changed(name, child);
+      if (previous === undefined || !isSame(changed(name, previous), event)) this.#publish(event);
     }
     for (const effect of effects) this.#carryOut(effect);
     return state;
@@ -157,13 +159,13 @@ function toEvent(request: Request): DistributiveOmit<Event, 'atMs'> {
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-function changed(child: ChildName, { process }: Child): SupervisorEvent {
+function changed(child: ChildName, { process }: Child): ChildChanged {
   const readiness = process.state === 'ready' ? process.readiness : null;
   return { type: 'child-changed', child, state: process.state, readiness };
 }
 
-function isSame(before: Child | undefined, now: Child): boolean {
-  return before !== undefined && before.process === now.process;
+function isSame(before: ChildChanged, now: ChildChanged): boolean {
+  return before.state === now.state && before.readiness === now.readiness;
 }
 
 /** Events in the order of their arrival, for one reader. */

@@ -29,6 +29,8 @@ export class FakeHost implements Host {
   killedAll = 0;
   /** The deadline of each call of `reapAll`. */
   readonly reapedAllUntilMs: number[] = [];
+  /** `reap` resolves after this. */
+  reapEnds: Promise<void> = Promise.resolve();
   /** `reapAll` resolves after this. */
   reapAllEnds: Promise<void> = Promise.resolve();
   readonly killedTrees: string[] = [];
@@ -74,7 +76,7 @@ export class FakeHost implements Host {
 
   reap(child: string): Promise<Leftovers> {
     this.reapedChildren.push(child);
-    return Promise.resolve(this.leftovers);
+    return this.reapEnds.then(() => this.leftovers);
   }
 
   endProcess({ pid }: ProcessId, killAfterMs: number | null): void {

@@ -290,6 +290,14 @@ describe('an emergency restart', () => {
     expect(effectsAfter(...cleaningUp, emergency(null, T + 2, true)).at(-1)).toEqual(['kill sidekiq-1']);
   });
 
+  test('what a child left behind is killed and logged once, however many readings are too high', () => {
+    const events = [emergency('sidekiq-1', T), exited('sidekiq-1', 0, T + 1)];
+    const readings = [2, 202, 402].map((ms) => emergency(null, T + ms, true));
+    const { effects, logged } = replay(plan, ...allReady, ...events, ...readings);
+    expect(effects.slice(-3)).toEqual([['kill sidekiq-1'], [], []]);
+    expect(logged.filter((event) => event.event === 'emergency-restart' && event.killed)).toHaveLength(1);
+  });
+
   test('a graceful restart under way is hurried, whichever child was named', () => {
     expect(effectsAfter(restart('sidekiq-1', T), emergency('sidekiq-2', T + 1)).at(-1)?.[0]).toBe('SIGTERM sidekiq-1');
     expect(effectsAfter(restart('sidekiq-1', T), emergency(null, T + 1, true)).at(-1)).toEqual(['kill sidekiq-1']);

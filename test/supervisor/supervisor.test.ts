@@ -111,6 +111,33 @@ describe('subscribers', () => {
     expect(late).toContain('dyno-stopping');
   });
 
+  test('a subscriber gets no second event when only the leftovers of a child are killed', async () => {
+    const { host, supervisor } = run(servePlan(child('sidekiq')));
+    const killAtOnce = (): void =>
+      supervisor.request({
+        type: 'restart',
+        mode: 'emergency',
+        child: 'sidekiq',
+        reason: '',
+        immediate: true,
+        lastResort: 'none',
+      });
+    host.reapEnds = new Promise(() => {});
+    host.of('sidekiq').becomeReady();
+    await host.clock.advance(600_000);
+    killAtOnce();
+    await settled();
+    const events: string[] = [];
+    host.of('sidekiq').exit(toStatus('SIGTERM'));
+    await settled();
+    supervisor.subscribe((event) => void events.push(describeEvent(event)));
+    killAtOnce();
+    killAtOnce();
+    await settled();
+    expect(host.killedTrees).toEqual(['sidekiq']);
+    expect(events).toEqual(['sidekiq cleaning-up']);
+  });
+
   test('a cancelled subscriber gets no more events', async () => {
     const { host, supervisor } = run();
     const events: string[] = [];
