@@ -7,6 +7,7 @@ import type { ChildName } from '../plan/spec.ts';
 export type LogEvent =
   | { event: 'plan'; text: string }
   | { event: 'warning'; text: string }
+  | { event: 'internal-error'; stack: string }
   | { event: 'started'; child: ChildName; command: Words; pid: number }
   | { event: 'ready'; child: ChildName; afterMs: number }
   /** The child starts although the child that it depends on is not ready. */
@@ -54,6 +55,7 @@ export type ExitReason =
   | { cause: 'child-exited'; child: ChildName; status: ExitStatus; afterMs: number }
   | { cause: 'not-ready'; child: ChildName; afterMs: number }
   | { cause: 'memory' }
+  | { cause: 'internal-error' }
   | { cause: 'done' };
 
 export type Log = (event: LogEvent) => void;

@@ -19,6 +19,7 @@ export function describeEvent(event: LogEvent): Message {
 const MESSAGES = {
   plan: ({ text }) => info(text),
   warning: ({ text }) => warn(text),
+  'internal-error': ({ stack }) => error(`internal error; please report it: ${redact(stack)}`),
   started: ({ child, command, pid }) => info(`${child} started: ${joinWords(command.map(redact))} (pid ${pid})`),
   ready: ({ child, afterMs }) => info(`${child} is ready after ${describeDuration(afterMs)}`),
   'dependency-timeout': ({ child, dependency, afterMs }) =>

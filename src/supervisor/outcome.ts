@@ -23,6 +23,10 @@ export function outcome(done: Done): RunResult {
       const reason = [`${cause.reason}; stopped before that`, ...killedChildren(done)].join('; ');
       return { code: EXIT.memory, reason, cause: 'memory' };
     }
+    case 'internal-error': {
+      const reason = [cause.reason, ...killedChildren(done)].join('; ');
+      return { code: EXIT.internal, reason, cause: 'internal-error' };
+    }
   }
 }
 

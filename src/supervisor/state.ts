@@ -49,7 +49,8 @@ export type Cause =
   /** failedStarts: 0 after a restart. */
   | { kind: 'not-ready'; child: ChildName; afterMs: number; failedStarts: number }
   /** Stopped before the platform kills everything. */
-  | { kind: 'memory'; reason: string };
+  | { kind: 'memory'; reason: string }
+  | { kind: 'internal-error'; reason: string };
 /** failedStarts: how many starts in a row did not make it ready, where that is counted; else 0. */
 export type ChildExited = {
   kind: 'child-exited';
@@ -107,6 +108,8 @@ export type Event = { atMs: number } & (
   | { type: 'signal'; signal: StopSignal | ForwardedSignal }
   | { type: 'second-interrupt' }
   | Command
+  /** An internal error, which was logged. */
+  | { type: 'failed'; reason: string }
   /** A quieting child shows that it has finished its work. The router's `idle` is a command, for whatever process the child has. */
   | ({ type: 'idle' } & Incarnation)
   /** What a child, or the children, left behind has ended. 'living': what SIGKILL for everything has reached beside the children. */

@@ -172,6 +172,7 @@ function describeCause(cause: Cause): string {
         ? `${cause.child} was not ready in time${thirdTime(cause.failedStarts)}`
         : `${cause.child} was restarted and did not become ready again`;
     case 'memory':
+    case 'internal-error':
       return cause.reason;
   }
 }

@@ -1,7 +1,7 @@
 import type { ChildChanged, Command, SupervisorEvent } from '../commands.ts';
-import type { Cancel, Child as ChildProcess, Host, Request } from '../host.ts';
+import type { Cancel, Child as ChildProcess, Host, Leftovers, Request } from '../host.ts';
 import type { Log } from '../log/events.ts';
-import type { ChildName, ServePlan } from '../plan/spec.ts';
+import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
 import { specOf } from './children.ts';
 import { outcome, type RunResult } from './outcome.ts';
 import { begin } from './start.ts';
@@ -47,11 +47,39 @@ export class Supervisor {
     const { clock } = this.#host;
     this.#cancels.add(this.#host.onSignal((request) => this.#post(toEvent(request))));
     let state = this.#perform(begin(this.#plan, clock.now()));
-    while (state.phase !== 'done') state = this.#perform(next(state, await this.#queue.take(), this.#plan));
+    while (state.phase !== 'done') state = this.#handle(state, await this.#queue.take());
     for (const cancel of [...this.#cancels, ...this.#idleWatches.values()]) cancel();
     for (const process of state.leftovers.ended) this.#log({ event: 'leftover', process, how: 'ended' });
     for (const process of state.leftovers.killed) this.#log({ event: 'leftover', process, how: 'killed' });
     return { ...outcome(state), exitAtMs: state.deadlines.exitAtMs };
+  }
+
+  #handle(state: State, event: Event): State {
+    try {
+      return this.#perform(next(state, event, this.#plan));
+    } catch (error) {
+      if (event.type === 'failed') {
+        this.#host.killAll(); // no stop can be decided any more
+        throw error;
+      }
+      this.#fail(error as Error);
+      return state;
+    }
+  }
+
+  /** An internal error: the dyno stops as for any other reason. */
+  #fail({ message, stack = message }: Error): void {
+    this.#log({ event: 'internal-error', stack });
+    this.#post({ type: 'failed', reason: `internal error: ${message}` });
+  }
+
+  /** One listener or effect that fails does not keep the others from their part. */
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   }
 
   /** The listeners learn of a change before its effects: the router stops sending requests to a child before its SIGTERM. */
@@ -63,12 +91,12 @@ export class Supervisor {
       const event = changed(name, child);
       if (previous === undefined || !isSame(changed(name, previous), event)) this.#publish(event);
     }
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) this.#attempt(() => this.#carryOut(effect));
     return state;
   }
 
   #publish(event: SupervisorEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) this.#attempt(() => listener(event));
   }
 
   #post(event: Command | DistributiveOmit<Event, 'atMs'>): void {
@@ -78,7 +106,7 @@ export class Supervisor {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case 'spawn':
-        return this.#spawn(effect.child);
+        return this.#start(effect.child);
       case 'signal':
         return this.#processes.get(effect.child)?.signal(effect.signal);
       case 'forward-signal':
@@ -102,17 +130,26 @@ export class Supervisor {
     }
   }
 
-  #spawn(name: ChildName): void {
+  /** A child that could not be started for an internal error has exited: a stop waits for it no longer. */
+  #start(name: ChildName): void {
     const spec = specOf(this.#plan, name);
     if (spec === undefined) return;
-    const process = this.#host.spawn(spec);
+    try {
+      this.#watch(spec, this.#host.spawn(spec));
+    } catch (error) {
+      this.#fail(error as Error);
+      this.#post({ type: 'child-exited', child: name, status: { kind: 'not-started', error: error as Error } });
+    }
+  }
+
+  #watch({ name, command }: ChildSpec, process: ChildProcess): void {
     this.#processes.set(name, process);
     void process.exited.then((status) => {
       this.#idleWatches.get(name)?.();
       this.#post({ type: 'child-exited', child: name, status });
     });
     void process.ready.then(() => this.#post({ type: 'child-ready', child: name }));
-    if (process.pid !== null) this.#log({ event: 'started', child: name, command: spec.command, pid: process.pid });
+    if (process.pid !== null) this.#log({ event: 'started', child: name, command, pid: process.pid });
     if (process.readinessUnknown === null) return;
     this.#log({ event: 'readiness-unknown', child: name, reason: process.readinessUnknown });
     this.#post({ type: 'readiness-unknown', child: name });
@@ -140,7 +177,12 @@ export class Supervisor {
 
   #reap(scope: Exclude<Reaped['scope'], 'living'>, killAtMs: number): void {
     const reaping = scope === 'all' ? this.#host.reapAll(killAtMs) : this.#host.reap(scope.child, killAtMs);
-    void reaping.then((leftovers) => this.#post({ type: 'reaped', scope, leftovers }));
+    void reaping
+      .catch((error: unknown): Leftovers => {
+        this.#fail(error as Error);
+        return { ended: [], killed: [] };
+      })
+      .then((leftovers) => this.#post({ type: 'reaped', scope, leftovers }));
   }
 
   #schedule(timer: Timer): void {

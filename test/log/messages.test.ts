@@ -14,6 +14,7 @@ const TABLE: {
 } = {
   plan: [[{ text: 'web: puma (5 threads)' }, 'info', 'web: puma (5 threads)']],
   warning: [[{ text: 'DB_POOL=1 is too small' }, 'warn', 'DB_POOL=1 is too small']],
+  'internal-error': [[{ stack: 'Error: a' }, 'error', 'internal error; please report it: Error: a']],
   started: [
     [
       { child: 'puma', command: ['bundle', 'exec', 'puma', '-C', 'config/puma.rb'], pid: 42 },

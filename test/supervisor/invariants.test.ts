@@ -49,6 +49,7 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     lastResort: fc.constantFrom('stop-dyno' as const, 'none' as const),
     atMs: now,
   }),
+  fc.record({ type: constant('failed'), reason: constant(''), atMs: now }),
   fc.record({ type: constant('memory-pressure'), reason: fc.constantFrom(null, null, 'memory at 160 %'), atMs: now }),
   fc.record({ type: constant('demand-started'), child: fc.constantFrom('streaming', 'puma'), atMs: now }),
   fc.record({ type: constant('demand-ended'), child: anyChild, atMs: now }),

@@ -168,6 +168,76 @@ describe('subscribers', () => {
   });
 });
 
+describe('an internal error stops the dyno as any other reason does', () => {
+  const fault = new Error('broken');
+  const fail = (): never => {
+    throw fault;
+  };
+  const faults: [string, (running: ReturnType<typeof run>) => void][] = [
+    [
+      'a start',
+      ({ host }) => {
+        host.spawn = fail;
+        host.of('puma').becomeReady();
+      },
+    ],
+    [
+      'a subscriber',
+      ({ host, supervisor }) => {
+        supervisor.subscribe(({ type }) => {
+          if (type === 'dyno-stopping') fail();
+        });
+        host.signal('SIGTERM');
+      },
+    ],
+    [
+      'a scan, which every stop repeats',
+      ({ host }) => {
+        host.scan = fail;
+        host.signal('SIGTERM');
+      },
+    ],
+  ];
+
+  test.each(faults)('in %s: the children get SIGTERM, then SIGKILL, and the error is logged', async (_, cause) => {
+    const { host, supervisor, outcome, logged, names } = run();
+    cause({ host, supervisor, outcome, logged, names });
+    await host.clock.advance(28_499);
+    expect(host.of('puma').signals).toContain('SIGTERM');
+    expect(host.killedAll).toBe(0);
+    await host.clock.advance(1);
+    expect(host.killedAll).toBe(1);
+    host.of('puma').exit(toStatus('SIGKILL'));
+    expect(await outcome).toMatchObject({ exitAtMs: 29_700 });
+    expect(logged).toContainEqual({ event: 'internal-error', stack: fault.stack });
+    expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
+  });
+
+  test('the exit code is 70, and nothing is waited for that could not start', async () => {
+    const { host, outcome, logged } = run();
+    host.spawn = fail;
+    host.of('puma').becomeReady();
+    await settled();
+    host.of('puma').exit(toStatus(0));
+    expect(await outcome).toMatchObject({ code: 70, reason: 'internal error: broken', cause: 'internal-error' });
+    expect(logged).toContainEqual({
+      event: 'stopping',
+      reason: 'internal error: broken',
+      children: ['puma', 'sidekiq'],
+      killAfterMs: 28_500,
+    });
+  });
+
+  test('a failure after the first reason to stop is logged, and changes neither cause nor deadlines', async () => {
+    const { host, outcome, names } = run();
+    host.reapAll = () => Promise.reject(fault);
+    host.signal('SIGTERM');
+    host.of('puma').exit(toStatus(0));
+    expect(await outcome).toMatchObject({ code: 0, cause: 'signal' });
+    expect(names()).toEqual(['started', 'stopping', 'exited', 'internal-error']);
+  });
+});
+
 describe('behind a router', () => {
   const routed = servePlan(child('puma', { drainMs: 10_000 }), onDemand('streaming', 900_000));
 
