@@ -1,5 +1,5 @@
 import { describeStatus, EXIT, type ExitStatus, toExitCode } from '../exit-status.ts';
-import type { Host } from '../host.ts';
+import type { Host, StopSignal } from '../host.ts';
 import type { ExitReason, Log } from '../log/events.ts';
 import type { ReleasePlan, ReleaseStep } from '../plan/spec.ts';
 import { ReleaseStop, type StopState } from './stop.ts';
@@ -15,13 +15,23 @@ const REAP_FOR_MS = 1000;
  * it; a release that was stopped before its end never counts as complete. */
 export async function release(plan: ReleasePlan, host: Host, log: Log): Promise<ReleaseResult> {
   const stop = new ReleaseStop(plan.stop, host, log);
-  const result = await runSteps(plan, host, log, stop);
-  const { ended, killed } = await host.reapAll(reapUntilMs(stop.state, host.clock.now()));
-  stop.close();
-  const { state } = stop;
+  const atDeadline = stop.exitDeadline.then((signal) => unkillable(stop.running, signal));
+  try {
+    const steps = runSteps(plan, host, log, stop);
+    const result = await Promise.race([steps, atDeadline]).finally(() => reap(host, log, stop));
+    const { state } = stop;
+    return { ...result, exitAtMs: state.phase === 'running' ? Infinity : state.exitAtMs };
+  } finally {
+    stop.close();
+  }
+}
+
+/** Ends what the steps have left behind, as far as it can be ended in time. */
+async function reap(host: Host, log: Log, stop: ReleaseStop): Promise<void> {
+  const leftovers = host.reapAll(reapUntilMs(stop.state, host.clock.now()));
+  const { ended, killed } = await Promise.race([leftovers, stop.exitDeadline.then(() => ({ ended: [], killed: [] }))]);
   for (const process of ended) log({ event: 'leftover', process, how: 'ended' });
   for (const process of killed) log({ event: 'leftover', process, how: 'killed' });
-  return { ...result, exitAtMs: state.phase === 'running' ? Infinity : state.exitAtMs };
 }
 
 async function runSteps(plan: ReleasePlan, host: Host, log: Log, stop: ReleaseStop): Promise<StepsResult> {
@@ -57,8 +67,13 @@ function reapUntilMs(state: StopState, nowMs: number): number {
   return state.phase === 'running' ? nowMs + REAP_FOR_MS : nowMs;
 }
 
-function stoppedBefore({ name }: ReleaseStep, signal: NodeJS.Signals): StepsResult {
+function stoppedBefore({ name }: ReleaseStep, signal: StopSignal): StepsResult {
   const code = toExitCode({ kind: 'signaled', signal });
   const reason = `asked to stop by ${signal} before ${name}; the release is not complete`;
   return { code, reason, cause: 'signal', signal };
+}
+
+function unkillable(steps: readonly string[], signal: StopSignal): StepsResult {
+  const reason = `asked to stop by ${signal}; ${steps.join('')} had to be killed; the release stops here`;
+  return { code: EXIT.killed, reason, cause: 'signal', signal };
 }

@@ -9,7 +9,7 @@ export type StopState =
   { phase: 'running' } | { phase: 'stopping' | 'killing'; signal: StopSignal; killAtMs: number; exitAtMs: number };
 
 /** The stop of a release: SIGTERM to the running step at the first stop signal; SIGKILL for everything, what the steps have left
- * behind included, at a second SIGINT or when the time is over. */
+ * behind included, at a second SIGINT or when the time is over; and an exit in time even if SIGKILL does not end it. */
 export class ReleaseStop {
   readonly #times: StopTimes;
   readonly #host: Host;
@@ -17,16 +17,25 @@ export class ReleaseStop {
   readonly #cancels: Cancel[] = [];
   #step: RunningStep | null = null;
   #state: StopState = { phase: 'running' };
+  /** Resolves when this process must exit, whatever is left, with the signal that it was asked to stop by. */
+  readonly exitDeadline: Promise<StopSignal>;
+  #onExitDeadline: (signal: StopSignal) => void = () => {};
 
   constructor(times: StopTimes, host: Host, log: Log) {
     this.#times = times;
     this.#host = host;
     this.#log = log;
+    this.exitDeadline = new Promise((resolve) => (this.#onExitDeadline = resolve));
     this.#cancels.push(host.onSignal((request) => this.#onRequest(request)));
   }
 
   get state(): StopState {
     return this.#state;
+  }
+
+  /** The name of the step that runs now, if any. */
+  get running(): string[] {
+    return this.#step === null ? [] : [this.#step.name];
   }
 
   /** Sets the step that runs now, if any. A stop that came before it is sent to it. */
@@ -61,8 +70,11 @@ export class ReleaseStop {
     const { killAfterMs, exitAfterMs } = this.#times;
     this.#state = { phase: 'stopping', signal, killAtMs: nowMs + killAfterMs, exitAtMs: nowMs + exitAfterMs };
     this.#terminate();
-    this.#cancels.push(clock.after(killAfterMs, () => this.#kill()));
-    this.#log({ event: 'stopping', reason: signal, children: this.#names(), killAfterMs });
+    this.#cancels.push(
+      clock.after(killAfterMs, () => this.#kill()),
+      clock.after(exitAfterMs, () => this.#giveUp(signal)),
+    );
+    this.#log({ event: 'stopping', reason: signal, children: this.running, killAfterMs });
   }
 
   #terminate(): void {
@@ -75,11 +87,13 @@ export class ReleaseStop {
     this.#state = { ...this.#state, phase: 'killing' };
     if (this.#step === null) return void this.#host.reapAll(this.#host.clock.now());
     const killed = this.#host.killAll();
-    this.#log({ event: 'killing', children: this.#names() });
+    this.#log({ event: 'killing', children: this.running });
     for (const process of killed) this.#log({ event: 'leftover', process, how: 'killed' });
   }
 
-  #names(): string[] {
-    return this.#step === null ? [] : [this.#step.name];
+  #giveUp(signal: StopSignal): void {
+    const children = this.#step === null ? ['a process that escaped'] : this.running;
+    this.#log({ event: 'unkillable', children });
+    this.#onExitDeadline(signal);
   }
 }

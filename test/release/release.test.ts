@@ -16,8 +16,13 @@ const plan: ReleasePlan = {
   warnings: [],
 };
 
-function run(): { host: FakeHost; result: ReturnType<typeof release>; logged: string[] } {
+function run(prepare: (host: FakeHost) => void = () => {}): {
+  host: FakeHost;
+  result: ReturnType<typeof release>;
+  logged: string[];
+} {
   const host = new FakeHost();
+  prepare(host);
   const logged: string[] = [];
   return { host, logged, result: release(plan, host, ({ event }) => void logged.push(event)) };
 }
@@ -105,6 +110,42 @@ test('a step that ignores SIGTERM is killed at the deadline, or at a second SIGI
   expect(twice.host.killedAll).toBe(1);
   twice.host.of('migrate').exit(toStatus('SIGKILL'));
   expect(await twice.result).toMatchObject({ code: 137 });
+});
+
+test('a step that not even SIGKILL ends is left behind 0.3 s before the platform kills', async () => {
+  const { host, result, logged } = run();
+  await settled();
+  host.signal('SIGTERM');
+  await host.clock.advance(29_699);
+  expect(logged.at(-1)).toBe('killing');
+  await host.clock.advance(1);
+  expect(await result).toEqual({
+    code: 137,
+    reason: 'asked to stop by SIGTERM; migrate had to be killed; the release stops here',
+    cause: 'signal',
+    signal: 'SIGTERM',
+    exitAtMs: 29_700,
+  });
+  expect(logged.at(-1)).toBe('unkillable');
+  expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
+});
+
+test('leftovers that not even SIGKILL ends do not delay the exit', async () => {
+  const { host, result, logged } = run();
+  host.reapAllEnds = new Promise(() => {});
+  await settled();
+  host.signal('SIGTERM');
+  host.of('migrate').exit(toStatus('SIGTERM'));
+  await host.clock.advance(29_700);
+  expect(await result).toMatchObject({ code: 143, exitAtMs: 29_700 });
+  expect(logged.at(-1)).toBe('unkillable');
+});
+
+test('after an internal error what the steps have started is ended', async () => {
+  const { host, result } = run((fake) => (fake.runCommand = () => Promise.reject(new Error('broken'))));
+  await expect(result).rejects.toThrow('broken');
+  expect(host.reapedAllUntilMs).toEqual([1000]);
+  expect([host.clock.pendingTimers, host.listeners.size]).toEqual([0, 0]);
 });
 
 test('signals for puma or sidekiq are not forwarded to a step', async () => {
