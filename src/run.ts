@@ -29,6 +29,10 @@ type Result = { code: number; reason: string; exitAtMs: number } & ExitReason;
 /** print: writes a line as it is. */
 type Context = { host: NodeHost; log: EventLog; print: (line: string) => void; runId: string };
 
+/** Whether a line is written: each; the last one, which is kept for stderr and stays empty where SUPERVISE_LOG_LEVEL suppresses it;
+ * none any more. */
+type LogState = { state: 'open' } | { state: 'outcome'; line: string } | { state: 'closed' };
+
 /** How long a stalled reader gets for the last lines, if there is so much time. */
 const LAST_LINES_MS = 5000;
 /** From the last moment for the last lines to the platform's SIGKILL there is a little more time than this. */
@@ -42,9 +46,11 @@ export async function run(plan: Plan, { env, settings, machine, parent, signals 
   const stdout = new Output(1, clock, droppedLines);
   const stderr = new Output(2, clock, droppedLines);
   for (const output of [stdout, stderr]) output.open();
-  const last = { line: '', isFinal: false };
+  let logState: LogState = { state: 'open' };
   const write = (line: string): void => {
-    if (!last.isFinal) stdout.write((last.line = line));
+    if (logState.state === 'closed') return;
+    if (logState.state === 'outcome') logState.line = line;
+    stdout.write(line);
   };
   const log = createLogger({ format, level: settings.SUPERVISE_LOG_LEVEL, write });
   const prefixed = settings.SUPERVISE_LOG_PREFIX === 'true' ? { stdout, stderr } : null;
@@ -63,9 +69,10 @@ export async function run(plan: Plan, { env, settings, machine, parent, signals 
   await host.close(Math.max(0, remainingMs() - LAST_LINES_RESERVE_MS));
   for (const output of [stdout, stderr]) output.endChildOutput();
   await log.written();
-  last.line = ''; // SUPERVISE_LOG_LEVEL may suppress the outcome
+  const last = { state: 'outcome' as const, line: '' };
+  logState = last;
   log.log({ event: 'outcome', ...outcome });
-  last.isFinal = true;
+  logState = { state: 'closed' };
   const [isWritten] = await Promise.all([stdout.close(remainingMs()), stderr.drain(remainingMs())]);
   if (!isWritten) stderr.write(last.line);
   await stderr.close(remainingMs());
