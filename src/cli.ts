@@ -1,7 +1,7 @@
 import { UsageError } from './errors.ts';
 
 export type Role = 'web' | 'worker' | 'release';
-export type Command =
+export type CommandLine =
   | { kind: 'run'; role: Role; envFile: string | null }
   | { kind: 'plan'; roles: readonly Role[]; json: boolean; envFile: string | null }
   | { kind: 'dev'; words: readonly string[] }
@@ -28,7 +28,7 @@ const ROLES: readonly Role[] = ['web', 'worker', 'release'];
 
 /** Parses the arguments of the program.
  * @throws UsageError */
-export function parseCommandLine(words: readonly string[]): Command {
+export function parseCommandLine(words: readonly string[]): CommandLine {
   if (words[0] === 'dev') return { kind: 'dev', words: words.slice(1) };
   const { names, flags, envFile } = separateOptions(words);
   if (flags.has('--help')) return { kind: 'help' };

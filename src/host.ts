@@ -7,7 +7,7 @@ export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 /** Signals that are forwarded to one kind of child. */
 export type ForwardedSignal = 'SIGTTIN' | 'SIGUSR1' | 'SIGUSR2';
 /** A signal to a dyno or a release. The second Ctrl-C, which kills everything, is recognized in process/signals.ts only. */
-export type Request = StopSignal | ForwardedSignal | 'second-SIGINT';
+export type ReceivedSignal = StopSignal | ForwardedSignal | 'second-SIGINT';
 
 export type Process = {
   /** null when it could not start. */
@@ -17,7 +17,8 @@ export type Process = {
   /** Signals this process only. Does nothing once it has exited. */
   signal(name: NodeJS.Signals): void;
 };
-export type Child = Process & {
+/** A process of which it is observed whether it is ready. */
+export type ObservedProcess = Process & {
   /** Resolves when the child is ready. Stays pending if it exits first. */
   ready: Promise<void>;
   /** Why its readiness cannot be observed; null when it can. */
@@ -92,11 +93,11 @@ export type Clock = {
 /** Everything that the supervisor and the release do to the machine. */
 export type Host = {
   clock: Clock;
-  spawn(spec: ChildSpec): Child;
+  spawn(spec: ChildSpec): ObservedProcess;
   /** Starts a one-shot command that writes to our own output. */
   runCommand(step: ReleaseStep): Promise<Process>;
-  /** The listener also gets the requests that came before it. Copies of the first SIGINT are dropped. */
-  onSignal: (listener: (request: Request) => void) => Cancel;
+  /** The listener also gets the signals that came before it. Copies of the first SIGINT are dropped. */
+  onSignal: (listener: (signal: ReceivedSignal) => void) => Cancel;
   /** Remembers every descendant that lives now. */
   scan(): void;
   /** Whether the child would handle a forwarded signal. A program without a handler dies of it or stops, as does a puma that is just

@@ -1,4 +1,4 @@
-import { parseCommandLine, USAGE, type Command, type Role } from './cli.ts';
+import { parseCommandLine, USAGE, type CommandLine, type Role } from './cli.ts';
 import { ConfigError, UsageError } from './errors.ts';
 import { EXIT } from './exit-status.ts';
 import { readMemoryFacts } from './linux/cgroup.ts';
@@ -46,7 +46,7 @@ export async function supervise(role: Role, env: Environment): Promise<number> {
   }
 }
 
-async function execute(command: Command, env: Environment, start: Start): Promise<number> {
+async function execute(command: CommandLine, env: Environment, start: Start): Promise<number> {
   switch (command.kind) {
     case 'help':
       return print(1, `${USAGE}\n`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseCommandLine, USAGE, type Command } from '../src/cli.ts';
+import { parseCommandLine, USAGE, type CommandLine } from '../src/cli.ts';
 import { UsageError } from '../src/errors.ts';
 import { EXIT } from '../src/exit-status.ts';
 
@@ -11,7 +11,7 @@ describe('parseCommandLine', () => {
     expect(parseCommandLine(['dev', ...words])).toEqual({ kind: 'dev', words });
   });
 
-  test.each<[string, Command]>([
+  test.each<[string, CommandLine]>([
     ['web', { kind: 'run', role: 'web', envFile: null }],
     ['worker', { kind: 'run', role: 'worker', envFile: null }],
     ['release', { kind: 'run', role: 'release', envFile: null }],
@@ -66,7 +66,7 @@ describe('parseCommandLine', () => {
     ['web --json=true', 'unknown option --json=true'],
     ['--help --nonsense', 'unknown option --nonsense'],
   ])('%j is a usage error', (line, message) => {
-    const parse = (): Command => parseCommandLine(line.split(' ').filter((word) => word !== ''));
+    const parse = (): CommandLine => parseCommandLine(line.split(' ').filter((word) => word !== ''));
     expect(parse).toThrow(UsageError);
     expect(parse).toThrow(expect.objectContaining({ message, code: 'SUPERVISE_USAGE' }));
   });

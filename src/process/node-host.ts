@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Words } from '../config/parsers.ts';
 import type { Environment } from '../config/settings.ts';
-import type { Cancel, Child, ForwardedSignal, Host, Leftovers, Process, ProcessId } from '../host.ts';
+import type { Cancel, ObservedProcess, ForwardedSignal, Host, Leftovers, Process, ProcessId } from '../host.ts';
 import { raiseOomScore } from '../linux/process-memory.ts';
 import { readProcess } from '../linux/processes.ts';
 import type { Output } from '../output/output.ts';
@@ -65,7 +65,7 @@ export class NodeHost implements Host {
     return this.#pdeathsig.length > 0;
   }
 
-  spawn(spec: ChildSpec): Child {
+  spawn(spec: ChildSpec): ObservedProcess {
     const { folder, prefixed } = this.#options;
     if (spec.socket !== null) removeIfPossible(spec.socket);
     const readiness = prepareReadiness(spec, folder, clock);

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Cancel, Child, Clock, Process } from '../host.ts';
+import type { Cancel, ObservedProcess, Clock, Process } from '../host.ts';
 import type { ChildSpec, EnvironmentChange, Readiness } from '../plan/spec.ts';
 import { isTouched, makeReadyFile, removeIfPossible } from './child-files.ts';
 
@@ -16,7 +16,7 @@ const STATUS_BYTES = 12;
 
 type ReadinessCheck = {
   env: EnvironmentChange;
-  observe(started: Process): Child;
+  observe(started: Process): ObservedProcess;
   /** Removes the ready file. The work behind a start script may write it again after the child has exited. */
   cleanUp: () => void;
 };
@@ -36,14 +36,14 @@ export function prepareReadiness({ ready, env }: ChildSpec, folder: string, cloc
     return { env: { ...env, [ready.variable]: null }, observe: (started) => ({ ...started, ...unknown }), cleanUp };
   }
   const whenReady = (onReady: () => void): Cancel => poll(clock, 0, onReady, (onResult) => onResult(isTouched(file)));
-  const observe = (started: Process): Child => {
+  const observe = (started: Process): ObservedProcess => {
     void started.exited.then(cleanUp);
     return observeReadiness(started, whenReady);
   };
   return { env, observe, cleanUp };
 }
 
-function observeReadiness(started: Process, whenReady: (onReady: () => void) => Cancel): Child {
+function observeReadiness(started: Process, whenReady: (onReady: () => void) => Cancel): ObservedProcess {
   const ready = new Promise<void>((resolve) => {
     const cancel = whenReady(resolve);
     void started.exited.then(cancel);

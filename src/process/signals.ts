@@ -1,4 +1,4 @@
-import type { Cancel, Clock, ForwardedSignal, Request, StopSignal } from '../host.ts';
+import type { Cancel, Clock, ForwardedSignal, ReceivedSignal, StopSignal } from '../host.ts';
 import { clock as monotonicClock } from './runtime.ts';
 
 type HandledSignal = StopSignal | ForwardedSignal;
@@ -11,7 +11,7 @@ export const SAME_CTRL_C_MS = 500;
 export type Signals = {
   /** Passes each signal since `listenToSignals` once, in order, to one listener. The second SIGINT arrives as `second-SIGINT`. Copies of
    * the first SIGINT, and all after the second, are dropped. */
-  subscribe: (listener: (request: Request) => void) => Cancel;
+  subscribe: (listener: (signal: ReceivedSignal) => void) => Cancel;
   /** Resolves with the second SIGINT. */
   readonly secondInterrupt: Promise<void>;
   /** Acts as if the process had received the signal. */
@@ -21,20 +21,20 @@ export type Signals = {
 
 /** Handles the signals from now on. Signals that arrive before there is a listener are queued for it. */
 export function listenToSignals(clock: Pick<Clock, 'now'> = monotonicClock): Signals {
-  const queue: Request[] = [];
+  const queue: ReceivedSignal[] = [];
   const countInterrupt = interruptCounter();
   let onSecond = (): void => {};
   const secondInterrupt = new Promise<void>((resolve) => (onSecond = resolve));
-  let listener: ((request: Request) => void) | null = null;
+  let listener: ((signal: ReceivedSignal) => void) | null = null;
   const deliver = (): void => {
     for (let next = listener && queue.shift(); next; next = listener && queue.shift()) listener?.(next);
   };
   const post = (name: HandledSignal): void => {
-    const request = name === 'SIGINT' ? countInterrupt(clock.now()) : name;
-    if (request === null) return;
-    queue.push(request);
+    const signal = name === 'SIGINT' ? countInterrupt(clock.now()) : name;
+    if (signal === null) return;
+    queue.push(signal);
     deliver();
-    if (request === 'second-SIGINT') onSecond();
+    if (signal === 'second-SIGINT') onSecond();
   };
   const handler = (name: NodeJS.Signals): void => post(name as HandledSignal);
   for (const name of HANDLED_SIGNALS) process.on(name, handler);

@@ -1,4 +1,4 @@
-import type { Cancel, Host, Process, Request, StopSignal } from '../host.ts';
+import type { Cancel, Host, Process, ReceivedSignal, StopSignal } from '../host.ts';
 import type { Log } from '../log/events.ts';
 import type { StopTimes } from '../plan/spec.ts';
 
@@ -26,7 +26,7 @@ export class ReleaseStop {
     this.#host = host;
     this.#log = log;
     this.exitDeadline = new Promise((resolve) => (this.#onExitDeadline = resolve));
-    this.#cancels.push(host.onSignal((request) => this.#onRequest(request)));
+    this.#cancels.push(host.onSignal((signal) => this.#onSignal(signal)));
   }
 
   get state(): StopState {
@@ -49,12 +49,12 @@ export class ReleaseStop {
     for (const cancel of this.#cancels) cancel();
   }
 
-  #onRequest(request: Request): void {
-    switch (request) {
+  #onSignal(signal: ReceivedSignal): void {
+    switch (signal) {
       case 'SIGTERM':
       case 'SIGINT':
       case 'SIGHUP':
-        if (this.#state.phase === 'running') this.#stop(request);
+        if (this.#state.phase === 'running') this.#stop(signal);
         return;
       case 'second-SIGINT':
         return this.#kill();

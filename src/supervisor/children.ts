@@ -1,7 +1,7 @@
 import type { ForwardedSignal } from '../host.ts';
 import type { LogEvent } from '../log/events.ts';
 import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
-import type { Child, Children, Demand, Effect, EventOf, Incarnation, ProcessState, Timer } from './state.ts';
+import type { ChildState, Children, Demand, Effect, EventOf, Incarnation, ProcessState, Timer } from './state.ts';
 
 /** What runs on demand has no work to finish, and the requests that wait for its next start wait for its exit as well. */
 const MAX_ON_DEMAND_STOP_MS = 5000;
@@ -25,7 +25,7 @@ export function withDemand<S extends { children: Children }>(state: S, name: Chi
   return demand === null ? state : withChild(state, name, { demand: { ...demand, ...change } });
 }
 
-export function withChild<S extends { children: Children }>(state: S, name: ChildName, change: Partial<Child>): S {
+export function withChild<S extends { children: Children }>(state: S, name: ChildName, change: Partial<ChildState>): S {
   const child = state.children.get(name);
   if (child === undefined) return state;
   return { ...state, children: new Map(state.children).set(name, { ...child, ...change }) };

@@ -81,6 +81,6 @@ export function endProcess({ id, name, killAfterMs, reason }: EventOf<'end-proce
 }
 
 /** While the dyno stops, a helper may be what makes the platform kill the children that still drain. A worker drains with them. */
-export function endHelper(event: EventOf<'end-process'>): Effect[] {
+export function endProcessWhileStopping(event: EventOf<'end-process'>): Effect[] {
   return event.killAfterMs === null ? [] : endProcess(event);
 }

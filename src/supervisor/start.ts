@@ -1,6 +1,6 @@
 import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
 import { idleMsOf, schedule, withProcess } from './children.ts';
-import type { Child, Demand, Effect, Incarnation, ProcessState, Running, Transition } from './state.ts';
+import type { ChildState, Demand, Effect, Incarnation, ProcessState, Running, Transition } from './state.ts';
 
 type Starting = Extract<ProcessState, { state: 'starting' }>;
 
@@ -22,7 +22,7 @@ export function begin(plan: ServePlan, atMs: number): Transition {
   return [{ phase: 'running', children, restartedAtMs: null, memoryPressure: null }, ...effects];
 }
 
-function initialChild(spec: ChildSpec, atMs: number): Child {
+function initialChild(spec: ChildSpec, atMs: number): ChildState {
   const isOnDemand = idleMsOf(spec) !== null;
   const process: ProcessState =
     spec.start === 'at-once'

@@ -19,7 +19,7 @@ export type ProcessState =
   /** killedByUs: our SIGKILL was on its way. */
   | { state: 'exited'; startedAtMs: number; status: ExitStatus; killedByUs: boolean };
 
-export type Child = {
+export type ChildState = {
   process: ProcessState & { state: ChildStateName };
   /** null: it does not run on demand. */
   demand: Demand | null;
@@ -28,7 +28,7 @@ export type Child = {
   /** The dyno stops, and its SIGTERM waits until the router has no request in flight to it. */
   isDraining: boolean;
 };
-export type Children = ReadonlyMap<ChildName, Child>;
+export type Children = ReadonlyMap<ChildName, ChildState>;
 
 /** A child that runs on demand: whether a client waits for it or uses it, and how its starts went. */
 export type Demand = {

@@ -1,11 +1,11 @@
 import type { ChildChanged, Command, SupervisorEvent } from '../commands.ts';
-import type { Cancel, Child as ChildProcess, Host, Leftovers, Request } from '../host.ts';
+import type { Cancel, ObservedProcess, Host, Leftovers, ReceivedSignal } from '../host.ts';
 import type { Log } from '../log/events.ts';
 import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
 import { specOf } from './children.ts';
 import { outcome, type RunResult } from './outcome.ts';
 import { begin } from './start.ts';
-import type { Child, Children, Effect, Event, EventOf, State, Timer, Transition } from './state.ts';
+import type { ChildState, Children, Effect, Event, EventOf, State, Timer, Transition } from './state.ts';
 import { next } from './transitions.ts';
 
 type Listener = (event: SupervisorEvent) => void;
@@ -17,7 +17,7 @@ export class Supervisor {
   readonly #host: Host;
   readonly #log: Log;
   readonly #queue = new EventQueue<Event>();
-  readonly #processes = new Map<ChildName, ChildProcess>();
+  readonly #processes = new Map<ChildName, ObservedProcess>();
   readonly #idleWatches = new Map<ChildName, Cancel>();
   readonly #cancels = new Set<Cancel>();
   readonly #listeners = new Set<Listener>();
@@ -45,7 +45,7 @@ export class Supervisor {
   /** @returns the outcome, and when this process must be gone, on the monotonic clock. */
   async run(): Promise<RunResult & { exitAtMs: number }> {
     const { clock } = this.#host;
-    this.#cancels.add(this.#host.onSignal((request) => this.#post(toEvent(request))));
+    this.#cancels.add(this.#host.onSignal((signal) => this.#post(toEvent(signal))));
     let state = this.#perform(begin(this.#plan, clock.now()));
     while (state.phase !== 'done') state = this.#handle(state, await this.#queue.take());
     for (const cancel of [...this.#cancels, ...this.#idleWatches.values()]) cancel();
@@ -84,7 +84,7 @@ export class Supervisor {
 
   /** The listeners learn of a change before its effects: the router stops sending requests to a child before its SIGTERM. */
   #perform([state, ...effects]: Transition): State {
-    const before: Children = this.#state?.children ?? new Map<ChildName, Child>();
+    const before: Children = this.#state?.children ?? new Map<ChildName, ChildState>();
     this.#state = state;
     for (const [name, child] of state.children) {
       const previous = before.get(name);
@@ -142,7 +142,7 @@ export class Supervisor {
     }
   }
 
-  #watch({ name, command }: ChildSpec, process: ChildProcess): void {
+  #watch({ name, command }: ChildSpec, process: ObservedProcess): void {
     this.#processes.set(name, process);
     void process.exited.then((status) => {
       this.#idleWatches.get(name)?.();
@@ -195,13 +195,13 @@ export class Supervisor {
   }
 }
 
-function toEvent(request: Request): DistributiveOmit<Event, 'atMs'> {
-  return request === 'second-SIGINT' ? { type: 'second-interrupt' } : { type: 'signal', signal: request };
+function toEvent(signal: ReceivedSignal): DistributiveOmit<Event, 'atMs'> {
+  return signal === 'second-SIGINT' ? { type: 'second-interrupt' } : { type: 'signal', signal };
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-function changed(child: ChildName, { process }: Child): ChildChanged {
+function changed(child: ChildName, { process }: ChildState): ChildChanged {
   const readiness = process.state === 'ready' ? process.readiness : null;
   return { type: 'child-changed', child, state: process.state, readiness };
 }

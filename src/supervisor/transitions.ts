@@ -2,7 +2,7 @@ import type { ForwardedSignal, StopSignal } from '../host.ts';
 import type { ServePlan } from '../plan/spec.ts';
 import { crashedOnDemand } from './backoff.ts';
 import { forward, isOutdated } from './children.ts';
-import { endHelper, endProcess, restartInEmergency } from './emergency.ts';
+import { endProcessWhileStopping, endProcess, restartInEmergency } from './emergency.ts';
 import { demandEnded, demandStarted, idleTimeout, startableIfDemanded } from './on-demand.ts';
 import { dependencyTimeout, readinessUnknown, ready, readyTimeoutOver } from './readiness.ts';
 import { allReaped, exitedWhileKilling, exitNow, interruptReaping, killEverything, withLeftovers } from './reaping.ts';
@@ -49,7 +49,7 @@ const TABLE = {
     signal: signalWhileTerminating,
     'second-interrupt': killEverything,
     restart: ignore,
-    'end-process': (state, event) => [state, ...endHelper(event)],
+    'end-process': (state, event) => [state, ...endProcessWhileStopping(event)],
     'memory-pressure': ignore,
     failed: ignore,
     'demand-started': ignore,
@@ -81,7 +81,7 @@ const TABLE = {
     signal: ignore,
     'second-interrupt': interruptReaping,
     restart: ignore,
-    'end-process': (state, event) => [state, ...endHelper(event)],
+    'end-process': (state, event) => [state, ...endProcessWhileStopping(event)],
     'memory-pressure': ignore,
     failed: ignore,
     'demand-started': ignore,

@@ -1,5 +1,5 @@
 import type { ExitStatus } from '../../src/exit-status.ts';
-import type { Cancel, Child, Host, Leftovers, Process, ProcessId, Request } from '../../src/host.ts';
+import type { Cancel, ObservedProcess, Host, Leftovers, Process, ProcessId, ReceivedSignal } from '../../src/host.ts';
 import { FakeClock } from './clock.ts';
 
 type Listener = Parameters<Host['onSignal']>[0];
@@ -9,7 +9,7 @@ export class FakeChild {
   readonly signals: string[] = [];
   exit: (status: ExitStatus) => void = () => {};
   becomeReady: () => void = () => {};
-  readonly child: Child;
+  readonly child: ObservedProcess;
 
   constructor(pid: number) {
     this.child = {
@@ -44,7 +44,7 @@ export class FakeHost implements Host {
   #pid = 100;
   #interrupts = 0;
 
-  spawn({ name }: { name: string }): Child {
+  spawn({ name }: { name: string }): ObservedProcess {
     return this.#start(name).child;
   }
 
@@ -98,10 +98,10 @@ export class FakeHost implements Host {
   }
 
   /** Delivers a signal as process/signals.ts does: the second SIGINT arrives as `second-SIGINT`. */
-  signal(name: Exclude<Request, 'second-SIGINT'>): void {
+  signal(name: Exclude<ReceivedSignal, 'second-SIGINT'>): void {
     if (name === 'SIGINT') this.#interrupts += 1;
-    const request = name === 'SIGINT' && this.#interrupts === 2 ? 'second-SIGINT' : name;
-    for (const listener of this.listeners) listener(request);
+    const signal = name === 'SIGINT' && this.#interrupts === 2 ? 'second-SIGINT' : name;
+    for (const listener of this.listeners) listener(signal);
   }
 
   of(name: string): FakeChild {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Child, ProcessId } from '../../src/host.ts';
+import type { ObservedProcess, ProcessId } from '../../src/host.ts';
 import { readProcess } from '../../src/linux/processes.ts';
 import { newRunId } from '../../src/linux/read-machine.ts';
 import type { Output } from '../../src/output/output.ts';
@@ -55,7 +55,7 @@ function idOf(pid: number): ProcessId {
   return { pid, started: readProcess(pid)?.started ?? '' };
 }
 
-function pidOf({ pid }: Child): number {
+function pidOf({ pid }: ObservedProcess): number {
   if (pid === null) throw new Error('the child did not start');
   return pid;
 }

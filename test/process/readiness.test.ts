@@ -13,7 +13,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { ExitStatus } from '../../src/exit-status.ts';
-import type { Child } from '../../src/host.ts';
+import type { ObservedProcess } from '../../src/host.ts';
 import type { Readiness } from '../../src/plan/spec.ts';
 import { pauseBeforeCheck, prepareReadiness } from '../../src/process/readiness.ts';
 import { FakeClock } from '../fakes/clock.ts';
@@ -23,7 +23,7 @@ import { eventually } from '../harness/eventually.ts';
 import { CountingClock } from '../output/pipe.ts';
 
 type ObservedChild = {
-  child: Child;
+  child: ObservedProcess;
   isReady: () => boolean;
   end: () => Promise<void>;
   clock: CountingClock;
