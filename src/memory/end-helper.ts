@@ -1,6 +1,6 @@
-import { largest, megabytes } from '../units.ts';
+import { largest } from '../units.ts';
 import { processKey } from './helper-processes.ts';
-import { describeDanger, describeLevel } from './messages.ts';
+import { describeDanger, describeHelper, describeLevel } from './messages.ts';
 import type { Decision, HelperEnding, Limits, PolicyInput, PolicyState } from './policy-state.ts';
 import type { Helper, Snapshot } from './snapshot.ts';
 
@@ -18,8 +18,7 @@ export function endLargestHelper(state: PolicyState, { snapshot, limits }: Polic
   const bytes = large.reduce((sum, { use }) => sum + use.bytes, 0);
   const helper = bytes > HELPERS_SHARE * limits.bytes ? largest(large, ({ use }) => use.bytes) : null;
   if (!helper) return null;
-  const held = `${describeHelper(helper)} holds ${megabytes(helper.use.bytes)}`;
-  const reason = `${describeLevel(snapshot.totalBytes, limits.bytes)}, and ${held}`;
+  const reason = `${describeLevel(snapshot.totalBytes, limits.bytes)}: ${describeHelper(helper)}`;
   return endHelper(state, helper, { reason, by: 'TERM', atMs: snapshot.atMs });
 }
 
@@ -31,9 +30,8 @@ export function killGrowingHelper(state: PolicyState, { snapshot, limits }: Poli
   const growing = large.filter(({ growth }) => growth > 0);
   const helper = largest(growing, ({ growth }) => growth) ?? largest(large, ({ use }) => use.bytes);
   if (!helper) return null;
-  const growth = helper.growth > 0 ? ` and grows by ${megabytes(helper.growth)} a second` : '';
-  const held = `${describeHelper(helper)} holds ${megabytes(helper.use.bytes)}${growth}`;
-  const reason = `${describeDanger(snapshot.totalBytes, limits.bytes, limits.thresholds.kill)}, and ${held}`;
+  const danger = describeDanger(snapshot.totalBytes, limits.bytes, limits.thresholds.kill);
+  const reason = `${danger}: ${describeHelper(helper)}`;
   return endHelper(state, helper, { reason, by: 'KILL', atMs: snapshot.atMs });
 }
 
@@ -66,8 +64,4 @@ function endHelper(
     action: { type: 'end-process', id: { pid, started }, name, killAfterMs, reason },
     changes: { endingHelpers: new Map(state.endingHelpers).set(processKey(use), { by, atMs }) },
   };
-}
-
-function describeHelper({ use }: Helper): string {
-  return `${use.name} (started by ${use.child})`;
 }

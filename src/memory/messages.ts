@@ -1,15 +1,33 @@
 import type { ChildName } from '../plan/spec.ts';
-import { megabytes } from '../units.ts';
+import { largest, megabytes } from '../units.ts';
 import type { MemoryAction } from './policy-state.ts';
+import type { Helper, Snapshot } from './snapshot.ts';
 
-/** `memory at 104 % of 512 MB` */
+/** `memory 533 of 512 MB (104 %)` */
 export function describeLevel(totalBytes: number, quotaBytes: number): string {
-  return `memory at ${percent(totalBytes, quotaBytes)} % of ${megabytes(quotaBytes)}`;
+  const used = Math.round(totalBytes / 2 ** 20);
+  return `memory ${used} of ${megabytes(quotaBytes)} (${percent(totalBytes, quotaBytes)} %)`;
 }
 
-/** `memory at 190 % of 512 MB, the platform kills at 200 %` */
+/** `memory 973 of 512 MB (190 %), the platform kills at 200 %` */
 export function describeDanger(totalBytes: number, quotaBytes: number, killBytes: number): string {
   return `${describeLevel(totalBytes, quotaBytes)}, the platform kills at ${percent(killBytes, quotaBytes)} %`;
+}
+
+/** `sidekiq, 300 MB`, or a helper */
+export function describeLargest({ children, helpers, otherBytes }: Snapshot): string {
+  const all = [
+    ...[...children].map(([name, bytes]) => ({ text: `${name}, ${megabytes(bytes)}`, bytes })),
+    ...helpers.map((helper) => ({ text: describeHelper(helper), bytes: helper.use.bytes })),
+    { text: `other processes of the cgroup, ${megabytes(otherBytes)}`, bytes: otherBytes },
+  ];
+  return largest(all, ({ bytes }) => bytes)?.text ?? '';
+}
+
+/** `convert (started by sidekiq), 243 MB and growing 310 MB/s` */
+export function describeHelper({ use, growth }: Helper): string {
+  const growing = Math.round(growth / 2 ** 20) > 0 ? ` and growing ${megabytes(growth)}/s` : '';
+  return `${use.name} (started by ${use.child}), ${megabytes(use.bytes)}${growing}`;
 }
 
 /** What the action would do: `restart sidekiq gracefully`. onDemand: the child that would be stopped before the dyno is. */

@@ -3,7 +3,7 @@ import { emergencyAction } from './emergency.ts';
 import { endLargestHelper, isHelperEnding, killGrowingHelper } from './end-helper.ts';
 import { type GrownChild, growthOf, MIN_GAIN_SHARE } from './growth.ts';
 import { findWorkers, processKey } from './helper-processes.ts';
-import { describeLevel } from './messages.ts';
+import { describeLargest, describeLevel } from './messages.ts';
 import {
   type Decision,
   isOnDemand,
@@ -13,7 +13,7 @@ import {
   type PolicyState,
   TOO_BIG,
 } from './policy-state.ts';
-import { describeLargest, type Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** A helper that would take the dyno to the platform's kill within this time, at its present growth, gets no SIGTERM first. It is
  * two of the shortest intervals between samples. */
@@ -104,7 +104,7 @@ function warn(
 ): readonly [PolicyState, ...MemoryAction[]] {
   if (snapshot.totalBytes < thresholds.rearm) return [{ ...state, warned: false }];
   if (state.warned || snapshot.totalBytes < thresholds.warn) return [state];
-  const text = `${describeLevel(snapshot.totalBytes, bytes)}: the largest is ${describeLargest(snapshot)}`;
+  const text = `${describeLevel(snapshot.totalBytes, bytes)}: largest is ${describeLargest(snapshot)}`;
   return [
     { ...state, warned: true },
     { type: 'report', level: 'warn', text },
@@ -131,8 +131,8 @@ function restartGracefully(state: PolicyState, input: PolicyInput): Decision | n
 function restartLargest(grown: readonly GrownChild[], { snapshot, limits }: PolicyInput): Decision | null {
   const child = largest(grown, ({ gain }) => gain);
   if (!child) return null;
-  const more = `${child.name} holds ${megabytes(child.bytes)}, ${megabytes(child.gain)} more than at rest`;
-  const reason = `${describeLevel(snapshot.totalBytes, limits.bytes)}, and ${more}`;
+  const held = `${child.name}, ${megabytes(child.bytes)}, ${megabytes(child.gain)} more than at rest`;
+  const reason = `${describeLevel(snapshot.totalBytes, limits.bytes)}: ${held}`;
   return {
     action: { type: 'restart', mode: 'graceful', child: child.name, reason },
     changes: { nextActionAtMs: snapshot.atMs + AFTER_RESTART_MS },
@@ -147,8 +147,8 @@ function endWorker({ workers }: PolicyState, { snapshot, limits }: PolicyInput):
   const worker = largest(grown, ({ bytes }) => bytes);
   if (!worker) return null;
   const { pid, started, child, bytes } = worker;
-  const held = `a worker of ${child} holds ${megabytes(bytes)}; its master starts another`;
-  const reason = `${describeLevel(snapshot.totalBytes, limits.bytes)}, and ${held}`;
+  const held = `a worker of ${child}, ${megabytes(bytes)}; its master starts another`;
+  const reason = `${describeLevel(snapshot.totalBytes, limits.bytes)}: ${held}`;
   return {
     action: { type: 'end-process', id: { pid, started }, name: `${child} worker`, killAfterMs: null, reason },
     changes: { nextActionAtMs: snapshot.atMs + AFTER_WORKER_MS },
@@ -158,6 +158,6 @@ function endWorker({ workers }: PolicyState, { snapshot, limits }: PolicyInput):
 function giveUp(state: PolicyState, { snapshot, limits }: PolicyInput): Decision | null {
   if (state.gaveUp) return null;
   const level = describeLevel(snapshot.totalBytes, limits.bytes);
-  const text = `${level}, and no restart would help: the largest is ${describeLargest(snapshot)}. Use fewer threads or a larger dyno`;
+  const text = `${level}, and no restart would help: largest is ${describeLargest(snapshot)}. Use fewer threads or a larger dyno`;
   return { action: { type: 'report', level: 'warn', text }, changes: { gaveUp: true } };
 }

@@ -1,6 +1,5 @@
 import type { MemoryReading, ProcessUse } from '../host.ts';
 import type { ChildName } from '../plan/spec.ts';
-import { megabytes } from '../units.ts';
 import { findHelpers, processKey } from './helper-processes.ts';
 
 /** A reading and what follows from it. Sizes in bytes; growth in bytes a second since the reading before. */
@@ -49,15 +48,4 @@ function treeSizes(processes: readonly ProcessUse[], helpers: ReadonlySet<Proces
     if (!helpers.has(use)) sizes.set(use.child, (sizes.get(use.child) ?? 0) + use.bytes);
   }
   return sizes;
-}
-
-/** `sidekiq with 300 MB`, `convert (started by sidekiq) with 243 MB` */
-export function describeLargest({ children, helpers, otherBytes }: Snapshot): string {
-  const all: (readonly [string, number])[] = [
-    ...children,
-    ...helpers.map(({ use }) => [`${use.name} (started by ${use.child})`, use.bytes] as const),
-    ['other processes of the cgroup', otherBytes],
-  ];
-  const [name, bytes] = all.reduce((largest, candidate) => (candidate[1] > largest[1] ? candidate : largest));
-  return `${name} with ${megabytes(bytes)}`;
 }

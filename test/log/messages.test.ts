@@ -125,33 +125,33 @@ const TABLE: {
   ],
   'emergency-restart': [
     [
-      { child: 'sidekiq', reason: 'memory at 187 % of 512 MB', killed: false },
+      { child: 'sidekiq', reason: 'memory 957 of 512 MB (187 %)', killed: false },
       'warn',
-      'memory at 187 % of 512 MB; restarting sidekiq at once',
+      'memory 957 of 512 MB (187 %); restarting sidekiq at once',
     ],
     [
-      { child: 'sidekiq', reason: 'memory at 195 % of 512 MB', killed: true },
+      { child: 'sidekiq', reason: 'memory 998 of 512 MB (195 %)', killed: true },
       'warn',
-      'memory at 195 % of 512 MB; killing sidekiq at once',
+      'memory 998 of 512 MB (195 %); killing sidekiq at once',
     ],
   ],
   terminating: [
     [
-      { process: 'convert (pid 7)', reason: 'memory at 152 % of 512 MB', killAfterMs: 2000 },
+      { process: 'convert (pid 7)', reason: 'memory 778 of 512 MB (152 %)', killAfterMs: 2000 },
       'warn',
-      'memory at 152 % of 512 MB; ending convert (pid 7)',
+      'memory 778 of 512 MB (152 %); ending convert (pid 7)',
     ],
     [
-      { process: 'convert (pid 7)', reason: 'memory at 187 % of 512 MB', killAfterMs: 0 },
+      { process: 'convert (pid 7)', reason: 'memory 957 of 512 MB (187 %)', killAfterMs: 0 },
       'warn',
-      'memory at 187 % of 512 MB; killing convert (pid 7)',
+      'memory 957 of 512 MB (187 %); killing convert (pid 7)',
     ],
   ],
   memory: [
     [
-      { level: 'warn', text: 'memory at 104 % of 512 MB', usedBytes: 1, quotaBytes: 1 },
+      { level: 'warn', text: 'memory 532 of 512 MB (104 %)', usedBytes: 1, quotaBytes: 1 },
       'warn',
-      'memory at 104 % of 512 MB',
+      'memory 532 of 512 MB (104 %)',
     ],
   ],
   listening: [[{ address: '[::]:5006' }, 'info', 'the router listens on [::]:5006']],
@@ -164,9 +164,9 @@ const TABLE: {
   ],
   'stopped-for-memory': [
     [
-      { child: 'streaming', reason: 'memory at 190 % of 512 MB' },
+      { child: 'streaming', reason: 'memory 973 of 512 MB (190 %)' },
       'warn',
-      'memory at 190 % of 512 MB; stopping streaming until there is memory for it',
+      'memory 973 of 512 MB (190 %); stopping streaming until there is memory for it',
     ],
   ],
   'backing-off': [
@@ -183,9 +183,9 @@ const TABLE: {
   ],
   'start-denied': [
     [
-      { child: 'streaming', reason: 'memory at 160 % of 512 MB' },
+      { child: 'streaming', reason: 'memory 819 of 512 MB (160 %)' },
       'warn',
-      'streaming is requested but not started: memory at 160 % of 512 MB',
+      'streaming is requested but not started: memory 819 of 512 MB (160 %)',
     ],
   ],
   startable: [[{ child: 'streaming' }, 'debug', 'streaming can start again']],

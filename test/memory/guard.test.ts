@@ -201,8 +201,8 @@ describe('SUPERVISE_MEMORY_GUARD', () => {
     await clock.advance(3000);
     expect([actions(), preferred]).toEqual([[], []]);
     expect(logged.map((event) => event.event === 'memory' && event.text)).toEqual([
-      'memory at 186 % of 512 MB: the largest is convert (started by sidekiq) with 600 MB',
-      'memory at 186 % of 512 MB, the platform kills at 200 %, and convert (started by sidekiq) holds 600 MB and grows by 1200 MB a second; would kill convert (pid 21)',
+      'memory 950 of 512 MB (186 %): largest is convert (started by sidekiq), 600 MB and growing 1200 MB/s',
+      'memory 950 of 512 MB (186 %), the platform kills at 200 %: convert (started by sidekiq), 600 MB and growing 1200 MB/s; would kill convert (pid 21)',
     ]);
   });
 
@@ -237,7 +237,7 @@ test('after a suspend one metrics line is written, not all that were missed', as
 
 describe('a child that runs on demand', () => {
   const routed = servePlan(...web.children, onDemand('streaming', 900_000));
-  const full160 = 'memory at 160 % of 512 MB';
+  const full160 = 'memory 819 of 512 MB (160 %)';
   /** 160 % of the quota, by puma and sidekiq. */
   const full = [use('puma', 'ruby3.1', 519), use('sidekiq', 'ruby3.1', 300)];
 
@@ -265,7 +265,7 @@ describe('a child that runs on demand', () => {
     const { clock, reader, pressure } = startGuard({}, routed);
     reader.processes = [use('puma', 'ruby3.1', 469), use('sidekiq', 'ruby3.1', 300)];
     await clock.advance(1000);
-    expect(pressure()).toEqual(['memory at 150 % of 512 MB']);
+    expect(pressure()).toEqual(['memory 769 of 512 MB (150 %)']);
     reader.processes = [use('puma', 'ruby3.1', 467), use('sidekiq', 'ruby3.1', 300)];
     await clock.advance(1000);
     expect(pressure().at(-1)).toBeNull();
@@ -309,10 +309,10 @@ describe('a child that runs on demand', () => {
     guard.onEvent(readyEvent('streaming'));
     reader.processes = [use('puma', 'ruby3.1', 820), use('sidekiq', 'ruby3.1', 150)];
     await clock.advance(1000);
-    expect(texts().at(-1)).toBe('memory at 189 % of 512 MB, the platform kills at 200 %; would stop streaming');
+    expect(texts().at(-1)).toBe('memory 970 of 512 MB (189 %), the platform kills at 200 %; would stop streaming');
     guard.onEvent(changeEvent('streaming', 'exited'));
     await clock.advance(2000);
-    expect(texts().at(-1)).toBe('memory at 189 % of 512 MB, the platform kills at 200 %; would stop the dyno');
+    expect(texts().at(-1)).toBe('memory 970 of 512 MB (189 %), the platform kills at 200 %; would stop the dyno');
   });
 
   test('is never denied without a guard or without a quota', async () => {

@@ -35,7 +35,7 @@ function describeAction(action: MemoryAction): string {
   switch (action.type) {
     case 'report':
       return action.text.startsWith('memory')
-        ? action.text.replace(/^memory at (\d+) % of \d+ MB/, '$1 %')
+        ? action.text.replace(/^memory \d+ of \d+ MB \((\d+) %\)/, '$1 %')
         : action.text;
     case 'restart':
       if (action.mode === 'graceful') return `restart ${action.child} gracefully`;
@@ -58,21 +58,21 @@ describe('warn', () => {
     expect(summarize(sizes)).toEqual([
       [],
       [],
-      ['100 %: the largest is sidekiq with 313 MB'],
+      ['100 %: largest is sidekiq, 313 MB'],
       [],
       [],
       [],
       [],
-      ['102 %: the largest is sidekiq with 320 MB'],
+      ['102 %: largest is sidekiq, 320 MB'],
     ]);
   });
 
   test('a helper is named with the child that started it, other processes of the cgroup as such', () => {
-    expect(summarize([baseline, readingOf(1, 100, 100, 400)])[1]).toEqual([
-      '117 %: the largest is convert (started by sidekiq) with 400 MB',
+    expect(summarize([baseline, readingOf(1000, 100, 100, 400)])[1]).toEqual([
+      '117 %: largest is convert (started by sidekiq), 400 MB and growing 400 MB/s',
     ]);
     expect(summarize([{ ...readingOf(1, 100, 100), cgroupBytes: limits.bytes }])[0]).toEqual([
-      '100 %: the largest is other processes of the cgroup with 312 MB',
+      '100 %: largest is other processes of the cgroup, 312 MB',
     ]);
   });
 });
@@ -85,7 +85,7 @@ describe('act', () => {
       id: { pid: 21, started: '5' },
       name: 'convert',
       killAfterMs: 2000,
-      reason: 'memory at 152 % of 512 MB, and convert (started by sidekiq) holds 430 MB',
+      reason: 'memory 780 of 512 MB (152 %): convert (started by sidekiq), 430 MB and growing 430 MB/s',
     });
     expect(actions[2]).toEqual([]);
   });
@@ -154,7 +154,7 @@ describe('act', () => {
       type: 'restart',
       mode: 'graceful',
       child: 'sidekiq-2',
-      reason: 'memory at 158 % of 512 MB, and sidekiq-2 holds 300 MB, 200 MB more than at rest',
+      reason: 'memory 810 of 512 MB (158 %): sidekiq-2, 300 MB, 200 MB more than at rest',
     });
   });
 
@@ -199,7 +199,7 @@ describe('act', () => {
     ]);
     const others = [workers(0, 60, 60), { ...workers(1000, 60, 60), cgroupBytes: 1.6 * limits.bytes }];
     expect(summarize(others, { specs: cluster })[1]?.at(-1)).toMatch(
-      /no restart would help: the largest is other processes of the cgroup/,
+      /no restart would help: largest is other processes of the cgroup/,
     );
   });
 
@@ -211,7 +211,7 @@ describe('act', () => {
       atRest(3000),
       readingOf(4000, 700, 150),
     ]);
-    const noRestartHelps = 'no restart would help: the largest is puma with 700 MB. Use fewer threads or a larger dyno';
+    const noRestartHelps = 'no restart would help: largest is puma, 700 MB. Use fewer threads or a larger dyno';
     expect(actions.map((texts) => texts.filter((text) => text.includes('no restart would help')))).toEqual([
       [],
       [`166 %, and ${noRestartHelps}`],
@@ -262,7 +262,7 @@ describe('emergency', () => {
     expect(actions[2]?.at(-1)).toMatchObject({ id: { pid: 31 }, killAfterMs: 0 });
     expect(actions[2]?.at(-1)).toHaveProperty(
       'reason',
-      'memory at 186 % of 512 MB, the platform kills at 200 %, and ffmpeg (started by puma) holds 280 MB and grows by 1150 MB a second',
+      'memory 950 of 512 MB (186 %), the platform kills at 200 %: ffmpeg (started by puma), 280 MB and growing 1150 MB/s',
     );
   });
 
@@ -336,7 +336,7 @@ const noneReady = new Set<string>();
 function actionsOf(readings: readonly MemoryReading[], options: Options = {}): string[] {
   return summarize(readings, options)
     .flat()
-    .filter((text) => !text.includes(': the largest is'));
+    .filter((text) => !text.includes(': largest is'));
 }
 
 /** Like readingOf() after a restart of sidekiq, which has another pid. */
@@ -499,7 +499,7 @@ describe('no needless action', () => {
       atRest(90_000),
     ];
     expect(summarize(history, tooSmall)).toEqual([
-      ['547 %: the largest is puma with 200 MB'],
+      ['547 %: largest is puma, 200 MB'],
       [],
       [
         '547 % ever since all children are ready: the quota is wrong or too small for this dyno; helpers are still ended, children restarted only where that helps',
@@ -525,8 +525,8 @@ describe('no needless action', () => {
 
   test('no starting child is restarted if that would not help', () => {
     const boot = [readingOf(0, 900, 100), readingOf(1000, 1000, 100)];
-    expect(summarize(boot, { ready: new Set(['puma']) }).flat()).toEqual(['195 %: the largest is puma with 900 MB']);
-    expect(summarize(boot, { ready: noneReady }).flat()).toEqual(['195 %: the largest is puma with 900 MB']);
+    expect(summarize(boot, { ready: new Set(['puma']) }).flat()).toEqual(['195 %: largest is puma, 900 MB']);
+    expect(summarize(boot, { ready: noneReady }).flat()).toEqual(['195 %: largest is puma, 900 MB']);
   });
 
   test('a stopped on-demand child does not delay the check whether the dyno fits its quota', () => {

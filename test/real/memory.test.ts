@@ -26,7 +26,7 @@ test('a convert that outgrows the dyno is ended and its job retried; puma and ot
   const [convert = ''] = enqueue(redis, 1, 'ConvertWorker', picture);
   const statuses = await requestUntil(instance, () => retried(redis, convert));
   expect(statuses.filter((status) => status !== 200)).toEqual([]);
-  expect(dyno.output).toMatch(/and convert\S* \(started by sidekiq\) holds \d+ MB.*; (ending|killing) convert/);
+  expect(dyno.output).toMatch(/: convert\S* \(started by sidekiq\), \d+ MB.*; (ending|killing) convert/);
   await eventually(() => expect(runs(redis, 'finished').sort()).toEqual([...others].sort()));
   expect([puma, sidekiq].map(alive)).toEqual([true, true]);
   dyno.signal('SIGTERM');
@@ -47,7 +47,7 @@ test('a leaking sidekiq is restarted while it works: every job runs once, and pu
   const statuses = requestUntil(instance, () => dyno.waitForOutput(/(sidekiq is ready[^]*){2}/));
   await restarted;
   expect((await statuses).filter((status) => status !== 200)).toEqual([]);
-  expect(dyno.output).toMatch(/sidekiq holds \d+ MB, \d+ MB more than at rest; restarting sidekiq gracefully/);
+  expect(dyno.output).toMatch(/sidekiq, \d+ MB, \d+ MB more than at rest; restarting sidekiq gracefully/);
   await eventually(() => expect(queued(redis)).toEqual([]));
   await eventually(() => expect(runs(redis, 'finished')).toHaveLength(jobs.length));
   expectNoneLost(redis, jobs);

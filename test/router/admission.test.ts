@@ -75,8 +75,8 @@ describe('while the upstream is not ready', () => {
   test('rejectQueued() rejects all queued requests, and new ones for the given time', async () => {
     const { admission, clock, acquire } = setUp();
     const waiter = acquire();
-    admission.rejectQueued('memory at 160 %', 5000);
-    expect(waiter.outcome).toBe('memory at 160 %');
+    admission.rejectQueued('memory 819 of 512 MB (160 %)', 5000);
+    expect(waiter.outcome).toBe('memory 819 of 512 MB (160 %)');
     expect(acquire().outcome).toBe('streaming cannot start now');
     await clock.advance(5000);
     expect(acquire().outcome).toBe('queued');

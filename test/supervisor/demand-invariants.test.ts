@@ -154,7 +154,7 @@ class SimulatedMachine {
   /** The router requests streaming again; every third time there is memory pressure. */
   #requestAgain(): void {
     if (!this.#hasDemand) return;
-    this.#schedule(pressure(this.nowMs, this.#starts % 3 === 2 ? 'memory at 160 % of 512 MB' : null));
+    this.#schedule(pressure(this.nowMs, this.#starts % 3 === 2 ? 'memory 819 of 512 MB (160 %)' : null));
     this.#schedule(demandStarted('streaming', this.nowMs));
   }
 

@@ -50,7 +50,11 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     atMs: now,
   }),
   fc.record({ type: constant('failed'), reason: constant(''), atMs: now }),
-  fc.record({ type: constant('memory-pressure'), reason: fc.constantFrom(null, null, 'memory at 160 %'), atMs: now }),
+  fc.record({
+    type: constant('memory-pressure'),
+    reason: fc.constantFrom(null, null, 'memory 819 of 512 MB (160 %)'),
+    atMs: now,
+  }),
   fc.record({ type: constant('demand-started'), child: fc.constantFrom('streaming', 'puma'), atMs: now }),
   fc.record({ type: constant('demand-ended'), child: anyChild, atMs: now }),
   fc.record({ type: constant('idle'), child: anyChild, atMs: now }),

@@ -205,7 +205,7 @@ describe('under memory pressure', () => {
     expect(replay(plan, ...all).logged.at(-1)).toEqual({
       event: 'start-denied',
       child: S,
-      reason: 'memory at 160 % of 512 MB',
+      reason: 'memory 819 of 512 MB (160 %)',
     });
     expect(effectsAfter(...all, ...exitedAndReaped(0, at + 1), backoffOver(at + 2)).flat()).not.toContain(
       startEffects(at + 1)[1],
@@ -528,7 +528,7 @@ describe('an emergency restart', () => {
   ])('%s, and no child to restart: it is stopped instead of the dyno', (_, events) => {
     const { last, logged, state } = replay(fresh, ready('puma', 1), ...events, emergency(null, T + 5000));
     expect(last).toEqual([`SIGTERM ${S}`, `stop-timeout at ${T + 10_000}`, `backoff-expired at ${T + 6000}`]);
-    expect(logged.at(-1)).toEqual({ event: 'stopped-for-memory', child: S, reason: 'memory at 190 % of 512 MB' });
+    expect(logged.at(-1)).toEqual({ event: 'stopped-for-memory', child: S, reason: 'memory 973 of 512 MB (190 %)' });
     expect(state.phase).toBe('running');
   });
 

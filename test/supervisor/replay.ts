@@ -36,14 +36,14 @@ export const emergency = (
   type: 'restart',
   mode: 'emergency',
   child,
-  reason: 'memory at 190 % of 512 MB',
+  reason: 'memory 973 of 512 MB (190 %)',
   immediate,
   lastResort,
   atMs,
 });
 export const demandStarted = (child: ChildName, atMs: number): Event => ({ type: 'demand-started', child, atMs });
 export const demandEnded = (child: ChildName, atMs: number): Event => ({ type: 'demand-ended', child, atMs });
-export const pressure = (atMs: number, reason: string | null = 'memory at 160 % of 512 MB'): Event => ({
+export const pressure = (atMs: number, reason: string | null = 'memory 819 of 512 MB (160 %)'): Event => ({
   type: 'memory-pressure',
   reason,
   atMs,

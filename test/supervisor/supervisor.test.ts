@@ -152,7 +152,7 @@ describe('subscribers', () => {
     const { supervisor, host } = run(plan);
     const events: string[] = [];
     supervisor.subscribe((event) => void events.push(describeEvent(event)));
-    supervisor.request({ type: 'memory-pressure', reason: 'memory at 160 % of 512 MB' });
+    supervisor.request({ type: 'memory-pressure', reason: 'memory 819 of 512 MB (160 %)' });
     supervisor.request({ type: 'demand-started', child: 'streaming' });
     await settled();
     expect(events.slice(2)).toEqual(['start-denied streaming']);
