@@ -5,7 +5,8 @@ import type { ChildName } from '../plan/spec.ts';
 import { describeDuration } from '../units.ts';
 import { living } from './children.ts';
 import type { Cause, ChildExited, Done } from './state.ts';
-import { thirdTime } from './stop.ts';
+
+const THIRD_TIME = 'the third time in a row that it did not become ready';
 
 /** The exit code of a dyno, and why: in words an admin understands, and as fields. */
 export type RunResult = { code: number; reason: string } & ExitReason;
@@ -87,4 +88,25 @@ function isKilled(status: ExitStatus): boolean {
 
 function list(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
+}
+
+/** Why the dyno stops, for the line that the stop begins with. */
+export function describeCause(cause: Cause): string {
+  switch (cause.kind) {
+    case 'signal':
+      return cause.signal;
+    case 'child-exited':
+      return `${cause.child} ${describeStatus(cause.status)}${thirdTime(cause.failedStarts)}`;
+    case 'not-ready':
+      return cause.failedStarts > 0
+        ? `${cause.child} was not ready in time${thirdTime(cause.failedStarts)}`
+        : `${cause.child} was restarted and did not become ready again`;
+    case 'memory':
+    case 'internal-error':
+      return cause.reason;
+  }
+}
+
+function thirdTime(failedStarts: number): string {
+  return failedStarts > 0 ? `, ${THIRD_TIME}` : '';
 }

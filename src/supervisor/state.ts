@@ -74,23 +74,19 @@ export type Running = {
 };
 /** terminating: SIGTERM was sent, unless the child drains. killing: SIGKILL was sent to everything. reaping: every child has exited,
  * and what they left behind is ended. */
-export type StopStep = 'terminating' | 'killing' | 'reaping';
-export type Stopping<S extends StopStep = StopStep> = {
-  phase: 'stopping';
-  step: S;
-  children: Children;
-  cause: Cause;
-  deadlines: Deadlines;
-  leftovers: Leftovers;
-};
-export type Done = { phase: 'done'; children: Children; cause: Cause; deadlines: Deadlines; leftovers: Leftovers };
+type StopStep = 'terminating' | 'killing' | 'reaping';
+type Stop = { children: Children; cause: Cause; deadlines: Deadlines; leftovers: Leftovers };
+export type Stopping<S extends StopStep = StopStep> = Stop & { phase: 'stopping'; step: S };
+export type Terminating = Stopping<'terminating'>;
+export type Done = Stop & { phase: 'done' };
 export type State = Running | Stopping | Done;
 
 /** A child from one start of its process to the exit of that process. */
 export type Incarnation = { child: ChildName; startedAtMs: number };
+export type IncarnationAt = Incarnation & { atMs: number };
 
 export type Timer = { atMs: number } &
-  /** The child has waited long enough for the child that it depends on. */
+  /** dependency-timeout: the child has waited long enough for the child that it depends on. */
   (
     | { timer: 'dependency-timeout' | 'backoff-expired' | 'drain-timeout' | 'resend-term'; child: ChildName }
     | ({ timer: 'ready-timeout' | 'quiet-timeout' | 'stop-timeout' | 'idle-timeout' | 'restart-due' } & Incarnation)
@@ -135,4 +131,5 @@ export type Effect =
   | { type: 'schedule'; timer: Timer }
   | { type: 'publish'; event: Exclude<SupervisorEvent, { type: 'child-changed' }> }
   | { type: 'log'; event: LogEvent };
-export type Transition = readonly [State, ...Effect[]];
+export type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>;
+export type Transition<S extends State = State> = readonly [S, ...Effect[]];

@@ -1,15 +1,14 @@
-import type { ChildChanged, Command, SupervisorEvent } from '../commands.ts';
-import type { Cancel, ObservedProcess, Host, Leftovers, ReceivedSignal } from '../host.ts';
+import type { Command, SupervisorEvent } from '../commands.ts';
+import type { Cancel, Host, ObservedProcess, ReceivedSignal } from '../host.ts';
 import type { Log } from '../log/events.ts';
-import type { ChildName, ChildSpec, ServePlan } from '../plan/spec.ts';
-import { specOf } from './children.ts';
+import type { ChildName, ServePlan } from '../plan/spec.ts';
+import { changes, specOf } from './children.ts';
 import { outcome, type RunResult } from './outcome.ts';
 import { begin } from './start.ts';
-import type { ChildState, Children, Effect, Event, EventOf, State, Timer, Transition } from './state.ts';
+import type { Effect, EffectOf, Event, State, Timer, Transition } from './state.ts';
 import { next } from './transitions.ts';
 
 type Listener = (event: SupervisorEvent) => void;
-type Reaped = EventOf<'reaped'>;
 
 /** Runs a dyno to its end: take an event, decide, perform. */
 export class Supervisor {
@@ -37,7 +36,7 @@ export class Supervisor {
   /** Calls the listener for each event, in the turn in which it happens, and first for the present state of each child. */
   subscribe(listener: Listener): Cancel {
     this.#listeners.add(listener);
-    for (const [name, child] of this.#state?.children ?? []) listener(changed(name, child));
+    for (const event of changes(null, this.#state?.children ?? new Map())) listener(event);
     if (this.#state !== null && this.#state.phase !== 'running') listener({ type: 'dyno-stopping' });
     return () => this.#listeners.delete(listener);
   }
@@ -45,9 +44,16 @@ export class Supervisor {
   /** @returns the outcome, and when this process must be gone, on the monotonic clock. */
   async run(): Promise<RunResult & { exitAtMs: number }> {
     const { clock } = this.#host;
-    this.#cancels.add(this.#host.onSignal((signal) => this.#post(toEvent(signal))));
+    const onSignal = (signal: ReceivedSignal): void =>
+      this.#post(signal === 'second-SIGINT' ? { type: 'second-interrupt' } : { type: 'signal', signal });
+    this.#cancels.add(this.#host.onSignal(onSignal));
     let state = this.#perform(begin(this.#plan, clock.now()));
-    while (state.phase !== 'done') state = this.#handle(state, await this.#queue.take());
+    try {
+      while (state.phase !== 'done') state = this.#handle(state, await this.#queue.take());
+    } catch (error) {
+      this.#host.killAll(); // no stop can be decided any more
+      throw error;
+    }
     for (const cancel of [...this.#cancels, ...this.#idleWatches.values()]) cancel();
     for (const process of state.leftovers.ended) this.#log({ event: 'leftover', process, how: 'ended' });
     for (const process of state.leftovers.killed) this.#log({ event: 'leftover', process, how: 'killed' });
@@ -55,43 +61,40 @@ export class Supervisor {
   }
 
   #handle(state: State, event: Event): State {
-    try {
-      return this.#perform(next(state, event, this.#plan));
-    } catch (error) {
-      if (event.type === 'failed') {
-        this.#host.killAll(); // no stop can be decided any more
-        throw error;
-      }
-      this.#fail(error as Error);
-      return state;
-    }
+    let result = state;
+    const decide = (): void => void (result = this.#perform(next(state, event, this.#plan)));
+    if (event.type === 'failed') decide();
+    else this.#attempt(decide);
+    return result;
   }
 
-  /** An internal error: the dyno stops as for any other reason. */
-  #fail({ message, stack = message }: Error): void {
-    this.#log({ event: 'internal-error', stack });
-    this.#post({ type: 'failed', reason: `internal error: ${message}` });
-  }
-
-  /** One listener or effect that fails does not keep the others from their part. */
-  #attempt(action: () => void): void {
+  /** After an internal error the dyno stops as for any other reason, and the other listeners and effects still have their turn. */
+  #attempt(action: () => void): Error | null {
     try {
       action();
+      return null;
     } catch (error) {
-      this.#fail(error as Error);
+      return this.#fail(error as Error);
     }
+  }
+
+  #fail(error: Error): Error {
+    this.#log({ event: 'internal-error', stack: error.stack ?? error.message });
+    this.#post({ type: 'failed', reason: `internal error: ${error.message}` });
+    return error;
   }
 
   /** The listeners learn of a change before its effects: the router stops sending requests to a child before its SIGTERM. */
   #perform([state, ...effects]: Transition): State {
-    const before: Children = this.#state?.children ?? new Map<ChildName, ChildState>();
+    const before = this.#state?.children ?? null;
     this.#state = state;
-    for (const [name, child] of state.children) {
-      const previous = before.get(name);
-      const event = changed(name, child);
-      if (previous === undefined || !isSame(changed(name, previous), event)) this.#publish(event);
+    for (const event of changes(before, state.children)) this.#publish(event);
+    for (const effect of effects) {
+      const error = this.#attempt(() => this.#carryOut(effect));
+      if (error === null || effect.type !== 'spawn') continue;
+      // There is no process whose exit could be waited for.
+      this.#post({ type: 'child-exited', child: effect.child, status: { kind: 'not-started', error } });
     }
-    for (const effect of effects) this.#attempt(() => this.#carryOut(effect));
     return state;
   }
 
@@ -106,7 +109,7 @@ export class Supervisor {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case 'spawn':
-        return this.#start(effect.child);
+        return this.#spawn(effect.child);
       case 'signal':
         return this.#processes.get(effect.child)?.signal(effect.signal);
       case 'forward-signal':
@@ -114,11 +117,11 @@ export class Supervisor {
       case 'scan':
         return this.#host.scan();
       case 'watch-idle':
-        return this.#watchIdle(effect.child, effect.startedAtMs);
+        return this.#watchIdle(effect);
       case 'kill':
-        return this.#kill(effect.scope);
+        return this.#kill(effect);
       case 'reap':
-        return this.#reap(effect.scope, effect.killAtMs);
+        return this.#reap(effect);
       case 'end-process':
         return this.#host.endProcess(effect.id, effect.killAfterMs);
       case 'schedule':
@@ -130,59 +133,46 @@ export class Supervisor {
     }
   }
 
-  /** A child that could not be started for an internal error has exited: a stop waits for it no longer. */
-  #start(name: ChildName): void {
+  #spawn(name: ChildName): void {
     const spec = specOf(this.#plan, name);
     if (spec === undefined) return;
-    try {
-      this.#watch(spec, this.#host.spawn(spec));
-    } catch (error) {
-      this.#fail(error as Error);
-      this.#post({ type: 'child-exited', child: name, status: { kind: 'not-started', error: error as Error } });
-    }
-  }
-
-  #watch({ name, command }: ChildSpec, process: ObservedProcess): void {
+    const process = this.#host.spawn(spec);
     this.#processes.set(name, process);
     void process.exited.then((status) => {
       this.#idleWatches.get(name)?.();
       this.#post({ type: 'child-exited', child: name, status });
     });
     void process.ready.then(() => this.#post({ type: 'child-ready', child: name }));
-    if (process.pid !== null) this.#log({ event: 'started', child: name, command, pid: process.pid });
+    if (process.pid !== null) this.#log({ event: 'started', child: name, command: spec.command, pid: process.pid });
     if (process.readinessUnknown === null) return;
     this.#log({ event: 'readiness-unknown', child: name, reason: process.readinessUnknown });
     this.#post({ type: 'readiness-unknown', child: name });
   }
 
-  #forward({ children, signal }: Extract<Effect, { type: 'forward-signal' }>): void {
+  #forward({ children, signal }: EffectOf<'forward-signal'>): void {
     const receivers = children.filter((name) => this.#host.canHandle(name, signal));
     for (const name of receivers) this.#processes.get(name)?.signal(signal);
     this.#log({ event: 'signal-forwarded', signal, children: receivers });
   }
 
-  #watchIdle(child: ChildName, startedAtMs: number): void {
+  #watchIdle({ child, startedAtMs }: EffectOf<'watch-idle'>): void {
     const spec = specOf(this.#plan, child);
     if (spec === undefined) return;
-    this.#idleWatches.set(
-      child,
-      this.#host.whenIdle(spec, () => this.#post({ type: 'idle', child, startedAtMs })),
-    );
+    const cancel = this.#host.whenIdle(spec, () => this.#post({ type: 'idle', child, startedAtMs }));
+    this.#idleWatches.set(child, cancel);
   }
 
-  #kill(scope: Extract<Effect, { type: 'kill' }>['scope']): void {
+  #kill({ scope }: EffectOf<'kill'>): void {
     if (scope !== 'all') return this.#host.killTree(scope.child);
     this.#post({ type: 'reaped', scope: 'living', leftovers: { ended: [], killed: this.#host.killAll() } });
   }
 
-  #reap(scope: Exclude<Reaped['scope'], 'living'>, killAtMs: number): void {
+  #reap({ scope, killAtMs }: EffectOf<'reap'>): void {
     const reaping = scope === 'all' ? this.#host.reapAll(killAtMs) : this.#host.reap(scope.child, killAtMs);
-    void reaping
-      .catch((error: unknown): Leftovers => {
-        this.#fail(error as Error);
-        return { ended: [], killed: [] };
-      })
-      .then((leftovers) => this.#post({ type: 'reaped', scope, leftovers }));
+    void reaping.then(
+      (leftovers) => this.#post({ type: 'reaped', scope, leftovers }),
+      (error: unknown) => this.#fail(error as Error),
+    );
   }
 
   #schedule(timer: Timer): void {
@@ -195,36 +185,23 @@ export class Supervisor {
   }
 }
 
-function toEvent(signal: ReceivedSignal): DistributiveOmit<Event, 'atMs'> {
-  return signal === 'second-SIGINT' ? { type: 'second-interrupt' } : { type: 'signal', signal };
-}
-
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-function changed(child: ChildName, { process }: ChildState): ChildChanged {
-  const readiness = process.state === 'ready' ? process.readiness : null;
-  return { type: 'child-changed', child, state: process.state, readiness };
-}
-
-function isSame(before: ChildChanged, now: ChildChanged): boolean {
-  return before.state === now.state && before.readiness === now.readiness;
-}
 
 /** Events in the order of their arrival, for one reader. */
 class EventQueue<T> {
   readonly #items: T[] = [];
-  #reader: ((item: T) => void) | null = null;
+  #wake = (): void => {};
 
   put(item: T): void {
-    const reader = this.#reader;
-    this.#reader = null;
-    if (reader) reader(item);
-    else this.#items.push(item);
+    this.#items.push(item);
+    this.#wake();
   }
 
-  take(): Promise<T> {
-    const item = this.#items.shift();
-    if (item !== undefined) return Promise.resolve(item);
-    return new Promise((resolve) => (this.#reader = resolve));
+  async take(): Promise<T> {
+    for (;;) {
+      const item = this.#items.shift();
+      if (item !== undefined) return item;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
   }
 }

@@ -1,130 +1,111 @@
 import type { ForwardedSignal, StopSignal } from '../host.ts';
 import type { ServePlan } from '../plan/spec.ts';
-import { crashedOnDemand } from './backoff.ts';
-import { forward, isOutdated } from './children.ts';
-import { endProcessWhileStopping, endProcess, restartInEmergency } from './emergency.ts';
-import { demandEnded, demandStarted, idleTimeout, startableIfDemanded } from './on-demand.ts';
-import { dependencyTimeout, readinessUnknown, ready, readyTimeoutOver } from './readiness.ts';
-import { allReaped, exitedWhileKilling, exitNow, interruptReaping, killEverything, withLeftovers } from './reaping.ts';
-import { quietOver, reaped, restartDue, restartGracefully } from './restart.ts';
-import { cleanUp, stopTimeout } from './stop-child.ts';
-import type { Done, Event, EventOf, Running, State, Stopping, Transition } from './state.ts';
-import { crash, drained, exitedWhileTerminating, resendTerm, settle, signalWhileTerminating, stop } from './stop.ts';
+import { cleanUp, demandOf, forward, processOf, startOf, stopTimeout } from './children.ts';
+import { crashedOnDemand, demandStarted, endDemand, idleTimeout, startableIfDemanded } from './on-demand.ts';
+import {
+  endProcess,
+  endProcessWhileStopping,
+  quietOver,
+  reaped,
+  restartDue,
+  restartGracefully,
+  restartInEmergency,
+} from './restart.ts';
+import { dependencyTimeout, readinessUnknown, ready, readyTimeout } from './start.ts';
+import type { Event, EventOf, Running, State, Stopping, Terminating, Timer, Transition } from './state.ts';
+import {
+  crash,
+  drained,
+  exitedWhileKilling,
+  exitedWhileTerminating,
+  exitNow,
+  interruptReaping,
+  killEverything,
+  reapedWhileStopping,
+  resendTerm,
+  settle,
+  signalWhileTerminating,
+  stop,
+} from './stop.ts';
 
-type Rows = {
-  running: Running;
-  terminating: Stopping<'terminating'>;
-  killing: Stopping<'killing'>;
-  reaping: Stopping<'reaping'>;
-  done: Done;
-};
-type Cell<S extends State, T extends Event['type']> = (state: S, event: EventOf<T>, plan: ServePlan) => Transition;
-type Table = { [R in keyof Rows]: { [T in Event['type']]: Cell<Rows[R], T> } };
+/** A timeout is an event of the name of its timer. */
+type Name = Exclude<Event['type'], 'timeout'> | Timer['timer'];
+type TimerOf<N, T = Timer> = T extends { timer: infer M } ? (N extends M ? T : never) : never;
+type Named<N extends Name> = N extends Event['type'] ? EventOf<N> : TimerOf<N>;
+type Cell<S extends State, N extends Name> = (state: S, event: Named<N>, plan: ServePlan) => Transition;
+type Row<N extends Name> = readonly [
+  Cell<Running, N>,
+  Cell<Terminating, N>,
+  Cell<Stopping<'killing'>, N>,
+  Cell<Stopping<'reaping'>, N>,
+];
+
+const COLUMNS = ['running', 'terminating', 'killing', 'reaping'];
 
 const ignore = (state: State): Transition => [state];
 
-/** What follows from which event in which phase of a dyno. */
+/** What follows from which event while the dyno runs, and in each step of its stop: terminating, killing, reaping. */
 const TABLE = {
-  running: {
-    'child-ready': ready,
-    'readiness-unknown': readinessUnknown,
-    'child-exited': exitedWhileRunning,
-    signal: signalWhileRunning,
-    'second-interrupt': ignore,
-    restart: (state, event, plan) =>
+  'child-ready': [ready, ignore, ignore, ignore],
+  'readiness-unknown': [readinessUnknown, ignore, ignore, ignore],
+  'child-exited': [exitedWhileRunning, exitedWhileTerminating, exitedWhileKilling, ignore],
+  signal: [signalWhileRunning, signalWhileTerminating, ignore, ignore],
+  'second-interrupt': [ignore, killEverything, ignore, interruptReaping],
+  restart: [
+    (state, event, plan) =>
       event.mode === 'graceful' ? restartGracefully(state, event, plan) : restartInEmergency(state, event, plan),
-    'end-process': (state, event) => [state, ...endProcess(event)],
-    'memory-pressure': (state, { reason }) => [{ ...state, memoryPressure: reason }],
-    failed: (state, { reason, atMs }, plan) => stop(state, { kind: 'internal-error', reason }, atMs, plan),
-    'demand-started': demandStarted,
-    'demand-ended': demandEnded,
-    idle: (state, event, plan) => quietOver(state, event, true, plan),
-    reaped,
-    timeout: timeoutWhileRunning,
-  },
-  terminating: {
-    'child-ready': ignore,
-    'readiness-unknown': ignore,
-    'child-exited': exitedWhileTerminating,
-    signal: signalWhileTerminating,
-    'second-interrupt': killEverything,
-    restart: ignore,
-    'end-process': (state, event) => [state, ...endProcessWhileStopping(event)],
-    'memory-pressure': ignore,
-    failed: ignore,
-    'demand-started': ignore,
-    'demand-ended': ignore,
-    idle: (state, { child }) => drained(state, child),
-    reaped: (state, event) => (event.scope === 'all' ? [state] : [withLeftovers(state, event)]),
-    timeout: timeoutWhileTerminating,
-  },
-  killing: {
-    'child-ready': ignore,
-    'readiness-unknown': ignore,
-    'child-exited': exitedWhileKilling,
-    signal: ignore,
-    'second-interrupt': ignore,
-    restart: ignore,
-    'end-process': ignore,
-    'memory-pressure': ignore,
-    failed: ignore,
-    'demand-started': ignore,
-    'demand-ended': ignore,
-    idle: ignore,
-    reaped: (state, event) => (event.scope === 'all' ? [state] : [withLeftovers(state, event)]),
-    timeout: exitAtDeadline,
-  },
-  reaping: {
-    'child-ready': ignore,
-    'readiness-unknown': ignore,
-    'child-exited': ignore,
-    signal: ignore,
-    'second-interrupt': interruptReaping,
-    restart: ignore,
-    'end-process': (state, event) => [state, ...endProcessWhileStopping(event)],
-    'memory-pressure': ignore,
-    failed: ignore,
-    'demand-started': ignore,
-    'demand-ended': ignore,
-    idle: ignore,
-    reaped: allReaped,
-    timeout: exitAtDeadline,
-  },
-  done: {
-    'child-ready': ignore,
-    'readiness-unknown': ignore,
-    'child-exited': ignore,
-    signal: ignore,
-    'second-interrupt': ignore,
-    restart: ignore,
-    'end-process': ignore,
-    'memory-pressure': ignore,
-    failed: ignore,
-    'demand-started': ignore,
-    'demand-ended': ignore,
-    idle: ignore,
-    reaped: ignore,
-    timeout: ignore,
-  },
-} satisfies Table;
+    ignore,
+    ignore,
+    ignore,
+  ],
+  'end-process': [
+    (state, event) => [state, ...endProcess(event)],
+    (state, event) => [state, ...endProcessWhileStopping(event)],
+    ignore,
+    (state, event) => [state, ...endProcessWhileStopping(event)],
+  ],
+  'memory-pressure': [(state, { reason }) => [{ ...state, memoryPressure: reason }], ignore, ignore, ignore],
+  failed: [
+    (state, { reason, atMs }, plan) => stop(state, { kind: 'internal-error', reason }, atMs, plan),
+    ignore,
+    ignore,
+    ignore,
+  ],
+  'demand-started': [demandStarted, ignore, ignore, ignore],
+  'demand-ended': [(state, event) => [endDemand(state, event)], ignore, ignore, ignore],
+  idle: [(state, event, plan) => quietOver(state, event, true, plan), drained, ignore, ignore],
+  reaped: [reaped, reapedWhileStopping, reapedWhileStopping, reapedWhileStopping],
+  'dependency-timeout': [dependencyTimeout, ignore, ignore, ignore],
+  'ready-timeout': [readyTimeout, ignore, ignore, ignore],
+  'quiet-timeout': [(state, event, plan) => quietOver(state, event, false, plan), ignore, ignore, ignore],
+  'stop-timeout': [stopTimeout, ignore, ignore, ignore],
+  'restart-due': [restartDue, ignore, ignore, ignore],
+  'idle-timeout': [idleTimeout, ignore, ignore, ignore],
+  'backoff-expired': [startableIfDemanded, ignore, ignore, ignore],
+  'drain-timeout': [ignore, drained, ignore, ignore],
+  'resend-term': [ignore, resendTerm, ignore, ignore],
+  'broadcast-window-closed': [ignore, (state, event) => settle(state, event), ignore, ignore],
+  'kill-deadline': [ignore, killEverything, ignore, ignore],
+  'exit-deadline': [ignore, exitNow, exitNow, exitNow],
+} satisfies { [N in Name]: Row<N> };
 
 /** What follows from an event: every decision about a dyno's life goes through here. No clock, no process, no state of its own. */
 export function next(state: State, event: Event, plan: ServePlan): Transition {
-  if (isStale(state, event)) return [state];
-  const row = state.phase === 'stopping' ? state.step : state.phase;
-  // TypeScript cannot relate the row to the type of the state; `satisfies Table` has checked every cell.
-  const cell = TABLE[row][event.type] as Cell<State, Event['type']>;
+  if (state.phase === 'done' || isStale(state, event)) return [state];
+  const column = COLUMNS.indexOf(state.phase === 'running' ? 'running' : state.step);
+  const row = TABLE[event.type === 'timeout' ? event.timer : event.type];
+  // TypeScript cannot relate the cell to the types of state and event; `satisfies` has checked every cell.
+  const cell = row[column] as (state: State, event: Event, plan: ServePlan) => Transition;
   return cell(state, event, plan);
 }
 
 /** It is about an earlier process of the child. */
-function isStale({ children }: State, event: Event): boolean {
-  if (event.type !== 'timeout' && event.type !== 'idle') return false;
-  return 'startedAtMs' in event && isOutdated(children, { child: event.child, startedAtMs: event.startedAtMs });
+function isStale(state: State, event: Event): boolean {
+  return 'startedAtMs' in event && startOf(state, event.child) !== event.startedAtMs;
 }
 
 function signalWhileRunning(state: Running, { signal, atMs }: EventOf<'signal'>, plan: ServePlan): Transition {
-  if (!isStopSignal(signal)) return [state, forward(state.children, signal, plan)];
+  if (!isStopSignal(signal)) return [state, forward(state, signal, plan)];
   return stop(state, { kind: 'signal', signal }, atMs, plan);
 }
 
@@ -133,60 +114,7 @@ function isStopSignal(signal: StopSignal | ForwardedSignal): signal is StopSigna
 }
 
 function exitedWhileRunning(state: Running, event: EventOf<'child-exited'>, plan: ServePlan): Transition {
-  const child = state.children.get(event.child);
-  const isAskedFor = ['quieting', 'stopping', 'killing'].includes(child?.process.state ?? '');
+  const isAskedFor = ['quieting', 'stopping', 'killing'].includes(processOf(state, event.child)?.state ?? '');
   if (isAskedFor) return cleanUp(state, event, plan);
-  return (child?.demand ?? null) === null ? crash(state, event, plan) : crashedOnDemand(state, event, plan);
-}
-
-function timeoutWhileRunning(state: Running, timer: EventOf<'timeout'>, plan: ServePlan): Transition {
-  switch (timer.timer) {
-    case 'dependency-timeout':
-      return dependencyTimeout(state, timer.child, timer.atMs, plan);
-    case 'ready-timeout':
-      return readyTimeoutOver(state, timer, plan);
-    case 'quiet-timeout':
-      return quietOver(state, timer, false, plan);
-    case 'stop-timeout':
-      return stopTimeout(state, timer);
-    case 'restart-due':
-      return restartDue(state, timer, plan);
-    case 'idle-timeout':
-      return idleTimeout(state, timer, plan);
-    case 'backoff-expired':
-      return startableIfDemanded(state, timer);
-    case 'drain-timeout':
-    case 'resend-term':
-    case 'broadcast-window-closed':
-    case 'kill-deadline':
-    case 'exit-deadline':
-      return [state];
-  }
-}
-
-function timeoutWhileTerminating(state: Rows['terminating'], timer: EventOf<'timeout'>): Transition {
-  switch (timer.timer) {
-    case 'drain-timeout':
-      return drained(state, timer.child);
-    case 'resend-term':
-      return resendTerm(state, timer.child);
-    case 'broadcast-window-closed':
-      return settle(state, timer.atMs);
-    case 'kill-deadline':
-      return killEverything(state);
-    case 'exit-deadline':
-      return exitNow(state);
-    case 'dependency-timeout':
-    case 'ready-timeout':
-    case 'quiet-timeout':
-    case 'stop-timeout':
-    case 'restart-due':
-    case 'idle-timeout':
-    case 'backoff-expired':
-      return [state];
-  }
-}
-
-function exitAtDeadline(state: Stopping, { timer }: EventOf<'timeout'>): Transition {
-  return timer === 'exit-deadline' ? exitNow(state) : [state];
+  return demandOf(state, event.child) === null ? crash(state, event, plan) : crashedOnDemand(state, event, plan);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ServePlan } from '../../src/plan/spec.ts';
 import { MIN_RESTART_INTERVAL_MS } from '../../src/supervisor/restart.ts';
 import { next } from '../../src/supervisor/transitions.ts';
-import { RESTART_TIMEOUT_MS } from '../../src/supervisor/start.ts';
+import { RESTART_TIMEOUT_MS } from '../../src/supervisor/children.ts';
 import type { Event } from '../../src/supervisor/state.ts';
 import { child, onDemand, routedPuma, servePlan } from '../fakes/plan.ts';
 import {

@@ -233,8 +233,9 @@ describe('an internal error stops the dyno as any other reason does', () => {
     host.reapAll = () => Promise.reject(fault);
     host.signal('SIGTERM');
     host.of('puma').exit(toStatus(0));
-    expect(await outcome).toMatchObject({ code: 0, cause: 'signal' });
-    expect(names()).toEqual(['started', 'stopping', 'exited', 'internal-error']);
+    await host.clock.advance(29_700);
+    expect(await outcome).toMatchObject({ code: 137, cause: 'signal', exitAtMs: 29_700 });
+    expect(names()).toEqual(['started', 'stopping', 'exited', 'internal-error', 'unkillable', 'leftover']);
   });
 });
 
