@@ -1,4 +1,4 @@
-import { UsageError } from './errors.ts';
+import { UsageError } from './exit-status.ts';
 
 export type Role = 'web' | 'worker' | 'release';
 export type CommandLine =

@@ -50,3 +50,19 @@ export function describeStatus(status: ExitStatus, bySupervisor = false): string
 function errorCode(error: Error): unknown {
   return 'code' in error ? error.code : undefined;
 }
+
+/** The settings or the folder are wrong. `problems` has one line for each problem found. Exit code 78. */
+export class ConfigError extends Error {
+  readonly code = 'SUPERVISE_CONFIG';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** The command line is wrong. Exit code 64. */
+export class UsageError extends Error {
+  readonly code = 'SUPERVISE_USAGE';
+}

@@ -1,6 +1,5 @@
 import { parseCommandLine, USAGE, type CommandLine, type Role } from './cli.ts';
-import { ConfigError, UsageError } from './errors.ts';
-import { EXIT } from './exit-status.ts';
+import { ConfigError, EXIT, UsageError } from './exit-status.ts';
 import { readMemoryFacts } from './linux/cgroup.ts';
 import { useBlockingStderr } from './output/writer.ts';
 import { Output } from './output/output.ts';

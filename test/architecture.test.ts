@@ -23,27 +23,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'bin/': ['node:', '../dist/'],
   'main.ts': 'everything',
   'run.ts': 'everything',
-  'cli.ts': ['errors.ts'],
-  'errors.ts': [],
+  'cli.ts': ['exit-status.ts'],
   'api.d.ts': [],
   'exit-status.ts': ['node:os'],
   'units.ts': [],
   'host.ts': ['exit-status.ts (types)', 'plan/ (types)'],
   'commands.ts': ['host.ts (types)', 'plan/ (types)'],
   'config/': [],
-  'plan/': ['errors.ts', 'units.ts', 'cli.ts (types)', 'config/'],
+  'plan/': ['exit-status.ts', 'units.ts', 'cli.ts (types)', 'config/'],
   'log/': ['exit-status.ts', 'units.ts', 'plan/ (types)', 'config/', 'pino'],
   'supervisor/': SHARED,
   'memory/': SHARED,
   'release/': SHARED,
   'router/': [...SHARED, 'node:http', 'node:net', 'node:stream'],
-  'process/': ['node:', ...SHARED, 'errors.ts', 'linux/', 'output/', 'execa', 'dotenv', 'tree-kill'],
+  'process/': ['node:', ...SHARED, 'linux/', 'output/', 'execa', 'dotenv', 'tree-kill'],
   'output/': ['node:', 'host.ts (types)', 'linux/', 'process/find-command.ts'],
-  'linux/': ['node:', 'errors.ts', 'host.ts (types)', 'plan/ (types)'],
+  'linux/': ['node:', 'exit-status.ts', 'host.ts (types)', 'plan/ (types)'],
   'simulator/stand-ins/': ['node:', 'ws'],
   // In a browser: of the simulator it knows only the shape of what is sent.
   'simulator/web/page/': ['simulator/simulation.ts (types)', 'simulator/action.ts (types)', 'uplot'],
-  'simulator/': ['node:', 'process/', 'output/', 'linux/', 'host.ts (types)', 'exit-status.ts', 'errors.ts', 'ws'],
+  'simulator/': ['node:', 'process/', 'output/', 'linux/', 'host.ts (types)', 'exit-status.ts', 'ws'],
 };
 
 const EFFECTS = ['process/', 'output/', 'linux/'];
@@ -118,7 +117,7 @@ describe('the sources', () => {
     expect([...SOURCES.keys()]).toEqual(expect.arrayContaining(['bin/mstdn-supervise.js', 'src/main.ts']));
     expect(imports).toContainEqual({ from: 'src/main.ts', what: 'src/plan/describe.ts', types: false });
     expect(imports).toContainEqual({ from: 'src/plan/plan.ts', what: 'src/cli.ts', types: true });
-    expect(imports).toContainEqual({ from: 'src/cli.ts', what: 'src/errors.ts', types: false });
+    expect(imports).toContainEqual({ from: 'src/cli.ts', what: 'src/exit-status.ts', types: false });
     expect(imports.filter(({ from, what }) => folderOf(from) === 'bin/' && what.startsWith('../dist/'))).toHaveLength(
       1,
     );
@@ -148,8 +147,8 @@ describe('each rule finds what breaks it', () => {
     [
       'who imports whom',
       'src/supervisor/a.ts',
-      `import {\n  redact,\n} from '../config/redact.ts';`,
-      'src/supervisor/a.ts: src/config/redact.ts',
+      `import {\n  redact,\n} from '../config/shell-words.ts';`,
+      'src/supervisor/a.ts: src/config/shell-words.ts',
     ],
     [
       'who imports whom',
@@ -173,8 +172,8 @@ describe('each rule finds what breaks it', () => {
     [
       'who imports whom',
       'src/process/a.ts',
-      `import { redact } from '../config/redact.ts';`,
-      'src/process/a.ts: src/config/redact.ts',
+      `import { redact } from '../config/shell-words.ts';`,
+      'src/process/a.ts: src/config/shell-words.ts',
     ],
     ['who imports whom', 'src/process/a.ts', `import { main } from '../main.ts';`, 'src/process/a.ts: src/main.ts'],
     [
@@ -193,9 +192,9 @@ describe('each rule finds what breaks it', () => {
     ],
     [
       'who imports whom',
-      'src/errors.ts',
+      'src/units.ts',
       `import { EXIT } from './exit-status.ts';`,
-      'src/errors.ts: src/exit-status.ts',
+      'src/units.ts: src/exit-status.ts',
     ],
     ['who imports whom', 'bin/a.js', `import { main } from '../src/main.ts';`, 'bin/a.js: ../src/main.ts'],
     [
@@ -206,9 +205,9 @@ describe('each rule finds what breaks it', () => {
     ],
     [
       'nothing imports in a circle, types included',
-      'src/errors.ts',
-      `import './errors.ts';`,
-      'src/errors.ts -> src/errors.ts',
+      'src/units.ts',
+      `import './units.ts';`,
+      'src/units.ts -> src/units.ts',
     ],
     [
       'what only some folders may use',

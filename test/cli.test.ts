@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine, USAGE, type CommandLine } from '../src/cli.ts';
-import { UsageError } from '../src/errors.ts';
-import { EXIT } from '../src/exit-status.ts';
+import { EXIT, UsageError } from '../src/exit-status.ts';
 
 const ALL = ['web', 'worker', 'release'] as const;
 

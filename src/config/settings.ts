@@ -13,7 +13,7 @@ import {
   wholeNumber,
 } from './parsers.ts';
 import { parseProcesses } from './queues.ts';
-import { redact } from './redact.ts';
+import { redact } from './shell-words.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -20,6 +20,19 @@ export function joinWords(words: readonly string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
 }
 
+/** A command line for the log: without secrets, and as a shell would read it. */
+export function describeCommand(words: readonly string[]): string {
+  return joinWords(words.map(redact));
+}
+
+/** Hides database and Redis URLs, and any other URL with a user or password. A password may contain any character, so
+ * everything after the scheme is hidden up to the end of the text: redact a command line word by word. */
+export function redact(text: string): string {
+  return text
+    .replace(/(postgres|postgresql|redis|rediss):\/\/[^]*/i, '$1://[hidden]')
+    .replace(/([a-z][a-z0-9+.-]*):\/\/[^]*@[^]*/i, '$1://[hidden]');
+}
+
 type Piece =
   | { length: number; kind: 'separator' }
   | { length: number; kind: 'text'; text: string }

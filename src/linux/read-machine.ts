@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../exit-status.ts';
 import type { OpenFiles, Machine } from '../plan/machine.ts';
 import { numberAfter, readProcBytes } from './proc-file.ts';
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { redact } from '../config/redact.ts';
+import { redact } from '../config/shell-words.ts';
 import type { Log, LogEvent } from './events.ts';
 import { describeEvent, type Level } from './messages.ts';
 

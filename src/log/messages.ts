@@ -1,5 +1,4 @@
-import { redact } from '../config/redact.ts';
-import { joinWords } from '../config/shell-words.ts';
+import { describeCommand, redact } from '../config/shell-words.ts';
 import { describeStatus } from '../exit-status.ts';
 import { describeDuration } from '../units.ts';
 import type { LogEvent } from './events.ts';
@@ -20,7 +19,7 @@ const MESSAGES = {
   plan: ({ text }) => info(text),
   warning: ({ text }) => warn(text),
   'internal-error': ({ stack }) => error(`internal error; please report it: ${redact(stack)}`),
-  started: ({ child, command, pid }) => info(`${child} started: ${joinWords(command.map(redact))} (pid ${pid})`),
+  started: ({ child, command, pid }) => info(`${child} started: ${describeCommand(command)} (pid ${pid})`),
   ready: ({ child, afterMs }) => info(`${child} is ready after ${describeDuration(afterMs)}`),
   'dependency-timeout': ({ child, dependency, afterMs }) =>
     warn(`${dependency} is not ready after ${describeDuration(afterMs)}; starting ${child} anyway`),

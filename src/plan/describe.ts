@@ -1,6 +1,5 @@
 import type { Queue } from '../config/queues.ts';
-import { redact } from '../config/redact.ts';
-import { joinWords } from '../config/shell-words.ts';
+import { describeCommand, redact } from '../config/shell-words.ts';
 import { describeDuration } from '../units.ts';
 import { budgetWarnings } from './budget.ts';
 import { describeBudget, describeNeeds } from './describe-budget.ts';
@@ -57,7 +56,7 @@ function describeServe({ children, stop, memory, router, budget, notes }: ServeP
 function describeChild(child: ChildSpec): string[] {
   const queues = child.queues?.map(describeQueue).join(', ') ?? 'those in config/sidekiq.yml';
   return [
-    `  ${child.name}: ${joinWords(child.command.map(redact))}`,
+    `  ${child.name}: ${describeCommand(child.command)}`,
     ...describeEnvironment(child.env, child.tuning),
     `    starts ${describeStart(child)}`,
     `    ready when ${describeReadiness(child)}`,
@@ -70,7 +69,7 @@ function describeRelease({ steps, stop, tuning }: ReleasePlan): string[] {
   const { budgetMs, killAfterMs } = stop;
   return [
     ...steps.flatMap(({ name, command, env }) => [
-      `  ${name}: ${joinWords(command.map(redact))}`,
+      `  ${name}: ${describeCommand(command)}`,
       ...describeEnvironment(env, tuning),
     ]),
     '  in this order; the first failure ends the release with its exit code',

@@ -1,7 +1,7 @@
 import type { Role } from '../cli.ts';
 import type { Config, Environment, Settings } from '../config/settings.ts';
 import { typoWarnings } from '../config/typo-warnings.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../exit-status.ts';
 import { budgetOf } from './budget.ts';
 import { checkoutProblems, queueProblems, queueWarnings } from './checks.ts';
 import { releaseSteps, sidekiqSpecs, stopWarnings } from './commands.ts';

@@ -1,4 +1,4 @@
-import { redact } from '../config/redact.ts';
+import { redact } from '../config/shell-words.ts';
 import type { Environment, Settings } from '../config/settings.ts';
 import type { Machine, Quota } from './machine.ts';
 import { rubyGcVariables } from './ruby-gc.ts';

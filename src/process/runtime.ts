@@ -1,7 +1,7 @@
 /** The process that runs the supervisor: its clock, its environment, its parent and the flags of its V8. */
 import { readFileSync } from 'node:fs';
 import type { Environment } from '../config/settings.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../exit-status.ts';
 import type { Cancel, Clock } from '../host.ts';
 import { commandLine } from '../linux/processes.ts';
 

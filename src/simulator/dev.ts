@@ -1,7 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { UsageError } from '../errors.ts';
-import { EXIT } from '../exit-status.ts';
+import { EXIT, UsageError } from '../exit-status.ts';
 import type { Signals } from '../process/signals.ts';
 import { DEV_USAGE, type DevOptions, parseDevOptions } from './options.ts';
 import { closeDeadTtys, print } from './terminal/tty.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../exit-status.ts';
 import { LOG_PACES } from './action.ts';
 import { SIZES } from './platform/rules.ts';
 

@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../exit-status.ts';
 import { SAME_CTRL_C_MS, type Signals } from '../process/signals.ts';
 import type { DevOptions } from './options.ts';
 import { type App, readApp } from './platform/app.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../exit-status.ts';
 import { isTerminal } from '../output/writer.ts';
 import type { DevOptions } from './options.ts';
 import type { App } from './platform/app.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { redact } from '../../src/config/redact.ts';
+import { redact } from '../../src/config/shell-words.ts';
 
 describe('redact', () => {
   test.each([

@@ -1,5 +1,5 @@
 import type { Role } from '../../src/cli.ts';
-import { ConfigError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/exit-status.ts';
 import type { Machine, Quota } from '../../src/plan/machine.ts';
 import { makePlan } from '../../src/plan/plan.ts';
 import { readSettings, type Environment } from '../../src/config/settings.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
-import { ConfigError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/exit-status.ts';
 import type { Environment } from '../../src/config/settings.ts';
 import type { ChildSpec, Plan } from '../../src/plan/spec.ts';
 import { checkout, child, elsewhere, problemsOf, serving, planFor } from './checkout.ts';

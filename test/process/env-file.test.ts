@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/exit-status.ts';
 import { withEnvFile } from '../../src/process/runtime.ts';
 import { tempFolder } from '../harness/dyno.ts';
 

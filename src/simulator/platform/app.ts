@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError } from '../../exit-status.ts';
 import { type DevOptions, parsePort } from '../options.ts';
 import { type AppJson, type DynoSpec, makeFormation, NO_APP_JSON, parseAppJson, parseProcfile } from './app-files.ts';
 import { configVars, type ConfigVars, dotenvSources } from './config-vars.ts';

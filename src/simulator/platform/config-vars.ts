@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError } from '../../exit-status.ts';
 import { withEnvFile } from '../../process/runtime.ts';
 import type { AppJson } from './app-files.ts';
 import type { VariableSource } from './remote-data.ts';

@@ -1,5 +1,4 @@
-import { ConfigError } from '../../errors.ts';
-import { EXIT } from '../../exit-status.ts';
+import { ConfigError, EXIT } from '../../exit-status.ts';
 import type { Answer } from '../action.ts';
 import type { DevOptions } from '../options.ts';
 import type { ReleaseView } from '../simulation.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError } from '../../exit-status.ts';
 import { pdeathsigPrefix } from '../../process/spawn.ts';
 import type { App } from './app.ts';
 import type { ConfigVars } from './config-vars.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../../src/errors.ts';
+import { ConfigError } from '../../../src/exit-status.ts';
 import { type App, readApp } from '../../../src/simulator/platform/app.ts';
 import { findRemoteData } from '../../../src/simulator/platform/remote-data.ts';
 import { parseDevOptions } from '../../../src/simulator/options.ts';
