@@ -8,7 +8,7 @@ import { LAST_LINES_RESERVE_MS, Output } from './output/output.ts';
 import { isTerminal } from './output/writer.ts';
 import type { Machine } from './plan/machine.ts';
 import type { Plan, RouterPlan, ServePlan } from './plan/spec.ts';
-import { summarize } from './plan/summary.ts';
+import { summarize } from './plan/plan.ts';
 import { makeSocketFolder, removeIfPossible } from './process/child-files.ts';
 import { findCommand } from './process/find-command.ts';
 import { NodeHost } from './process/node-host.ts';

@@ -19,6 +19,11 @@ export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MB`;
 }
 
+/** `1 thread`, `5 threads`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** The first element with the largest `measure`, null if there are no elements. */
 export function largest<T>(elements: readonly T[], measure: (element: T) => number): T | null {
   return elements.reduce<T | null>(

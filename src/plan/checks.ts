@@ -1,8 +1,18 @@
 import { type Queue, readSidekiqYml, SCHEDULER } from '../config/queues.ts';
-import type { Environment, Settings } from '../config/settings.ts';
-import { DEFAULT_NEEDS, type Need, sidekiqProcesses } from './commands.ts';
+import type { Environment, SettingName, Settings } from '../config/settings.ts';
 import type { Machine } from './machine.ts';
-import type { ChildSpec, Plan, ServePlan } from './spec.ts';
+import { sidekiqProcesses } from './sidekiq.ts';
+import type { ChildKind, ChildSpec, Plan, ServePlan } from './spec.ts';
+
+/** The variable that replaces a default command, and the path that the default command needs. */
+type Need = { variable: Extract<SettingName, `${string}_COMMAND`>; path: keyof Machine['has'] };
+const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate' | 'afterMigrate', Need>> = {
+  puma: { variable: 'PUMA_COMMAND', path: 'config/puma.rb' },
+  sidekiq: { variable: 'SIDEKIQ_COMMAND', path: 'config/environment.rb' },
+  streaming: { variable: 'STREAMING_COMMAND', path: 'streaming' },
+  migrate: { variable: 'MIGRATE_COMMAND', path: 'config/environment.rb' },
+  afterMigrate: { variable: 'AFTER_MIGRATE_COMMAND', path: 'config/environment.rb' },
+};
 
 /** Default commands that cannot work, because the folder lacks what they need. */
 export function checkoutProblems(plan: Plan, settings: Settings, env: Environment, machine: Machine): string[] {

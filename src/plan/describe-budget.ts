@@ -1,7 +1,6 @@
-import { megabytes } from '../units.ts';
+import { counted, megabytes } from '../units.ts';
 import { describeIdle, isOnDemand } from './budget.ts';
 import type { Budget, ChildSpec, Connections, MemoryPlan } from './spec.ts';
-import { counted } from './summary.ts';
 
 /** What a child needs, in one line. */
 export function describeNeeds({ threads, databaseConnections, redisConnections, memory }: ChildSpec): string {

@@ -5,8 +5,7 @@ import { budgetWarnings } from './budget.ts';
 import { describeBudget, describeNeeds } from './describe-budget.ts';
 import type { ChildSpec, EnvironmentChange, Plan, RouterPlan, StopTimes, TuningVariable, Upstream } from './spec.ts';
 
-type ServePlan = Extract<Plan, { kind: 'serve' }>;
-type ReleasePlan = Extract<Plan, { kind: 'release' }>;
+type PlanOf<K extends Plan['kind']> = Extract<Plan, { kind: K }>;
 
 /** The variable that src/process/node-host.ts adds to the environment of each child. */
 const MARKER = 'MSTDN_SUPERVISE_RUN';
@@ -42,7 +41,7 @@ function describeBody(plan: Plan): string[] {
   }
 }
 
-function describeServe({ children, stop, memory, router, budget, notes }: ServePlan): string[] {
+function describeServe({ children, stop, memory, router, budget, notes }: PlanOf<'serve'>): string[] {
   return [
     ...notes.map((note) => `  ${note}`),
     ...(router === null ? [] : describeRouter(router)),
@@ -65,7 +64,7 @@ function describeChild(child: ChildSpec): string[] {
   ];
 }
 
-function describeRelease({ steps, stop, tuning }: ReleasePlan): string[] {
+function describeRelease({ steps, stop, tuning }: PlanOf<'release'>): string[] {
   const { budgetMs, killAfterMs } = stop;
   return [
     ...steps.flatMap(({ name, command, env }) => [

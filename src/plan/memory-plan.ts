@@ -24,8 +24,7 @@ export function memoryWarnings(env: Environment, quota: Quota | null): string[] 
   return [`${subject}no memory limit found; set SUPERVISE_MEMORY_QUOTA=512M to enable the memory guard`];
 }
 
-/** Percentages of the quota. */
-type Percents = { warn: number; act: number; emergency: number; kill: number };
+/** In ascending order. */
 const VARIABLES = {
   warn: 'SUPERVISE_MEMORY_WARN_AT',
   act: 'SUPERVISE_MEMORY_ACT_AT',
@@ -33,51 +32,41 @@ const VARIABLES = {
   kill: 'SUPERVISE_MEMORY_KILLS_AT',
 } as const;
 type Name = keyof typeof VARIABLES;
-const ORDER = [
-  ['warn', 'act'],
-  ['act', 'emergency'],
-  ['emergency', 'kill'],
-] as const;
+const NAMES = Object.keys(VARIABLES) as Name[];
+/** Percentages of the quota. */
+type Percents = Record<Name, number>;
 /** How far the total must fall below the warning threshold before the next warning, as a percentage of the quota. */
 const REARM_BELOW = 10;
 
 /** The thresholds in bytes. If there are problems, the thresholds are not in order and must not be used. */
 export function thresholdsOf(settings: Settings, quota: Quota): { thresholds: Thresholds; problems: string[] } {
-  const kill = settings.SUPERVISE_MEMORY_KILLS_AT ?? quota.killsAtPercent;
-  const defaults = defaultsFor(kill);
-  const percents: Percents = {
-    warn: settings.SUPERVISE_MEMORY_WARN_AT ?? defaults.warn,
-    act: settings.SUPERVISE_MEMORY_ACT_AT ?? defaults.act,
-    emergency: settings.SUPERVISE_MEMORY_EMERGENCY_AT ?? defaults.emergency,
-    kill,
-  };
+  const defaults = defaultsFor(settings.SUPERVISE_MEMORY_KILLS_AT ?? quota.killsAtPercent);
+  const percentOf = (name: Name): number => settings[VARIABLES[name]] ?? defaults[name];
   const bytes = (percent: number): number => Math.round((quota.bytes * percent) / 100);
-  const { warn, act, emergency } = percents;
   const thresholds = {
-    warn: bytes(warn),
-    rearm: bytes(Math.max(0, warn - REARM_BELOW)),
-    act: bytes(act),
-    emergency: bytes(emergency),
-    kill: bytes(kill),
+    warn: bytes(percentOf('warn')),
+    rearm: bytes(Math.max(0, percentOf('warn') - REARM_BELOW)),
+    act: bytes(percentOf('act')),
+    emergency: bytes(percentOf('emergency')),
+    kill: bytes(percentOf('kill')),
   };
-  return { thresholds, problems: contradictions(percents, settings) };
+  const describe = (name: Name): string => {
+    const isSet = settings[VARIABLES[name]] !== null;
+    return `${VARIABLES[name]}=${Math.round(percentOf(name) * 10) / 10}${isSet ? '' : ' (the default here)'}`;
+  };
+  const problems = NAMES.flatMap((name, index) => {
+    const higher = NAMES[index + 1];
+    if (higher === undefined || percentOf(name) < percentOf(higher)) return [];
+    return [`${describe(name)}: expected less than ${describe(higher)}`];
+  });
+  return { thresholds, problems };
 }
 
 /** 100, 150 and 185 if a dyno may swap up to 200 % of its quota (Heroku's R14 and R15); 80, 88 and 95 if the kernel
  * kills at 100 %. Other values above 100 are on the lines through these two points. Below 100, the thresholds are
  * the same parts of `kill` as at 100. */
-function defaultsFor(kill: number): Omit<Percents, 'kill'> {
-  if (kill < 100) return { warn: 0.8 * kill, act: 0.88 * kill, emergency: 0.95 * kill };
+function defaultsFor(kill: number): Percents {
+  if (kill < 100) return { warn: 0.8 * kill, act: 0.88 * kill, emergency: 0.95 * kill, kill };
   const swap = kill - 100;
-  return { warn: 80 + 0.2 * swap, act: 88 + 0.62 * swap, emergency: 95 + 0.9 * swap };
-}
-
-function contradictions(percents: Percents, settings: Settings): string[] {
-  return ORDER.filter(([lower, higher]) => percents[lower] >= percents[higher]).map(([lower, higher]) => {
-    const describe = (name: Name): string => {
-      const isSet = settings[VARIABLES[name]] !== null;
-      return `${VARIABLES[name]}=${Math.round(percents[name] * 10) / 10}${isSet ? '' : ' (the default here)'}`;
-    };
-    return `${describe(lower)}: expected less than ${describe(higher)}`;
-  });
+  return { warn: 80 + 0.2 * swap, act: 88 + 0.62 * swap, emergency: 95 + 0.9 * swap, kill };
 }

@@ -1,3 +1,4 @@
+import { counted } from '../units.ts';
 import type { OpenFiles } from './machine.ts';
 import type { Routes } from './router-plan.ts';
 import type { ChildSpec } from './spec.ts';
@@ -66,7 +67,7 @@ export function filesWarnings({ openFiles, maxConnections }: FilesPlan): string[
   const effect =
     maxConnections === null
       ? `the limit of ${limit} is below ${MIN_RECOMMENDED}, and the child processes inherit it`
-      : `the limit of ${limit} allows ${maxConnections} client connection${maxConnections === 1 ? '' : 's'}, and the child processes inherit it`;
+      : `the limit of ${limit} allows ${counted(maxConnections, 'client connection')}, and the child processes inherit it`;
   return [`${SUBJECT}: ${effect}; ${REMEDY}`];
 }
 

@@ -2,9 +2,9 @@ import type { Role } from '../cli.ts';
 import type { Config, Environment, Settings } from '../config/settings.ts';
 import { typoWarnings } from '../config/typo-warnings.ts';
 import { ConfigError } from '../exit-status.ts';
-import { budgetOf } from './budget.ts';
+import { counted } from '../units.ts';
+import { budgetOf, totalConnections } from './budget.ts';
 import { checkoutProblems, queueProblems, queueWarnings } from './checks.ts';
-import { releaseSteps, sidekiqSpecs, stopWarnings } from './commands.ts';
 import type { Machine } from './machine.ts';
 import { memoryPlan, memoryProblems, memoryWarnings } from './memory-plan.ts';
 import { filesPlan, type FilesPlan, filesProblems, filesWarnings } from './open-files.ts';
@@ -12,8 +12,9 @@ import { poolWarnings } from './resources.ts';
 import { idleWarnings, routerPlan, routerProblems, type Routes } from './router-plan.ts';
 import { rubyGcWarnings } from './ruby-gc.ts';
 import { serverSpecs } from './servers.ts';
-import type { ChildSpec, Plan, StopTimes } from './spec.ts';
-import { allocatorVariables, allocatorWarnings, concurrencyNotes } from './tuning.ts';
+import { sidekiqSpecs, stopWarnings } from './sidekiq.ts';
+import type { ChildSpec, EnvironmentChange, Plan, ReleaseStep, StopTimes, TuningVariable } from './spec.ts';
+import { allocatorVariables, allocatorWarnings, concurrencyNotes, environmentOf } from './tuning.ts';
 
 /** What this process type runs with these settings on this machine.
  * @throws ConfigError with all problems */
@@ -81,8 +82,42 @@ function webChildren(settings: Settings, machine: Machine, stop: StopTimes, rout
   return [...servers, ...sidekiqSpecs(settings, machine, stop, start)];
 }
 
+/** Release steps run without PORT, so that nothing in them listens on the port of a dyno. */
+function releaseSteps(settings: Settings, tuning: readonly TuningVariable[]): ReleaseStep[] {
+  const env: EnvironmentChange = { PORT: null, ...environmentOf(tuning) };
+  return [
+    { name: 'migrate', command: settings.MIGRATE_COMMAND, env },
+    { name: 'after-migrate', command: settings.AFTER_MIGRATE_COMMAND, env },
+  ];
+}
+
 /** Anything still running 1.5 s before the platform's SIGKILL is killed; the supervisor exits 0.3 s before it in any
  * case. */
 function stopTimes(budgetMs: number): StopTimes {
   return { budgetMs, killAfterMs: budgetMs - 1500, exitAfterMs: budgetMs - 300 };
+}
+
+/** One line for the boot log: what runs. */
+export function summarize(plan: Plan): string {
+  switch (plan.kind) {
+    case 'nothing':
+      return plan.reason;
+    case 'release':
+      return `release: ${plan.steps.map(({ name }) => name).join(', then ')}`;
+    case 'serve': {
+      const router = plan.router === null ? '' : 'router, ';
+      const children = plan.children.map((child) => `${child.name}${describeStart(child)}${describeThreads(child)}`);
+      const stop = `${plan.stop.budgetMs / 1000} s to stop`;
+      return `${plan.role}: ${router}${children.join(', ')}; ${stop}; ${counted(totalConnections(plan.children), 'database connection')}`;
+    }
+  }
+}
+
+function describeStart({ start }: ChildSpec): string {
+  if (start === 'at-once') return '';
+  return 'onDemand' in start ? ' on demand' : ` once ${start.afterReady} is ready`;
+}
+
+function describeThreads({ threads }: ChildSpec): string {
+  return threads === null ? '' : ` (${counted(threads, 'thread')})`;
 }

@@ -82,34 +82,6 @@ const SIDEKIQ_IDLE = String.raw`^sidekiq \S+ .*\[0 of \d+ busy\] s`;
  * ratio stay apart for any number of processes. */
 const GOLDEN_RATIO = 0.618;
 
-export function pumaMemory(settings: Settings, { quota }: Machine): ChildMemory {
-  const workers = pumaWorkers(settings, quota);
-  const expected = expectedBytes('puma', 0, workers);
-  return { expectedBytes: expected, oomScoreAdj: OOM_SCORE_ADJ.puma, workers, restart: null };
-}
-
-export function streamingMemory(): ChildMemory {
-  const expected = expectedBytes('streaming', 0, 0);
-  return { expectedBytes: expected, oomScoreAdj: OOM_SCORE_ADJ.streaming, workers: 0, restart: null };
-}
-
-/** index: position among the sidekiq processes of the dyno, from 0. */
-export function sidekiqMemory(settings: Settings, { jitter }: Machine, threads: number, index: number): ChildMemory {
-  const { SUPERVISE_RECYCLE_EVERY: every, SUPERVISE_RECYCLE_QUIET: quietMs } = settings;
-  const everyMs = every === null ? null : spread(every, (jitter + index * GOLDEN_RATIO) % 1);
-  return {
-    expectedBytes: expectedBytes('sidekiq', threads, 0),
-    oomScoreAdj: OOM_SCORE_ADJ.sidekiq,
-    workers: 0,
-    restart: { quietSignal: 'SIGTSTP', idleTitle: SIDEKIQ_IDLE, quietMs, everyMs },
-  };
-}
-
-/** Up to a tenth more or less, so that not all dynos restart sidekiq at the same time. part: from 0 to 1. */
-function spread(ms: number, part: number): number {
-  return Math.round(ms * (0.9 + 0.2 * part));
-}
-
 const MIB = 2 ** 20;
 
 /** The supervisor: 6 to 8 MB of private memory after its start, measured with Node 24, and some reserve. */
@@ -125,7 +97,7 @@ export function ownBytes(hasRouter: boolean): number {
 /** A single-user instance after a week: web 362 MiB (a master with two workers of five threads), sidekiq 385 MiB (25
  * threads), from https://github.com/mastodon/chart/pull/14. The shares are measured with the Rails app of the tests,
  * as PSS with MALLOC_ARENA_MAX=2: of a master with two workers, a single process takes 52 %, each worker 29 %; each
- * thread of sidekiq adds 0.4 %. */
+ * thread of sidekiq adds 0.4 %. In bytes of a busy child; shared pages count once. */
 const SINGLE_PUMA = 190 * MIB;
 const PUMA_MASTER = 152 * MIB;
 const PUMA_WORKER = 105 * MIB;
@@ -134,14 +106,29 @@ const SIDEKIQ_THREAD = 1.4 * MIB;
 /** Measured with the idle streaming server of 2026: 175 MB RSS, of which 123 MB are private. */
 const STREAMING = 123 * MIB;
 
-/** Expected memory of a busy child in bytes; shared pages count once. */
-export function expectedBytes(kind: ChildKind, threads: number, workers: number): number {
-  switch (kind) {
-    case 'puma':
-      return workers === 0 ? SINGLE_PUMA : PUMA_MASTER + workers * PUMA_WORKER;
-    case 'sidekiq':
-      return Math.round(SIDEKIQ + threads * SIDEKIQ_THREAD);
-    case 'streaming':
-      return STREAMING;
-  }
+export function pumaMemory(settings: Settings, { quota }: Machine): ChildMemory {
+  const workers = pumaWorkers(settings, quota);
+  const expectedBytes = workers === 0 ? SINGLE_PUMA : PUMA_MASTER + workers * PUMA_WORKER;
+  return { expectedBytes, oomScoreAdj: OOM_SCORE_ADJ.puma, workers, restart: null };
+}
+
+export function streamingMemory(): ChildMemory {
+  return { expectedBytes: STREAMING, oomScoreAdj: OOM_SCORE_ADJ.streaming, workers: 0, restart: null };
+}
+
+/** index: position among the sidekiq processes of the dyno, from 0. */
+export function sidekiqMemory(settings: Settings, { jitter }: Machine, threads: number, index: number): ChildMemory {
+  const { SUPERVISE_RECYCLE_EVERY: every, SUPERVISE_RECYCLE_QUIET: quietMs } = settings;
+  const everyMs = every === null ? null : spread(every, (jitter + index * GOLDEN_RATIO) % 1);
+  return {
+    expectedBytes: Math.round(SIDEKIQ + threads * SIDEKIQ_THREAD),
+    oomScoreAdj: OOM_SCORE_ADJ.sidekiq,
+    workers: 0,
+    restart: { quietSignal: 'SIGTSTP', idleTitle: SIDEKIQ_IDLE, quietMs, everyMs },
+  };
+}
+
+/** Up to a tenth more or less, so that not all dynos restart sidekiq at the same time. part: from 0 to 1. */
+function spread(ms: number, part: number): number {
+  return Math.round(ms * (0.9 + 0.2 * part));
 }

@@ -1,4 +1,3 @@
-import { bareAddress } from './listen-address.ts';
 import { pumaThreads } from './resources.ts';
 import type { Machine } from './machine.ts';
 import { pumaProcesses } from './tuning.ts';
@@ -56,4 +55,9 @@ export function idleWarnings({ RUN_STREAMING }: Settings, { SUPERVISE_STREAMING_
 /** With RUN_STREAMING=true there is no puma, and a router would have nothing to do. */
 function hasRouter({ RUN_STREAMING, SUPERVISE_ROUTER }: Settings): boolean {
   return RUN_STREAMING === null ? SUPERVISE_ROUTER === 'true' : RUN_STREAMING !== 'true';
+}
+
+/** Removes the brackets around an IPv6 address. */
+export function bareAddress(bind: string): string {
+  return bind.replace(/^\[(.*)\]$/, '$1');
 }

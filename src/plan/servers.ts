@@ -1,5 +1,4 @@
 import type { Settings } from '../config/settings.ts';
-import { listenAddress } from './listen-address.ts';
 import type { Machine } from './machine.ts';
 import {
   databaseConnections,
@@ -9,8 +8,8 @@ import {
   redisConnections,
   streamingMemory,
 } from './resources.ts';
-import type { Routes } from './router-plan.ts';
-import type { ChildSpec, StopTimes } from './spec.ts';
+import { bareAddress, type Routes } from './router-plan.ts';
+import type { ChildSpec, EnvironmentChange, Readiness, StopTimes } from './spec.ts';
 import { environmentOf, tuningFor, withoutBuildpackValue } from './tuning.ts';
 
 /** A request that takes longer, such as an upload, is left to puma's own shutdown. */
@@ -94,4 +93,30 @@ function streamingSpec(settings: Settings, machine: Machine, socket: string | nu
     socket,
     drainMs: null,
   };
+}
+
+/** socket: its own socket behind the router; null without a router. port: its default port without a router. path:
+ * answered once it is ready. settleMs: how long it must have answered. */
+type Server = { socket: string | null; port: number; path: string; settleMs: number };
+
+/** The variables that tell a server where to listen, and how its readiness is observed. Behind the router it gets
+ * only its socket, so that it cannot take the port of the dyno. */
+function listenAddress(
+  settings: Settings,
+  { socket, port, path, settleMs }: Server,
+): { env: EnvironmentChange; ready: Readiness } {
+  if (socket !== null) {
+    return { env: { SOCKET: socket, PORT: null, BIND: null }, ready: { kind: 'http', at: { socket }, path, settleMs } };
+  }
+  const env: EnvironmentChange = settings.BIND === null ? { BIND: '0.0.0.0' } : {};
+  if (settings.SOCKET !== null)
+    return { env, ready: { kind: 'http', at: { socket: settings.SOCKET }, path, settleMs } };
+  const host = reachableAddress(settings.BIND ?? '0.0.0.0');
+  return { env, ready: { kind: 'http', at: { host, port: settings.PORT ?? port }, path, settleMs } };
+}
+
+/** The address at which a server that binds `bind` can be reached. */
+function reachableAddress(bind: string): string {
+  const address = bareAddress(bind);
+  return address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
 }

@@ -115,9 +115,9 @@ export function imageLimitVariables(settings: Settings, quota: Quota | null): Tu
       reason: 'decoded images larger than a tenth of the quota go to disk',
     },
   ];
-  return limits
-    .filter(({ variable }) => settings[variable] === null && (isBelowDefault || variable !== 'VIPS_DISC_THRESHOLD'))
-    .map(({ variable, value, reason }) => ({ variable, value, reason }));
+  return limits.filter(
+    ({ variable }) => settings[variable] === null && (isBelowDefault || variable !== 'VIPS_DISC_THRESHOLD'),
+  );
 }
 
 /** The default of Mastodon's config/puma.rb. */

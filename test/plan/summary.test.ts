@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../src/cli.ts';
 import type { Environment } from '../../src/config/settings.ts';
-import { counted, summarize } from '../../src/plan/summary.ts';
+import { summarize } from '../../src/plan/plan.ts';
+import { counted } from '../../src/units.ts';
 import { checkout, planFor } from './checkout.ts';
 
 describe('summarize', () => {

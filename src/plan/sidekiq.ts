@@ -7,10 +7,10 @@ import {
   type SidekiqProcess,
   withWeights,
 } from '../config/queues.ts';
-import type { SettingName, Settings } from '../config/settings.ts';
+import type { Settings } from '../config/settings.ts';
 import type { Machine } from './machine.ts';
 import { databaseConnections, ownPool, redisConnections, sidekiqMemory } from './resources.ts';
-import type { ChildKind, ChildSpec, EnvironmentChange, ReleaseStep, StopTimes, TuningVariable } from './spec.ts';
+import type { ChildSpec, StopTimes } from './spec.ts';
 import { environmentOf, tuningFor } from './tuning.ts';
 
 /** How much longer than `-t` sidekiq takes to exit after SIGTERM, at most: 3 s for ensure blocks, and Redis.
@@ -97,25 +97,6 @@ export function sidekiqProcesses(settings: Settings, machine: Machine): readonly
     queues: queues === null ? all : withWeights(queues, known),
   }));
 }
-
-/** Release steps run without PORT, so that nothing in them listens on the port of a dyno. */
-export function releaseSteps(settings: Settings, tuning: readonly TuningVariable[]): ReleaseStep[] {
-  const env: EnvironmentChange = { PORT: null, ...environmentOf(tuning) };
-  return [
-    { name: 'migrate', command: settings.MIGRATE_COMMAND, env },
-    { name: 'after-migrate', command: settings.AFTER_MIGRATE_COMMAND, env },
-  ];
-}
-
-/** The variable that replaces a default command, and the path that the default command needs. */
-export type Need = { variable: Extract<SettingName, `${string}_COMMAND`>; path: keyof Machine['has'] };
-export const DEFAULT_NEEDS: Readonly<Record<ChildKind | 'migrate' | 'afterMigrate', Need>> = {
-  puma: { variable: 'PUMA_COMMAND', path: 'config/puma.rb' },
-  sidekiq: { variable: 'SIDEKIQ_COMMAND', path: 'config/environment.rb' },
-  streaming: { variable: 'STREAMING_COMMAND', path: 'streaming' },
-  migrate: { variable: 'MIGRATE_COMMAND', path: 'config/environment.rb' },
-  afterMigrate: { variable: 'AFTER_MIGRATE_COMMAND', path: 'config/environment.rb' },
-};
 
 /** The queues of config/sidekiq.yml; null if it is missing or cannot be read. */
 function queuesOf(machine: Machine): readonly Queue[] | null {
