@@ -1,10 +1,9 @@
 import type { ChildName } from '../plan/spec.ts';
 import { largest, megabytes } from '../units.ts';
 import { isHelperEnding, killGrowingHelper } from './end-helper.ts';
-import { growthOf } from './growth.ts';
 import { processKey } from './helper-processes.ts';
 import { describeDanger, describeLevel } from './messages.ts';
-import { type Decision, type Fit, type PolicyInput, type PolicyState, TOO_BIG } from './policy-state.ts';
+import { type Decision, type Fit, growthOf, type PolicyInput, type PolicyState, TOO_BIG } from './policy-state.ts';
 import type { Snapshot } from './snapshot.ts';
 
 type Unknown = Extract<Fit, { state: 'unknown' }>;

@@ -1,10 +1,10 @@
 import type { MemoryCommand, SupervisorEvent } from '../commands.ts';
-import type { Cancel, Clock, MemoryReader, MemoryReading, ProcessId } from '../host.ts';
+import type { Cancel, MemoryReader, MemoryReading, ProcessId } from '../host.ts';
 import type { Log } from '../log/events.ts';
-import type { ChildName, ServePlan } from '../plan/spec.ts';
+import type { ChildName } from '../plan/spec.ts';
 import { processKey } from './helper-processes.ts';
 import { describeAction, describeLevel } from './messages.ts';
-import { MetricsSchedule, metricsLine } from './metrics-line.ts';
+import { MetricsLog, type MetricsOptions } from './metrics-line.ts';
 import { decide, isRearmed, learnFromQuick } from './policy.ts';
 import {
   INITIAL_STATE,
@@ -24,18 +24,11 @@ import {
 } from './sampling.ts';
 import { type Snapshot, takeSnapshot, totalOf } from './snapshot.ts';
 
-export type GuardOptions = {
-  plan: ServePlan;
+export type GuardOptions = MetricsOptions & {
   reader: MemoryReader;
-  clock: Clock;
   log: Log;
   sendCommand: (command: MemoryCommand) => void;
-  /** Has the kernel kill this process first, should it have to kill one. */
   preferForOomKill: (id: ProcessId) => void;
-  /** Writes a line as it is. */
-  print: (line: string) => void;
-  /** The name of this run. */
-  dyno: string;
 };
 
 const MIN_PRESSURE_INTERVAL_MS = 200;
@@ -47,7 +40,7 @@ export class MemoryGuard {
   readonly #options: GuardOptions;
   /** null: nothing is compared with a quota. */
   readonly #limits: Limits | null;
-  readonly #metrics: MetricsSchedule;
+  readonly #metrics: MetricsLog;
   readonly #ready = new Set<ChildName>();
   /** A child became ready since the last exact reading: what it holds now is its baseline. */
   #hasNewReady = false;
@@ -61,10 +54,9 @@ export class MemoryGuard {
   #cancelPressure: Cancel = () => {};
 
   constructor(options: GuardOptions) {
-    const { memory } = options.plan;
     this.#options = options;
-    this.#limits = memory.guard === 'off' ? null : memory.quota;
-    this.#metrics = new MetricsSchedule(memory.logEveryMs, options.clock);
+    this.#limits = options.plan.memory.guard === 'off' ? null : options.plan.memory.quota;
+    this.#metrics = new MetricsLog(options);
   }
 
   start(): void {
@@ -72,7 +64,6 @@ export class MemoryGuard {
     this.#sample(false);
   }
 
-  /** What happens to the children. */
   onEvent(event: SupervisorEvent): void {
     if (event.type !== 'child-changed') return;
     const { child, state } = event;
@@ -102,8 +93,7 @@ export class MemoryGuard {
     const reading = this.#options.reader.read(false);
     if (!isUnderPressure && this.#isAtRest(reading)) return this.#wait(SAMPLE_EVERY_MS);
     const snapshot = takeSnapshot(reading, this.#last?.reading ?? null);
-    this.#preferHelpersForOomKill(snapshot);
-    const sample = { ...snapshot, helpers: this.#countNewHelpers(snapshot) };
+    const sample = { ...snapshot, helpers: this.#noteHelpers(snapshot) };
     const last = this.#last?.exact ?? null;
     const limits = this.#limits;
     if (limits !== null) this.#state = learnFromQuick(this.#state, this.#input(snapshot, limits));
@@ -127,8 +117,8 @@ export class MemoryGuard {
   /** No new process and no change: nothing to decide, which would cost more than the reading itself. */
   #isAtRest(quick: MemoryReading): boolean {
     const { reading, exact } = this.#last ?? {};
-    if (this.#limits === null || !exact || this.#hasNewReady || this.#helpers.size > 0) return false;
-    if (this.#pressure !== null) return false;
+    if (this.#limits === null || !exact || this.#hasNewReady || this.#pressure !== null) return false;
+    if (this.#helpers.size > 0) return false;
     if (this.#metrics.dueInMs <= 0 || quick.processes.length !== reading?.processes.length) return false;
     return isUnchanged(totalOf(quick), quick.atMs, exact, this.#limits);
   }
@@ -137,13 +127,10 @@ export class MemoryGuard {
     this.#hasNewReady = false;
     const reading = this.#options.reader.read(true);
     const snapshot = takeSnapshot(reading, this.#last?.reading ?? null);
-    const { atMs, costMs } = reading;
-    this.#last = { reading, exact: { atMs, costMs, totalBytes: snapshot.totalBytes } };
-    if (this.#metrics.dueInMs <= 0) this.#printMetrics(reading);
-    if (this.#limits !== null) this.#decide(snapshot, this.#limits);
-  }
-
-  #decide(snapshot: Snapshot, limits: Limits): void {
+    this.#last = { reading, exact: { atMs: reading.atMs, costMs: reading.costMs, totalBytes: snapshot.totalBytes } };
+    this.#metrics.printIfDue(reading);
+    if (this.#limits === null) return;
+    const limits = this.#limits;
     const [state, ...actions] = decide(this.#state, this.#input(snapshot, limits));
     this.#state = state;
     if (isRearmed(snapshot.totalBytes, limits)) this.#reported.clear();
@@ -164,12 +151,9 @@ export class MemoryGuard {
     this.#reportOnce(describeAction(action, onDemand?.name ?? null), action.reason, usedBytes);
   }
 
-  /** While memory is above `act`, nothing is started on demand. A quick reading is rather too high, so the last exact one decides
-   * where it is lower. */
+  /** While memory is above `act`, nothing is started on demand. */
   #updatePressure(): void {
-    if (this.#limits === null || this.#last === null || this.#options.plan.memory.guard !== 'on') return;
-    const totalBytes = this.#totalBytes();
-    const reason = totalBytes < this.#limits.thresholds.act ? null : describeLevel(totalBytes, this.#limits.bytes);
+    const reason = this.#options.plan.memory.guard === 'on' ? this.#levelAboveAct() : null;
     if (reason === this.#pressure) return;
     this.#pressure = reason;
     this.#options.sendCommand({ type: 'memory-pressure', reason });
@@ -178,15 +162,20 @@ export class MemoryGuard {
   /** A guard that only warns does not prevent a start on demand. */
   #reportStart(child: ChildName): void {
     const { memory, children } = this.#options.plan;
-    const runsOnDemand = children.some((spec) => spec.name === child && isOnDemand(spec));
-    if (memory.guard !== 'warn' || !runsOnDemand || this.#limits === null) return;
-    const totalBytes = this.#totalBytes();
-    if (totalBytes < this.#limits.thresholds.act) return;
-    const level = describeLevel(totalBytes, this.#limits.bytes);
-    this.#reportOnce('start nothing that runs on demand', level, totalBytes);
+    const level = this.#levelAboveAct();
+    if (memory.guard !== 'warn' || level === null) return;
+    if (!children.some((spec) => spec.name === child && isOnDemand(spec))) return;
+    this.#reportOnce('start nothing that runs on demand', level, this.#totalBytes);
   }
 
-  #totalBytes(): number {
+  /** null below `act`. */
+  #levelAboveAct(): string | null {
+    if (this.#limits === null || this.#totalBytes < this.#limits.thresholds.act) return null;
+    return describeLevel(this.#totalBytes, this.#limits.bytes);
+  }
+
+  /** A quick reading is rather too high, so the last exact one counts where it is lower. */
+  get #totalBytes(): number {
     if (this.#last === null) return 0;
     return Math.min(totalOf(this.#last.reading), this.#last.exact?.totalBytes ?? Infinity);
   }
@@ -200,23 +189,12 @@ export class MemoryGuard {
     log({ event: 'memory', level: 'warn', text: `${reason}; would ${would}`, usedBytes, quotaBytes });
   }
 
-  /** Each helper once. */
-  #preferHelpersForOomKill({ helpers, atMs }: Snapshot): void {
+  /** Has the kernel prefer each helper once. Gives the number of those that are new. */
+  #noteHelpers({ helpers, atMs }: Snapshot): number {
     const known = this.#helpers;
+    const prefers = this.#limits !== null && this.#options.plan.memory.guard === 'on';
     this.#helpers = new Map(helpers.map(({ use }) => [processKey(use), known.get(processKey(use)) ?? atMs]));
-    if (this.#limits === null || this.#options.plan.memory.guard !== 'on') return;
-    for (const { use } of helpers) if (!known.has(processKey(use))) this.#options.preferForOomKill(use);
-  }
-
-  #countNewHelpers({ helpers, atMs }: Snapshot): number {
-    const isNew = (key: string): boolean => atMs - (this.#helpers.get(key) ?? atMs) < HELPER_IS_NEW_FOR_MS;
-    return helpers.filter(({ use }) => isNew(processKey(use))).length;
-  }
-
-  #printMetrics(reading: MemoryReading): void {
-    const { plan, print, dyno } = this.#options;
-    const children = plan.children.map(({ name }) => name);
-    this.#metrics.printed();
-    print(metricsLine(reading, children, plan.memory, dyno));
+    for (const { use } of helpers) if (prefers && !known.has(processKey(use))) this.#options.preferForOomKill(use);
+    return [...this.#helpers.values()].filter((sinceMs) => atMs - sinceMs < HELPER_IS_NEW_FOR_MS).length;
   }
 }

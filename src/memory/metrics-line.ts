@@ -1,44 +1,44 @@
 import type { Clock, MemoryReading } from '../host.ts';
-import type { ChildName, MemoryPlan } from '../plan/spec.ts';
+import type { ServePlan } from '../plan/spec.ts';
 import { totalOf } from './snapshot.ts';
 
-/** A line as Heroku's log-runtime-metrics prints it (devcenter.heroku.com/articles/log-runtime-metrics), so that a log drain which
- * charts those lines charts this one. Helpers are counted with the child that they work for. */
-export function metricsLine(
-  reading: MemoryReading,
-  children: readonly ChildName[],
-  plan: MemoryPlan,
-  dyno: string,
-): string {
-  const sizes = new Map<string, number>(children.map((child) => [child, 0]));
-  for (const { child, bytes } of reading.processes) sizes.set(child, (sizes.get(child) ?? 0) + bytes);
-  const samples = [['total', totalOf(reading)] as const, ...sizes, ['supervise', reading.ownBytes] as const];
-  if (plan.quota) samples.push(['quota', plan.quota.bytes]);
-  const words = samples.map(([name, bytes]) => `sample#memory_${name.replaceAll('-', '_')}=${inMegabytes(bytes)}`);
-  return `source=${plan.source} dyno=${dyno} ${words.join(' ')}\n`;
-}
+/** print: writes a line as it is. dyno: the name of this run. */
+export type MetricsOptions = { plan: ServePlan; clock: Clock; print: (line: string) => void; dyno: string };
 
-/** When the next line is due. After a sleep of the machine, one line stands for those that it missed. */
-export class MetricsSchedule {
+/** Prints a line as Heroku's log-runtime-metrics does, from time to time. After a sleep of the machine, one line stands for those that
+ * it missed. */
+export class MetricsLog {
+  readonly #options: MetricsOptions;
   readonly #everyMs: number;
-  readonly #clock: Clock;
   #printedAtMs: number;
 
-  constructor(everyMs: number | null, clock: Clock) {
-    this.#everyMs = everyMs ?? Infinity;
-    this.#clock = clock;
-    this.#printedAtMs = clock.now();
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    this.#everyMs = options.plan.memory.logEveryMs ?? Infinity;
+    this.#printedAtMs = options.clock.now();
   }
 
   get dueInMs(): number {
-    return this.#printedAtMs + this.#everyMs - this.#clock.now();
+    return this.#printedAtMs + this.#everyMs - this.#options.clock.now();
   }
 
-  printed(): void {
+  printIfDue(reading: MemoryReading): void {
+    const { plan, print, dyno } = this.#options;
+    if (this.dueInMs > 0) return;
     this.#printedAtMs += Math.max(this.#everyMs, -this.dueInMs);
+    print(metricsLine(reading, plan, dyno));
   }
 }
 
-function inMegabytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(2)}MB`;
+/** As in devcenter.heroku.com/articles/log-runtime-metrics, so that a log drain which charts those lines charts this one. Helpers are
+ * counted with the child that they work for. */
+function metricsLine(reading: MemoryReading, { children, memory }: ServePlan, dyno: string): string {
+  const sizes = new Map<string, number>(children.map(({ name }) => [name, 0]));
+  for (const { child, bytes } of reading.processes) sizes.set(child, (sizes.get(child) ?? 0) + bytes);
+  const samples = [['total', totalOf(reading)] as const, ...sizes, ['supervise', reading.ownBytes] as const];
+  if (memory.quota) samples.push(['quota', memory.quota.bytes]);
+  const words = samples.map(([name, bytes]) => {
+    return `sample#memory_${name.replaceAll('-', '_')}=${(bytes / 2 ** 20).toFixed(2)}MB`;
+  });
+  return `source=${memory.source} dyno=${dyno} ${words.join(' ')}\n`;
 }

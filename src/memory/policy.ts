@@ -1,14 +1,16 @@
 import { largest, megabytes } from '../units.ts';
 import { emergencyAction } from './emergency.ts';
 import { endLargestHelper, isHelperEnding, killGrowingHelper } from './end-helper.ts';
-import { type GrownChild, growthOf, MIN_GAIN_SHARE } from './growth.ts';
 import { findWorkers, processKey } from './helper-processes.ts';
 import { describeLargest, describeLevel } from './messages.ts';
 import {
   type Decision,
+  type GrownChild,
+  growthOf,
   isOnDemand,
   type Limits,
   type MemoryAction,
+  MIN_GAIN_SHARE,
   type PolicyInput,
   type PolicyState,
   TOO_BIG,
