@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'bin/': ['node:', '../dist/'],
   'main.ts': 'everything',
   'run.ts': 'everything',
+  'serve.ts': 'everything',
   'cli.ts': ['exit-status.ts'],
   'api.d.ts': [],
   'exit-status.ts': ['node:os'],
