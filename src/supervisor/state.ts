@@ -96,7 +96,7 @@ export type Timer = { atMs: number } &
     | { timer: 'kill-deadline' | 'exit-deadline' }
   );
 
-export type Event = { atMs: number } & (
+export type Occurrence =
   | { type: 'child-ready'; child: ChildName }
   /** Its readiness cannot be observed. */
   | { type: 'readiness-unknown'; child: ChildName }
@@ -110,8 +110,8 @@ export type Event = { atMs: number } & (
   | ({ type: 'idle' } & Incarnation)
   /** What a child, or the children, left behind has ended. 'living': what SIGKILL for everything has reached beside the children. */
   | { type: 'reaped'; scope: { child: ChildName } | 'all' | 'living'; leftovers: Leftovers }
-  | ({ type: 'timeout' } & Timer)
-);
+  | ({ type: 'timeout' } & Timer);
+export type Event = { atMs: number } & Occurrence;
 export type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
 
 export type Effect =

@@ -5,10 +5,8 @@ import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { changes, specOf } from './children.ts';
 import { outcome, type RunResult } from './outcome.ts';
 import { begin } from './start.ts';
-import type { Effect, EffectOf, Event, State, Timer, Transition } from './state.ts';
+import type { Effect, EffectOf, Event, Occurrence, State, Timer, Transition } from './state.ts';
 import { next } from './transitions.ts';
-
-type Listener = (event: SupervisorEvent) => void;
 
 /** Runs a dyno to its end: take an event, decide, perform. */
 export class Supervisor {
@@ -19,7 +17,7 @@ export class Supervisor {
   readonly #processes = new Map<ChildName, ObservedProcess>();
   readonly #idleWatches = new Map<ChildName, Cancel>();
   readonly #cancels = new Set<Cancel>();
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<(event: SupervisorEvent) => void>();
   #state: State | null = null;
 
   constructor(plan: ServePlan, host: Host, log: Log) {
@@ -34,7 +32,7 @@ export class Supervisor {
   }
 
   /** Calls the listener for each event, in the turn in which it happens, and first for the present state of each child. */
-  subscribe(listener: Listener): Cancel {
+  subscribe(listener: (event: SupervisorEvent) => void): Cancel {
     this.#listeners.add(listener);
     for (const event of changes(null, this.#state?.children ?? new Map())) listener(event);
     if (this.#state !== null && this.#state.phase !== 'running') listener({ type: 'dyno-stopping' });
@@ -43,11 +41,10 @@ export class Supervisor {
 
   /** @returns the outcome, and when this process must be gone, on the monotonic clock. */
   async run(): Promise<RunResult & { exitAtMs: number }> {
-    const { clock } = this.#host;
     const onSignal = (signal: ReceivedSignal): void =>
       this.#post(signal === 'second-SIGINT' ? { type: 'second-interrupt' } : { type: 'signal', signal });
     this.#cancels.add(this.#host.onSignal(onSignal));
-    let state = this.#perform(begin(this.#plan, clock.now()));
+    let state = this.#perform(begin(this.#plan, this.#host.clock.now()));
     try {
       while (state.phase !== 'done') state = this.#handle(state, await this.#queue.take());
     } catch (error) {
@@ -61,10 +58,9 @@ export class Supervisor {
   }
 
   #handle(state: State, event: Event): State {
+    if (event.type === 'failed') return this.#perform(next(state, event, this.#plan));
     let result = state;
-    const decide = (): void => void (result = this.#perform(next(state, event, this.#plan)));
-    if (event.type === 'failed') decide();
-    else this.#attempt(decide);
+    this.#attempt(() => void (result = this.#perform(next(state, event, this.#plan))));
     return result;
   }
 
@@ -102,7 +98,7 @@ export class Supervisor {
     for (const listener of this.#listeners) this.#attempt(() => listener(event));
   }
 
-  #post(event: Command | DistributiveOmit<Event, 'atMs'>): void {
+  #post(event: Occurrence): void {
     this.#queue.put({ ...event, atMs: this.#host.clock.now() });
   }
 
@@ -184,8 +180,6 @@ export class Supervisor {
     this.#cancels.add(cancel);
   }
 }
-
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** Events in the order of their arrival, for one reader. */
 class EventQueue<T> {
