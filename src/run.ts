@@ -1,6 +1,7 @@
 import type { Environment, Settings } from './config/settings.ts';
 import { EXIT, toExitCode, type ExitStatus } from './exit-status.ts';
 import { platformWarnings } from './linux/read-machine.ts';
+import type { Result } from './log/events.ts';
 import { createLogger } from './log/logger.ts';
 import { LAST_LINES_RESERVE_MS, Output } from './output/output.ts';
 import { isTerminal } from './output/writer.ts';
@@ -11,9 +12,9 @@ import { findCommand } from './process/find-command.ts';
 import { NodeHost } from './process/node-host.ts';
 import { clock, preferMemoryOverSpeed, whenParentShellEnds, type Parent } from './process/runtime.ts';
 import type { Signals } from './process/signals.ts';
-import { serve, type Context, type Result } from './serve.ts';
+import { serve, type Context } from './serve.ts';
 
-export type Surroundings = {
+type Surroundings = {
   env: Environment;
   settings: Settings;
   machine: Machine;

@@ -1,5 +1,5 @@
 import { EXIT } from './exit-status.ts';
-import type { ExitReason, Log } from './log/events.ts';
+import type { Log, Result } from './log/events.ts';
 import type { EventLog } from './log/logger.ts';
 import type { MemoryGuard } from './memory/guard.ts';
 import type { RouterPlan, ServePlan } from './plan/spec.ts';
@@ -9,8 +9,6 @@ import { clock } from './process/runtime.ts';
 import type { Router } from './router/router.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 
-/** exitAtMs: when this process must be gone, at the latest. */
-export type Result = { code: number; reason: string; exitAtMs: number } & ExitReason;
 /** print: writes a line as it is. */
 export type Context = { host: NodeHost; log: EventLog; print: (line: string) => void; runId: string };
 

@@ -47,15 +47,20 @@ export type LogEvent =
   | { event: 'router-warning'; child: ChildName; reason: string; count: number }
   /** How full the memory is, and what is done about it or would be. */
   | { event: 'memory'; level: 'info' | 'warn' | 'error'; text: string; usedBytes: number; quotaBytes: number }
-  | ({ event: 'outcome'; code: number; reason: string } & ExitReason);
+  | ({ event: 'outcome' } & Outcome);
 
 /** Why the run ended: a signal, a child or step that exited, or the end of its work. */
-export type ExitReason =
+type ExitReason =
   | { cause: 'signal'; signal: NodeJS.Signals }
   | { cause: 'child-exited'; child: ChildName; status: ExitStatus; afterMs: number }
   | { cause: 'not-ready'; child: ChildName; afterMs: number }
   | { cause: 'memory' }
   | { cause: 'internal-error' }
   | { cause: 'done' };
+
+/** The exit code of a run, and why it ended: in words an admin understands, and as fields. */
+export type Outcome = { code: number; reason: string } & ExitReason;
+/** exitAtMs: when this process must be gone, on the monotonic clock. */
+export type Result = Outcome & { exitAtMs: number };
 
 export type Log = (event: LogEvent) => void;

@@ -24,7 +24,7 @@ import {
 } from './sampling.ts';
 import { type Snapshot, takeSnapshot, totalOf } from './snapshot.ts';
 
-export type GuardOptions = MetricsOptions & {
+type GuardOptions = MetricsOptions & {
   reader: MemoryReader;
   log: Log;
   sendCommand: (command: MemoryCommand) => void;

@@ -1,4 +1,4 @@
-import type { EmergencyRestart, MemoryCommand } from '../commands.ts';
+import type { MemoryCommand } from '../commands.ts';
 import type { ChildName, ChildSpec, RestartMethod, Thresholds } from '../plan/spec.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -11,11 +11,9 @@ export type PolicyInput = {
 };
 export type Limits = { bytes: number; thresholds: Thresholds };
 
-export type RestartCommand = Extract<MemoryCommand, { mode: 'graceful' }> | EmergencyRestart;
 /** What is done: a command to the supervisor, or a line of the log. */
 export type MemoryAction =
-  | RestartCommand
-  | Extract<MemoryCommand, { type: 'end-process' }>
+  | Exclude<MemoryCommand, { type: 'memory-pressure' }>
   | { type: 'report'; level: 'info' | 'warn' | 'error'; text: string };
 
 /** An action, and what the policy remembers from now on because of it. */

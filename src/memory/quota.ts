@@ -2,7 +2,7 @@ import type { CgroupLimits, MemoryFacts } from '../host.ts';
 import type { Quota } from '../plan/machine.ts';
 
 /** quota: SUPERVISE_MEMORY_QUOTA in bytes. dyno: the variable DYNO. */
-export type QuotaSettings = { quota: number | null; dyno: string | undefined };
+type QuotaSettings = { quota: number | null; dyno: string | undefined };
 type Limit = { bytes: number; file: string; source: CgroupLimits };
 
 /** No dyno runs in less: a smaller limit of a cgroup is ignored. */

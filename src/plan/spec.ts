@@ -26,7 +26,9 @@ export type ChildSpec = {
   /** Includes the variables in `tuning`. */
   env: EnvironmentChange;
   tuning: readonly TuningVariable[];
-  start: 'at-once' | AfterReady | OnDemand;
+  /** At once; when another child is ready, or else `timeoutMs` after the start of the dyno; or with the first request, and then it is
+   * stopped after `idleMs` without a connection. */
+  start: 'at-once' | { afterReady: ChildName; timeoutMs: number } | { onDemand: { idleMs: number } };
   ready: Readiness;
   /** Signals to the supervisor that are forwarded to this child. */
   forwardedSignals: readonly NodeJS.Signals[];
@@ -43,11 +45,6 @@ export type ChildSpec = {
    * wait. */
   drainMs: number | null;
 };
-
-/** timeoutMs: counted from the start of the dyno; the child then starts anyway. */
-export type AfterReady = { afterReady: ChildName; timeoutMs: number };
-/** Started by the first request, stopped after `idleMs` without a connection. */
-export type OnDemand = { onDemand: { idleMs: number } };
 
 export type ChildMemory = {
   /** Expected memory of the busy child in bytes; shared pages count once. */
@@ -134,10 +131,9 @@ export type ReleasePlan = {
   stop: StopTimes;
   warnings: readonly string[];
 };
-export type NothingToDo = { kind: 'nothing'; role: Role; reason: string; warnings: readonly string[] };
 /** budget, notes and tuning are only printed, by the command `plan`. notes: remarks about settings that are not
  * wrong, one line each. tuning: included in the env of each release step. */
 export type Plan =
   | (ServePlan & { budget: Budget; notes: readonly string[] })
   | (ReleasePlan & { tuning: readonly TuningVariable[] })
-  | NothingToDo;
+  | { kind: 'nothing'; role: Role; reason: string; warnings: readonly string[] };

@@ -96,7 +96,7 @@ const DEFAULT_DISC_THRESHOLD = 100;
  * memory below the threshold, onto disk above. With half the quota as the threshold, that took 200 MB instead of 24
  * MB. With a tenth of the quota, the largest image that Mastodon accepts (33 megapixels) takes 24 MB instead of 109
  * MB by default, and 0.3 s longer. */
-export function imageLimitVariables(settings: Settings, quota: Quota | null): TuningVariable[] {
+function imageLimitVariables(settings: Settings, quota: Quota | null): TuningVariable[] {
   if (quota === null) return [];
   const half = `${Math.floor(quota.bytes / 2 / MIB)}MiB`;
   const tenth = Math.floor(quota.bytes / 10 / MIB);
@@ -135,7 +135,7 @@ export function pumaProcesses(settings: Settings, quota: Quota | null): number {
   return Math.max(1, pumaWorkers(settings, quota));
 }
 
-export function singleModeVariables(settings: Settings, quota: Quota | null): TuningVariable[] {
+function singleModeVariables(settings: Settings, quota: Quota | null): TuningVariable[] {
   if (settings.WEB_CONCURRENCY !== null || !isSmall(quota)) return [];
   return [
     {

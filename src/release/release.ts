@@ -1,19 +1,15 @@
 import { describeStatus, EXIT, type ExitStatus, toExitCode } from '../exit-status.ts';
 import type { Host, StopSignal } from '../host.ts';
-import type { ExitReason, Log } from '../log/events.ts';
+import type { Log, Outcome, Result } from '../log/events.ts';
 import type { ReleasePlan, ReleaseStep } from '../plan/spec.ts';
 import { ReleaseStop, type StopState } from './stop.ts';
-
-type StepsResult = { code: number; reason: string } & ExitReason;
-/** exitAtMs: when this process must be gone, on the monotonic clock. */
-export type ReleaseResult = StepsResult & { exitAtMs: number };
 
 /** What the steps of a release leave behind holds up the deploy. */
 const REAP_FOR_MS = 1000;
 
 /** Runs the steps in order, until the first failure. A stop signal is forwarded to the running step, which gets the whole time for
  * it; a release that was stopped before its end never counts as complete. */
-export async function release(plan: ReleasePlan, host: Host, log: Log): Promise<ReleaseResult> {
+export async function release(plan: ReleasePlan, host: Host, log: Log): Promise<Result> {
   const stop = new ReleaseStop(plan.stop, host, log);
   const atDeadline = stop.exitDeadline.then((signal) => unkillable(stop.running, signal));
   try {
@@ -34,7 +30,7 @@ async function reap(host: Host, log: Log, stop: ReleaseStop): Promise<void> {
   for (const process of killed) log({ event: 'leftover', process, how: 'killed' });
 }
 
-async function runSteps(plan: ReleasePlan, host: Host, log: Log, stop: ReleaseStop): Promise<StepsResult> {
+async function runSteps(plan: ReleasePlan, host: Host, log: Log, stop: ReleaseStop): Promise<Outcome> {
   for (const step of plan.steps) {
     const before = stop.state;
     if (before.phase !== 'running') return stoppedBefore(step, before.signal);
@@ -67,13 +63,13 @@ function reapUntilMs(state: StopState, nowMs: number): number {
   return state.phase === 'running' ? nowMs + REAP_FOR_MS : nowMs;
 }
 
-function stoppedBefore({ name }: ReleaseStep, signal: StopSignal): StepsResult {
+function stoppedBefore({ name }: ReleaseStep, signal: StopSignal): Outcome {
   const code = toExitCode({ kind: 'signaled', signal });
   const reason = `asked to stop by ${signal} before ${name}; the release is not complete`;
   return { code, reason, cause: 'signal', signal };
 }
 
-function unkillable(steps: readonly string[], signal: StopSignal): StepsResult {
+function unkillable(steps: readonly string[], signal: StopSignal): Outcome {
   const reason = `asked to stop by ${signal}; ${steps.join('')} had to be killed; the release stops here`;
   return { code: EXIT.killed, reason, cause: 'signal', signal };
 }

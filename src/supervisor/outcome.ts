@@ -1,6 +1,6 @@
 import { describeStatus, EXIT, toExitCode, type ExitStatus } from '../exit-status.ts';
 import type { StopSignal } from '../host.ts';
-import type { ExitReason } from '../log/events.ts';
+import type { Outcome } from '../log/events.ts';
 import type { ChildName } from '../plan/spec.ts';
 import { describeDuration } from '../units.ts';
 import { living } from './children.ts';
@@ -8,10 +8,7 @@ import type { Cause, ChildExited, Done } from './state.ts';
 
 const THIRD_TIME = 'the third time in a row that it did not become ready';
 
-/** The exit code of a dyno, and why: in words an admin understands, and as fields. */
-export type RunResult = { code: number; reason: string } & ExitReason;
-
-export function outcome(done: Done): RunResult {
+export function outcome(done: Done): Outcome {
   const { cause } = done;
   switch (cause.kind) {
     case 'signal':
@@ -31,7 +28,7 @@ export function outcome(done: Done): RunResult {
   }
 }
 
-function stoppedBySignal(done: Done, signal: StopSignal): RunResult {
+function stoppedBySignal(done: Done, signal: StopSignal): Outcome {
   const { ended } = done.leftovers;
   const killed = killedChildren(done);
   const quiet =
@@ -40,7 +37,7 @@ function stoppedBySignal(done: Done, signal: StopSignal): RunResult {
   return { code: killed.length > 0 ? EXIT.killed : EXIT.ok, reason, cause: 'signal', signal };
 }
 
-function notReady(done: Done, cause: Extract<Cause, { kind: 'not-ready' }>): RunResult {
+function notReady(done: Done, cause: Extract<Cause, { kind: 'not-ready' }>): Outcome {
   const { child, afterMs, failedStarts } = cause;
   const after = describeDuration(afterMs);
   const what =
@@ -51,7 +48,7 @@ function notReady(done: Done, cause: Extract<Cause, { kind: 'not-ready' }>): Run
   return { code: EXIT.unexpected, reason, cause: 'not-ready', child, afterMs };
 }
 
-function stoppedByExit(done: Done, { child, status, startedAtMs, atMs, failedStarts }: ChildExited): RunResult {
+function stoppedByExit(done: Done, { child, status, startedAtMs, atMs, failedStarts }: ChildExited): Outcome {
   const code = toExitCode(status) === 0 ? EXIT.unexpected : toExitCode(status);
   const afterMs = atMs - startedAtMs;
   const stopped = [...done.children].flatMap(([name, { process }]) => {

@@ -1,9 +1,9 @@
 import type { Command, SupervisorEvent } from '../commands.ts';
 import type { Cancel, Host, ObservedProcess, ReceivedSignal } from '../host.ts';
-import type { Log } from '../log/events.ts';
+import type { Log, Result } from '../log/events.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { changes, specOf } from './children.ts';
-import { outcome, type RunResult } from './outcome.ts';
+import { outcome } from './outcome.ts';
 import { begin } from './start.ts';
 import type { Effect, EffectOf, Event, Occurrence, State, Timer, Transition } from './state.ts';
 import { next } from './transitions.ts';
@@ -39,8 +39,7 @@ export class Supervisor {
     return () => this.#listeners.delete(listener);
   }
 
-  /** @returns the outcome, and when this process must be gone, on the monotonic clock. */
-  async run(): Promise<RunResult & { exitAtMs: number }> {
+  async run(): Promise<Result> {
     const onSignal = (signal: ReceivedSignal): void =>
       this.#post(signal === 'second-SIGINT' ? { type: 'second-interrupt' } : { type: 'signal', signal });
     this.#cancels.add(this.#host.onSignal(onSignal));
