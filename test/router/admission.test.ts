@@ -58,7 +58,7 @@ describe('while the upstream is not ready', () => {
     const waiters = Array.from({ length: 101 }, acquire);
     expect(waiters.filter(({ outcome }) => outcome === 'queued')).toHaveLength(100);
     expect(waiters.at(-1)?.outcome).toBe('100 requests are already waiting for streaming');
-    admission.release(waiters[0] as FakeWaiter);
+    admission.release(waiters[0]);
     expect(acquire().outcome).toBe('queued');
   });
 
