@@ -30,7 +30,7 @@ export class RawConnection {
     await eventually(() => {
       if (typeof expected === 'string' ? this.received.includes(expected) : expected.test(this.received)) return;
       const error = new Error(`no ${String(expected)} in ${JSON.stringify(this.received.slice(-2000))}`);
-      throw this.isClosed ? Object.assign(error, { final: true }) : error;
+      throw this.isClosed ? Object.assign(error, { isFinal: true }) : error;
     });
     return this.received;
   }

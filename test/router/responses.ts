@@ -21,7 +21,7 @@ export async function awaitResponses(
     const error = new Error(
       `${complete.length} of ${count} responses: ${JSON.stringify(client.received.slice(-1000))}`,
     );
-    throw client.isClosed ? Object.assign(error, { final: true }) : error;
+    throw client.isClosed ? Object.assign(error, { isFinal: true }) : error;
   });
 }
 
