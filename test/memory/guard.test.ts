@@ -184,6 +184,18 @@ test('a backlog right after the boot: growth counts from the memory at readiness
   expect(logged).toHaveLength(1);
 });
 
+test('memory that a child gained while it booted is no growth', async () => {
+  const { guard, clock, reader, actions } = startGuard({}, web, { ready: ['puma'] });
+  reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 50)];
+  await clock.advance(20_000);
+  reader.processes = [use('puma', 'ruby3.1', 200), use('sidekiq', 'ruby3.1', 350)];
+  guard.onEvent(readyEvent('sidekiq'));
+  await clock.advance(1000);
+  reader.processes = [use('puma', 'ruby3.1', 450), use('sidekiq', 'ruby3.1', 350)];
+  await clock.advance(20_000);
+  expect(actions()).toEqual([]);
+});
+
 test('a long-running helper does not cause more readings', async () => {
   const { clock, reader } = startGuard();
   await clock.advance(1000);
@@ -227,12 +239,12 @@ test('SUPERVISE_MEMORY_LOG: lines as log-runtime-metrics writes them, also witho
   expect(without.printed[0]).toMatch(/memory_supervise=0.00MB\n$/);
 });
 
-test('after a suspend one metrics line is written, not all that were missed', async () => {
-  const { clock, reader, printed } = startGuard({ logEveryMs: 1000 });
+test('after a suspend one metrics line stands for all that were missed', async () => {
+  const { clock, reader, printed } = startGuard({ logEveryMs: 20_000 });
   clock.leap(3_600_000);
   reader.signalPressure();
-  await clock.advance(1000);
-  expect(printed).toHaveLength(2);
+  await clock.advance(20_000);
+  expect(printed).toHaveLength(3);
 });
 
 describe('a child that runs on demand', () => {
