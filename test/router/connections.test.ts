@@ -49,6 +49,16 @@ test('requests beyond the number of kept connections use connections that close'
   await eventually(() => expect(puma.openConnections).toBeLessThanOrEqual(5));
 });
 
+test('no connection is kept while more requests are in flight than connections are kept', async () => {
+  const fixture = await startRouter({ clock: new FakeClock() }); // keeps 5 connections to puma
+  const puma = new FakeUpstream(fixture.pumaSocket);
+  for (let count = 0; count < 6; count += 1) fixture.client().send(request('/'));
+  await awaitRequests(puma, 6);
+  const server = puma.connections.find(({ received }) => !received.includes('Connection: close'));
+  await server?.send(plainResponse('ok')).closed();
+  expect(puma.openConnections).toBe(5);
+});
+
 test('no connection to streaming is kept', async () => {
   const fixture = await startRouter();
   const streaming = echoing(fixture.streamingSocket);
@@ -79,6 +89,17 @@ test.each([
   client.send(request('/'));
   await awaitResponses(client, 2);
   expect(puma.connections).toHaveLength(2);
+});
+
+test('a connection on which an upload was cut off by the response is not reused', async () => {
+  const fixture = await startRouter({ clock: new FakeClock() });
+  const puma = new FakeUpstream(fixture.pumaSocket);
+  const client = fixture.client().send(request('/', { method: 'POST', headers: ['Content-Length: 12'], body: 'half' }));
+  const server = await puma.awaitConnection();
+  await server.until('half');
+  server.send(plainResponse('big', '413 Payload Too Large'));
+  expect(statusOf(await awaitResponse(client))).toBe(413);
+  await server.closed();
 });
 
 test('a client connection is kept alive longer than by the edge of the platform', async () => {
@@ -204,21 +225,25 @@ test('an upstream that was unreachable is tried again by the next request', asyn
   expect((await awaitResponses(client, 2)).map(statusOf)).toEqual([502, 200]);
 });
 
-test('an upstream reset in a response without framing resets the client connection', async () => {
-  const fixture = await startRouter();
-  const puma = new FakeUpstream(fixture.pumaSocket);
-  const client = fixture
-    .client()
-    .send(request('/', { method: 'POST', headers: ['Content-Length: 1000000'], body: 'a' }));
-  const server = await puma.awaitRequest();
-  server.send('HTTP/1.1 200 OK\r\n\r\nhalf');
-  await client.until('half');
-  server.socket.pause();
-  client.send('b'.repeat(100_000)); // unread data turns the close into a reset
-  await eventually(() => expect(server.socket.readableLength).toBeGreaterThan(0));
-  server.socket.destroy();
-  await awaitBrokenResponse(client);
-});
+// HTTP/1.0 has no chunks: there, only a reset tells the client that the response is not complete.
+test.each(['1.0', '1.1'])(
+  'an upstream reset in a response without framing: an HTTP/%s client notices',
+  async (version) => {
+    const fixture = await startRouter();
+    const puma = new FakeUpstream(fixture.pumaSocket);
+    const client = fixture
+      .client()
+      .send(`POST / HTTP/${version}\r\nHost: social.example\r\nContent-Length: 1000000\r\n\r\na`);
+    const server = await puma.awaitRequest();
+    server.send('HTTP/1.1 200 OK\r\n\r\nhalf');
+    await client.until('half');
+    server.socket.pause();
+    client.send('b'.repeat(100_000)); // unread data turns the close into a reset
+    await eventually(() => expect(server.socket.readableLength).toBeGreaterThan(0));
+    server.socket.destroy();
+    await awaitBrokenResponse(client);
+  },
+);
 
 test('a connection above the maximum is closed at once, with a warning', async () => {
   const fixture = await startRouter({ maxConnections: 2 });

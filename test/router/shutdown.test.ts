@@ -62,6 +62,20 @@ test('unused connections close too', async () => {
   await unused.closed();
 });
 
+test('a connection on which a request is arriving is not closed with the idle ones', async () => {
+  const clock = new FakeClock();
+  const fixture = await startRouter({ clock });
+  respondingUpstream(fixture.pumaSocket, () => plainResponse('ok'));
+  const client = fixture.client().send('GET / HTTP/1.1\r\n');
+  await awaitResponse(fixture.client().send(request('/'))); // now the router has read the first line, too
+  fixture.stop();
+  await clock.advance(DRAIN_GRACE_MS);
+  await portClosed(fixture);
+  await clock.advance(DRAIN_GRACE_MS);
+  client.send('Host: social.example\r\n\r\n');
+  expect((await awaitResponse(client)).body).toBe('ok');
+});
+
 test('a request in flight gets its response with Connection: close', async () => {
   const fixture = await startRouter();
   const puma = new FakeUpstream(fixture.pumaSocket);

@@ -334,6 +334,18 @@ test('a client that stays connected after a rejected upgrade is disconnected', a
   });
 });
 
+test('what a client sends behind an upgrade is read and dropped once that is rejected', async () => {
+  const fixture = await startRouter({ clock: new FakeClock() });
+  const streaming = new FakeUpstream(fixture.streamingSocket);
+  const client = fixture.client({ allowHalfOpen: true }).send(request(API, { headers: UPGRADE_HEADERS }));
+  const server = await streaming.awaitRequest();
+  const producer = new Producer(client.socket, 30 * MB);
+  await producer.stalled();
+  server.send(plainResponse('no', '401 Unauthorized'));
+  await producer.done;
+  expect(statusOf(await awaitResponse(client))).toBe(401);
+});
+
 test('an upgrade pipelined behind a request in progress does not overtake it', async () => {
   const fixture = await startRouter();
   const [puma, streaming] = [new FakeUpstream(fixture.pumaSocket), new FakeUpstream(fixture.streamingSocket)];
