@@ -13,8 +13,9 @@ const NONE = { ended: [], killed: [] };
 
 afterEach(() => void vi.useRealTimers());
 
-function inOneMinute(): number {
-  return clock.now() + 60_000;
+/** Later than the timeout of a test, so that no test can pass by waiting for it. */
+function inOneHour(): number {
+  return clock.now() + 3_600_000;
 }
 
 /** Runs a script until its shell exits: processes that are left have no living parent in the dyno. */
@@ -34,7 +35,7 @@ test('with no process left it does not wait', async () => {
   };
   const reaper = new Reaper(scenario.marker, noTimer);
   await runToExit(scenario, 'true', reaper);
-  expect(await reaper.reapAll(inOneMinute())).toEqual(NONE);
+  expect(await reaper.reapAll(inOneHour())).toEqual(NONE);
 });
 
 test('a daemon that follows TERM is ended, and named', async () => {
@@ -42,7 +43,7 @@ test('a daemon that follows TERM is ended, and named', async () => {
   const reaper = new Reaper(scenario.marker, clock);
   await runToExit(scenario, `setsid ${SLEEPER} daemon &`, reaper);
   const pid = await scenario.pid('daemon');
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
   expect(alive(pid)).toBe(false);
 });
 
@@ -62,7 +63,7 @@ test('a process that has left the session of its child and ignores TERM is kille
   const reaper = new Reaper(scenario.marker, clock);
   await runToExit(scenario, `trap '' TERM; setsid ${SLEEPER} ignoring &`, reaper);
   const ignoring = await scenario.pid('ignoring');
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [], killed: [`sleep (pid ${ignoring})`] });
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [], killed: [`sleep (pid ${ignoring})`] });
 });
 
 /** Perl: writes its pid, and exits a while after TERM. */
@@ -73,7 +74,7 @@ test('the work behind a start script has time until the deadline', async () => {
   const reaper = new Reaper(scenario.marker, clock);
   await runToExit(scenario, `perl -e '${SLOW}' &`, reaper);
   const slow = await scenario.pid('slow', `perl -e ${SLOW}`);
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`perl (pid ${slow})`], killed: [] });
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [`perl (pid ${slow})`], killed: [] });
 });
 
 /** Perl: writes its pid and waits. JOB writes a file when it gets TERM. WORK starts a job, and ends it a while after its own TERM. */
@@ -87,7 +88,7 @@ test('the work behind a start script ends its own children', async () => {
   await runToExit(scenario, `perl -e '${WORK}' &`, reaper);
   await scenario.pidOf('job');
   await scenario.pidOf('work');
-  const { ended, killed } = await reaper.reapAll(inOneMinute());
+  const { ended, killed } = await reaper.reapAll(inOneHour());
   expect(killed).toEqual([]);
   expect(ended).toEqual([`perl (pid ${await scenario.pidOf('work')})`]);
   expect(scenario.has('job.termed')).toBe(false);
@@ -101,7 +102,7 @@ test('a process that leaves its session late has a second after its TERM too', a
   const late = `use POSIX; $SIG{TERM} = sub { $termed = 1 }; ${waits}; ${leaves}`;
   await runToExit(scenario, `perl -e '${late}' &`, reaper);
   await scenario.pidOf('early');
-  expect((await reaper.reapAll(inOneMinute())).killed).toEqual([]);
+  expect((await reaper.reapAll(inOneHour())).killed).toEqual([]);
 });
 
 test('a second call with an earlier deadline shortens the first one', async () => {
@@ -109,7 +110,7 @@ test('a second call with an earlier deadline shortens the first one', async () =
   const reaper = new Reaper(scenario.marker, clock);
   await runToExit(scenario, `trap '' TERM; ${SLEEPER} ignoring &`, reaper);
   const ignoring = await scenario.pid('ignoring');
-  const first = reaper.reapAll(inOneMinute());
+  const first = reaper.reapAll(inOneHour());
   const killed = { ended: [], killed: [`sleep (pid ${ignoring})`] };
   expect(await reaper.reapAll(clock.now())).toEqual(killed);
   expect(await first).toEqual(killed);
@@ -142,8 +143,8 @@ test('reap leaves the processes to a reapAll that starts at the same time', asyn
   const reaper = new Reaper(scenario.marker, clock);
   await runToExit(scenario, `${SLEEPER} left &`, reaper);
   const left = await scenario.pid('left');
-  const reaping = reaper.reap('', inOneMinute());
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${left})`], killed: [] });
+  const reaping = reaper.reap('', inOneHour());
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [`sleep (pid ${left})`], killed: [] });
   expect(await reaping).toEqual(NONE);
 });
 
@@ -155,7 +156,7 @@ test('reapAll resolves only after a pending reap', async () => {
   const order: string[] = [];
   const reaping = reaper.reap('', clock.now() + 1200).then((leftovers) => (order.push('reap'), leftovers));
   await scenario.gone(ignoring);
-  await reaper.reapAll(inOneMinute()).then(() => order.push('reapAll'));
+  await reaper.reapAll(inOneHour()).then(() => order.push('reapAll'));
   expect(order).toEqual(['reap', 'reapAll']);
   expect((await reaping).killed).toEqual([`sleep (pid ${ignoring})`]);
 });
@@ -169,7 +170,7 @@ test('the work below a waiting shell gets TERM too', async () => {
     reaper,
   );
   const work = await scenario.pid('work');
-  const { ended, killed } = await reaper.reapAll(inOneMinute());
+  const { ended, killed } = await reaper.reapAll(inOneHour());
   expect(killed).toEqual([]);
   expect(ended).toContain(`sleep (pid ${work})`);
 });
@@ -180,7 +181,7 @@ test('a stopped process is continued, so that it can handle TERM', async () => {
   await runToExit(scenario, `setsid ${SLEEPER} stopped &`, reaper);
   const pid = await scenario.pid('stopped');
   process.kill(pid, 'SIGSTOP');
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
 });
 
 test('a process without the marker is found by its session', async () => {
@@ -188,7 +189,7 @@ test('a process without the marker is found by its session', async () => {
   const reaper = new Reaper(scenario.marker, clock);
   await runToExit(scenario, `env -i PATH="$PATH" ${SLEEPER} bare &`, reaper);
   const pid = await scenario.pid('bare');
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
 });
 
 test('a process without the marker that left its session is known from an earlier scan', async () => {
@@ -206,7 +207,7 @@ test('a process without the marker that left its session is known from an earlie
   vi.useRealTimers();
   child.signal('SIGKILL');
   await child.exited;
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [`sleep (pid ${pid})`], killed: [] });
 });
 
 test('after the deadline it kills at once, without TERM', async () => {
@@ -240,7 +241,7 @@ test('signals no unrelated process, whatever its name', async () => {
   await runToExit(scenario, `setsid ${SLEEPER} ours &`, reaper);
   const bystanders = [await unrelated.pid('near'), await unrelated.pid('far'), await unrelated.pid('lookalike')];
   const ours = await scenario.pid('ours');
-  expect(await reaper.reapAll(inOneMinute())).toEqual({ ended: [`sleep (pid ${ours})`], killed: [] });
+  expect(await reaper.reapAll(inOneHour())).toEqual({ ended: [`sleep (pid ${ours})`], killed: [] });
   expect(reaper.killAll(new Set())).toEqual([]);
   expect([unrelatedChild.pid, lookalike.pid, ...bystanders].filter(alive)).toHaveLength(5);
 });
@@ -254,7 +255,7 @@ test('does not wait for a zombie', async () => {
   reaper.add(pid);
   process.kill(pid, 'SIGKILL');
   await scenario.gone(pid);
-  expect(await reaper.reapAll(inOneMinute())).toEqual(NONE);
+  expect(await reaper.reapAll(inOneHour())).toEqual(NONE);
 });
 
 /** Shell: exits at TERM, but starts a successor first. */
@@ -267,7 +268,7 @@ test('processes that start while others are ended are ended too, generation afte
   writeFileSync(join(scenario.folder, 'respawning.sh'), RESPAWNING);
   await runToExit(scenario, 'for n in 1 2 3 4; do setsid sh respawning.sh ${n}0 & done', reaper);
   await Promise.all(['10', '20', '30', '40'].map((name) => scenario.pidOf(name)));
-  await reaper.reapAll(inOneMinute());
+  await reaper.reapAll(inOneHour());
   expect(processTable().filter(({ pid, zombie }) => !zombie && environment(pid).includes(scenario.marker))).toEqual([]);
 });
 
