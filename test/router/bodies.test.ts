@@ -1,6 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
+import { FakeClock } from '../fakes/clock.ts';
 import { eventually } from '../harness/eventually.ts';
+import { statusOf } from './messages.ts';
 import { digest, digestOf, MB, peakBuffered, Producer } from './streams.ts';
 import { awaitBrokenResponse, awaitResponse } from './responses.ts';
 import { request, startRouter, type RouterFixture } from './router-fixture.ts';
@@ -170,6 +172,18 @@ test('an upload that is rejected early: the client gets the response', async () 
   outgoing.destroy();
   await producer.done;
   await eventually(() => expect(puma.openConnections).toBe(0));
+});
+
+test('an upload that is rejected after its upstream has stopped reading: the rest is read, so that no reset overtakes the response', async () => {
+  const fixture = await startRouter({ clock: new FakeClock() });
+  const puma = new FakeUpstream(fixture.pumaSocket, ({ socket }) => void socket.pause());
+  const client = fixture.client({ allowHalfOpen: true });
+  client.send(request('/', { method: 'POST', headers: [`Content-Length: ${UPLOAD}`] }));
+  const producer = new Producer(client.socket, UPLOAD);
+  await producer.stalled();
+  puma.connections[0]?.send('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig');
+  await producer.done;
+  expect(statusOf(await awaitResponse(client))).toBe(413);
 });
 
 /** A request whose body is still to be sent. */
