@@ -110,7 +110,10 @@ export class ProxiedRequest implements Waiter, UpstreamHandler, ClientTransfer {
   }
 
   onEnd(data: Buffer | null, trailers: RawHeaders): void {
-    if (!this.#isBodySent) this.#connection?.destroy();
+    if (!this.#isBodySent) {
+      this.#connection?.destroy();
+      this.#request.resume(); // the rest of the upload is read and dropped: unread data would reset the connection
+    }
     this.#giveBackConnection();
     this.#response.end(data, trailers);
   }
