@@ -61,34 +61,49 @@ export async function copyWithPrefix(stream: Readable, name: string, output: Out
 export class LinePrefixer {
   readonly #prefix: string;
   readonly #separator: string;
-  /** The beginning of a line. */
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer[] = [];
+  #bytes = 0;
 
   constructor(prefix: string) {
     this.#prefix = Buffer.from(prefix).toString('latin1');
     this.#separator = `\n${this.#prefix}`.replaceAll('$', '$$$$');
   }
 
-  /** Returns the lines that this chunk completes, and the part of a too long line that has arrived. */
+  /** Returns the lines that this chunk completes. */
   feed(chunk: Buffer): Buffer {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const afterLines = bytes.lastIndexOf(NEWLINE) + 1;
-    const isTooLong = bytes.length - afterLines >= MAX_LINE_BYTES;
-    const cut = isTooLong ? wholeCharacters(bytes) : afterLines;
-    this.#rest = bytes.subarray(cut);
-    return cut === 0 ? Buffer.alloc(0) : this.#prefixed(bytes.subarray(0, isTooLong ? cut : cut - 1));
+    const end = chunk.lastIndexOf(NEWLINE);
+    const lines = end < 0 ? '' : this.#prefixed(`${this.#take()}${chunk.toString('latin1', 0, end)}`);
+    if (end + 1 < chunk.length) this.#keep(chunk.subarray(end + 1));
+    return Buffer.from(this.#bytes < MAX_LINE_BYTES ? lines : `${lines}${this.#takePiece()}`, 'latin1');
   }
 
   /** Returns the last line, which has no newline. */
   end(): Buffer {
-    const rest = this.#rest;
-    this.#rest = Buffer.alloc(0);
-    return rest.length === 0 ? rest : this.#prefixed(rest);
+    return Buffer.from(this.#bytes === 0 ? '' : this.#prefixed(this.#take()), 'latin1');
   }
 
-  /** The last line gets a newline, which is not in `lines`. */
-  #prefixed(lines: Buffer): Buffer {
-    return Buffer.from(`${this.#prefix}${lines.toString('latin1').replace(NEWLINES, this.#separator)}\n`, 'latin1');
+  #prefixed(lines: string): string {
+    return `${this.#prefix}${lines.replace(NEWLINES, this.#separator)}\n`;
+  }
+
+  #take(): string {
+    if (this.#bytes === 0) return '';
+    this.#bytes = 0;
+    return Buffer.concat(this.#rest.splice(0)).toString('latin1');
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#rest.push(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** The part of a too long line that has arrived, up to the last whole character. */
+  #takePiece(): string {
+    const all = Buffer.concat(this.#rest.splice(0));
+    const cut = wholeCharacters(all);
+    this.#bytes = 0;
+    if (cut < all.length) this.#keep(all.subarray(cut));
+    return this.#prefixed(all.toString('latin1', 0, cut));
   }
 }
 
