@@ -17,7 +17,7 @@ export type Process = {
   /** Signals this process only. Does nothing once it has exited. */
   signal(name: NodeJS.Signals): void;
 };
-/** A process of which it is observed whether it is ready. */
+/** A process whose readiness is observed. */
 export type ObservedProcess = Process & {
   /** Resolves when the child is ready. Stays pending if it exits first. */
   ready: Promise<void>;

@@ -21,8 +21,8 @@ type Surroundings = {
   parent: Parent;
   signals: Signals;
 };
-/** Whether a line is written: each; the last one, which is kept for stderr and stays empty where SUPERVISE_LOG_LEVEL suppresses it;
- * none any more. */
+/** open: every line is written. outcome: the next line is the last one and is kept for stderr; SUPERVISE_LOG_LEVEL may suppress it.
+ * closed: no line is written. */
 type LogState = { state: 'open' } | { state: 'outcome'; line: string } | { state: 'closed' };
 
 /** How long a stalled reader gets for the last lines, if there is so much time. */

@@ -26,17 +26,23 @@ export async function serve(plan: ServePlan, context: Context): Promise<Result> 
     log.log({ event: 'warning', text: `memory is not watched: ${(error as Error).message}` });
     return null;
   });
-  const result = await running;
-  ended.abort();
-  void guard.then((started) => started?.close());
-  if (router === null || plan.router === null) return result;
-  const closedAtOnce = host.secondInterrupt.then(() => router.close());
-  await Promise.race([router.close(Math.max(0, result.exitAtMs - clock.now())), closedAtOnce]);
-  removeIfPossible(plan.router.folder, true);
-  return result;
+  let result: Result | null = null;
+  try {
+    result = await running;
+    return result;
+  } finally {
+    ended.abort();
+    void guard.then((started) => started?.close());
+    if (router !== null && plan.router !== null) {
+      const closedAtOnce = host.secondInterrupt.then(() => router.close());
+      const timeoutMs = result === null ? 0 : Math.max(0, result.exitAtMs - clock.now());
+      await Promise.race([router.close(timeoutMs), closedAtOnce]);
+      removeIfPossible(plan.router.folder, true);
+    }
+  }
 }
 
-/** @returns what is in the way, as a sentence, where the port cannot be opened. */
+/** @returns the router, or a sentence that says why its port cannot be opened. */
 async function openRouter(plan: RouterPlan, supervisor: Supervisor, log: Log): Promise<Router | string> {
   try {
     makeSocketFolder(plan.folder);

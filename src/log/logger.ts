@@ -45,7 +45,8 @@ export function createLogger({ format, level, write }: LoggerOptions): EventLog 
 
 /** The event as fields: errors by their message, secrets redacted. What is the message itself is left out. */
 function fields(event: LogEvent): object {
-  const isMessage = (name: string): boolean => name === 'text' || (name === 'reason' && event.event === 'outcome');
+  const isMessage = (name: string): boolean =>
+    name === 'text' || name === 'stack' || (name === 'reason' && event.event === 'outcome');
   return Object.fromEntries(
     Object.entries(event)
       .filter(([name]) => !isMessage(name))

@@ -18,7 +18,8 @@ export function describeEvent(event: LogEvent): Message {
 const MESSAGES = {
   plan: ({ text }) => info(text),
   warning: ({ text }) => warn(text),
-  'internal-error': ({ stack }) => error(`internal error; please report it: ${redact(stack)}`),
+  'internal-error': ({ stack }) =>
+    error(`internal error; please report it: ${stack.split('\n').map(redact).join('\n')}`),
   started: ({ child, command, pid }) => info(`${child} started: ${describeCommand(command)} (pid ${pid})`),
   ready: ({ child, afterMs }) => info(`${child} is ready after ${describeDuration(afterMs)}`),
   'dependency-timeout': ({ child, dependency, afterMs }) =>

@@ -93,7 +93,7 @@ function largestUnready(
 function restart(child: Candidate | null, { snapshot, limits }: PolicyInput, lastResort: LastResort): Decision {
   const { emergency, kill } = limits.thresholds;
   const immediate = snapshot.totalBytes >= (emergency + kill) / 2;
-  const held = child ? `: ${child.name}, ${megabytes(child.bytes)}` : '';
+  const held = child ? `; ${child.name} has ${megabytes(child.bytes)}` : '';
   const reason = `${describeDanger(snapshot.totalBytes, limits.bytes, kill)}${held}`;
   const name = child?.name ?? null;
   return { action: { type: 'restart', mode: 'emergency', child: name, reason, immediate, lastResort }, changes: {} };

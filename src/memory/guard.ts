@@ -189,7 +189,7 @@ export class MemoryGuard {
     log({ event: 'memory', level: 'warn', text: `${reason}; would ${would}`, usedBytes, quotaBytes });
   }
 
-  /** Has the kernel prefer each helper once. Gives the number of those that are new. */
+  /** Marks each new helper for the OOM killer. Returns how many helpers are new. */
   #noteHelpers({ helpers, atMs }: Snapshot): number {
     const known = this.#helpers;
     const prefers = this.#limits !== null && this.#options.plan.memory.guard === 'on';

@@ -5,7 +5,7 @@ import { totalOf } from './snapshot.ts';
 /** print: writes a line as it is. dyno: the name of this run. */
 export type MetricsOptions = { plan: ServePlan; clock: Clock; print: (line: string) => void; dyno: string };
 
-/** Prints a line as Heroku's log-runtime-metrics does, from time to time. After a sleep of the machine, one line stands for those that
+/** Prints memory metrics at a fixed interval, in the format of Heroku's log-runtime-metrics. After a sleep of the machine, one line stands for those that
  * it missed. */
 export class MetricsLog {
   readonly #options: MetricsOptions;

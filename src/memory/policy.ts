@@ -149,7 +149,7 @@ function endWorker({ workers }: PolicyState, { snapshot, limits }: PolicyInput):
   const worker = largest(grown, ({ bytes }) => bytes);
   if (!worker) return null;
   const { pid, started, child, bytes } = worker;
-  const held = `a worker of ${child}, ${megabytes(bytes)}; its master starts another`;
+  const held = `${child} worker, ${megabytes(bytes)}, which its master replaces`;
   const reason = `${describeLevel(snapshot.totalBytes, limits.bytes)}: ${held}`;
   return {
     action: { type: 'end-process', id: { pid, started }, name: `${child} worker`, killAfterMs: null, reason },

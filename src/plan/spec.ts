@@ -26,7 +26,7 @@ export type ChildSpec = {
   /** Includes the variables in `tuning`. */
   env: EnvironmentChange;
   tuning: readonly TuningVariable[];
-  /** At once; when another child is ready, or else `timeoutMs` after the start of the dyno; or with the first request, and then it is
+  /** afterReady: when that child is ready, at the latest `timeoutMs` after the start of the dyno. onDemand: with the first request;
    * stopped after `idleMs` without a connection. */
   start: 'at-once' | { afterReady: ChildName; timeoutMs: number } | { onDemand: { idleMs: number } };
   ready: Readiness;

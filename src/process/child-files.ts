@@ -16,8 +16,8 @@ export function removeIfPossible(path: string, recursive = false): void {
   }
 }
 
-/** Makes the file that the child touches when it is ready. A full disk or a read-only folder is then reported by us, now, and is never
- * an exception in the child. */
+/** Makes the file that the child touches when it is ready. The supervisor reports a full disk or a read-only folder before the
+ * start, so that the child never fails on it. */
 export function makeReadyFile(file: string): Error | null {
   try {
     mkdirSync(dirname(file), { recursive: true });

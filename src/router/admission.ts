@@ -3,8 +3,8 @@ import type { DemandCommand } from '../commands.ts';
 import type { Upstream as UpstreamPlan } from '../plan/spec.ts';
 import { MAX_QUEUED, QUEUE_TIMEOUT_MS } from './limits.ts';
 
-/** A request that needs an upstream. Exactly one of the two is called, unless the request is released first. One that is rejected
- * need not be released. */
+/** A request that needs an upstream. `onReady` or `onRejected` is called once, unless the request is released first. A
+ * rejected request needs no release. */
 export type Waiter = {
   onReady(): void;
   onRejected(reason: string): void;

@@ -48,7 +48,7 @@ export class ResponseParser {
     return this.#head !== null || this.#partialHead !== null;
   }
 
-  /** The upstream has accepted an upgrade (101): what follows is no HTTP. */
+  /** The upstream has accepted an upgrade (101): the bytes that follow are not HTTP. */
   get isUpgrade(): boolean {
     return this.#head?.status === 101;
   }

@@ -13,7 +13,7 @@ export type UpstreamHandler = ResponseHandler & {
   onFailed(failure: UpstreamFailure): void;
   /** The accept queue of the upstream is full, and nothing was sent. */
   onBackpressure(): void;
-  /** After 101: the connection belongs to the handler now. firstBytes: those behind the head. */
+  /** The upstream sent 101: the handler owns the socket. firstBytes: the bytes received after the head. */
   onUpgraded?(server: Socket, firstBytes: Buffer): void;
 };
 /** isUnreachable: no connection could be made. isStale: a connection that had served before ended before the first byte of a

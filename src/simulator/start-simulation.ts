@@ -73,8 +73,7 @@ export async function startSimulation(
     await simulation.kill();
     throw isSystemError(error) ? new ConfigError([error.message]) : error;
   }
-  // Not before the caller has subscribed.
-  const deployed = Promise.resolve().then(() => platform.act({ type: 'deploy' }));
+  const deployed = platform.act({ type: 'deploy' });
   return { ...simulation, released: deployed.then(({ ok }) => (ok ? 'succeeded' : 'failed')) };
 }
 

@@ -56,7 +56,7 @@ export function withChild<S extends { children: Children }>(state: S, name: Chil
   return { ...state, children: new Map(state.children).set(name, { ...child, ...change }) };
 }
 
-/** What subscribers see of the children and what has changed of it. before: null for everything. */
+/** One event for each child whose visible state differs from `before`; for every child if `before` is null. */
 export function changes(before: Children | null, after: Children): ChildChanged[] {
   const seen = (child: ChildName, { process }: ChildState): ChildChanged => {
     const readiness = process.state === 'ready' ? process.readiness : null;

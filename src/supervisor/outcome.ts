@@ -18,7 +18,7 @@ export function outcome(done: Done): Outcome {
     case 'not-ready':
       return notReady(done, cause);
     case 'memory': {
-      const reason = [`${cause.reason}; stopped before that`, ...killedChildren(done)].join('; ');
+      const reason = [`${cause.reason}; the dyno was stopped before that`, ...killedChildren(done)].join('; ');
       return { code: EXIT.memory, reason, cause: 'memory' };
     }
     case 'internal-error': {

@@ -166,7 +166,7 @@ export function interruptReaping(state: Stopping<'reaping'>, { atMs }: EventOf<'
   return [state, { type: 'reap', scope: 'all', killAtMs: atMs }];
 }
 
-/** What one child left behind, or what SIGKILL for everything has reached, is gone. Only while reaping it may be all. */
+/** Leftovers have ended: those of one child, or those that SIGKILL has reached. In step `reaping` it may be those of all children. */
 export function reapedWhileStopping(state: Stopping, { scope, leftovers }: EventOf<'reaped'>): Transition {
   const { step } = state;
   if (scope === 'all' && step !== 'reaping') return [state];

@@ -1,5 +1,5 @@
 import type { Command, SupervisorEvent } from '../commands.ts';
-import type { Cancel, Host, ObservedProcess, ReceivedSignal } from '../host.ts';
+import type { Cancel, Host, Leftovers, ObservedProcess, ReceivedSignal } from '../host.ts';
 import type { Log, Result } from '../log/events.ts';
 import type { ChildName, ServePlan } from '../plan/spec.ts';
 import { changes, specOf } from './children.ts';
@@ -49,8 +49,9 @@ export class Supervisor {
     } catch (error) {
       this.#host.killAll(); // no stop can be decided any more
       throw error;
+    } finally {
+      for (const cancel of [...this.#cancels, ...this.#idleWatches.values()]) cancel();
     }
-    for (const cancel of [...this.#cancels, ...this.#idleWatches.values()]) cancel();
     for (const process of state.leftovers.ended) this.#log({ event: 'leftover', process, how: 'ended' });
     for (const process of state.leftovers.killed) this.#log({ event: 'leftover', process, how: 'killed' });
     return { ...outcome(state), exitAtMs: state.deadlines.exitAtMs };
@@ -63,7 +64,7 @@ export class Supervisor {
     return result;
   }
 
-  /** After an internal error the dyno stops as for any other reason, and the other listeners and effects still have their turn. */
+  /** After an internal error the dyno stops. The remaining listeners and effects still run. */
   #attempt(action: () => void): Error | null {
     try {
       action();
@@ -164,10 +165,11 @@ export class Supervisor {
 
   #reap({ scope, killAtMs }: EffectOf<'reap'>): void {
     const reaping = scope === 'all' ? this.#host.reapAll(killAtMs) : this.#host.reap(scope.child, killAtMs);
-    void reaping.then(
-      (leftovers) => this.#post({ type: 'reaped', scope, leftovers }),
-      (error: unknown) => this.#fail(error as Error),
-    );
+    const giveUp = (error: unknown): Leftovers => {
+      this.#fail(error as Error);
+      return { ended: [], killed: scope === 'all' ? this.#host.killAll() : [] };
+    };
+    void reaping.catch(giveUp).then((leftovers) => this.#post({ type: 'reaped', scope, leftovers }));
   }
 
   #schedule(timer: Timer): void {

@@ -87,7 +87,7 @@ test('a worker of a puma cluster that grows gets TERM and drains, and its master
   expect(alive(puma)).toBe(true);
   await stopped(dyno);
   expect(String(logged(dyno, 'terminating')[0]?.msg)).toMatch(
-    /: a worker of puma, .*; its master starts another; ending puma worker/,
+    /: puma worker, .*, which its master replaces; ending puma worker/,
   );
 });
 
@@ -122,7 +122,7 @@ test('when no process can be ended at the emergency threshold, the dyno stops gr
   await growAtOnce(dyno, puma, 'puma grown');
   expect(await dyno.exited).toEqual({ code: 75, signal: null });
   expect(lastLogMessage(dyno)).toMatch(
-    /^memory \d+ of 200 MB \(\d+ %\), the platform kills at 1000 %; stopped before that; exit code 75$/,
+    /^memory \d+ of 200 MB \(\d+ %\), the platform kills at 1000 %; the dyno was stopped before that; exit code 75$/,
   );
   expect(dyno.output).toMatch(/sidekiq SIGTERM/);
   await dyno.gone();

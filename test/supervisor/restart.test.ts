@@ -316,7 +316,7 @@ describe('an emergency restart', () => {
     expect(outcomeOf(plan, ...allReady, emergency(null, T), ...ends, allReaped(T + 7001))).toEqual({
       code: 75,
       cause: 'memory',
-      reason: 'memory 973 of 512 MB (190 %); stopped before that',
+      reason: 'memory 973 of 512 MB (190 %); the dyno was stopped before that',
     });
   });
 });

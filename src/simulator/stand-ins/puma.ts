@@ -13,7 +13,7 @@ import { killSelf, writeLine } from './write-line.ts';
 /** The file descriptor of the master's socket in a worker. */
 const SOCKET_FD = 4;
 /** Memory shares of single mode: a master has 152 MB and a worker 105 MB where single mode has 190 MB
- * (plan/footprints.ts). Real workers share pages with the master; these are separate processes. */
+ * (plan/resources.ts). Real workers share pages with the master; these are separate processes. */
 const MEMORY_SHARES = { master: 0.8, worker: 0.55 };
 /** puma's worker_shutdown_timeout. */
 const WORKER_STOP_MS = 30_000;
