@@ -66,7 +66,7 @@ test('our Procfile: every scenario, nothing bad, exit code 0, a document on stdo
 });
 
 test('the shell line: bad where it is, with the log of those scenarios, exit code 1', async () => {
-  const report = await reportOf(['--dir', SHELL_LINE], 1);
+  const report = await reportOf(['--dir', SHELL_LINE, '--scenarios', 'boot,crash,flood,stop'], 1);
   expect(badOf(report)).toEqual(
     expect.arrayContaining([
       'web.1 puma killed: exit status',

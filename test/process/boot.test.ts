@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startDyno, tempFolder } from '../harness/dyno.ts';
 import { eventually } from '../harness/eventually.ts';
-import { nodes } from '../harness/nodes.ts';
+import { oldestAndNewest } from '../harness/nodes.ts';
 import { startWeb } from './dyno-fixture.ts';
 
 const INSTANTS = 50;
@@ -11,7 +11,7 @@ const WORKERS = 4;
 
 /** TERM at instants spread over the boot, from exec until after the children are up. Before our handlers are set, the kernel ends the
  * supervisor by the signal; from then on it exits with 0. In both cases no process is left and nothing hangs. */
-describe.each(nodes)('on node $major', ({ path: node }) => {
+describe.each(oldestAndNewest)('on node $major', ({ path: node }) => {
   test.each(['supervisor', 'all'] as const)(`TERM to %s at ${INSTANTS} instants of the boot`, async (target) => {
     const bootMs = await bootTime(node);
     const instants = Array.from({ length: INSTANTS }, (_, index) => (index * 1.3 * bootMs) / INSTANTS);
