@@ -83,6 +83,8 @@ export const NEVER: Period = { fromMs: Infinity, toMs: Infinity };
 export const BROADCAST_MS = 1000;
 /** Time from the exec of Node until it has installed its signal handlers. */
 export const NODE_BOOT_MS = 300;
+/** The same while more scenarios start than there are cores: 130 ms of CPU, of which each gets a part. */
+const NODE_BOOT_UNDER_LOAD_MS = 1000;
 /** docs/termination.md: an INT this soon after the first one is a copy of it. */
 const SAME_INTERRUPT_MS = 500;
 
@@ -168,6 +170,6 @@ export function isUntraceable({ scenario, traces }: Facts, trace: Trace, stop: P
 /** Before Node runs the supervisor's first line, a signal has its default action. Nothing has been started or logged then. */
 export function isEndedAtBoot({ startedAtMs, end, injected, events, output, lagMs }: History): boolean {
   if (end.signal === null || end.signal === 'SIGKILL' || events.length > 0 || output !== '') return false;
-  const bootedAtMs = startedAtMs + NODE_BOOT_MS + slackOf({ lagMs });
+  const bootedAtMs = startedAtMs + NODE_BOOT_UNDER_LOAD_MS + slackOf({ lagMs });
   return injected.some(({ atMs, fault }) => fault.type === 'stop' && fault.signal === end.signal && atMs < bootedAtMs);
 }
