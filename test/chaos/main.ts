@@ -135,7 +135,7 @@ export class Stats {
     const [jobs, done, lost] = [of('jobs'), of('jobs done'), of('jobs lost')];
     return [
       `- dynos: ${this.scenarios}, ${of('real')} of them with the real puma, sidekiq and Redis; scripted child processes: ${of('processes')}`,
-      `- jobs: ${jobs}, of which ${done} were done, ${jobs - done - lost} stayed in Redis for the next dyno, and ${lost} were lost: in progress in a sidekiq that was killed or could not reach Redis, or lost by a Redis that was restarted`,
+      `- jobs: ${jobs}. ${done} were done, ${jobs - done - lost} stayed in Redis for the next dyno, and ${lost} were lost. The lost ones were in progress in a sidekiq that was killed or could not reach Redis, or a restarted Redis lost them`,
       `- requests: ${of('requests')}, of which ${of('requests answered')} were answered and ${of('requests refused')} were refused; the others were cut or found no listener`,
     ].join('\n');
   }
