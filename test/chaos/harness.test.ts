@@ -89,7 +89,7 @@ test('the statistics count requests, jobs and exits', () => {
   for (const part of [
     'dynos: 3, 1 of them with the real puma',
     'requests: 4, of which 1 were answered and 1 were refused; the others were cut',
-    'jobs: 4, of which 1 were done, 2 stayed in Redis for the next dyno, and 1 were lost',
+    'jobs: 4. 1 were done, 2 stayed in Redis for the next dyno, and 1 were lost',
     'exit codes: SIGTERM 2, none, the harness failed 1',
   ])
     expect(stats.describe()).toContain(part);
